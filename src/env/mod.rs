@@ -1,0 +1,40 @@
+//! Tasks and vectors of environments.
+
+use crate::error::Result;
+
+/// What one env step of `n` environments returned. Rows are environments.
+#[derive(Clone, Debug, Default)]
+pub struct StepBatch {
+    /// `[n, obs_dim]`: what the policy acts on next; after an episode's end, the reset observation.
+    pub obs: Vec<f32>,
+    /// `[n, obs_dim]`: the true successor of the state acted on, also at an episode's end.
+    pub next_obs: Vec<f32>,
+    /// `[n]`.
+    pub reward: Vec<f32>,
+    /// `[n]`: the task's failure condition held; stops a bootstrap.
+    pub terminated: Vec<bool>,
+    /// `[n]`: the step limit was reached without termination; does not stop a bootstrap.
+    pub truncated: Vec<bool>,
+}
+
+/// Many environments of one task, stepped together, with same-step autoreset.
+pub trait VecEnv: Send {
+    /// Number of environments, n.
+    fn num_envs(&self) -> usize;
+    /// Length of an observation.
+    fn obs_dim(&self) -> usize;
+    /// Length of an action.
+    fn act_dim(&self) -> usize;
+    /// Starts a new episode everywhere; the observations, `[n, obs_dim]`.
+    fn reset(&mut self) -> Result<&[f32]>;
+    /// One env step with `actions` `[n, act_dim]`.
+    fn step(&mut self, actions: &[f32]) -> Result<&StepBatch>;
+    /// `qpos` of every environment, `[n, nv]`, float32 as the lanes hold it.
+    fn qpos(&self) -> Vec<f32>;
+    /// `qvel` of every environment, `[n, nv]`.
+    fn qvel(&self) -> Vec<f32>;
+    /// Everything that the future depends on (state, warm starts, counters), as bytes for a checkpoint.
+    fn snapshot(&self) -> Vec<u8>;
+    /// Goes back to a [`snapshot`](VecEnv::snapshot) of an equal vector.
+    fn restore(&mut self, bytes: &[u8]) -> Result<()>;
+}

@@ -1,0 +1,16 @@
+//! Train policies across *dynamics gaps*: planar robot physics in SIMD lanes over environments,
+//! and the H2O+ learner in batched kernels.
+//!
+//! Layers, each of which names only those below it: [`cli`] → [`train`] → [`algo`] → [`nn`] and
+//! [`data`] → [`env`] → [`physics`] → [`model`]; [`error`] and [`rng`] lie under all of them.
+
+pub mod algo;
+pub mod cli;
+pub mod data;
+pub mod env;
+pub mod error;
+pub mod model;
+pub mod nn;
+pub mod physics;
+pub mod rng;
+pub mod train;

@@ -1,0 +1,139 @@
+//! MJCF text → [`Spec`] (editable) → [`Model`] (compiled tables), and gaps as typed edits.
+
+/// Time integrator of a physics step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Integrator {
+    /// Semi-implicit Euler with implicit joint damping.
+    Euler,
+    /// Classic fourth-order Runge–Kutta, damping explicit.
+    Rk4,
+}
+
+/// A moving body, re-expressed with its origin at its own hinge anchor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Body {
+    /// Name in the MJCF.
+    pub name: String,
+    /// Parent body; `None` for the torso, which is body 0. Parents come before children.
+    pub parent: Option<usize>,
+    /// Degree of freedom of the body's hinge (2 for the torso).
+    pub dof: usize,
+    /// +1 for a hinge about +y, −1 about −y.
+    pub sign: f64,
+    /// Parent's anchor → own anchor, in the parent's frame, m (x, z).
+    pub offset: [f64; 2],
+    /// Own anchor → centre of mass, m (x, z).
+    pub com: [f64; 2],
+    /// kg.
+    pub mass: f64,
+    /// About the centre of mass and +y, kg m².
+    pub inertia: f64,
+    /// MuJoCo's `body_invweight0[b][0]`, 1/kg.
+    pub invweight: f64,
+}
+
+/// A degree of freedom: 0 slide x, 1 slide z, 2 root hinge, then the other hinges.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dof {
+    /// Joint name in the MJCF.
+    pub name: String,
+    /// Added to the diagonal of the mass matrix, kg m² (kg for slides).
+    pub armature: f64,
+    /// N m s/rad (N s/m).
+    pub damping: f64,
+    /// N m/rad (N/m).
+    pub stiffness: f64,
+    /// Rest position of the spring, rad (m).
+    pub springref: f64,
+    /// Joint limits, rad (m).
+    pub range: Option<[f64; 2]>,
+    /// MuJoCo's `dof_invweight0`.
+    pub invweight: f64,
+    /// MuJoCo's `qpos0`: the joint's `ref`.
+    pub qpos0: f64,
+}
+
+/// A motor on one degree of freedom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Actuator {
+    /// Name in the MJCF, or of its joint.
+    pub name: String,
+    /// Index of the degree of freedom.
+    pub dof: usize,
+    /// Torque per unit of control, N m.
+    pub gear: f64,
+    /// Controls are clamped to this range.
+    pub ctrlrange: [f64; 2],
+}
+
+/// One end sphere of a capsule, which may touch the floor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContactPoint {
+    /// Geom name in the MJCF.
+    pub geom: String,
+    /// Body that carries it.
+    pub body: usize,
+    /// Own anchor → sphere centre, m (x, z).
+    pub offset: [f64; 2],
+    /// m.
+    pub radius: f64,
+    /// Sliding friction after combination with the floor.
+    pub friction: f64,
+    /// Row scale `rk` = 2 μ² (1 + μ²) `invweight`.
+    pub row_scale: f64,
+}
+
+/// Impedance and reference of a kind of constraint row, after MuJoCo's clipping.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Softness {
+    /// dmin, dmax, width (m or rad), midpoint, power.
+    pub solimp: [f64; 5],
+    /// K = 1 / (dmax² tc² dr²), 1/s².
+    pub stiffness: f64,
+    /// B = 2 / (dmax tc), 1/s.
+    pub damping: f64,
+    /// Distance at which the row appears, m or rad.
+    pub margin: f64,
+}
+
+/// A compiled robot: every number that the dynamics need, float64, SI units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Name in the MJCF.
+    pub name: String,
+    /// Physics step, s.
+    pub timestep: f64,
+    /// How a physics step is taken.
+    pub integrator: Integrator,
+    /// Downward acceleration, m/s² (positive).
+    pub gravity: f64,
+    /// Height of the root anchor at `qpos[1]` = 0, m.
+    pub z0: f64,
+    /// Moving bodies, parents first; `[nb]`.
+    pub bodies: Vec<Body>,
+    /// `[nv]`, nv = nb + 2.
+    pub dofs: Vec<Dof>,
+    /// `[nu]`.
+    pub actuators: Vec<Actuator>,
+    /// `[np]`, two per capsule, in geom order.
+    pub points: Vec<ContactPoint>,
+    /// Floor contacts.
+    pub contact: Softness,
+    /// Joint limits.
+    pub limit: Softness,
+}
+
+impl Model {
+    /// Number of moving bodies.
+    pub fn nb(&self) -> usize {
+        self.bodies.len()
+    }
+    /// Number of degrees of freedom.
+    pub fn nv(&self) -> usize {
+        self.dofs.len()
+    }
+    /// Number of actuators.
+    pub fn nu(&self) -> usize {
+        self.actuators.len()
+    }
+}
