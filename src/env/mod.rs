@@ -1,5 +1,9 @@
 //! Tasks and vectors of environments.
 
+pub mod task;
+
+pub use task::Task;
+
 use crate::error::Result;
 
 /// What one env step of `n` environments returned. Rows are environments.
