@@ -2,14 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::physics::planar::integrate::{EnvStep, State};
+use crate::physics::planar::integrate::{EnvStep, RowSet, State};
 use crate::physics::planar::lanes::counted::Counted;
 #[cfg(target_arch = "x86_64")]
 use crate::physics::planar::lanes::{F32x8, F32x16};
 use crate::physics::planar::real::{Mask, Real};
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::{MAX_DOFS, Topology};
-use crate::physics::planar::work::Work;
+use crate::physics::planar::work::{Dofs, Work};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -124,6 +124,7 @@ impl<R: Real> Lanes<R> {
                 dx: nan,
                 idle,
                 unconverged: R::Mask::none(),
+                trace: None,
             });
         }
         let scratch = (0..rayon::current_num_threads()).map(|_| Mutex::new(Work::poisoned()));
@@ -162,16 +163,40 @@ impl<R: Real> Lanes<R> {
             })
     }
 
-    fn block(&mut self, env: usize) -> Block<'_, R> {
+    fn width(&self) -> usize {
+        R::LANES
+    }
+
+    /// `f` of every environment's block and lane.
+    fn collect(&self, f: impl Fn(&State<R>, usize) -> f64) -> Vec<f64> {
+        let one = |env| f(&self.states[env / R::LANES], env % R::LANES);
+        (0..self.num_envs).map(one).collect()
+    }
+
+    /// A part of the state in the model's own coordinates, `[n, nv]`.
+    fn collect_dofs(&self, part: impl Fn(&State<R>) -> &Dofs<R>) -> Vec<f64> {
+        let sign = &self.topology.sign[..self.topology.nv()];
+        let one = |env: usize| {
+            let part = part(&self.states[env / R::LANES]);
+            sign.iter()
+                .zip(part)
+                .map(move |(sign, x)| sign * x.get(env % R::LANES))
+        };
+        (0..self.num_envs).flat_map(one).collect()
+    }
+
+    /// Block and lane of environment `env`.
+    fn block(&mut self, env: usize) -> (Block<'_, R>, usize) {
         let n = env / R::LANES;
-        Block {
+        let block = Block {
             topology: &self.topology,
             page: &self.pages[self.page[n]],
             state: &mut self.states[n],
             scratch: &self.scratch,
             first: n * R::LANES,
             len: R::LANES.min(self.num_envs - n * R::LANES),
-        }
+        };
+        (block, env % R::LANES)
     }
 }
 
@@ -263,28 +288,6 @@ impl<R: Real> Block<'_, R> {
                     work,
                     frames,
                 });
-            }
-        }
-    }
-
-    /// Position, velocity and warm start of lane `lane`, exactly.
-    fn save(&self, lane: usize, out: &mut Vec<f64>) {
-        let nv = self.topology.nv();
-        for part in [&self.state.q, &self.state.v, &self.state.x] {
-            out.extend(part[..nv].iter().map(|x| x.get(lane)));
-        }
-    }
-
-    /// Back to what [`save`](Self::save) gave.
-    fn load(&mut self, lane: usize, saved: &[f64]) {
-        let nv = self.topology.nv();
-        let state = &mut *self.state;
-        for (part, saved) in [&mut state.q, &mut state.v, &mut state.x]
-            .into_iter()
-            .zip(saved.chunks(nv))
-        {
-            for (x, s) in part.iter_mut().zip(saved) {
-                x.set(lane, *s);
             }
         }
     }
@@ -383,30 +386,6 @@ impl Batch {
     pub fn nv(&self) -> usize {
         self.topology.nv()
     }
-
-    /// Environments a register.
-    pub fn width(&self) -> usize {
-        match &self.lanes {
-            Typed::F64(_) | Typed::F32(_) | Typed::Counted(_) => 1,
-            #[cfg(target_arch = "x86_64")]
-            Typed::X8(_) => 8,
-            #[cfg(target_arch = "x86_64")]
-            Typed::X16(_) => 16,
-        }
-    }
-
-    /// Runs `visitor` on the lanes, whatever their type.
-    pub fn visit<V: Visitor>(&mut self, visitor: V) -> V::Output {
-        match &mut self.lanes {
-            Typed::F64(lanes) => visitor.visit(lanes),
-            Typed::F32(lanes) => visitor.visit(lanes),
-            #[cfg(target_arch = "x86_64")]
-            Typed::X8(lanes) => visitor.visit(lanes),
-            #[cfg(target_arch = "x86_64")]
-            Typed::X16(lanes) => visitor.visit(lanes),
-            Typed::Counted(lanes) => visitor.visit(lanes),
-        }
-    }
 }
 
 /// Shape and parameter rows of `models`.
@@ -435,99 +414,101 @@ fn rows(models: &[Model], num_envs: usize) -> Result<(Topology, Vec<Tables<f64>>
     Ok((topology, rows))
 }
 
-/// A [`Visitor`] for one environment's block.
-macro_rules! visitor {
-    ($name:ident<$life:lifetime> { $($field:ident: $type:ty),* }, $out:ty, |$self_:ident, $lanes:ident| $body:expr) => {
-        struct $name<$life> { $($field: $type),* }
-        impl Visitor for $name<'_> {
-            type Output = $out;
-            fn visit<R: Real>($self_, $lanes: &mut Lanes<R>) -> $out {
-                $body
-            }
+/// Runs `$body` with `$lanes` bound to the batch's lanes, whatever their type.
+macro_rules! on_lanes {
+    ($typed:expr, $lanes:ident => $body:expr) => {
+        match $typed {
+            Typed::F64($lanes) => $body,
+            Typed::F32($lanes) => $body,
+            #[cfg(target_arch = "x86_64")]
+            Typed::X8($lanes) => $body,
+            #[cfg(target_arch = "x86_64")]
+            Typed::X16($lanes) => $body,
+            Typed::Counted($lanes) => $body,
         }
     };
 }
 
-visitor!(SetState<'a> { env: usize, qpos: &'a [f64], qvel: &'a [f64] }, (), |self, lanes| {
-    let lane = self.env % R::LANES;
-    lanes.block(self.env).set_state(lane, self.qpos, self.qvel);
-});
-visitor!(SetCtrl<'a> { env: usize, ctrl: &'a [f64] }, (), |self, lanes| {
-    let lane = self.env % R::LANES;
-    lanes.block(self.env).set_ctrl(lane, self.ctrl.iter().copied());
-});
-visitor!(GetState<'a> { env: usize, qpos: &'a mut [f64], qvel: &'a mut [f64] }, (f64, u32), |self, lanes| {
-    let lane = self.env % R::LANES;
-    let block = lanes.block(self.env);
-    for (i, (q, v)) in self.qpos.iter_mut().zip(self.qvel).enumerate() {
-        (*q, *v) = (block.qpos(lane, i), block.qvel(lane, i));
-    }
-    (block.dx(lane), block.status(lane))
-});
-visitor!(Advance<'a> { frames: usize, _life: std::marker::PhantomData<&'a ()> }, (), |self, lanes| {
-    lanes.par_blocks().for_each(|mut block| block.step(self.frames));
-});
-visitor!(Save<'a> { out: &'a mut Vec<f64> }, (), |self, lanes| {
-    for env in 0..lanes.num_envs {
-        lanes.block(env).save(env % R::LANES, self.out);
-    }
-});
-visitor!(Load<'a> { saved: &'a [f64] }, (), |self, lanes| {
-    let each = self.saved.len() / lanes.num_envs;
-    for (env, saved) in self.saved.chunks(each).enumerate() {
-        lanes.block(env).load(env % R::LANES, saved);
-    }
-});
-
 impl Batch {
+    /// Runs `visitor` on the lanes.
+    pub fn visit<V: Visitor>(&mut self, visitor: V) -> V::Output {
+        on_lanes!(&mut self.lanes, lanes => visitor.visit(lanes))
+    }
+
+    /// Environments a register.
+    pub fn width(&self) -> usize {
+        on_lanes!(&self.lanes, lanes => lanes.width())
+    }
+
     /// Sets position and velocity `[nv]` of one environment, and forgets its warm start.
     pub fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
-        self.visit(SetState { env, qpos, qvel });
+        on_lanes!(&mut self.lanes, lanes => {
+            let (mut block, lane) = lanes.block(env);
+            block.set_state(lane, qpos, qvel);
+        });
     }
 
     /// Sets one environment's controls `[nu]`.
     pub fn set_ctrl(&mut self, env: usize, ctrl: &[f64]) {
-        self.visit(SetCtrl { env, ctrl });
-    }
-
-    /// Copies position and velocity `[nv]` of one environment; returns the way along x during the
-    /// latest env step and the bits of [`status`].
-    pub fn state(&mut self, env: usize, qpos: &mut [f64], qvel: &mut [f64]) -> (f64, u32) {
-        self.visit(GetState { env, qpos, qvel })
+        on_lanes!(&mut self.lanes, lanes => {
+            let (mut block, lane) = lanes.block(env);
+            block.set_ctrl(lane, ctrl.iter().copied());
+        });
     }
 
     /// `frames` physics steps of all environments.
     pub fn step(&mut self, frames: usize) {
-        self.visit(Advance {
-            frames,
-            _life: std::marker::PhantomData,
+        on_lanes!(&mut self.lanes, lanes => lanes.par_blocks().for_each(|mut b| b.step(frames)));
+    }
+
+    /// Ways along x during the latest env step, m, `[n]`.
+    pub fn dx(&self) -> Vec<f64> {
+        on_lanes!(&self.lanes, lanes => lanes.collect(|s, lane| s.dx.get(lane)))
+    }
+
+    /// Positions, m and rad, `[n, nv]`.
+    pub fn qpos(&self) -> Vec<f64> {
+        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.q))
+    }
+
+    /// Velocities, `[n, nv]`.
+    pub fn qvel(&self) -> Vec<f64> {
+        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.v))
+    }
+
+    /// Solver's warm starts, `[n, nv]`: the latest constrained accelerations.
+    pub fn warm_start(&self) -> Vec<f64> {
+        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.x))
+    }
+
+    /// Sets the warm starts, `[n, nv]`.
+    pub fn set_warm_start(&mut self, x: &[f64]) {
+        let nv = self.nv();
+        on_lanes!(&mut self.lanes, lanes => {
+            for (env, x) in x.chunks(nv).enumerate() {
+                let (block, lane) = lanes.block(env);
+                for (i, x) in x.iter().enumerate() {
+                    block.state.x[i].set(lane, block.topology.sign[i] * x);
+                }
+            }
         });
     }
 
-    /// All positions, velocities and warm starts, exactly: `[num_envs, 3 nv]`.
-    pub fn save(&mut self) -> Vec<f64> {
-        let mut out = Vec::with_capacity(self.num_envs * 3 * self.nv());
-        self.visit(Save { out: &mut out });
-        out
+    /// From now on [`rows`](Self::rows) remembers the constraint rows of each env step.
+    pub fn trace_rows(&mut self) {
+        on_lanes!(&mut self.lanes, lanes => {
+            for state in &mut lanes.states {
+                state.trace = Some(Vec::new());
+            }
+        });
     }
 
-    /// Back to what [`save`](Self::save) gave.
-    ///
-    /// # Errors
-    /// Where the length is another batch's.
-    pub fn load(&mut self, saved: &[f64]) -> Result<()> {
-        if saved.len() != self.num_envs * 3 * self.nv() {
-            return Err(Error::input(
-                "snapshot of environments",
-                format!(
-                    "{} numbers where {} are wanted",
-                    saved.len(),
-                    self.num_envs * 3 * self.nv()
-                ),
-                "restore it with the task and the number of environments it was taken with",
-            ));
-        }
-        self.visit(Load { saved });
-        Ok(())
+    /// Rows that one environment had at each evaluation of the latest env step.
+    pub fn rows(&self, env: usize) -> Vec<RowSet> {
+        on_lanes!(&self.lanes, lanes => {
+            let (block, lane) = (env / lanes.width(), env % lanes.width());
+            let trace = lanes.states[block].trace.as_deref().unwrap_or_default();
+            trace.iter().map(|rows| rows[lane]).collect()
+        })
     }
 }

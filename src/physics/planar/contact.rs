@@ -65,7 +65,7 @@ pub fn contact_rows<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, k: &mut W
         let spring = d * m.spring[CONTACT].lanes() * y;
         let c = &mut k.contacts;
         let o = &k.velocity;
-        c.body[n] = b;
+        (c.point[n], c.body[n]) = (i, b);
         c.x[n] = ex;
         // The contact point lies half-way into the penetration.
         c.z[n] = R::splat(0.5).mul_add(distance, -k.height[b]);

@@ -25,6 +25,33 @@ pub struct State<R: Real> {
     pub idle: R::Mask,
     /// Lanes in which some acceleration of this env step did not converge.
     pub unconverged: R::Mask,
+    /// Constraint rows at each evaluation of this env step, lane by lane, where they are asked for.
+    pub trace: Option<Vec<Vec<RowSet>>>,
+}
+
+/// Constraint rows of one environment at one evaluation, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowSet {
+    /// End spheres that touch the floor, sorted by body.
+    pub contacts: u64,
+    /// Degrees of freedom beyond their range.
+    pub limits: u32,
+}
+
+/// Remembers the rows of the evaluation just made.
+#[cold]
+fn record<R: Real>(trace: &mut Vec<Vec<RowSet>>, k: &Work<R>) {
+    let row_set = |lane| {
+        let mut rows = RowSet::default();
+        for n in 0..k.contacts.len {
+            rows.contacts |= u64::from(k.contacts.weight[n].get(lane) > 0.0) << k.contacts.point[n];
+        }
+        for n in 0..k.limits.len {
+            rows.limits |= u32::from(k.limits.weight[n].get(lane) > 0.0) << k.limits.dof[n];
+        }
+        rows
+    };
+    trace.push((0..R::LANES).map(row_set).collect());
 }
 
 /// `frames` physics steps with constant controls.
@@ -61,6 +88,9 @@ impl<R: Real, X: Param<R>> Kernel for EnvStep<'_, R, X> {
         }
         s.dx = zero;
         s.unconverged = R::Mask::none();
+        if let Some(trace) = &mut s.trace {
+            trace.clear();
+        }
         for _ in 0..frames {
             if t.rk4 {
                 runge_kutta(t, m, s, k);
@@ -76,6 +106,9 @@ impl<R: Real, X: Param<R>> Kernel for EnvStep<'_, R, X> {
 fn euler<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, s: &mut State<R>, k: &mut Work<R>) {
     let failed = acceleration(t, m, &s.q, &s.v, &mut s.x, s.idle, k);
     s.unconverged = s.unconverged | failed;
+    if let Some(trace) = &mut s.trace {
+        record(trace, k);
+    }
     inertia(t, m, &m.damped_armature, false, k);
     factor(t, &mut k.factor);
     let h: R = m.timestep[0].lanes();
@@ -107,6 +140,9 @@ fn runge_kutta<R: Real, X: Param<R>>(
     for (n, (weight, reach)) in stages.into_iter().enumerate() {
         let failed = acceleration(t, m, &q, &v, &mut s.x, s.idle, k);
         s.unconverged = s.unconverged | failed;
+        if let Some(trace) = &mut s.trace {
+            record(trace, k);
+        }
         for i in 0..t.nv() {
             let (dv, da) = (weight * v[i], weight * s.x[i]);
             sum_v[i] = if n == 0 { dv } else { sum_v[i] + dv };

@@ -23,3 +23,4 @@ pub mod topology;
 mod work;
 
 pub use batch::{Batch, Block, Lanes, Precision, Visitor, Width, status};
+pub use integrate::RowSet;

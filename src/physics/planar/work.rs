@@ -24,7 +24,9 @@ pub struct Spatial<R> {
 pub struct Contacts<R: Real> {
     /// Number of entries.
     pub len: usize,
-    /// Body that touches.
+    /// End sphere that touches.
+    pub point: [usize; MAX_POINTS],
+    /// Its body.
     pub body: [usize; MAX_POINTS],
     /// Anchor → contact point, world x, m.
     pub x: [R; MAX_POINTS],
@@ -132,6 +134,7 @@ impl<R: Real> Work<R> {
             step: [nan; MAX_DOFS],
             contacts: Contacts {
                 len: 0,
+                point: [0; MAX_POINTS],
                 body: [0; MAX_POINTS],
                 x: [nan; MAX_POINTS],
                 z: [nan; MAX_POINTS],
