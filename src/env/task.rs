@@ -265,7 +265,11 @@ impl Task {
                 "give the index of a position",
             );
         }
-        if self.observation.qvel_clip.is_some_and(|c| !(c > 0.0)) {
+        if self
+            .observation
+            .qvel_clip
+            .is_some_and(|c| c.is_nan() || c <= 0.0)
+        {
             return bad(
                 "observation.qvel_clip",
                 "is not above 0".to_owned(),
@@ -274,7 +278,7 @@ impl Task {
         }
         for healthy in &self.healthy {
             let [lo, hi] = healthy.range;
-            if healthy.qpos >= nv || !(lo < hi) {
+            if healthy.qpos >= nv || lo.is_nan() || hi.is_nan() || lo >= hi {
                 return bad(
                     "healthy",
                     format!("qpos = {}, range = [{lo}, {hi}]", healthy.qpos),
@@ -309,7 +313,9 @@ impl Task {
             }
         }
         if let Some(score) = &self.score
-            && !(score.random < score.expert)
+            && (!score.random.is_finite()
+                || !score.expert.is_finite()
+                || score.random >= score.expert)
         {
             return bad(
                 "score",

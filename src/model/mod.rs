@@ -1,6 +1,8 @@
 //! MJCF text → [`Spec`] (editable) → [`Model`] (compiled tables), and gaps as typed edits.
 
+mod check;
 mod compile;
+mod contact;
 pub mod diff;
 pub mod gap;
 mod invweight;

@@ -16,6 +16,8 @@ pub enum CapsuleMass {
 /// `<compiler>`, as far as it outlives loading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compiler {
+    /// Line in the file.
+    pub line: u32,
     /// Not an MJCF attribute: a task's version decides.
     pub capsule_mass: CapsuleMass,
     /// All masses and inertias are scaled to this sum, kg.

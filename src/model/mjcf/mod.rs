@@ -1,16 +1,20 @@
 //! MJCF text → [`Spec`]: the planar subset; everything else is refused by line.
 
 mod layers;
+mod supported;
 
 use super::Integrator;
-use super::compile::{DEFAULT_SOLIMP, DEFAULT_SOLREF};
+use super::contact::{DEFAULT_SOLIMP, DEFAULT_SOLREF};
 use super::spec::{
     BodySpec, CapsuleMass, Compiler, Geom, Joint, JointKind, Motor, Options, Shape, Spec,
 };
 use crate::error::{Error, Result};
-use layers::{Defaults, Element, Layers, Reader};
+use layers::{Defaults, Layers, Reader};
 use roxmltree::{Document, Node};
 use std::path::Path;
+use supported::{
+    ACTUATOR, BODY, COMPILER, DEFAULT, GEOM, JOINT, MOTOR, OPTION, ROOT, WORLDBODY, default_element,
+};
 
 impl Spec {
     /// Reads an MJCF file.
@@ -49,155 +53,6 @@ impl Spec {
     }
 }
 
-const ROOT: Element = Element {
-    attributes: &["model"],
-    ignored_attributes: &[],
-    children: &["compiler", "option", "default", "worldbody", "actuator"],
-    ignored_children: &[
-        "asset",
-        "visual",
-        "statistic",
-        "size",
-        "custom",
-        "sensor",
-        "keyframe",
-    ],
-};
-const COMPILER: Element = Element {
-    attributes: &[
-        "angle",
-        "coordinate",
-        "inertiafromgeom",
-        "settotalmass",
-        "autolimits",
-        "eulerseq",
-    ],
-    ignored_attributes: &[
-        "meshdir",
-        "texturedir",
-        "assetdir",
-        "strippath",
-        "usethread",
-    ],
-    children: &[],
-    ignored_children: &["lengthrange"],
-};
-const OPTION: Element = Element {
-    attributes: &[
-        "timestep",
-        "gravity",
-        "integrator",
-        "cone",
-        "impratio",
-        "noslip_iterations",
-    ],
-    // The constraint problem is solved to its exact minimum, whatever solver and budget MuJoCo is asked for.
-    ignored_attributes: &[
-        "solver",
-        "iterations",
-        "tolerance",
-        "ls_iterations",
-        "ls_tolerance",
-        "noslip_tolerance",
-        "jacobian",
-        "ccd_iterations",
-        "ccd_tolerance",
-        "mpr_iterations",
-        "mpr_tolerance",
-        "sdf_iterations",
-        "sdf_initpoints",
-        "apirate",
-    ],
-    children: &[],
-    ignored_children: &[],
-};
-const WORLDBODY: Element = Element {
-    attributes: &[],
-    ignored_attributes: &[],
-    children: &["geom", "body"],
-    ignored_children: &["light", "camera", "site"],
-};
-const BODY: Element = Element {
-    attributes: &["name", "childclass", "pos", "axisangle", "quat", "euler"],
-    ignored_attributes: &["user"],
-    children: &["joint", "geom", "body"],
-    ignored_children: &["light", "camera", "site"],
-};
-const JOINT: Element = Element {
-    attributes: &[
-        "name",
-        "class",
-        "type",
-        "pos",
-        "axis",
-        "limited",
-        "range",
-        "armature",
-        "damping",
-        "stiffness",
-        "springref",
-        "ref",
-        "solreflimit",
-        "solimplimit",
-    ],
-    ignored_attributes: &["group", "user"],
-    children: &[],
-    ignored_children: &[],
-};
-const GEOM: Element = Element {
-    attributes: &[
-        "name",
-        "class",
-        "type",
-        "size",
-        "fromto",
-        "pos",
-        "axisangle",
-        "quat",
-        "euler",
-        "friction",
-        "condim",
-        "contype",
-        "conaffinity",
-        "solref",
-        "solimp",
-        "margin",
-        "density",
-        "mass",
-    ],
-    ignored_attributes: &["rgba", "material", "group", "user"],
-    children: &[],
-    ignored_children: &[],
-};
-const MOTOR: Element = Element {
-    attributes: &["name", "class", "joint", "gear", "ctrllimited", "ctrlrange"],
-    ignored_attributes: &["group", "user"],
-    children: &[],
-    ignored_children: &[],
-};
-const DEFAULT: Element = Element {
-    attributes: &["class"],
-    ignored_attributes: &[],
-    children: &["default", "joint", "geom", "motor"],
-    ignored_children: &["mesh", "material", "site", "camera", "light"],
-};
-const ACTUATOR: Element = Element {
-    attributes: &[],
-    ignored_attributes: &[],
-    children: &["motor"],
-    ignored_children: &[],
-};
-
-/// What a file may hold below <default>, to check defaults that no element uses.
-fn default_element(tag: &str) -> Option<&'static Element> {
-    match tag {
-        "joint" => Some(&JOINT),
-        "geom" => Some(&GEOM),
-        "motor" => Some(&MOTOR),
-        _ => None,
-    }
-}
-
 struct Loader<'a> {
     reader: &'a Reader<'a>,
     defaults: Defaults<'a>,
@@ -221,6 +76,7 @@ impl<'a> Loader<'a> {
                 name: root.attribute("model").unwrap_or("MuJoCo Model").to_owned(),
                 source: reader.source.to_owned(),
                 compiler: Compiler {
+                    line: 1,
                     capsule_mass: CapsuleMass::Exact,
                     settotalmass: None,
                 },
@@ -254,6 +110,7 @@ impl<'a> Loader<'a> {
 
     fn compiler(&mut self, layers: Layers) -> Result<()> {
         layers.check(&COMPILER)?;
+        self.spec.compiler.line = layers.line();
         self.unit = match layers.keyword("angle", &["degree", "radian"])? {
             Some("radian") => 1.0,
             _ => std::f64::consts::PI / 180.0,
