@@ -6,9 +6,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use hdf5_pure::{EnumTypeBuilder, FileBuilder, GroupBuilder, make_i8_type};
+use hdf5_pure::{FileBuilder, GroupBuilder};
 
-use super::hdf5::H5File;
+use super::hdf5::{GZIP_LEVEL, H5File, boolean};
 use super::{BehaviourPolicy, Dataset, DenseLayer, replace_file};
 use crate::error::{Error, Result};
 
@@ -17,9 +17,6 @@ const EPISODE_STEPS: usize = 1000;
 
 /// Uncompressed bytes of a chunk: large enough to compress well, small enough to read in part.
 const CHUNK_BYTES: usize = 64 * 1024;
-
-/// h5py's own default level.
-const GZIP_LEVEL: u32 = 4;
 
 /// Read a D4RL file.
 ///
@@ -299,13 +296,9 @@ fn floats(dataset: &mut hdf5_pure::DatasetBuilder, values: &[f32], rows: usize, 
 }
 
 fn flags(dataset: &mut hdf5_pure::DatasetBuilder, values: &[bool]) -> Built<()> {
-    let boolean = EnumTypeBuilder::with_base(make_i8_type())
-        .value("FALSE", 0)
-        .value("TRUE", 1)
-        .build()?;
     let bytes = values.iter().map(|&flag| u8::from(flag)).collect();
     dataset
-        .with_raw_data(boolean, bytes, values.len() as u64)
+        .with_raw_data(boolean()?, bytes, values.len() as u64)
         .with_chunks(&[values.len().min(CHUNK_BYTES) as u64])
         .with_deflate(GZIP_LEVEL);
     Ok(())

@@ -1,12 +1,16 @@
-//! HDF5 files that may be damaged: every array is found, measured and only then read.
+//! HDF5 as both formats use it. Files may be damaged: every array is found, measured and only then
+//! read.
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use hdf5_pure::{Error as H5Error, FormatError, Layout};
+use hdf5_pure::{Datatype, EnumTypeBuilder, Error as H5Error, FormatError, Layout, make_i8_type};
 
 use crate::error::{Error, Result};
+
+/// h5py's own default level.
+pub(super) const GZIP_LEVEL: u32 = 4;
 
 /// Deflate never shrinks by more than this factor, so no sound file declares more bytes per byte
 /// of its own length.
@@ -45,11 +49,19 @@ impl H5File {
         let place = format!("{}: {name}", self.path.display());
         let found = guarded(&place, || match self.file.dataset(name) {
             Err(H5Error::Format(FormatError::PathNotFound(_))) => Ok(None),
+            Err(H5Error::NotADataset(_)) => Ok(Some(None)),
             Err(error) => Err(error),
-            Ok(dataset) => dataset.shape().map(|shape| Some((dataset, shape))),
+            Ok(dataset) => dataset.shape().map(|shape| Some(Some((dataset, shape)))),
         })?;
-        let Some((dataset, shape)) = found else {
+        let Some(found) = found else {
             return Ok(None);
+        };
+        let Some((dataset, shape)) = found else {
+            return Err(Error::input(
+                place,
+                "a group where one array is needed",
+                "use a data set whose observations and actions are plain arrays",
+            ));
         };
         let shape = shape
             .into_iter()
@@ -229,4 +241,12 @@ fn damaged(place: impl Display, problem: impl Display) -> Error {
         format!("not a sound HDF5 file: {problem}"),
         "the file is damaged or was cut short; copy or download it again",
     )
+}
+
+/// h5py's Boolean: an enumeration over `int8`.
+pub(super) fn boolean() -> std::result::Result<Datatype, FormatError> {
+    EnumTypeBuilder::with_base(make_i8_type())
+        .value("FALSE", 0)
+        .value("TRUE", 1)
+        .build()
 }

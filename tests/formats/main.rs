@@ -1,6 +1,8 @@
 //! Data files and run records: what is read, what is written, and what damage does.
 
 mod d4rl;
+mod minari;
+mod python;
 
 use std::path::{Path, PathBuf};
 
