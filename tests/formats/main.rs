@@ -1,6 +1,7 @@
 //! Data files and run records: what is read, what is written, and what damage does.
 
 mod d4rl;
+mod damage;
 mod minari;
 mod python;
 
