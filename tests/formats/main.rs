@@ -4,6 +4,7 @@ mod d4rl;
 mod damage;
 mod minari;
 mod python;
+mod records;
 
 use std::path::{Path, PathBuf};
 
