@@ -112,49 +112,21 @@ fn infer_timeouts(data: &Dataset, next: Option<&[f32]>) -> Vec<bool> {
 
 fn derive_successors(data: &mut Dataset) {
     let (n, dim) = (data.len(), data.obs_dim);
-    let mut next = Vec::with_capacity(data.observations.len());
-    let mut keep = vec![true; n];
-    for row in 0..n {
-        let last = row + 1 == n || data.timeouts[row];
-        keep[row] = data.terminals[row] || !last;
-        let successor = if data.terminals[row] || last {
-            row
-        } else {
-            row + 1
-        };
-        next.extend_from_slice(&data.observations[successor * dim..(successor + 1) * dim]);
-    }
-    data.next_observations = next;
-    // The row before a dropped one now ends its episode.
-    for row in 1..n {
-        if !keep[row] && keep[row - 1] && !data.terminals[row - 1] {
-            data.timeouts[row - 1] = true;
-        }
-    }
-    retain(&mut data.observations, &keep);
-    retain(&mut data.actions, &keep);
-    retain(&mut data.rewards, &keep);
-    retain(&mut data.next_observations, &keep);
-    retain(&mut data.terminals, &keep);
-    retain(&mut data.timeouts, &keep);
-    for values in [&mut data.qpos, &mut data.qvel, &mut data.action_log_probs] {
-        if let Some(values) = values {
-            retain(values, &keep);
-        }
-    }
-}
+    let ends: Vec<bool> = (0..n)
+        .map(|row| row + 1 == n || data.timeouts[row] || data.terminals[row])
+        .collect();
+    let observation = |row: usize| &data.observations[row * dim..(row + 1) * dim];
+    let successor = |row: usize| observation(if ends[row] { row } else { row + 1 });
+    data.next_observations = (0..n).flat_map(successor).copied().collect();
 
-/// Keep the rows of a row-major array that `keep` marks.
-fn retain<T: Copy>(values: &mut Vec<T>, keep: &[bool]) {
-    let Some(width) = values.len().checked_div(keep.len()) else {
-        return;
-    };
-    let mut kept = 0;
-    for (row, _) in keep.iter().enumerate().filter(|&(_, &keep)| keep) {
-        values.copy_within(row * width..(row + 1) * width, kept * width);
-        kept += 1;
+    let keep: Vec<bool> = (0..n)
+        .map(|row| data.terminals[row] || !ends[row])
+        .collect();
+    // The row before a dropped one now ends its episode.
+    for row in (1..n).filter(|&row| !keep[row] && !ends[row - 1]) {
+        data.timeouts[row - 1] = true;
     }
-    values.truncate(kept * width);
+    data.retain_rows(|row| keep[row]);
 }
 
 fn read_policy(file: &H5File) -> Result<Option<BehaviourPolicy>> {

@@ -125,23 +125,26 @@ impl Dataset {
 
     /// Keep the first `n` rows (all, if there are fewer).
     pub fn truncate(&mut self, n: usize) {
-        let nv = |values: &Vec<f32>| values.len().checked_div(self.rewards.len()).unwrap_or(0);
-        let (nq, nv) = (self.qpos.as_ref().map(nv), self.qvel.as_ref().map(nv));
-        self.observations.truncate(n * self.obs_dim);
-        self.actions.truncate(n * self.act_dim);
-        self.rewards.truncate(n);
-        self.next_observations.truncate(n * self.obs_dim);
-        self.terminals.truncate(n);
-        self.timeouts.truncate(n);
-        for (values, width) in [
-            (&mut self.qpos, nq),
-            (&mut self.qvel, nv),
-            (&mut self.action_log_probs, Some(1)),
-        ] {
-            if let (Some(values), Some(width)) = (values, width) {
-                values.truncate(n * width);
-            }
+        self.retain_rows(|row| row < n);
+    }
+
+    /// Keep the rows whose index `keep` accepts. Flags stay as they are: if an episode's last row
+    /// goes, the caller marks the new one.
+    pub fn retain_rows(&mut self, keep: impl Fn(usize) -> bool) {
+        let rows = self.len();
+        let kept: Vec<usize> = (0..rows).filter(|&row| keep(row)).collect();
+        let infos = [&mut self.qpos, &mut self.qvel, &mut self.action_log_probs];
+        let columns = [
+            &mut self.observations,
+            &mut self.actions,
+            &mut self.rewards,
+            &mut self.next_observations,
+        ];
+        for column in columns.into_iter().chain(infos.into_iter().flatten()) {
+            retain(column, rows, &kept);
         }
+        retain(&mut self.terminals, rows, &kept);
+        retain(&mut self.timeouts, rows, &kept);
     }
 
     /// The rows of `parts` one after the other. What some part lacks (`infos`), or what differs
@@ -198,4 +201,15 @@ impl Dataset {
         }
         Ok(whole)
     }
+}
+
+/// Keep the rows `kept`, in rising order, of a row-major column of `rows` rows.
+fn retain<T: Copy>(column: &mut Vec<T>, rows: usize, kept: &[usize]) {
+    let Some(width) = column.len().checked_div(rows) else {
+        return;
+    };
+    for (to, from) in kept.iter().enumerate() {
+        column.copy_within(from * width..(from + 1) * width, to * width);
+    }
+    column.truncate(kept.len() * width);
 }

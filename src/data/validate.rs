@@ -1,6 +1,6 @@
 //! What every data set must hold before anything learns from it.
 
-use super::Dataset;
+use super::{Dataset, DenseLayer};
 use crate::error::{Error, Result};
 
 /// Actions may leave `[-1, 1]` by this much before [`Dataset::validate`] mentions it: `tanh` policies
@@ -95,42 +95,36 @@ impl Dataset {
             return Ok(());
         };
         let mut width = self.obs_dim;
-        let hidden = policy
-            .hidden
-            .iter()
-            .enumerate()
-            .map(|(k, l)| (format!("fc{k}"), l, None));
-        let heads = [
-            ("last_fc".to_owned(), &policy.mean, Some(self.act_dim)),
-            (
-                "last_fc_log_std".to_owned(),
-                &policy.log_std,
-                Some(self.act_dim),
-            ),
-        ];
-        for (name, layer, outputs) in hidden.chain(heads) {
-            let name = format!("metadata/policy/{name}");
-            let outputs = outputs.unwrap_or(layer.outputs);
-            if (layer.inputs, layer.outputs) != (width, outputs)
-                || layer.weight.len() != layer.inputs * layer.outputs
-                || layer.bias.len() != layer.outputs
-            {
-                return Err(Error::input(
-                    format!("{}: {name}", self.source),
-                    format!(
-                        "a layer of {} → {} where {width} → {outputs} is needed",
-                        layer.inputs, layer.outputs
-                    ),
-                    "store the policy that acted, or none",
-                ));
-            }
-            self.check_finite(&format!("{name}/weight"), &layer.weight, layer.inputs)?;
-            self.check_finite(&format!("{name}/bias"), &layer.bias, 1)?;
-            if !name.contains("last_fc") {
-                width = layer.outputs;
-            }
+        for (k, layer) in policy.hidden.iter().enumerate() {
+            self.check_layer(&format!("fc{k}"), layer, width, layer.outputs)?;
+            width = layer.outputs;
         }
-        Ok(())
+        self.check_layer("last_fc", &policy.mean, width, self.act_dim)?;
+        self.check_layer("last_fc_log_std", &policy.log_std, width, self.act_dim)
+    }
+
+    fn check_layer(
+        &self,
+        name: &str,
+        layer: &DenseLayer,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<()> {
+        let name = format!("metadata/policy/{name}");
+        if (layer.inputs, layer.outputs) != (inputs, outputs)
+            || (layer.weight.len(), layer.bias.len()) != (inputs * outputs, outputs)
+        {
+            return Err(Error::input(
+                format!("{}: {name}", self.source),
+                format!(
+                    "a layer of {} → {} where {inputs} → {outputs} is needed",
+                    layer.inputs, layer.outputs
+                ),
+                "store the policy that acted, or none",
+            ));
+        }
+        self.check_finite(&format!("{name}/weight"), &layer.weight, inputs)?;
+        self.check_finite(&format!("{name}/bias"), &layer.bias, 1)
     }
 
     fn action_note(&self) -> Option<String> {

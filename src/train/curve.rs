@@ -139,7 +139,7 @@ impl Figure {
             .margin(14)
             .margin_right(26)
             .x_label_area_size(46)
-            .y_label_area_size(72)
+            .y_label_area_size(64)
             .build_cartesian_2d(x0..x1, y0..y1)?;
         chart
             .configure_mesh()

@@ -122,18 +122,18 @@ impl Message {
     }
 
     fn double(&mut self, field: u64, value: f64) {
-        self.varint(field << 3 | 1);
+        self.varint((field << 3) | 1);
         self.0.extend(value.to_le_bytes());
     }
 
     fn bytes(&mut self, field: u64, value: &[u8]) {
-        self.varint(field << 3 | 2);
+        self.varint((field << 3) | 2);
         self.varint(value.len() as u64);
         self.0.extend(value);
     }
 
     fn float(&mut self, field: u64, value: f32) {
-        self.varint(field << 3 | 5);
+        self.varint((field << 3) | 5);
         self.0.extend(value.to_le_bytes());
     }
 }
@@ -142,7 +142,7 @@ impl Message {
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            crc >> 1 ^ (crc & 1) * 0x82f6_3b78
+            (crc >> 1) ^ ((crc & 1) * 0x82f6_3b78)
         })
     })
 }

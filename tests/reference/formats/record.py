@@ -55,6 +55,18 @@ def d4rl(path, next_observations=True, timeouts=True):
         p.create_dataset("output_distribution", data=np.bytes_("tanh_gaussian"))
 
 
+def d4rl_unwritten(path):
+    """A recorder that died: the extents are there, most of the actions are not."""
+    with h5py.File(path, "w", libver="latest") as f:
+        for name in ["observations", "next_observations"]:
+            f.create_dataset(name, data=ramp(1, ROWS, OBS))
+        f.create_dataset("rewards", data=ramp(2, ROWS))
+        f.create_dataset("terminals", data=np.zeros(ROWS, bool))
+        f.create_dataset("timeouts", data=np.zeros(ROWS, bool))
+        actions = f.create_dataset("actions", (ROWS, ACT), np.float32, chunks=(4, ACT))
+        actions[:4] = 0.5
+
+
 def minari_folder(path):
     shutil.rmtree(path, ignore_errors=True)
     from minari.data_collector import EpisodeBuffer
@@ -85,6 +97,7 @@ if __name__ == "__main__":
     d4rl(HERE / "d4rl.hdf5")
     d4rl(HERE / "d4rl_old.hdf5", next_observations=False, timeouts=False)
     d4rl(HERE / "d4rl_no_next.hdf5", next_observations=False)
+    d4rl_unwritten(HERE / "d4rl_unwritten.hdf5")
     minari_folder(HERE / "minari")
     for path in sorted(HERE.rglob("*")):
         print(path.relative_to(HERE), path.stat().st_size)
