@@ -87,6 +87,11 @@ impl H5File {
         })
     }
 
+    /// Whether the root holds a group called `name`.
+    pub fn has_group(&self, name: &str) -> Result<bool> {
+        Ok(self.groups()?.iter().any(|group| group == name))
+    }
+
     /// The names of the groups at the root.
     pub fn groups(&self) -> Result<Vec<String>> {
         guarded(self.path.display(), || self.file.root().groups())

@@ -14,8 +14,7 @@ use super::hdf5::{GZIP_LEVEL, H5File, boolean};
 use super::{Dataset, replace_file};
 use crate::error::{Error, Result};
 
-/// The file in a Minari folder that holds the episodes.
-pub const MAIN_FILE: &str = "main_data.hdf5";
+const MAIN_FILE: &str = "main_data.hdf5";
 const METADATA_FILE: &str = "metadata.json";
 
 /// The oldest version whose layout [`write`] follows: Minari refuses data newer than itself.

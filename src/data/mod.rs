@@ -79,18 +79,15 @@ pub struct DenseLayer {
 }
 
 impl Dataset {
-    /// Read a data set: an HDF5 file in D4RL's layout, or a Minari folder or its `main_data.hdf5`.
+    /// Read a data set: an HDF5 file in D4RL's layout, or a Minari folder or its main file
+    /// (which holds a group `episode_0`).
     ///
     /// # Errors
     /// [`Error::Input`] or [`Error::Io`] if there is no such file, it is damaged or misshapen, or
     /// what it holds does not pass [`Dataset::validate`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        if path.is_dir()
-            || path
-                .file_name()
-                .is_some_and(|name| name == minari::MAIN_FILE)
-        {
+        if path.is_dir() || hdf5::H5File::open(path)?.has_group("episode_0")? {
             return minari::read(path);
         }
         d4rl::read(path)

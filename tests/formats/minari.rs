@@ -19,6 +19,12 @@ fn minari_folder_is_read() {
     assert_eq!(data.timeouts, [false, false, true, false, false]);
     let by_file = Dataset::read(reference("minari/main_data.hdf5")).expect("the file itself");
     assert_eq!(by_file.observations, data.observations);
+    // Content decides, not the name.
+    let folder = tempfile::tempdir().expect("a folder");
+    let renamed = folder.path().join("d4rl.hdf5");
+    std::fs::copy(reference("minari/main_data.hdf5"), &renamed).expect("copied");
+    let renamed = Dataset::read(renamed).expect("still Minari");
+    assert_eq!(renamed.observations, data.observations);
 }
 
 #[test]

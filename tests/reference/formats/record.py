@@ -1,6 +1,6 @@
 """Record the small data files that tests/formats reads, with the libraries that define them.
 
-    pip install h5py minari
+    pip install "minari[hdf5]"
     python tests/reference/formats/record.py
 
 Every value is a plain function of its place (see `ramp`), so that the tests can compute it too.
