@@ -4,7 +4,7 @@ pub mod planar;
 pub mod reference;
 pub mod task;
 
-pub use planar::PlanarVecEnv;
+pub use planar::{EnvKey, PlanarVecEnv};
 pub use task::Task;
 
 use crate::error::Result;

@@ -24,6 +24,23 @@ pub struct PlanarVecEnv {
     out: StepBatch,
 }
 
+/// What an environment's random draws are keyed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnvKey {
+    /// Seed of its member.
+    pub seed: u64,
+    /// Index among its member's environments.
+    pub env: u32,
+}
+
+impl EnvKey {
+    /// `per_member` environments of each seed, member after member.
+    pub fn population(seeds: &[u64], per_member: usize) -> Vec<Self> {
+        let of = |&seed: &u64| (0..per_member as u32).map(move |env| Self { seed, env });
+        seeds.iter().flat_map(of).collect()
+    }
+}
+
 /// What all environments share.
 struct Rules {
     task: Task,
@@ -31,7 +48,8 @@ struct Rules {
     qpos0: Vec<f64>,
     /// Standard deviation of the action noise, by parameter row.
     noise: Vec<f64>,
-    seed: u64,
+    /// What the draws of each environment are keyed by, `[n]`.
+    keys: Vec<EnvKey>,
     /// Vector steps and resets so far: the step part of every draw's counter.
     tick: u32,
 }
@@ -94,7 +112,7 @@ impl PlanarVecEnv {
                 task: task.clone(),
                 qpos0: dofs.iter().map(|d| d.qpos0).collect(),
                 noise,
-                seed,
+                keys: EnvKey::population(&[seed], n),
                 tick: 0,
             },
             batch,
@@ -108,6 +126,14 @@ impl PlanarVecEnv {
                 truncated: vec![false; n],
             },
         }
+    }
+
+    /// Keys every environment's draws by `keys[e]` from now on, so that what happens in one does not
+    /// depend on which others there are.
+    pub fn with_keys(mut self, keys: Vec<EnvKey>) -> Self {
+        assert_eq!(keys.len(), self.batch.num_envs(), "one key an environment");
+        self.rules.keys = keys;
+        self
     }
 
     /// The task.
@@ -275,7 +301,8 @@ impl Rules {
                     Noise::Uniform(a) => (fill_unit, 2.0 * a, -a),
                     Noise::Normal(std) => (fill_normal, std, 0.0),
                 };
-            fill(&mut draws, self.seed, env as u32, self.tick, Stream::Reset);
+            let key = self.keys[env];
+            fill(&mut draws, key.seed, key.env, self.tick, Stream::Reset);
             for (x, d) in part.iter_mut().zip(&draws[first..]) {
                 *x = scale.mul_add(f64::from(*d), shift);
             }
@@ -407,13 +434,8 @@ impl Rules {
             return cost * square_sum(action.iter().map(|a| f64::from(*a)));
         }
         let mut noise = vec![0f32; action.len()];
-        fill_normal(
-            &mut noise,
-            self.seed,
-            env as u32,
-            self.tick,
-            Stream::JointNoise,
-        );
+        let key = self.keys[env];
+        fill_normal(&mut noise, key.seed, key.env, self.tick, Stream::JointNoise);
         let noisy = || {
             action
                 .iter()
