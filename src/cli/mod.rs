@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::{Error, Result};
 
+pub mod bench;
 pub mod collect;
 pub mod completions;
 pub mod eval;
@@ -47,6 +48,8 @@ enum Command {
     Collect(collect::Args),
     /// Check physics and learning rules against recorded numbers
     Verify(verify::Args),
+    /// Measure throughput
+    Bench(bench::Args),
     /// Print shell completions
     Completions(completions::Args),
 }
@@ -68,6 +71,7 @@ impl Cli {
             Command::Eval(args) => eval::run(args),
             Command::Collect(args) => collect::run(args),
             Command::Verify(args) => verify::run(args),
+            Command::Bench(args) => bench::run(args),
             Command::Completions(args) => completions::run(args),
         }
     }
