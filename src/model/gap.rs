@@ -282,9 +282,14 @@ impl Gap {
         for part in &self.parts {
             let noise_before = noise;
             part.edit(&mut spec, &mut noise)?;
-            let after = spec
-                .compile()
-                .map_err(|e| Error::input(part, e, "choose another strength"))?;
+            let after = spec.compile().map_err(|e| match e {
+                Error::Input { place, problem, .. } => Error::input(
+                    part,
+                    format!("no such robot can be: {place}: {problem}"),
+                    "choose another strength",
+                ),
+                other => other,
+            })?;
             if after == before && noise == noise_before {
                 return Err(Error::input(
                     part,
@@ -378,7 +383,13 @@ impl Part {
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.name, self.strength)
+        // The text names folders: no run of zeros.
+        let k = self.strength;
+        if k == 0.0 || (1e-5..1e15).contains(&k.abs()) {
+            write!(f, "{}={k}", self.name)
+        } else {
+            write!(f, "{}={k:e}", self.name)
+        }
     }
 }
 
