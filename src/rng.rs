@@ -25,6 +25,8 @@ pub enum Stream {
     Update = 8,
     /// Gap strengths drawn per environment.
     Gap = 9,
+    /// Noise on the inputs of the classifiers.
+    RatioNoise = 11,
     /// Making data sets.
     Data = 10,
 }

@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand.
 
+pub mod verify;
+
 /// How results are printed on stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {

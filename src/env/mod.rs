@@ -1,7 +1,10 @@
 //! Tasks and vectors of environments.
 
+pub mod planar;
+pub mod reference;
 pub mod task;
 
+pub use planar::PlanarVecEnv;
 pub use task::Task;
 
 use crate::error::Result;

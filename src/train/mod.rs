@@ -1,1 +1,5 @@
-//! To be filled.
+//! Runs: what they record.
+
+pub mod curve;
+pub mod metrics;
+pub mod tensorboard;

@@ -1,0 +1,3 @@
+//! `h2oplus verify`: against recorded references.
+
+pub mod algorithms;

@@ -1,0 +1,111 @@
+//! One door through which every kernel runs, whatever the device.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Tensor};
+
+use crate::error::Result;
+
+/// What one launch does, for roofs and reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations of matrix products (2 per multiply-add); elementwise work is not counted.
+    pub flops: u64,
+    /// Bytes read and written once each: the least traffic the launch can cause.
+    pub bytes: u64,
+}
+
+/// A kernel: writes `O` flat f32 buffers from `I` others. Buffers never alias. Shapes and offsets are
+/// fields of the kernel; a buffer is always a whole contiguous tensor.
+pub trait Kernel<const O: usize, const I: usize>: Sync {
+    /// Name in profiles and error messages.
+    const NAME: &'static str;
+    /// Work of one launch.
+    fn cost(&self) -> Cost;
+    /// The CPU implementation.
+    fn cpu(&self, out: [&mut [f32]; O], input: [&[f32]; I]);
+}
+
+static KERNELS: AtomicU64 = AtomicU64::new(0);
+static FLOPS: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// Launches, and their summed [`Cost`], since the process began: take differences.
+pub fn tally() -> (u64, Cost) {
+    let cost = Cost {
+        flops: FLOPS.load(Ordering::Relaxed),
+        bytes: BYTES.load(Ordering::Relaxed),
+    };
+    (KERNELS.load(Ordering::Relaxed), cost)
+}
+
+/// Runs `kernel` on the device of its buffers. The tensors must be contiguous f32 and distinct.
+pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
+    kernel: &K,
+    out: [&Tensor; O],
+    input: [&Tensor; I],
+) -> Result<()> {
+    // A shared storage would be locked twice by this thread: refuse instead of hanging.
+    let place = |t: &Tensor| std::ptr::from_ref::<Storage>(&t.storage_and_layout().0) as usize;
+    let outs = out.map(place);
+    for (n, o) in outs.iter().enumerate() {
+        if outs[..n].contains(o) || input.iter().any(|i| place(i) == *o) {
+            return Err(candle_core::Error::Msg(format!("{}: a buffer is used twice", K::NAME)).into());
+        }
+    }
+    let cost = kernel.cost();
+    KERNELS.fetch_add(1, Ordering::Relaxed);
+    FLOPS.fetch_add(cost.flops, Ordering::Relaxed);
+    BYTES.fetch_add(cost.bytes, Ordering::Relaxed);
+    let held = [const { Cell::new((std::ptr::null_mut(), 0)) }; O];
+    out[0].inplace_op1(&Nested { kernel, out: &out, input: &input, held: &held, depth: 0 })?;
+    Ok(())
+}
+
+/// candle lends one mutable storage per op; nesting an op per output holds all of them at once.
+struct Nested<'a, const O: usize, const I: usize, K> {
+    kernel: &'a K,
+    out: &'a [&'a Tensor; O],
+    input: &'a [&'a Tensor; I],
+    held: &'a [Cell<(*mut f32, usize)>; O],
+    depth: usize,
+}
+
+impl<const O: usize, const I: usize, K: Kernel<O, I>> InplaceOp1 for Nested<'_, O, I, K> {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let whole = layout.is_contiguous() && layout.start_offset() == 0;
+        let CpuStorage::F32(buffer) = storage else {
+            candle_core::bail!("{}: output {} is not f32", K::NAME, self.depth)
+        };
+        if !whole || buffer.len() != layout.shape().elem_count() {
+            candle_core::bail!("{}: output {} is a view", K::NAME, self.depth)
+        }
+        self.held[self.depth].set((buffer.as_mut_ptr(), buffer.len()));
+        if let Some(next) = self.out.get(self.depth + 1) {
+            return next.inplace_op1(&Nested { depth: self.depth + 1, ..*self });
+        }
+        let guards = self.input.map(Tensor::storage_and_layout);
+        let mut input: [&[f32]; I] = [&[]; I];
+        for (slot, (storage, layout)) in input.iter_mut().zip(&guards) {
+            let (Storage::Cpu(CpuStorage::F32(buffer)), true, 0) =
+                (&**storage, layout.is_contiguous(), layout.start_offset())
+            else {
+                candle_core::bail!("{}: an input is not a whole f32 tensor on the CPU", K::NAME)
+            };
+            *slot = buffer;
+        }
+        // SAFETY: each pointer comes from a `&mut Vec<f32>` that an enclosing `cpu_fwd` frame holds
+        // until this call returns, and `launch` has refused storages that occur twice.
+        let out = std::array::from_fn(|n| {
+            let (pointer, len) = self.held[n].get();
+            unsafe { std::slice::from_raw_parts_mut(pointer, len) }
+        });
+        self.kernel.cpu(out, input);
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! The policy's side of the critics, and the temperature: mean(β log π − min Q), −log β·mean(log π + H̄).
+
+use super::{Shared, each, mean};
+use crate::nn::launch::{Cost, Kernel};
+
+/// Kernel: outputs `[dQ in the last deltas, gradient, stats]`, inputs `[last activations, log π, parameters]`.
+#[derive(Clone, Copy, Debug)]
+pub struct ActorLoss {
+    /// Members.
+    pub members: usize,
+    /// Rows with fresh actions.
+    pub rows: usize,
+    /// Offsets of Q1 and Q2 at the fresh actions, `[rows]` each.
+    pub q: [usize; 2],
+    /// Floats a member of the last activations.
+    pub stride: usize,
+    /// Floats a member of `log π`, of which the first `rows` are these rows'.
+    pub log_pi_stride: usize,
+    /// Offset of log β in the parameters.
+    pub log_alpha: usize,
+    /// Floats a member of the parameters.
+    pub param_stride: usize,
+    /// H̄, the target entropy.
+    pub target_entropy: f32,
+    /// Where this loss's [`ActorLoss::STATS`] begin, and floats a member.
+    pub stats: [usize; 2],
+}
+
+impl ActorLoss {
+    /// What it reports.
+    pub const STATS: [&'static str; 4] =
+        ["losses/actor_loss", "losses/alpha_loss", "losses/alpha", "losses/log_pi"];
+}
+
+impl Kernel<3, 3> for ActorLoss {
+    const NAME: &'static str = "actor_loss";
+
+    fn cost(&self) -> Cost {
+        Cost { flops: 0, bytes: (4 * self.members * self.rows * 5) as u64 }
+    }
+
+    fn cpu(&self, [delta, grad, stats]: [&mut [f32]; 3], [out, log_pi, parameters]: [&[f32]; 3]) {
+        let (delta, grad, stats) = (Shared::new(delta), Shared::new(grad), Shared::new(stats));
+        let rows = self.rows;
+        each(self.members, |member| {
+            let q = self.q.map(|q| &out[member * self.stride + q..][..rows]);
+            let log_pi = &log_pi[member * self.log_pi_stride..][..rows];
+            let log_alpha = parameters[member * self.param_stride + self.log_alpha];
+            let alpha = log_alpha.exp();
+            // SAFETY: members, and the two critics' rows, are disjoint.
+            let (d1, d2, d_alpha, stats) = unsafe {
+                (
+                    delta.at(member * self.stride + self.q[0], rows),
+                    delta.at(member * self.stride + self.q[1], rows),
+                    grad.at(member * self.param_stride + self.log_alpha, 1),
+                    stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()),
+                )
+            };
+            let push = -1.0 / rows as f32;
+            for n in 0..rows {
+                let first = q[0][n] <= q[1][n];
+                d1[n] = if first { push } else { 0.0 };
+                d2[n] = if first { 0.0 } else { push };
+            }
+            let entropy_gap = mean(log_pi.iter().map(|l| l + self.target_entropy));
+            d_alpha[0] = -entropy_gap;
+            let loss = mean((0..rows).map(|n| alpha * log_pi[n] - q[0][n].min(q[1][n])));
+            stats.copy_from_slice(&[loss, -log_alpha * entropy_gap, alpha, mean(log_pi.iter().copied())]);
+        });
+    }
+}

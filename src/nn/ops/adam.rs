@@ -1,0 +1,70 @@
+//! Adam over flat parameters: the groups of one launch may have their own rates and step counts.
+
+use std::ops::Range;
+
+use super::{Shared, blocks, each};
+use crate::nn::launch::{Cost, Kernel};
+
+const BLOCK: usize = 16_384;
+const BETA: [f64; 2] = [0.9, 0.999];
+const EPS: f32 = 1e-8;
+
+/// Parameters with one rate and one count of steps.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Which parameters of a member.
+    pub range: Range<usize>,
+    /// Learning rate.
+    pub rate: f64,
+    /// Steps done, this one included.
+    pub step: u64,
+}
+
+/// Kernel: outputs `[parameters, first moments, second moments]`, inputs `[gradient]`.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    /// Members.
+    pub members: usize,
+    /// Floats a member.
+    pub stride: usize,
+    /// What to step; ranges are disjoint.
+    pub groups: Vec<Group>,
+}
+
+impl Kernel<3, 1> for Adam {
+    const NAME: &'static str = "adam";
+
+    fn cost(&self) -> Cost {
+        let floats: usize = self.groups.iter().map(|g| g.range.len()).sum();
+        Cost { flops: 0, bytes: (4 * 7 * self.members * floats) as u64 }
+    }
+
+    fn cpu(&self, [theta, m, v]: [&mut [f32]; 3], [grad]: [&[f32]; 1]) {
+        let (theta, m, v) = (Shared::new(theta), Shared::new(m), Shared::new(v));
+        let tasks: Vec<_> = self
+            .groups
+            .iter()
+            .flat_map(|g| blocks(g.range.len(), BLOCK).map(move |b| (g, b)))
+            .collect();
+        each(self.members * tasks.len(), |task| {
+            let (group, block) = &tasks[task / self.members];
+            let at = (task % self.members) * self.stride + group.range.start + block.start;
+            let len = block.len();
+            // SAFETY: blocks, groups and members are disjoint.
+            let (theta, m, v) = unsafe { (theta.at(at, len), m.at(at, len), v.at(at, len)) };
+            let [b1, b2] = BETA.map(|b| 1.0 - b.powf(group.step as f64));
+            step(theta, m, v, &grad[at..at + len], (group.rate / b1) as f32, b2.sqrt() as f32);
+        });
+    }
+}
+
+/// PyTorch's order: θ −= (rate/bias1)·m / (√v/√bias2 + ε).
+fn step(theta: &mut [f32], m: &mut [f32], v: &mut [f32], grad: &[f32], rate: f32, root: f32) {
+    let [b1, b2] = BETA.map(|b| b as f32);
+    let [c1, c2] = BETA.map(|b| (1.0 - b) as f32);
+    for (((theta, m), v), g) in theta.iter_mut().zip(m).zip(v).zip(grad) {
+        *m = b1 * *m + c1 * g;
+        *v = b2 * *v + c2 * g * g;
+        *theta -= rate * *m / (v.sqrt() / root + EPS);
+    }
+}

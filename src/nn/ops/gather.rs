@@ -1,0 +1,66 @@
+//! Rows drawn from a replay, uniformly with replacement.
+
+use super::{Shared, TILE, blocks, each};
+use crate::nn::launch::{Cost, Kernel};
+use crate::rng::{Stream, philox};
+
+/// Kernel: outputs `[batch [members, batch_rows, width]]`, inputs `[replay rows]`. Row n of member k is row
+/// ⌊w·len/2³²⌋ of its group, w being word n mod 4 of Philox block n/4: key = the member's seed,
+/// counter (`lane`, `update`, `stream`).
+#[derive(Clone, Debug)]
+pub struct Gather {
+    /// One seed a member.
+    pub seeds: Vec<u64>,
+    /// Separates uses of one stream.
+    pub lane: u32,
+    /// Index of the update.
+    pub update: u32,
+    /// Which draws.
+    pub stream: Stream,
+    /// Groups of the replay; member k reads group k mod this.
+    pub groups: usize,
+    /// Rows per group.
+    pub capacity: usize,
+    /// Rows filled per group.
+    pub len: usize,
+    /// Length of a replay row.
+    pub row: usize,
+    /// First row written, of each member's batch.
+    pub first: usize,
+    /// Rows drawn.
+    pub rows: usize,
+    /// Rows of a member's batch.
+    pub batch_rows: usize,
+    /// Floats of a row that are kept: a prefix.
+    pub width: usize,
+}
+
+impl Kernel<1, 1> for Gather {
+    const NAME: &'static str = "gather";
+
+    fn cost(&self) -> Cost {
+        Cost { flops: 0, bytes: (4 * 2 * self.seeds.len() * self.rows * self.width) as u64 }
+    }
+
+    fn cpu(&self, [batch]: [&mut [f32]; 1], [replay]: [&[f32]; 1]) {
+        let batch = Shared::new(batch);
+        let tiles: Vec<_> = blocks(self.rows, TILE).collect();
+        let members = self.seeds.len();
+        each(members * tiles.len(), |task| {
+            let (member, tile) = (task % members, &tiles[task / members]);
+            let group = &replay[(member % self.groups) * self.capacity * self.row..];
+            let first = (member * self.batch_rows + self.first + tile.start) * self.width;
+            // SAFETY: row blocks and members are disjoint.
+            let out = unsafe { batch.at(first, tile.len() * self.width) };
+            let mut words = [0; 4];
+            for (n, to) in tile.clone().zip(out.chunks_exact_mut(self.width)) {
+                // TILE is a multiple of 4, so a block of words is never split.
+                if n % 4 == 0 {
+                    words = philox(self.seeds[member], self.lane, self.update, self.stream, (n / 4) as u32);
+                }
+                let index = (u64::from(words[n % 4]) * self.len as u64) >> 32;
+                to.copy_from_slice(&group[index as usize * self.row..][..self.width]);
+            }
+        });
+    }
+}

@@ -1,0 +1,71 @@
+//! Fused kernels, one a file, each with its CPU implementation and a parity test against candle's
+//! composed operations.
+//!
+//! All buffers carry the member as their leading axis; a kernel's offsets count floats within a member.
+
+pub mod actor;
+pub mod adam;
+pub mod awr;
+pub mod dense;
+pub mod dense_grad;
+pub mod gather;
+pub mod head;
+pub mod noise;
+pub mod polyak;
+pub mod ratio;
+pub mod target;
+pub mod td;
+pub mod value;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+/// Rows per tile of a product. Fixed, so that bits depend neither on threads nor on the population.
+pub const TILE: usize = 128;
+
+/// A buffer that tasks write at disjoint places.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared(*mut f32, usize);
+
+// SAFETY: access goes through `Shared::at`, whose callers promise disjoint ranges.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    pub(crate) fn new(buffer: &mut [f32]) -> Self {
+        Self(buffer.as_mut_ptr(), buffer.len())
+    }
+
+    /// The `len` floats from `start` on.
+    ///
+    /// # Safety
+    /// No two tasks may hold overlapping ranges, and the buffer outlives the task.
+    #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
+    pub(crate) unsafe fn at(&self, start: usize, len: usize) -> &mut [f32] {
+        assert!(start + len <= self.1, "{start} + {len} > {}", self.1);
+        // SAFETY: in bounds by the assertion, disjoint by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
+    }
+}
+
+/// Calls `task(0..n)`, in parallel when there is more than one.
+pub(crate) fn each(n: usize, task: impl Fn(usize) + Sync + Send) {
+    if n == 1 {
+        task(0);
+    } else {
+        (0..n).into_par_iter().with_max_len(1).for_each(task);
+    }
+}
+
+/// Splits `0..n` into blocks of at most `size`.
+pub(crate) fn blocks(n: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n.div_ceil(size)).map(move |b| b * size..((b + 1) * size).min(n))
+}
+
+/// Mean in the order of the slice.
+pub(crate) fn mean(values: impl ExactSizeIterator<Item = f32>) -> f32 {
+    let n = values.len() as f32;
+    values.sum::<f32>() / n
+}

@@ -1,0 +1,76 @@
+//! Standard normals, and inputs blurred by them.
+
+use super::{Shared, blocks, each};
+use crate::nn::launch::{Cost, Kernel};
+use crate::rng::{Stream, normal_pair, philox};
+
+const BLOCK: usize = 4096;
+
+/// Kernel: outputs `[noise [members, len]]`, no inputs. Counter (0, `update`, `stream`), as
+/// [`fill_normal`](crate::rng::fill_normal) has it, key = the member's seed.
+#[derive(Clone, Debug)]
+pub struct Normals {
+    /// One seed a member.
+    pub seeds: Vec<u64>,
+    /// Index of the update.
+    pub update: u32,
+    /// Which draws.
+    pub stream: Stream,
+    /// Normals a member.
+    pub len: usize,
+}
+
+impl Kernel<1, 0> for Normals {
+    const NAME: &'static str = "normals";
+
+    fn cost(&self) -> Cost {
+        Cost { flops: 0, bytes: (4 * self.seeds.len() * self.len) as u64 }
+    }
+
+    fn cpu(&self, [noise]: [&mut [f32]; 1], []: [&[f32]; 0]) {
+        let noise = Shared::new(noise);
+        let tasks: Vec<_> = blocks(self.len, BLOCK).collect();
+        let members = self.seeds.len();
+        each(members * tasks.len(), |task| {
+            let (member, block) = (task % members, &tasks[task / members]);
+            // SAFETY: blocks and members are disjoint.
+            let out = unsafe { noise.at(member * self.len + block.start, block.len()) };
+            for (n, out) in out.chunks_mut(4).enumerate() {
+                let at = (block.start / 4 + n) as u32;
+                let w = philox(self.seeds[member], 0, self.update, self.stream, at);
+                let x = [normal_pair(w[0], w[1]), normal_pair(w[2], w[3])];
+                out.copy_from_slice(&x.as_flattened()[..out.len()]);
+            }
+        });
+    }
+}
+
+/// Kernel: x ← x + σ·noise. Outputs `[x [members, len]]`, inputs `[noise]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Blur {
+    /// Members.
+    pub members: usize,
+    /// Floats a member of x.
+    pub len: usize,
+    /// σ.
+    pub std: f32,
+    /// Where x's normals begin in the noise, and floats a member.
+    pub noise: [usize; 2],
+}
+
+impl Kernel<1, 1> for Blur {
+    const NAME: &'static str = "blur";
+
+    fn cost(&self) -> Cost {
+        Cost { flops: 0, bytes: (4 * 3 * self.members * self.len) as u64 }
+    }
+
+    fn cpu(&self, [x]: [&mut [f32]; 1], [noise]: [&[f32]; 1]) {
+        for (member, x) in x.chunks_exact_mut(self.len).enumerate() {
+            let noise = &noise[member * self.noise[1] + self.noise[0]..];
+            for (x, n) in x.iter_mut().zip(noise) {
+                *x += self.std * n;
+            }
+        }
+    }
+}

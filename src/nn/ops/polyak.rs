@@ -1,0 +1,43 @@
+//! Target smoothing: θ̂ ← (1−τ)·θ̂ + τ·θ.
+
+use std::ops::Range;
+
+use super::{Shared, blocks, each};
+use crate::nn::launch::{Cost, Kernel};
+
+const BLOCK: usize = 32_768;
+
+/// Kernel: outputs `[targets]`, inputs `[parameters]`.
+#[derive(Clone, Debug)]
+pub struct Polyak {
+    /// Members.
+    pub members: usize,
+    /// Floats a member of the parameters.
+    pub stride: usize,
+    /// Which parameters have targets; the targets hold just these.
+    pub range: Range<usize>,
+    /// τ.
+    pub rate: f32,
+}
+
+impl Kernel<1, 1> for Polyak {
+    const NAME: &'static str = "polyak";
+
+    fn cost(&self) -> Cost {
+        Cost { flops: 0, bytes: (4 * 3 * self.members * self.range.len()) as u64 }
+    }
+
+    fn cpu(&self, [target]: [&mut [f32]; 1], [theta]: [&[f32]; 1]) {
+        let target = Shared::new(target);
+        let tasks: Vec<_> = blocks(self.range.len(), BLOCK).collect();
+        each(self.members * tasks.len(), |task| {
+            let (member, block) = (task % self.members, &tasks[task / self.members]);
+            // SAFETY: blocks and members are disjoint.
+            let target = unsafe { target.at(member * self.range.len() + block.start, block.len()) };
+            let theta = &theta[member * self.stride + self.range.start + block.start..][..block.len()];
+            for (t, x) in target.iter_mut().zip(theta) {
+                *t = (1.0 - self.rate) * *t + self.rate * x;
+            }
+        });
+    }
+}

@@ -1,0 +1,133 @@
+//! The dynamics ratio from two classifiers, on (s,a) and on (s,a,s'): their cross-entropies and the weight.
+//!
+//! Each head is z = 2 tanh(·), class 0 real, class 1 simulated. The (s,a,s') logits are z_sas + z_sa, so
+//! log p_real/p_sim (s'|s,a) = z_sas[0] − z_sas[1] exactly, and the second loss reaches the first network.
+
+use super::head::softplus;
+use super::{Shared, each};
+use crate::nn::launch::{Cost, Kernel};
+
+const SCALE: f32 = 2.0;
+
+/// Kernel: outputs `[d raw in the last deltas, stats]`, inputs `[last activations]`.
+#[derive(Clone, Copy, Debug)]
+pub struct RatioLoss {
+    /// Members.
+    pub members: usize,
+    /// Rows of either half: first the real rows, then as many simulated ones.
+    pub half: usize,
+    /// Offsets of the raw outputs `[2·half, 2]` of the (s,a) and the (s,a,s') network.
+    pub raw: [usize; 2],
+    /// Floats a member of the last activations.
+    pub stride: usize,
+    /// Where this loss's [`RatioLoss::STATS`] begin, and floats a member.
+    pub stats: [usize; 2],
+}
+
+impl RatioLoss {
+    /// What it reports.
+    pub const STATS: [&'static str; 2] = ["losses/d_sa_loss", "losses/d_sas_loss"];
+}
+
+impl Kernel<2, 1> for RatioLoss {
+    const NAME: &'static str = "ratio_loss";
+
+    fn cost(&self) -> Cost {
+        Cost { flops: 0, bytes: (4 * self.members * self.half * 16) as u64 }
+    }
+
+    fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
+        let (delta, stats) = (Shared::new(delta), Shared::new(stats));
+        let rows = 2 * self.half;
+        let inverse = 1.0 / self.half as f32;
+        each(self.members, |member| {
+            let raw = self.raw.map(|at| &out[member * self.stride + at..][..2 * rows]);
+            // SAFETY: members and networks are disjoint.
+            let (d_sa, d_sas, stats) = unsafe {
+                (
+                    delta.at(member * self.stride + self.raw[0], 2 * rows),
+                    delta.at(member * self.stride + self.raw[1], 2 * rows),
+                    stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()),
+                )
+            };
+            let mut losses = [0.0; 2];
+            for n in 0..rows {
+                let (t, u) = (2 * n, 2 * n + 1);
+                let sa = [raw[0][t].tanh(), raw[0][u].tanh()];
+                let sas = [raw[1][t].tanh(), raw[1][u].tanh()];
+                // With two classes, cross-entropy is softplus of (wrong − right logit).
+                let sign = if n < self.half { 1.0 } else { -1.0 };
+                let gap_sa = sign * SCALE * (sa[1] - sa[0]);
+                let gap_sas = gap_sa + sign * SCALE * (sas[1] - sas[0]);
+                losses[0] += softplus(gap_sa) * inverse;
+                losses[1] += softplus(gap_sas) * inverse;
+                let g_sas = sign * sigmoid(gap_sas) * inverse * SCALE;
+                let g_sa = sign * sigmoid(gap_sa) * inverse * SCALE + g_sas;
+                d_sa[t] = -g_sa * (1.0 - sa[0] * sa[0]);
+                d_sa[u] = g_sa * (1.0 - sa[1] * sa[1]);
+                d_sas[t] = -g_sas * (1.0 - sas[0] * sas[0]);
+                d_sas[u] = g_sas * (1.0 - sas[1] * sas[1]);
+            }
+            stats.copy_from_slice(&losses);
+        });
+    }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Kernel: w = clip(p_real/p_sim, low, high) of the simulated rows; 1 for the real ones before them.
+/// Outputs `[w [members, real + sim], stats]`, inputs `[last activations]`.
+#[derive(Clone, Copy, Debug)]
+pub struct RatioWeight {
+    /// Members.
+    pub members: usize,
+    /// Real rows, which weigh 1.
+    pub real: usize,
+    /// Simulated rows.
+    pub sim: usize,
+    /// Offset of the (s,a,s') network's raw outputs at the simulated rows, `[sim, 2]`; none: all weigh 1.
+    pub raw: Option<usize>,
+    /// Floats a member of the last activations.
+    pub stride: usize,
+    /// Clip of the ratio.
+    pub clip: [f32; 2],
+    /// Where this kernel's [`RatioWeight::STATS`] begin, and floats a member.
+    pub stats: [usize; 2],
+}
+
+impl RatioWeight {
+    /// What it reports.
+    pub const STATS: [&'static str; 1] = ["losses/ratio"];
+}
+
+impl Kernel<2, 1> for RatioWeight {
+    const NAME: &'static str = "ratio_weight";
+
+    fn cost(&self) -> Cost {
+        Cost { flops: 0, bytes: (4 * self.members * (self.real + 3 * self.sim)) as u64 }
+    }
+
+    fn cpu(&self, [w, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
+        let (w, stats) = (Shared::new(w), Shared::new(stats));
+        let rows = self.real + self.sim;
+        each(self.members, |member| {
+            // SAFETY: members are disjoint.
+            let (w, stats) = unsafe {
+                let s = stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len());
+                (w.at(member * rows, rows), s)
+            };
+            w.fill(1.0);
+            let sim = &mut w[self.real..];
+            if let Some(raw) = self.raw {
+                let raw = out[member * self.stride + raw..].chunks_exact(2);
+                for (w, z) in sim.iter_mut().zip(raw) {
+                    let log_ratio = SCALE * (z[0].tanh() - z[1].tanh());
+                    *w = log_ratio.exp().clamp(self.clip[0], self.clip[1]);
+                }
+            }
+            stats[0] = sim.iter().sum::<f32>() / self.sim.max(1) as f32;
+        });
+    }
+}

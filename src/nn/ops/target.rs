@@ -1,0 +1,82 @@
+//! The mixed target: y = r + γ(1−d)·{λ V(s') + (1−λ)[min Q̂(s',a') + exploration]}.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Shared, each};
+use crate::nn::launch::{Cost, Kernel};
+
+/// The exploration term of the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[derive(clap::ValueEnum)]
+pub enum Exploration {
+    /// −β log π(a'|s'), as in SAC.
+    #[default]
+    Entropy,
+    /// Nothing.
+    None,
+}
+
+/// Kernel: outputs `[y [members, rows]]`, inputs `[last activations, log π, parameters, batch]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Members.
+    pub members: usize,
+    /// Rows.
+    pub rows: usize,
+    /// Rows a member of `y` and of the batch.
+    pub row_stride: usize,
+    /// Offsets of Q̂1 and Q̂2 at the next actions, `[rows]` each.
+    pub q: [usize; 2],
+    /// Offset of V at the next states, `[rows]`, and λ; none for SAC's target.
+    pub value: Option<(usize, f32)>,
+    /// Floats a member of the last activations.
+    pub stride: usize,
+    /// Where log π of the next actions begins in `log π`, and floats a member.
+    pub log_pi: [usize; 2],
+    /// The exploration term.
+    pub exploration: Exploration,
+    /// Offset of log β in the parameters.
+    pub log_alpha: usize,
+    /// Floats a member of the parameters.
+    pub param_stride: usize,
+    /// γ.
+    pub discount: f32,
+    /// Factor of the reward.
+    pub reward_scale: f32,
+    /// Length of a batch row, which ends in reward and terminated.
+    pub row: usize,
+}
+
+impl Kernel<1, 4> for Target {
+    const NAME: &'static str = "target";
+
+    fn cost(&self) -> Cost {
+        Cost { flops: 0, bytes: (4 * self.members * self.rows * 7) as u64 }
+    }
+
+    fn cpu(&self, [y]: [&mut [f32]; 1], [out, log_pi, parameters, batch]: [&[f32]; 4]) {
+        let y = Shared::new(y);
+        each(self.members, |member| {
+            let out = &out[member * self.stride..][..self.stride];
+            let log_pi = &log_pi[member * self.log_pi[1] + self.log_pi[0]..][..self.rows];
+            let alpha = parameters[member * self.param_stride + self.log_alpha].exp();
+            // SAFETY: members are disjoint.
+            let y = unsafe { y.at(member * self.row_stride, self.rows) };
+            let batch = batch[member * self.row_stride * self.row..].chunks_exact(self.row);
+            for (n, (y, row)) in y.iter_mut().zip(batch).enumerate() {
+                let explore = match self.exploration {
+                    Exploration::Entropy => -alpha * log_pi[n],
+                    Exploration::None => 0.0,
+                };
+                let q = out[self.q[0] + n].min(out[self.q[1] + n]) + explore;
+                let next = match self.value {
+                    Some((v, lambda)) => lambda * out[v + n] + (1.0 - lambda) * q,
+                    None => q,
+                };
+                let (reward, terminated) = (row[self.row - 2], row[self.row - 1]);
+                *y = self.reward_scale * reward + self.discount * (1.0 - terminated) * next;
+            }
+        });
+    }
+}

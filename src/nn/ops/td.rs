@@ -1,0 +1,65 @@
+//! The critics' loss: Σ over halves of mean w·(Q_i − y)², i = 1, 2; no gradient through w or y.
+
+use super::{Shared, each};
+use crate::nn::launch::{Cost, Kernel};
+
+/// Kernel: outputs `[dQ in the last deltas, stats]`, inputs `[last activations, y, w]`.
+#[derive(Clone, Debug)]
+pub struct TdLoss {
+    /// Members.
+    pub members: usize,
+    /// Rows of each half; the mean is taken over each apart.
+    pub halves: Vec<usize>,
+    /// Offsets of Q1 and Q2 at the batch's actions, `[rows]` each.
+    pub q: [usize; 2],
+    /// Floats a member of the last activations.
+    pub stride: usize,
+    /// Floats a member of `y` and of `w`.
+    pub row_stride: usize,
+    /// Where this loss's [`TdLoss::STATS`] begin, and floats a member.
+    pub stats: [usize; 2],
+}
+
+impl TdLoss {
+    /// What it reports.
+    pub const STATS: [&'static str; 5] = [
+        "losses/qf1_loss", "losses/qf2_loss", "losses/qf1_values", "losses/qf2_values", "losses/target",
+    ];
+}
+
+impl Kernel<2, 3> for TdLoss {
+    const NAME: &'static str = "td_loss";
+
+    fn cost(&self) -> Cost {
+        Cost { flops: 0, bytes: (4 * self.members * self.halves.iter().sum::<usize>() * 6) as u64 }
+    }
+
+    fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out, y, w]: [&[f32]; 3]) {
+        let (delta, stats) = (Shared::new(delta), Shared::new(stats));
+        let rows: usize = self.halves.iter().sum();
+        each(self.members, |member| {
+            let y = &y[member * self.row_stride..][..rows];
+            let w = &w[member * self.row_stride..][..rows];
+            // SAFETY: members are disjoint.
+            let stats = unsafe { stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()) };
+            for (i, offset) in self.q.into_iter().enumerate() {
+                let q = &out[member * self.stride + offset..][..rows];
+                // SAFETY: members and critics are disjoint.
+                let d = unsafe { delta.at(member * self.stride + offset, rows) };
+                let (mut loss, mut first) = (0.0, 0);
+                for &half in &self.halves {
+                    let inverse = 1.0 / half as f32;
+                    for n in first..first + half {
+                        let error = q[n] - y[n];
+                        d[n] = 2.0 * w[n] * error * inverse;
+                        loss += w[n] * error * error * inverse;
+                    }
+                    first += half;
+                }
+                stats[i] = loss;
+                stats[2 + i] = q.iter().sum::<f32>() / rows as f32;
+            }
+            stats[4] = y.iter().sum::<f32>() / rows as f32;
+        });
+    }
+}

@@ -1,0 +1,320 @@
+//! All trainable numbers of a population in four flat tensors `[members, len]`: parameters, Adam's two
+//! moments, gradient; the targets apart. Networks are offsets into them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::error::{Error, Result};
+use crate::nn::launch::launch;
+use crate::nn::ops::adam::{Adam, Group};
+use crate::nn::ops::polyak::Polyak;
+use crate::rng::{Stream, fill_unit};
+
+/// Floats to which every block of parameters is aligned: one cache line.
+const ALIGN: usize = 16;
+
+/// A dense layer: offsets within a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Linear {
+    /// Inputs.
+    pub inputs: usize,
+    /// Outputs.
+    pub outputs: usize,
+    /// First float of W, `[inputs, outputs]`.
+    pub weight: usize,
+    /// First float of b, `[outputs]`.
+    pub bias: usize,
+}
+
+/// A ReLU network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mlp {
+    /// Its name in checkpoints.
+    pub name: &'static str,
+    /// Its layers; a ReLU stands between two of them.
+    pub layers: Vec<Linear>,
+    /// All its parameters.
+    pub range: Range<usize>,
+}
+
+impl Mlp {
+    /// The same network in the targets, which begin at parameter `start`.
+    pub fn target(&self, name: &'static str, start: usize) -> Self {
+        let mut layers = self.layers.clone();
+        for layer in &mut layers {
+            layer.weight -= start;
+            layer.bias -= start;
+        }
+        Self { name, layers, range: self.range.start - start..self.range.end - start }
+    }
+}
+
+/// How a network's last layer begins. Hidden layers begin as `torch.nn.Linear`: uniform ±1/√inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastLayer {
+    /// Xavier-uniform with gain 0.01, bias 0: policy, Q, V.
+    Small,
+    /// As the hidden layers: classifiers.
+    Linear,
+}
+
+/// Lays networks out; [`Params::new`] then makes them.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    len: usize,
+    mlps: Vec<(Mlp, LastLayer)>,
+    scalars: Vec<(&'static str, usize, f32)>,
+}
+
+impl Spec {
+    /// A network with layers of `sizes[0] → sizes[1] → …`.
+    pub fn mlp(&mut self, name: &'static str, sizes: &[usize], last: LastLayer) -> Mlp {
+        let start = self.len;
+        let layers = sizes
+            .windows(2)
+            .map(|io| {
+                let weight = self.take(io[0] * io[1]);
+                Linear { inputs: io[0], outputs: io[1], weight, bias: self.take(io[1]) }
+            })
+            .collect();
+        let mlp = Mlp { name, layers, range: start..self.len };
+        self.mlps.push((mlp.clone(), last));
+        mlp
+    }
+
+    /// Learned scalars that lie side by side; the offset of the first.
+    pub fn scalars(&mut self, values: &[(&'static str, f32)]) -> Range<usize> {
+        let start = self.take(values.len());
+        for (n, (name, value)) in values.iter().enumerate() {
+            self.scalars.push((name, start + n, *value));
+        }
+        start..self.len
+    }
+
+    /// Floats a member so far.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing has been laid out.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn take(&mut self, floats: usize) -> usize {
+        let start = self.len;
+        self.len += floats.next_multiple_of(ALIGN);
+        start
+    }
+
+    /// A member's first parameters.
+    fn init(&self, seed: u64) -> Vec<f32> {
+        let mut theta = vec![0.0; self.len];
+        for (net, (mlp, last)) in self.mlps.iter().enumerate() {
+            for (n, layer) in mlp.layers.iter().enumerate() {
+                let small = *last == LastLayer::Small && n + 1 == mlp.layers.len();
+                let fans = (layer.inputs + layer.outputs) as f32;
+                let bound = if small { 0.01 * (6.0 / fans).sqrt() } else { (layer.inputs as f32).sqrt().recip() };
+                let parts = [(layer.weight, layer.inputs * layer.outputs, bound), (layer.bias, layer.outputs, if small { 0.0 } else { bound })];
+                for (part, (at, len, bound)) in parts.into_iter().enumerate() {
+                    let out = &mut theta[at..at + len];
+                    fill_unit(out, seed, net as u32, (2 * n + part) as u32, Stream::Init);
+                    out.iter_mut().for_each(|x| *x = (2.0 * *x - 1.0) * bound);
+                }
+            }
+        }
+        for (_, at, value) in &self.scalars {
+            theta[*at] = *value;
+        }
+        theta
+    }
+}
+
+/// Parameters that are stepped together.
+#[derive(Clone, Debug)]
+pub struct Stepped {
+    /// Which.
+    pub range: Range<usize>,
+    /// Learning rate.
+    pub rate: f64,
+    /// Steps done.
+    pub steps: u64,
+}
+
+/// The population's parameters on the device.
+pub struct Params {
+    spec: Spec,
+    /// Members, P.
+    pub members: usize,
+    /// Parameters, `[P, len]`.
+    pub theta: Tensor,
+    /// Gradient of the last update, `[P, len]`.
+    pub grad: Tensor,
+    /// Smoothed copies of `target_of`, `[P, target_of.len()]`.
+    pub target: Tensor,
+    moments: [Tensor; 2],
+    target_of: Range<usize>,
+    target_names: Vec<(Mlp, &'static str)>,
+}
+
+impl Params {
+    /// Fresh parameters for one member per seed. `targets`: networks that are smoothed, which must lie
+    /// side by side, and their copies' names.
+    pub fn new(spec: Spec, targets: &[(&Mlp, &'static str)], seeds: &[u64], device: &Device) -> Result<Self> {
+        let (members, len) = (seeds.len(), spec.len);
+        let target_of = match (targets.first(), targets.last()) {
+            (Some((a, _)), Some((b, _))) => a.range.start..b.range.end,
+            _ => 0..0,
+        };
+        let first: Vec<f32> = seeds.iter().flat_map(|s| spec.init(*s)).collect();
+        let theta = Tensor::from_vec(first, (members, len), device)?;
+        let target = theta.narrow(1, target_of.start, target_of.len())?.copy()?;
+        let zeros = || Tensor::zeros((members, len), DType::F32, device);
+        Ok(Self {
+            members,
+            grad: zeros()?,
+            moments: [zeros()?, zeros()?],
+            theta,
+            target: target.contiguous()?,
+            target_of,
+            target_names: targets.iter().map(|(m, n)| ((*m).clone(), *n)).collect(),
+            spec,
+        })
+    }
+
+    /// Floats a member.
+    pub fn len(&self) -> usize {
+        self.spec.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spec.is_empty()
+    }
+
+    /// The targets' copy of network `mlp`.
+    pub fn target_of(&self, mlp: &Mlp) -> Mlp {
+        mlp.target(mlp.name, self.target_of.start)
+    }
+
+    /// Floats a member of the targets.
+    pub fn target_len(&self) -> usize {
+        self.target_of.len()
+    }
+
+    /// One Adam step of `groups` from the gradient.
+    pub fn step(&self, groups: &mut [&mut Stepped]) -> Result<()> {
+        let groups = groups.iter_mut().map(|g| {
+            g.steps += 1;
+            Group { range: g.range.clone(), rate: g.rate, step: g.steps }
+        });
+        let adam = Adam { members: self.members, stride: self.spec.len, groups: groups.collect() };
+        let [m, v] = &self.moments;
+        launch(&adam, [&self.theta, m, v], [&self.grad])
+    }
+
+    /// Moves the targets a step of `rate` towards the parameters.
+    pub fn smooth(&self, rate: f32) -> Result<()> {
+        let (members, stride, range) = (self.members, self.spec.len, self.target_of.clone());
+        launch(&Polyak { members, stride, range, rate }, [&self.target], [&self.theta])
+    }
+
+    /// Tensors of a checkpoint.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let named = [("theta", &self.theta), ("adam_m", &self.moments[0]), ("adam_v", &self.moments[1]), ("target", &self.target)];
+        named.into_iter().map(|(n, t)| Ok((n.to_owned(), t.copy()?))).collect()
+    }
+
+    /// Puts a [`state`](Self::state) back.
+    pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
+        let device = self.theta.device().clone();
+        let [m, v] = &mut self.moments;
+        for (name, slot) in [("theta", &mut self.theta), ("adam_m", m), ("adam_v", v), ("target", &mut self.target)] {
+            *slot = take(state, name, slot.dims(), slot.dtype(), &device)?;
+        }
+        Ok(())
+    }
+
+    /// Every parameter of one member by name, in PyTorch's layout (weights `[outputs, inputs]`).
+    pub fn named(&self, member: usize) -> Result<Vec<(String, Vec<f32>)>> {
+        let theta = self.theta.get(member)?.to_vec1::<f32>()?;
+        let target = self.target.get(member)?.to_vec1::<f32>()?;
+        let mut all = Vec::new();
+        for (name, slots) in self.slots() {
+            let source = if slots.target { &target } else { &theta };
+            let values = (0..slots.outputs * slots.inputs)
+                .map(|n| source[slots.start + (n % slots.inputs) * slots.outputs + n / slots.inputs]);
+            all.push((name, values.collect()));
+        }
+        Ok(all)
+    }
+
+    /// Sets parameters of one member by [name](Self::named); all must be there.
+    pub fn set_named(&mut self, member: usize, values: &HashMap<String, Vec<f32>>, place: &str) -> Result<()> {
+        let mut theta = self.theta.to_vec2::<f32>()?;
+        let mut target = self.target.to_vec2::<f32>()?;
+        for (name, slots) in self.slots() {
+            let values = values.get(&name).ok_or_else(|| {
+                Error::input(place, format!("parameter {name} is missing"), "use a file of this method")
+            })?;
+            if values.len() != slots.inputs * slots.outputs {
+                let found = format!("parameter {name} has {} numbers, not {}", values.len(), slots.inputs * slots.outputs);
+                return Err(Error::input(place, found, "use a file with networks of these sizes"));
+            }
+            let to = if slots.target { &mut target[member] } else { &mut theta[member] };
+            for (n, value) in values.iter().enumerate() {
+                to[slots.start + (n % slots.inputs) * slots.outputs + n / slots.inputs] = *value;
+            }
+        }
+        let device = self.theta.device().clone();
+        self.theta = Tensor::new(theta, &device)?;
+        self.target = Tensor::new(target, &device)?;
+        Ok(())
+    }
+
+    fn slots(&self) -> Vec<(String, Slots)> {
+        let mut all = Vec::new();
+        let targets = self.target_names.iter().map(|(mlp, name)| (mlp.target(name, self.target_of.start), true));
+        for (mlp, target) in self.spec.mlps.iter().map(|(m, _)| (m.clone(), false)).chain(targets) {
+            for (n, l) in mlp.layers.iter().enumerate() {
+                let weight = Slots { target, start: l.weight, inputs: l.inputs, outputs: l.outputs };
+                all.push((format!("{}.{n}.weight", mlp.name), weight));
+                all.push((format!("{}.{n}.bias", mlp.name), Slots { start: l.bias, inputs: 1, ..weight }));
+            }
+        }
+        for (name, start, _) in &self.spec.scalars {
+            all.push(((*name).to_owned(), Slots { target: false, start: *start, inputs: 1, outputs: 1 }));
+        }
+        all
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slots {
+    target: bool,
+    start: usize,
+    inputs: usize,
+    outputs: usize,
+}
+
+/// A checkpoint's tensor on `device`, contiguous and of the right shape and type.
+pub(crate) fn take(
+    state: &HashMap<String, Tensor>,
+    name: &str,
+    dims: &[usize],
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
+    let mend = "resume from a checkpoint of the same method, sizes and number of seeds";
+    let tensor = state
+        .get(name)
+        .ok_or_else(|| Error::input("checkpoint", format!("tensor {name} is missing"), mend))?;
+    if tensor.dims() != dims || tensor.dtype() != dtype {
+        let problem = format!("tensor {name} is {:?} {:?}, not {dtype:?} {dims:?}", tensor.dtype(), tensor.dims());
+        return Err(Error::input("checkpoint", problem, mend));
+    }
+    // A copy: kernels write in place, and the caller keeps its tensor.
+    Ok(tensor.to_device(device)?.contiguous()?.copy()?)
+}

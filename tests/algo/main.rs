@@ -1,0 +1,3 @@
+//! The learner against recorded updates of the published code, and against itself.
+
+mod published;

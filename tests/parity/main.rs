@@ -1,0 +1,3 @@
+//! Kernels against references that do not share their code.
+
+mod physics;
