@@ -255,3 +255,65 @@ fn number(x: f64) -> String {
         .parse::<f64>()
         .map_or_else(|_| x.to_string(), |y| y.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listing_names_every_task_and_gap() {
+        let listing = Listing::new().unwrap();
+        let human = listing.print(Format::Human).unwrap();
+        for name in Task::names().chain(["gravity", "joint-noise", "long-torso"]) {
+            assert!(human.contains(name), "{name}");
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&listing.print(Format::Json).unwrap()).unwrap();
+        assert_eq!(json["tasks"].as_array().unwrap().len(), 6);
+        assert_eq!(json["gaps"].as_array().unwrap().len(), 9);
+        assert_eq!(json["tasks"][0]["observation"], 17);
+        assert_eq!(listing.print(Format::Short).unwrap().lines().count(), 15);
+    }
+
+    #[test]
+    fn report_shows_old_and_new() {
+        let task = Task::load("halfcheetah").unwrap();
+        let report = Report::new(&task, Some("soft-feet,gravity=1.5")).unwrap();
+        assert_eq!(
+            report.print(Format::Short).unwrap().lines().next().unwrap(),
+            "gravity=1.5,soft-feet=0 description option gravity: 0 0 -9.81 -> 0 0 -14.715"
+        );
+        let json: serde_json::Value =
+            serde_json::from_str(&report.print(Format::Json).unwrap()).unwrap();
+        let gap = &json["gaps"][0];
+        assert_eq!(gap["spec"].as_array().unwrap().len(), 3);
+        assert_eq!(gap["model"][1]["field"], "dof bfoot stiffness");
+        assert_eq!(gap["model"][1]["old"][0], 120.0);
+        assert_eq!(gap["model"][1]["new"][0], 0.0);
+        let human = report.print(Format::Human).unwrap();
+        assert!(human.contains("joint ffoot stiffness") && human.contains("-14.715"));
+    }
+
+    #[test]
+    fn a_task_alone_shows_all_its_gaps() {
+        for (name, gaps) in [("halfcheetah", 9), ("walker2d", 7)] {
+            let report = Report::new(&Task::load(name).unwrap(), None).unwrap();
+            assert_eq!(report.gaps.len(), gaps, "{name}");
+            assert!(report.gaps.iter().all(|g| !g.changes.spec.is_empty()));
+        }
+        assert!(Report::new(&Task::load("walker2d").unwrap(), Some("gravity=1")).is_err());
+    }
+
+    #[test]
+    fn six_digits() {
+        for (x, text) in [
+            (0.1 + 0.2, "0.3"),
+            (-14.715, "-14.715"),
+            (0.0, "0"),
+            (1.0 / 3.0, "0.333333"),
+            (23.67710, "23.6771"),
+        ] {
+            assert_eq!(number(x), text);
+        }
+    }
+}

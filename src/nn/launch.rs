@@ -51,7 +51,9 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
     let outs = out.map(place);
     for (n, o) in outs.iter().enumerate() {
         if outs[..n].contains(o) || input.iter().any(|i| place(i) == *o) {
-            return Err(candle_core::Error::Msg(format!("{}: a buffer is used twice", K::NAME)).into());
+            return Err(
+                candle_core::Error::Msg(format!("{}: a buffer is used twice", K::NAME)).into(),
+            );
         }
     }
     let cost = kernel.cost();
@@ -59,7 +61,13 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
     FLOPS.fetch_add(cost.flops, Ordering::Relaxed);
     BYTES.fetch_add(cost.bytes, Ordering::Relaxed);
     let held = [const { Cell::new((std::ptr::null_mut(), 0)) }; O];
-    out[0].inplace_op1(&Nested { kernel, out: &out, input: &input, held: &held, depth: 0 })?;
+    out[0].inplace_op1(&Nested {
+        kernel,
+        out: &out,
+        input: &input,
+        held: &held,
+        depth: 0,
+    })?;
     Ok(())
 }
 
@@ -87,7 +95,10 @@ impl<const O: usize, const I: usize, K: Kernel<O, I>> InplaceOp1 for Nested<'_, 
         }
         self.held[self.depth].set((buffer.as_mut_ptr(), buffer.len()));
         if let Some(next) = self.out.get(self.depth + 1) {
-            return next.inplace_op1(&Nested { depth: self.depth + 1, ..*self });
+            return next.inplace_op1(&Nested {
+                depth: self.depth + 1,
+                ..*self
+            });
         }
         let guards = self.input.map(Tensor::storage_and_layout);
         let mut input: [&[f32]; I] = [&[]; I];

@@ -44,19 +44,37 @@ pub struct Plan {
 impl Plan {
     /// For networks of `depth` layers.
     pub fn new(members: usize, depth: usize) -> Self {
-        Self { members, lens: vec![0; depth], input_grads: 0 }
+        Self {
+            members,
+            lens: vec![0; depth],
+            input_grads: 0,
+        }
     }
 
     /// Room for `mlp` on `rows` rows. `targets`: it lies in the targets. `bank_len`: floats a member of the
     /// parameters (or targets) that it lies in. `input` counts buffers as the agent hands them to `forward`.
-    pub fn pass(&mut self, mlp: &Mlp, targets: bool, bank_len: usize, input: View, rows: usize) -> Pass {
+    pub fn pass(
+        &mut self,
+        mlp: &Mlp,
+        targets: bool,
+        bank_len: usize,
+        input: View,
+        rows: usize,
+    ) -> Pass {
         let at = mlp.layers.iter().zip(&mut self.lens).map(|(layer, len)| {
             let at = *len;
             *len += rows * layer.outputs;
             at
         });
         let at = at.collect();
-        Pass { mlp: mlp.clone(), bank: usize::from(targets), bank_len, input, rows, at }
+        Pass {
+            mlp: mlp.clone(),
+            bank: usize::from(targets),
+            bank_len,
+            input,
+            rows,
+            at,
+        }
     }
 
     /// Room for the gradient of `pass` with respect to `columns` of its input; its offset.
@@ -80,8 +98,16 @@ impl Plan {
     pub fn alloc(&self, device: &Device) -> Result<Workspace> {
         let make = |len: &usize| Tensor::zeros((self.members, (*len).max(1)), DType::F32, device);
         Ok(Workspace {
-            acts: self.lens.iter().map(make).collect::<candle_core::Result<_>>()?,
-            deltas: self.lens.iter().map(make).collect::<candle_core::Result<_>>()?,
+            acts: self
+                .lens
+                .iter()
+                .map(make)
+                .collect::<candle_core::Result<_>>()?,
+            deltas: self
+                .lens
+                .iter()
+                .map(make)
+                .collect::<candle_core::Result<_>>()?,
             input_grads: make(&self.input_grads)?,
         })
     }
@@ -96,9 +122,19 @@ impl Plan {
                     inputs: layer.inputs,
                     outputs: layer.outputs,
                     x: self.layer_input(p, l),
-                    w: View { buffer: p.bank, offset: layer.weight, ld: layer.outputs, stride: p.bank_len },
+                    w: View {
+                        buffer: p.bank,
+                        offset: layer.weight,
+                        ld: layer.outputs,
+                        stride: p.bank_len,
+                    },
                     bias: layer.bias,
-                    y: View { buffer: 0, offset: p.at[l], ld: layer.outputs, stride: *len },
+                    y: View {
+                        buffer: 0,
+                        offset: p.at[l],
+                        ld: layer.outputs,
+                        stride: *len,
+                    },
                     relu: l + 1 < self.lens.len(),
                 }
             });
@@ -116,21 +152,44 @@ impl Plan {
                     rows: pass.rows,
                     inputs: layer.inputs,
                     outputs: layer.outputs,
-                    dy: View { buffer: 0, offset: pass.at[l], ld: layer.outputs, stride: self.lens[l] },
+                    dy: View {
+                        buffer: 0,
+                        offset: pass.at[l],
+                        ld: layer.outputs,
+                        stride: self.lens[l],
+                    },
                     x: self.layer_input(pass, l),
-                    w: View { buffer: 0, offset: layer.weight, ld: layer.outputs, stride: pass.bank_len },
+                    w: View {
+                        buffer: 0,
+                        offset: layer.weight,
+                        ld: layer.outputs,
+                        stride: pass.bank_len,
+                    },
                     grad: b.weights.then_some((layer.weight, layer.bias)),
                     dx: None,
                     relu: l > 0,
                 };
                 if l > 0 {
                     let ld = layer.inputs;
-                    job.dx = Some(View { buffer: 0, offset: pass.at[l - 1], ld, stride: self.lens[l - 1] });
+                    job.dx = Some(View {
+                        buffer: 0,
+                        offset: pass.at[l - 1],
+                        ld,
+                        stride: self.lens[l - 1],
+                    });
                 } else if let Some((column, columns, offset)) = b.input {
-                    assert!(!b.weights, "input and weight gradients of one pass are not asked for together");
+                    assert!(
+                        !b.weights,
+                        "input and weight gradients of one pass are not asked for together"
+                    );
                     job.inputs = columns;
                     job.w.offset += column * layer.outputs;
-                    job.dx = Some(View { buffer: 0, offset, ld: columns, stride: self.input_grad_len() });
+                    job.dx = Some(View {
+                        buffer: 0,
+                        offset,
+                        ld: columns,
+                        stride: self.input_grad_len(),
+                    });
                 }
                 (job.grad.is_some() || job.dx.is_some()).then_some(job)
             });
@@ -142,7 +201,12 @@ impl Plan {
     fn layer_input(&self, pass: &Pass, layer: usize) -> View {
         match layer {
             0 => pass.input,
-            l => View { buffer: 0, offset: pass.at[l - 1], ld: pass.mlp.layers[l].inputs, stride: self.lens[l - 1] },
+            l => View {
+                buffer: 0,
+                offset: pass.at[l - 1],
+                ld: pass.mlp.layers[l].inputs,
+                stride: self.lens[l - 1],
+            },
         }
     }
 }
@@ -188,24 +252,41 @@ impl Workspace {
         for (l, dense) in launches.0.iter().enumerate() {
             match l {
                 0 => launch(dense, [&self.acts[0]], input)?,
-                l => launch(dense, [&self.acts[l]], [input[0], input[1], &self.acts[l - 1]])?,
+                l => launch(
+                    dense,
+                    [&self.acts[l]],
+                    [input[0], input[1], &self.acts[l - 1]],
+                )?,
             }
         }
         Ok(())
     }
 
     /// Runs `launches`, filling `grad`; `input` is `[parameters, buffers…]`.
-    pub fn backward<const I: usize>(&self, launches: &Backward, grad: &Tensor, theta: &Tensor, input: [&Tensor; I]) -> Result<()>
-    {
+    pub fn backward<const I: usize>(
+        &self,
+        launches: &Backward,
+        grad: &Tensor,
+        theta: &Tensor,
+        input: [&Tensor; I],
+    ) -> Result<()> {
         let last = launches.0.len() - 1;
         for (n, back) in launches.0.iter().enumerate() {
             let l = last - n;
             if l > 0 {
-                launch(back, [&self.deltas[l - 1], grad], [theta, &self.deltas[l], &self.acts[l - 1]])?;
+                launch(
+                    back,
+                    [&self.deltas[l - 1], grad],
+                    [theta, &self.deltas[l], &self.acts[l - 1]],
+                )?;
             } else {
                 // A pass reads at most three buffers; repeats fill the places.
                 let at = |n: usize| input[n.min(I - 1)];
-                launch(back, [&self.input_grads, grad], [theta, &self.deltas[0], at(0), at(1), at(2)])?;
+                launch(
+                    back,
+                    [&self.input_grads, grad],
+                    [theta, &self.deltas[0], at(0), at(1), at(2)],
+                )?;
             }
         }
         Ok(())

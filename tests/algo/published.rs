@@ -4,7 +4,12 @@ use std::path::Path;
 
 use h2oplus::cli::verify::algorithms::{Case, TOLERANCE};
 
-const CASES: [&str; 4] = ["h2oplus-paper", "h2oplus-expectile", "h2oplus-no-ratio", "sac"];
+const CASES: [&str; 4] = [
+    "h2oplus-paper",
+    "h2oplus-expectile",
+    "h2oplus-no-ratio",
+    "sac",
+];
 
 fn case(name: &str) -> Case {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/algorithms");
@@ -41,10 +46,13 @@ fn a_wrong_setting_fails() {
     ] {
         let mut case = case(name);
         let value = case.settings[setting].as_f64().unwrap();
-        case.settings.insert(setting.to_owned(), (1.01 * value).into());
+        case.settings
+            .insert(setting.to_owned(), (1.01 * value).into());
         assert!(error(&case) > TOLERANCE, "{name}: {setting}");
     }
     let mut flipped = case("h2oplus-paper");
-    flipped.settings.insert("use_td_target_ratio".into(), false.into());
+    flipped
+        .settings
+        .insert("use_td_target_ratio".into(), false.into());
     assert!(error(&flipped) > TOLERANCE, "the ratio");
 }

@@ -64,8 +64,14 @@ impl Dense {
             .flat_map(|(j, job)| blocks(job.rows, TILE).map(move |b| (j, b.start, b.len())))
             .collect();
         // Long tiles first, so that the threads finish together.
-        tiles.sort_by_key(|&(j, _, rows)| std::cmp::Reverse(rows * jobs[j].inputs * jobs[j].outputs));
-        Self { members, jobs, tiles }
+        tiles.sort_by_key(|&(j, _, rows)| {
+            std::cmp::Reverse(rows * jobs[j].inputs * jobs[j].outputs)
+        });
+        Self {
+            members,
+            jobs,
+            tiles,
+        }
     }
 }
 
@@ -73,7 +79,8 @@ impl<const I: usize> Kernel<1, I> for Dense {
     const NAME: &'static str = "dense";
 
     fn cost(&self) -> Cost {
-        let sum = |f: fn(&Apply) -> usize| (self.members * self.jobs.iter().map(f).sum::<usize>()) as u64;
+        let sum =
+            |f: fn(&Apply) -> usize| (self.members * self.jobs.iter().map(f).sum::<usize>()) as u64;
         Cost {
             flops: sum(|j| 2 * j.rows * j.inputs * j.outputs),
             bytes: sum(|j| 4 * (j.rows * (j.inputs + j.outputs) + (j.inputs + 1) * j.outputs)),
@@ -85,7 +92,16 @@ impl<const I: usize> Kernel<1, I> for Dense {
         each(self.members * self.tiles.len(), |task| {
             let (member, tile) = (task % self.members, task / self.members);
             let (job, row, rows) = self.tiles[tile];
-            let Apply { inputs, outputs, x, w, bias, y: to, relu, .. } = self.jobs[job];
+            let Apply {
+                inputs,
+                outputs,
+                x,
+                w,
+                bias,
+                y: to,
+                relu,
+                ..
+            } = self.jobs[job];
             debug_assert_eq!(to.ld, outputs);
             // SAFETY: tiles are disjoint row blocks of disjoint passes.
             let y = unsafe { y.at(to.at(member, row), rows * outputs) };
@@ -126,11 +142,24 @@ pub(crate) fn product(
     // SAFETY: every index touched lies below the last one, asserted above; C is borrowed mutably.
     unsafe {
         gemm::gemm(
-            m, n, k,
-            c.as_mut_ptr(), c_cs as isize, c_rs as isize, false,
-            a.as_ptr(), a_cs as isize, a_rs as isize,
-            b.as_ptr(), b_cs as isize, b_rs as isize,
-            0.0, 1.0, false, false, false,
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            c_cs as isize,
+            c_rs as isize,
+            false,
+            a.as_ptr(),
+            a_cs as isize,
+            a_rs as isize,
+            b.as_ptr(),
+            b_cs as isize,
+            b_rs as isize,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
             Parallelism::None,
         );
     }

@@ -64,7 +64,11 @@ impl DenseGrad {
                 Task::Weights(j, b) => b.len() * jobs[*j].rows * jobs[*j].outputs,
             })
         });
-        Self { members, jobs, tasks }
+        Self {
+            members,
+            jobs,
+            tasks,
+        }
     }
 }
 
@@ -76,7 +80,8 @@ impl<const I: usize> Kernel<2, I> for DenseGrad {
         for j in &self.jobs {
             for wanted in [j.dx.is_some(), j.grad.is_some()] {
                 let floats = j.rows * (j.inputs + j.outputs) + j.inputs * j.outputs;
-                cost.flops += u64::from(wanted) * (self.members * 2 * j.rows * j.inputs * j.outputs) as u64;
+                cost.flops +=
+                    u64::from(wanted) * (self.members * 2 * j.rows * j.inputs * j.outputs) as u64;
                 cost.bytes += u64::from(wanted) * (self.members * 4 * floats) as u64;
             }
         }
@@ -102,7 +107,8 @@ impl<const I: usize> Kernel<2, I> for DenseGrad {
                         (&parameters[job.w.at(member, 0)..], 1, job.w.ld),
                     );
                     if job.relu {
-                        let x = &input[2 + job.x.buffer][job.x.at(member, block.start)..][..rows * inputs];
+                        let x = &input[2 + job.x.buffer][job.x.at(member, block.start)..]
+                            [..rows * inputs];
                         mask(dx, x);
                     }
                 }

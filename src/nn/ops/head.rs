@@ -59,7 +59,10 @@ impl Kernel<2, 4> for Sample {
 
     fn cost(&self) -> Cost {
         let h = &self.head;
-        Cost { flops: 0, bytes: (4 * h.members * h.rows * (4 * h.act_dim + 2 * self.obs_dim + 1)) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * h.members * h.rows * (4 * h.act_dim + 2 * self.obs_dim + 1)) as u64,
+        }
     }
 
     fn cpu(&self, [fresh, log_pi]: [&mut [f32]; 2], [raw, parameters, noise, batch]: [&[f32]; 4]) {
@@ -73,13 +76,18 @@ impl Kernel<2, 4> for Sample {
             // SAFETY: row blocks are disjoint.
             let (fresh, log_pi) = unsafe {
                 let first = member * h.rows + tile.start;
-                (fresh.at(first * width, tile.len() * width), log_pi.at(first, tile.len()))
+                (
+                    fresh.at(first * width, tile.len() * width),
+                    log_pi.at(first, tile.len()),
+                )
             };
             for ((n, to), log_pi) in tile.clone().zip(fresh.chunks_exact_mut(width)).zip(log_pi) {
-                let state = (member * self.batch + n % self.batch) * self.row + self.columns[n / self.batch];
+                let state = (member * self.batch + n % self.batch) * self.row
+                    + self.columns[n / self.batch];
                 let (s, a) = to.split_at_mut(self.obs_dim);
                 s.copy_from_slice(&batch[state..][..self.obs_dim]);
-                let raw = &raw[member * h.raw_stride + h.raw + 2 * h.act_dim * n..][..2 * h.act_dim];
+                let raw =
+                    &raw[member * h.raw_stride + h.raw + 2 * h.act_dim * n..][..2 * h.act_dim];
                 let eps = &noise[member * h.noise_stride + h.noise + h.act_dim * n..][..h.act_dim];
                 *log_pi = sample_row(a, raw, affine, eps);
             }
@@ -120,7 +128,10 @@ impl Kernel<2, 4> for SampleGrad {
 
     fn cost(&self) -> Cost {
         let h = &self.head;
-        Cost { flops: 0, bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64,
+        }
     }
 
     fn cpu(&self, [d_raw, grad]: [&mut [f32]; 2], [raw, parameters, noise, d_action]: [&[f32]; 4]) {
@@ -133,7 +144,9 @@ impl Kernel<2, 4> for SampleGrad {
             let weight = p[self.log_alpha].exp() / h.rows as f32;
             let raw = &raw[member * h.raw_stride + h.raw..][..h.rows * 2 * a_dim];
             let noise = &noise[member * h.noise_stride + h.noise..][..h.rows * a_dim];
-            let from = |c: usize| &d_action[member * self.d_action_stride + self.d_action[c]..][..h.rows * a_dim];
+            let from = |c: usize| {
+                &d_action[member * self.d_action_stride + self.d_action[c]..][..h.rows * a_dim]
+            };
             let (d1, d2) = (from(0), from(1));
             // SAFETY: members are disjoint.
             let (d_raw, d_affine) = unsafe {
