@@ -84,7 +84,7 @@ fn train(args: &Args, task: &Task) -> Result<(Behaviour, bool)> {
             Trainer::new(folder.read_config()?, folder, None, true)?
         }
         None => {
-            let Some(target) = args.target_return.or(task.score.as_ref().and_then(|s| s.medium)) else {
+            let Some(target) = args.target_return.or(task.medium_return) else {
                 return Err(Error::input(
                     "--target-return",
                     format!("{} names no medium return", task.name),

@@ -11,6 +11,7 @@ pub mod bench;
 pub mod collect;
 pub mod completions;
 pub mod eval;
+pub mod gaps;
 pub mod train;
 pub mod verify;
 
@@ -46,6 +47,8 @@ enum Command {
     Eval(eval::Args),
     /// Train a behaviour on the real task and write medium and medium-replay data sets
     Collect(collect::Args),
+    /// List tasks and gaps, and every field that a gap changes
+    Gaps(gaps::Args),
     /// Check physics and learning rules against recorded numbers
     Verify(verify::Args),
     /// Measure throughput
@@ -70,6 +73,7 @@ impl Cli {
             Command::Train(args) => train::run(*args),
             Command::Eval(args) => eval::run(args),
             Command::Collect(args) => collect::run(args),
+            Command::Gaps(args) => gaps::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Bench(args) => bench::run(args),
             Command::Completions(args) => completions::run(args),

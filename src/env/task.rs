@@ -101,8 +101,6 @@ pub struct Score {
     pub random: f64,
     /// Return of an expert: score 100.
     pub expert: f64,
-    /// Return of the policy that made the `medium` data set.
-    pub medium: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +117,7 @@ struct TaskFile {
     healthy: Vec<Healthy>,
     reset: Reset,
     score: Option<Score>,
+    medium_return: Option<f64>,
     gaps: Option<String>,
 }
 
@@ -147,6 +146,8 @@ pub struct Task {
     pub reset: Reset,
     /// Scale of the normalised score.
     pub score: Option<Score>,
+    /// Return at which a behaviour in training counts as `medium`.
+    pub medium_return: Option<f64>,
     /// Lengths of `qpos` and of an action.
     nv_nu: (usize, usize),
 }
@@ -231,6 +232,7 @@ impl Task {
             healthy: file.healthy,
             reset: file.reset,
             score: file.score,
+            medium_return: file.medium_return,
             nv_nu: (model.nv(), model.nu()),
         };
         task.check(source)?;
@@ -314,6 +316,13 @@ impl Task {
                 );
             }
         }
+        if self.medium_return.is_some_and(|r| !r.is_finite()) {
+            return bad(
+                "medium_return",
+                "is not finite".to_owned(),
+                "give a return, or leave it out",
+            );
+        }
         if let Some(score) = &self.score
             && (!score.random.is_finite()
                 || !score.expert.is_finite()
@@ -367,9 +376,10 @@ impl Task {
             .all(|h| h.range[0] < qpos[h.qpos] && qpos[h.qpos] < h.range[1])
     }
 
-    /// D4RL's normalised score of a return: 0 is random, 100 an expert.
+    /// D4RL's normalised score of a return: 0 is random, 100 an expert. `None` where the task names
+    /// no reference returns.
     pub fn normalized_score(&self, episode_return: f64) -> Option<f64> {
-        let Score { random, expert, .. } = self.score.as_ref()?;
+        let Score { random, expert } = self.score.as_ref()?;
         Some(100.0 * (episode_return - random) / (expert - random))
     }
 }

@@ -1,6 +1,7 @@
 //! What an edit changed, field by field.
 
-use super::{Body, ContactPoint, Dof, Integrator, Model, Softness};
+use super::{Body, ContactPoint, Dof, Gap, Integrator, Model, Softness, Spec};
+use crate::error::Result;
 
 /// A field and its numbers before and after.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -13,8 +14,37 @@ pub struct Change {
     pub new: Vec<f64>,
 }
 
+/// Everything that a gap changed.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Changes {
+    /// In the description and the action channel.
+    pub spec: Vec<Change>,
+    /// In the compiled tables.
+    pub model: Vec<Change>,
+}
+
+impl Gap {
+    /// Every field of the description and of the compiled model that the gap changes.
+    ///
+    /// # Errors
+    /// As [`Gap::apply`].
+    pub fn changes(&self, base: &Spec) -> Result<Changes> {
+        let (edited, noise) = self.apply(base)?;
+        let mut spec = between(base.fields(), edited.fields());
+        if noise.std != 0.0 {
+            spec.push(Change {
+                field: "action noise".to_owned(),
+                old: vec![0.0],
+                new: vec![noise.std],
+            });
+        }
+        let model = between(base.compile()?.fields(), edited.compile()?.fields());
+        Ok(Changes { spec, model })
+    }
+}
+
 /// Fields whose numbers differ; both lists come from robots of one file, so they run in step.
-pub fn changes(old: Vec<(String, Vec<f64>)>, new: Vec<(String, Vec<f64>)>) -> Vec<Change> {
+fn between(old: Vec<(String, Vec<f64>)>, new: Vec<(String, Vec<f64>)>) -> Vec<Change> {
     old.into_iter()
         .zip(new)
         .filter(|((_, a), (_, b))| a != b)

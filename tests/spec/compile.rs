@@ -3,6 +3,7 @@
 use h2oplus::env::Task;
 use h2oplus::model::{Gap, Model, Spec};
 use safetensors::SafeTensors;
+use std::f64::consts::FRAC_PI_4;
 
 /// Largest relative error.
 const TOLERANCE: f64 = 1e-12;
@@ -103,10 +104,16 @@ fn check(model: &Model, bodies: &[BodyRow], dofs: &[DofRow], points: &[PointRow]
     for (b, &(parent, sign, offset, com, weights)) in model.bodies.iter().zip(bodies) {
         assert_eq!(b.parent, usize::try_from(parent).ok(), "{}", b.name);
         assert_eq!(b.sign, sign, "{}", b.name);
-        for k in 0..2 {
-            assert!(close(b.offset[k], offset[k]), "{} offset", b.name);
-            assert!(close(b.com[k], com[k]), "{} com", b.name);
-        }
+        assert!(
+            b.offset.iter().zip(offset).all(|(&a, w)| close(a, w)),
+            "{} offset",
+            b.name
+        );
+        assert!(
+            b.com.iter().zip(com).all(|(&a, w)| close(a, w)),
+            "{} com",
+            b.name
+        );
         for (a, w) in [b.mass, b.inertia, b.invweight].into_iter().zip(weights) {
             assert!((a - w).abs() <= 1e-10 * w, "{}: {a} for {w}", b.name);
         }
@@ -142,9 +149,11 @@ fn check(model: &Model, bodies: &[BodyRow], dofs: &[DofRow], points: &[PointRow]
             "{}",
             p.geom
         );
-        for k in 0..2 {
-            assert!(close(p.offset[k], offset[k]), "{} offset", p.geom);
-        }
+        assert!(
+            p.offset.iter().zip(offset).all(|(&a, w)| close(a, w)),
+            "{} offset",
+            p.geom
+        );
         assert!(
             (p.row_scale - row_scale).abs() <= 1e-10 * row_scale,
             "{}",
@@ -384,7 +393,7 @@ fn walker2d_table() {
     bodies.extend(leg(0));
     bodies.extend(leg(3));
     let thigh = Some([-2.617993878, 0.0]);
-    let foot = Some([-0.7853981634, 0.7853981634]);
+    let foot = Some([-FRAC_PI_4, FRAC_PI_4]);
     let mut dofs: Vec<DofRow> = vec![
         (0.0, 0.0, 0.0, None, 0.207430310344),
         (0.0, 0.0, 0.0, None, 0.0485191837261),
@@ -451,4 +460,105 @@ fn frames_do_not_matter() {
         model(&straight.replace("0.4\"", "0.41\"")).fields()
     );
     assert!((m.z0 - 1.1).abs() < 1e-15);
+}
+
+/// A robot with everything that the loader reads, against MuJoCo's numbers for the same file.
+#[test]
+fn random_robot() {
+    let spec = Spec::load("tests/reference/models/random.xml").unwrap();
+    let text = std::fs::read_to_string("tests/reference/models/random.json").unwrap();
+    let theirs: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let error = random_robot_error(&spec.compile().unwrap(), &theirs);
+    assert!(error < TOLERANCE, "{error:e}");
+
+    // Negative controls: 1 % of any one of these is seen.
+    let edits: [fn(&mut Spec); 8] = [
+        |s| s.geoms[1].size[0] *= 1.01,
+        |s| s.geoms[0].friction[0] *= 1.01,
+        |s| s.geoms.iter_mut().for_each(|g| g.solref[1] *= 1.01),
+        |s| s.geoms.iter_mut().for_each(|g| g.solimp[1] *= 1.01),
+        |s| s.joints.last_mut().unwrap().armature *= 1.01,
+        |s| s.bodies[1].angle += 0.01,
+        |s| s.joints[3].springref *= 1.01,
+        |s| s.motors[0].gear *= 1.01,
+    ];
+    for (i, edit) in edits.iter().enumerate() {
+        let mut off = spec.clone();
+        edit(&mut off);
+        let error = random_robot_error(&off.compile().unwrap(), &theirs);
+        assert!(error > 1e-6, "control {i} went unseen: {error:e}");
+    }
+}
+
+fn random_robot_error(m: &Model, theirs: &serde_json::Value) -> f64 {
+    let list = |v: &serde_json::Value| -> Vec<f64> {
+        v.as_array()
+            .unwrap()
+            .iter()
+            .map(|x| x.as_f64().unwrap())
+            .collect()
+    };
+    let error = std::cell::Cell::new(0.0_f64);
+    let meet = |ours: Vec<f64>, want: Vec<f64>| {
+        assert_eq!(ours.len(), want.len());
+        for (a, b) in ours.iter().zip(&want) {
+            error.set(error.get().max((a - b).abs() / b.abs().max(1e-2)));
+        }
+    };
+    let bodies = |f: fn(&h2oplus::model::Body) -> f64| m.bodies.iter().map(f).collect::<Vec<f64>>();
+    let dofs = |f: fn(&h2oplus::model::Dof) -> f64| m.dofs.iter().map(f).collect::<Vec<f64>>();
+    meet(bodies(|b| b.mass), list(&theirs["body_mass"]));
+    meet(bodies(|b| b.invweight), list(&theirs["body_invweight0"]));
+    meet(dofs(|d| d.invweight), list(&theirs["dof_invweight0"]));
+    meet(dofs(|d| d.qpos0), list(&theirs["qpos0"]));
+    meet(dofs(|d| d.springref), list(&theirs["qpos_spring"]));
+    for (d, range) in m.dofs.iter().zip(theirs["jnt_range"].as_array().unwrap()) {
+        meet(d.range.unwrap_or([0.0; 2]).to_vec(), list(range));
+    }
+    meet(
+        m.actuators.iter().map(|a| a.gear).collect(),
+        list(&theirs["gear"]),
+    );
+
+    // Heights of the anchors with the hinges at 0, the robot 5 m below its reference.
+    let mut z: Vec<f64> = Vec::new();
+    for b in &m.bodies {
+        z.push(
+            b.parent
+                .map_or(m.z0 + m.dofs[1].qpos0 - 5.0, |p| z[p] + b.offset[1]),
+        );
+    }
+    meet(z.clone(), list(&theirs["anchor_z"]));
+
+    // MuJoCo lists the two ends of a `fromto` capsule the other way round: compare them by distance.
+    let contacts: Vec<Vec<f64>> = theirs["contacts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(list)
+        .collect();
+    let distance = |p: &h2oplus::model::ContactPoint| z[p.body] + p.offset[1] - p.radius;
+    let mut ours: Vec<_> = m.points.iter().collect();
+    assert_eq!(ours.len(), contacts.len());
+    for (pair, want) in ours.chunks_mut(2).zip(contacts.chunks(2)) {
+        if (distance(pair[0]) < distance(pair[1])) != (want[0][0] < want[1][0]) {
+            pair.swap(0, 1);
+        }
+        for (p, want) in pair.iter().zip(want) {
+            // All lie deeper than the width: the impedance is dmax.
+            let d = m.contact.solimp[1];
+            meet(
+                vec![
+                    distance(p),
+                    p.friction,
+                    d / ((1.0 - d) * p.row_scale),
+                    m.contact.stiffness,
+                    m.contact.damping,
+                    d,
+                ],
+                want.clone(),
+            );
+        }
+    }
+    error.get()
 }
