@@ -2,9 +2,10 @@
 
 pub mod planar;
 pub mod reference;
+pub mod replay;
 pub mod task;
 
-pub use planar::PlanarVecEnv;
+pub use planar::{EnvKey, PlanarVecEnv};
 pub use task::Task;
 
 use crate::error::Result;

@@ -24,6 +24,23 @@ pub struct PlanarVecEnv {
     out: StepBatch,
 }
 
+/// What an environment's random draws are keyed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnvKey {
+    /// Seed of its member.
+    pub seed: u64,
+    /// Index among its member's environments.
+    pub env: u32,
+}
+
+impl EnvKey {
+    /// `per_member` environments of each seed, member after member.
+    pub fn population(seeds: &[u64], per_member: usize) -> Vec<Self> {
+        let of = |&seed: &u64| (0..per_member as u32).map(move |env| Self { seed, env });
+        seeds.iter().flat_map(of).collect()
+    }
+}
+
 /// What all environments share.
 struct Rules {
     task: Task,
@@ -31,7 +48,8 @@ struct Rules {
     qpos0: Vec<f64>,
     /// Standard deviation of the action noise, by parameter row.
     noise: Vec<f64>,
-    seed: u64,
+    /// What the draws of each environment are keyed by, `[n]`.
+    keys: Vec<EnvKey>,
     /// Vector steps and resets so far: the step part of every draw's counter.
     tick: u32,
 }
@@ -70,13 +88,19 @@ impl PlanarVecEnv {
         Ok(Self::on(task, &models[0].dofs, noise, batch, seed))
     }
 
-    /// As [`new`](Self::new) on one float32 lane that counts its operations.
+    /// As [`with_width`](Self::with_width), counting operations.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
-    pub fn counted(task: &Task, gaps: &[Gap], num_envs: usize, seed: u64) -> Result<Self> {
+    /// As [`with_width`](Self::with_width).
+    pub fn counted(
+        task: &Task,
+        gaps: &[Gap],
+        num_envs: usize,
+        seed: u64,
+        width: Width,
+    ) -> Result<Self> {
         let (models, noise) = models(task, gaps)?;
-        let batch = Batch::counted(&models, num_envs)?;
+        let batch = Batch::counted(&models, num_envs, width)?;
         Ok(Self::on(task, &models[0].dofs, noise, batch, seed))
     }
 
@@ -94,7 +118,7 @@ impl PlanarVecEnv {
                 task: task.clone(),
                 qpos0: dofs.iter().map(|d| d.qpos0).collect(),
                 noise,
-                seed,
+                keys: EnvKey::population(&[seed], n),
                 tick: 0,
             },
             batch,
@@ -110,9 +134,22 @@ impl PlanarVecEnv {
         }
     }
 
+    /// Keys every environment's draws by `keys[e]` from now on, so that what happens in one does not
+    /// depend on which others there are.
+    pub fn with_keys(mut self, keys: Vec<EnvKey>) -> Self {
+        assert_eq!(keys.len(), self.batch.num_envs(), "one key an environment");
+        self.rules.keys = keys;
+        self
+    }
+
     /// The task.
     pub fn task(&self) -> &Task {
         &self.rules.task
+    }
+
+    /// Runs `visitor` on the lanes.
+    pub fn visit<V: Visitor>(&mut self, visitor: V) -> V::Output {
+        self.batch.visit(visitor)
     }
 
     /// Environments a register.
@@ -275,7 +312,8 @@ impl Rules {
                     Noise::Uniform(a) => (fill_unit, 2.0 * a, -a),
                     Noise::Normal(std) => (fill_normal, std, 0.0),
                 };
-            fill(&mut draws, self.seed, env as u32, self.tick, Stream::Reset);
+            let key = self.keys[env];
+            fill(&mut draws, key.seed, key.env, self.tick, Stream::Reset);
             for (x, d) in part.iter_mut().zip(&draws[first..]) {
                 *x = scale.mul_add(f64::from(*d), shift);
             }
@@ -407,13 +445,8 @@ impl Rules {
             return cost * square_sum(action.iter().map(|a| f64::from(*a)));
         }
         let mut noise = vec![0f32; action.len()];
-        fill_normal(
-            &mut noise,
-            self.seed,
-            env as u32,
-            self.tick,
-            Stream::JointNoise,
-        );
+        let key = self.keys[env];
+        fill_normal(&mut noise, key.seed, key.env, self.tick, Stream::JointNoise);
         let noisy = || {
             action
                 .iter()
