@@ -2,6 +2,7 @@
 
 pub mod planar;
 pub mod reference;
+pub mod replay;
 pub mod task;
 
 pub use planar::{EnvKey, PlanarVecEnv};

@@ -88,13 +88,19 @@ impl PlanarVecEnv {
         Ok(Self::on(task, &models[0].dofs, noise, batch, seed))
     }
 
-    /// As [`new`](Self::new) on one float32 lane that counts its operations.
+    /// As [`with_width`](Self::with_width), counting operations.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
-    pub fn counted(task: &Task, gaps: &[Gap], num_envs: usize, seed: u64) -> Result<Self> {
+    /// As [`with_width`](Self::with_width).
+    pub fn counted(
+        task: &Task,
+        gaps: &[Gap],
+        num_envs: usize,
+        seed: u64,
+        width: Width,
+    ) -> Result<Self> {
         let (models, noise) = models(task, gaps)?;
-        let batch = Batch::counted(&models, num_envs)?;
+        let batch = Batch::counted(&models, num_envs, width)?;
         Ok(Self::on(task, &models[0].dofs, noise, batch, seed))
     }
 
@@ -139,6 +145,11 @@ impl PlanarVecEnv {
     /// The task.
     pub fn task(&self) -> &Task {
         &self.rules.task
+    }
+
+    /// Runs `visitor` on the lanes.
+    pub fn visit<V: Visitor>(&mut self, visitor: V) -> V::Output {
+        self.batch.visit(visitor)
     }
 
     /// Environments a register.

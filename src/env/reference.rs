@@ -45,6 +45,7 @@ impl Reference {
     /// one of another shape or type, or one that is not finite.
     pub fn load(path: &Path) -> Result<Self> {
         let place = path.display();
+        let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let stem = path
             .file_stem()
             .map(|s| s.to_string_lossy().into_owned())
@@ -65,7 +66,6 @@ impl Reference {
             task.gap(gap)?
         };
         let (model, _) = task.model(&gap)?;
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| {
             Error::input(
                 &place,
@@ -236,7 +236,6 @@ pub fn compare(reference: &Reference, model: &Model, precision: Precision) -> Re
     let oracle = run(Precision::F64, reference.task.frame_skip)?;
 
     let qvel_error = distances(&end.qvel(), &reference.qvel_env, nv);
-    let scale = |row: &[f64]| row.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
     let scaled: Vec<f64> = qvel_error
         .iter()
         .zip(reference.qvel_env.chunks(nv))
@@ -306,4 +305,9 @@ pub fn distances(is: &[f64], want: &[f64], width: usize) -> Vec<f64> {
         })
     };
     is.chunks(width).zip(want.chunks(width)).map(row).collect()
+}
+
+/// max(1, largest magnitude of `row`).
+pub fn scale(row: &[f64]) -> f64 {
+    row.iter().fold(1.0, |m, v| m.max(v.abs()))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::given::Given;
+use super::given::{Given, defaults};
 use super::seeds::Seeds;
 use crate::error::{Error, Result};
 
@@ -117,10 +117,6 @@ fn read_toml(path: &Path) -> Result<toml::Table> {
 impl TrainConfig {
     /// SAC on the real task itself, with what remains at its default: how behaviours are made.
     pub fn sac_on(task: &str, seed: u64, updates: u64) -> Self {
-        let defaults = <Self as clap::Args>::augment_args(clap::Command::new("train"));
-        let matches = defaults.get_matches_from(["train"]);
-        let defaults = <Self as clap::FromArgMatches>::from_arg_matches(&matches)
-            .expect("every field has a default");
         Self {
             task: task.to_string(),
             gap: "none".into(),
@@ -133,7 +129,7 @@ impl TrainConfig {
             cycle_steps: 1000,
             cycle_updates: 500,
             checkpoint_every: 25_000,
-            ..defaults
+            ..defaults()
         }
     }
 

@@ -40,3 +40,12 @@ impl<T: clap::Args + Serialize> clap::Args for Given<T> {
         T::augment_args_for_update(cmd)
     }
 }
+
+/// The flags of `T`, none of them given.
+///
+/// # Panics
+/// If a flag without a default is required.
+pub fn defaults<T: clap::Args>() -> T {
+    let matches = T::augment_args(Command::new("defaults")).get_matches_from(["defaults"]);
+    T::from_arg_matches(&matches).expect("every flag has a default")
+}

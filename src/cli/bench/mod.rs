@@ -1,22 +1,25 @@
-//! `h2oplus bench`: how fast this machine is.
+//! `h2oplus bench`: throughput on this machine.
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
-
 use crate::error::Result;
+use crate::train::given::defaults;
 
 pub mod learn;
+pub mod sim;
 
 /// Flags of `bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// What to measure (default: both)
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum What {
+    /// Env steps per second
+    Sim(sim::Args),
     /// Updates per second of a method
     Learn(learn::Args),
 }
@@ -24,6 +27,11 @@ enum What {
 /// Measures, and prints.
 pub fn run(args: Args) -> Result<ExitCode> {
     match args.what {
-        What::Learn(args) => learn::run(args),
+        Some(What::Sim(args)) => sim::run(args),
+        Some(What::Learn(args)) => learn::run(args),
+        None => {
+            sim::run(defaults())?;
+            learn::run(defaults())
+        }
     }
 }

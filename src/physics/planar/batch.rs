@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::physics::planar::integrate::{EnvStep, RowSet, State};
+use crate::physics::planar::integrate::{EnvStep, RowSet, Stage, Staged, State};
 use crate::physics::planar::lanes::counted::Counted;
 #[cfg(target_arch = "x86_64")]
 use crate::physics::planar::lanes::{F32x8, F32x16};
@@ -53,6 +53,18 @@ impl Width {
             .into_iter()
             .find(|w| w.available())
             .unwrap_or(Self::One)
+    }
+
+    /// Refuses a width that this processor lacks.
+    fn check(self) -> Result<()> {
+        if self.available() {
+            return Ok(());
+        }
+        Err(Error::input(
+            "planar kernel",
+            format!("this processor has no registers of width {self:?}"),
+            "leave the width to detection",
+        ))
     }
 
     /// Does this processor have the instructions?
@@ -167,6 +179,31 @@ impl<R: Real> Lanes<R> {
         R::LANES
     }
 
+    /// The blocks one after the other, on this thread.
+    pub fn blocks(&mut self) -> impl Iterator<Item = Block<'_, R>> {
+        let Self {
+            topology,
+            states,
+            pages,
+            page,
+            num_envs,
+            scratch,
+        } = self;
+        let (topology, pages, num_envs, scratch) = (&*topology, &*pages, *num_envs, &*scratch);
+        states
+            .iter_mut()
+            .zip(page.iter())
+            .enumerate()
+            .map(move |(n, (state, page))| Block {
+                topology,
+                page: &pages[*page],
+                state,
+                scratch,
+                first: n * R::LANES,
+                len: R::LANES.min(num_envs - n * R::LANES),
+            })
+    }
+
     /// `f` of every environment's block and lane.
     fn collect(&self, f: impl Fn(&State<R>, usize) -> f64) -> Vec<f64> {
         let one = |env| f(&self.states[env / R::LANES], env % R::LANES);
@@ -265,6 +302,11 @@ impl<R: Real> Block<'_, R> {
 
     /// `frames` physics steps with the present controls.
     pub fn step(&mut self, frames: usize) {
+        self.run(EnvStep(frames));
+    }
+
+    /// Runs `stage` on this block.
+    pub fn run<S: Stage>(&mut self, stage: S) {
         let thread = rayon::current_thread_index().unwrap_or(0) % self.scratch.len();
         let mut work = self.scratch[thread]
             .lock()
@@ -272,21 +314,21 @@ impl<R: Real> Block<'_, R> {
         let (topology, state, work) = (self.topology, &mut *self.state, &mut **work);
         match self.page {
             Page::Shared(tables) => {
-                R::vectorize(EnvStep {
+                R::vectorize(Staged {
+                    stage,
                     topology,
                     tables: &**tables,
                     state,
                     work,
-                    frames,
                 });
             }
             Page::Mixed(tables) => {
-                R::vectorize(EnvStep {
+                R::vectorize(Staged {
+                    stage,
                     topology,
                     tables: &**tables,
                     state,
                     work,
-                    frames,
                 });
             }
         }
@@ -316,6 +358,10 @@ enum Typed {
     #[cfg(target_arch = "x86_64")]
     X16(Lanes<F32x16>),
     Counted(Lanes<Counted<f32>>),
+    #[cfg(target_arch = "x86_64")]
+    Counted8(Lanes<Counted<F32x8>>),
+    #[cfg(target_arch = "x86_64")]
+    Counted16(Lanes<Counted<F32x16>>),
 }
 
 impl Batch {
@@ -337,13 +383,7 @@ impl Batch {
         precision: Precision,
         width: Width,
     ) -> Result<Self> {
-        if !width.available() {
-            return Err(Error::input(
-                "planar kernel",
-                format!("this processor has no registers of width {width:?}"),
-                "leave the width to detection",
-            ));
-        }
+        width.check()?;
         let (topology, rows) = rows(models, num_envs)?;
         let lanes = match (precision, width) {
             (Precision::F64, _) => Typed::F64(Lanes::new(&topology, &rows, num_envs)),
@@ -362,14 +402,23 @@ impl Batch {
         })
     }
 
-    /// As [`new`](Self::new) on one float32 lane that counts its operations
+    /// As [`with_width`](Self::with_width) in float32, counting operations
     /// (see [`take_flops`](crate::physics::planar::lanes::counted::take_flops)).
     ///
     /// # Errors
-    /// As [`new`](Self::new).
-    pub fn counted(models: &[Model], num_envs: usize) -> Result<Self> {
+    /// As [`with_width`](Self::with_width).
+    pub fn counted(models: &[Model], num_envs: usize, width: Width) -> Result<Self> {
+        width.check()?;
         let (topology, rows) = rows(models, num_envs)?;
-        let lanes = Typed::Counted(Lanes::new(&topology, &rows, num_envs));
+        let lanes = match width {
+            Width::One => Typed::Counted(Lanes::new(&topology, &rows, num_envs)),
+            #[cfg(target_arch = "x86_64")]
+            Width::Eight => Typed::Counted8(Lanes::new(&topology, &rows, num_envs)),
+            #[cfg(target_arch = "x86_64")]
+            Width::Sixteen => Typed::Counted16(Lanes::new(&topology, &rows, num_envs)),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("refused by check"),
+        };
         Ok(Self {
             topology,
             num_envs,
@@ -425,6 +474,10 @@ macro_rules! on_lanes {
             #[cfg(target_arch = "x86_64")]
             Typed::X16($lanes) => $body,
             Typed::Counted($lanes) => $body,
+            #[cfg(target_arch = "x86_64")]
+            Typed::Counted8($lanes) => $body,
+            #[cfg(target_arch = "x86_64")]
+            Typed::Counted16($lanes) => $body,
         }
     };
 }

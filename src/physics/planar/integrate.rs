@@ -4,7 +4,7 @@ use crate::physics::planar::inertia::{factor, inertia, solve};
 use crate::physics::planar::real::{Kernel, Mask, Param, Real};
 use crate::physics::planar::solver::acceleration;
 use crate::physics::planar::tables::Tables;
-use crate::physics::planar::topology::Topology;
+use crate::physics::planar::topology::{MAX_DOFS, Topology};
 use crate::physics::planar::work::{Dofs, Work};
 
 /// State of a block of environments, hinges about +y.
@@ -54,8 +54,23 @@ fn record<R: Real>(trace: &mut Vec<Vec<RowSet>>, k: &Work<R>) {
     trace.push((0..R::LANES).map(row_set).collect());
 }
 
-/// `frames` physics steps with constant controls.
-pub struct EnvStep<'a, R: Real, X> {
+/// A part of the work on one block, for any lane type and any kind of parameter row. `run` and all
+/// that it calls must be `#[inline(always)]`, as in a [`Kernel`].
+pub trait Stage {
+    /// Does the work.
+    fn run<R: Real, X: Param<R>>(
+        self,
+        t: &Topology,
+        m: &Tables<X>,
+        s: &mut State<R>,
+        k: &mut Work<R>,
+    );
+}
+
+/// A [`Stage`] with the block that it works on.
+pub struct Staged<'a, R: Real, X, S> {
+    /// The work.
+    pub stage: S,
     /// Shape.
     pub topology: &'a Topology,
     /// Parameters.
@@ -64,22 +79,30 @@ pub struct EnvStep<'a, R: Real, X> {
     pub state: &'a mut State<R>,
     /// Scratch.
     pub work: &'a mut Work<R>,
-    /// Physics steps.
-    pub frames: usize,
 }
 
-impl<R: Real, X: Param<R>> Kernel for EnvStep<'_, R, X> {
+impl<R: Real, X: Param<R>, S: Stage> Kernel for Staged<'_, R, X, S> {
     #[inline(always)]
     fn run(self) {
-        let Self {
-            topology: t,
-            tables: m,
-            state: s,
-            work: k,
-            frames,
-        } = self;
+        self.stage
+            .run(self.topology, self.tables, self.state, self.work);
+    }
+}
+
+/// An env step: that many physics steps with constant controls.
+pub struct EnvStep(pub usize);
+
+impl Stage for EnvStep {
+    #[inline(always)]
+    fn run<R: Real, X: Param<R>>(
+        self,
+        t: &Topology,
+        m: &Tables<X>,
+        s: &mut State<R>,
+        k: &mut Work<R>,
+    ) {
         let zero = R::splat(0.0);
-        k.torque = [zero; crate::physics::planar::topology::MAX_DOFS];
+        k.torque = [zero; MAX_DOFS];
         for (n, &i) in t.motor_dof.iter().enumerate() {
             let ctrl = s.ctrl[n]
                 .max(m.ctrl_lower[n].lanes())
@@ -91,7 +114,7 @@ impl<R: Real, X: Param<R>> Kernel for EnvStep<'_, R, X> {
         if let Some(trace) = &mut s.trace {
             trace.clear();
         }
-        for _ in 0..frames {
+        for _ in 0..self.0 {
             if t.rk4 {
                 runge_kutta(t, m, s, k);
             } else {

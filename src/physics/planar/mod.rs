@@ -15,6 +15,7 @@ mod integrate;
 mod kinematics;
 pub mod lanes;
 mod line_search;
+pub mod profile;
 pub mod real;
 mod smooth;
 mod solver;
