@@ -7,6 +7,8 @@ use std::cell::RefCell;
 
 use gemm::Parallelism;
 
+use super::narrow::{self, NARROW};
+use super::wide::add_bias;
 use super::{Shared, TILE, blocks, each};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -131,22 +133,17 @@ impl<const I: usize> Kernel<1, I> for Dense {
                         // SAFETY: this thread alone uses its scratch, and layer l reads the other half.
                         unsafe { scratch[l % 2].at(0, rows * outputs) }
                     };
-                    product((rows, outputs, inputs), (y, outputs, 1), (x, ld, 1), (&weights[weight..], outputs, 1));
-                    add_bias(y, &weights[bias..][..outputs], !last);
+                    let (w, b) = (&weights[weight..][..inputs * outputs], &weights[bias..][..outputs]);
+                    if outputs <= NARROW && last {
+                        narrow::forward(y, x, ld, &narrow::columns(w, inputs, outputs), b);
+                    } else {
+                        product((rows, outputs, inputs), (y, outputs, 1), (x, ld, 1), (w, outputs, 1));
+                        add_bias(y, b, !last);
+                    }
                     (x, ld) = (y, outputs);
                 }
             });
         });
-    }
-}
-
-/// y ← y + b by rows, then max(·, 0) if `relu`.
-fn add_bias(y: &mut [f32], bias: &[f32], relu: bool) {
-    let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
-    for row in y.chunks_exact_mut(bias.len()) {
-        for (y, b) in row.iter_mut().zip(bias) {
-            *y = (*y + b).max(floor);
-        }
     }
 }
 

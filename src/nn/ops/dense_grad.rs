@@ -6,11 +6,13 @@
 use std::ops::Range;
 
 use super::dense::{Layer, View, product};
+use super::narrow::{self, NARROW};
+use super::wide::{column_sums, mask, transpose};
 use super::{Shared, TILE, blocks, each};
 use crate::nn::launch::{Cost, Kernel};
 
-/// Rows of dW per task. Fixed, as [`TILE`] is.
-const BLOCK: usize = 64;
+/// Rows and columns of dW per task. Fixed, as [`TILE`] is.
+const BLOCK: usize = 128;
 
 /// One network's backward pass for one block of rows of every member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +40,15 @@ pub struct DenseGrad {
     transposes: Vec<Layer>,
     /// (job, rows)
     tiles: Vec<(usize, Range<usize>)>,
-    /// (job, layer, rows of dW)
-    blocks: Vec<(usize, usize, Range<usize>)>,
+    /// (job, layer, rows and columns of dW)
+    blocks: Vec<(usize, usize, Range<usize>, Range<usize>)>,
 }
 
 impl DenseGrad {
     /// All `jobs` for each of `members` members; `strides`: floats a member of parameters and of activations.
     pub fn new(members: usize, strides: [usize; 2], jobs: Vec<Back>) -> Self {
-        let mut transposes: Vec<Layer> = jobs.iter().flat_map(|job| &job.layers[1..]).copied().collect();
+        let above = jobs.iter().flat_map(|job| &job.layers[1..]);
+        let mut transposes: Vec<Layer> = above.filter(|layer| layer.outputs > NARROW).copied().collect();
         transposes.sort_by_key(|layer| layer.weight);
         transposes.dedup_by_key(|layer| layer.weight);
         let (mut tiles, mut dw) = (Vec::new(), Vec::new());
@@ -53,12 +56,14 @@ impl DenseGrad {
             tiles.extend(blocks(job.rows, TILE).map(|b| (j, b)));
             if job.weights {
                 for (l, layer) in job.layers.iter().enumerate() {
-                    dw.extend(blocks(layer.inputs, BLOCK).map(|b| (j, l, b)));
+                    for rows in blocks(layer.inputs, BLOCK.max(if layer.outputs <= NARROW { layer.inputs } else { 0 })) {
+                        dw.extend(blocks(layer.outputs, BLOCK).map(|columns| (j, l, rows.clone(), columns)));
+                    }
                 }
             }
         }
         // Long tasks first, so that the threads finish together.
-        dw.sort_by_key(|(j, l, b)| std::cmp::Reverse(b.len() * jobs[*j].rows * jobs[*j].layers[*l].outputs));
+        dw.sort_by_key(|(j, _, r, c)| std::cmp::Reverse(r.len() * c.len() * jobs[*j].rows));
         Self { members, strides, jobs, transposes, tiles, blocks: dw }
     }
 }
@@ -105,19 +110,29 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         });
         let (deltas, grad): (&[f32], _) = (deltas, Shared::new(grad));
         each(self.members * self.blocks.len(), |task| {
-            let (member, (job, l, block)) = (task % self.members, &self.blocks[task / self.members]);
+            let (member, (job, l, rows, columns)) = (task % self.members, &self.blocks[task / self.members]);
             let job = &self.jobs[*job];
-            let Layer { outputs, weight, bias, out, .. } = job.layers[*l];
-            let first = member * param_stride + weight + block.start * outputs;
-            // SAFETY: blocks of one layer, and layers, are disjoint.
-            let dw = unsafe { grad.at(first, block.len() * outputs) };
+            let Layer { inputs, outputs, weight, bias, out } = job.layers[*l];
+            let first = member * param_stride + weight + rows.start * outputs;
             let (x, ld) = match l {
                 0 => (&input[2 + job.x.buffer][job.x.at(member, 0)..], job.x.ld),
-                l => (&acts[member * act_stride + job.layers[l - 1].out..], job.layers[*l].inputs),
+                l => (&acts[member * act_stride + job.layers[l - 1].out..], inputs),
             };
             let dy = &deltas[member * act_stride + out..][..job.rows * outputs];
-            product((block.len(), outputs, job.rows), (dw, outputs, 1), (&x[block.start..], 1, ld), (dy, outputs, 1));
-            if block.start == 0 {
+            if outputs <= NARROW {
+                // SAFETY: layers are disjoint, and a narrow one is one block.
+                narrow::weights(unsafe { grad.at(first, inputs * outputs) }, x, ld, dy, outputs);
+            } else {
+                // SAFETY: the product writes only its block's columns of these rows: blocks are disjoint.
+                let dw = unsafe { grad.at(first + columns.start, (rows.len() - 1) * outputs + columns.len()) };
+                product(
+                    (rows.len(), columns.len(), job.rows),
+                    (dw, outputs, 1),
+                    (&x[rows.start..], 1, ld),
+                    (&dy[columns.start..], outputs, 1),
+                );
+            }
+            if rows.start == 0 && columns.start == 0 {
                 // SAFETY: only the first block writes db.
                 column_sums(unsafe { grad.at(member * param_stride + bias, outputs) }, dy);
             }
@@ -137,9 +152,14 @@ impl DenseGrad {
             let (inputs, outputs) = (layer.inputs, layer.outputs);
             // SAFETY: row blocks of one pass, passes, and the layers of a pass are disjoint.
             let (dy, dx) = unsafe { (deltas.at(place(layer), n * outputs), deltas.at(place(below), n * inputs)) };
-            let weights = &wt[member * param_stride + layer.weight..];
-            product((n, inputs, outputs), (dx, inputs, 1), (dy, outputs, 1), (weights, inputs, 1));
-            mask(dx, &acts[place(below)..][..n * inputs]);
+            let (at, x) = (member * param_stride + layer.weight, &acts[place(below)..][..n * inputs]);
+            if outputs <= NARROW {
+                let columns = narrow::columns(&parameters[at..], inputs, outputs);
+                narrow::backward(dx, dy, &columns, outputs, x);
+            } else {
+                product((n, inputs, outputs), (dx, inputs, 1), (dy, outputs, 1), (&wt[at..], inputs, 1));
+                mask(dx, x);
+            }
         }
         if let Some((column, columns, at)) = job.input {
             let layer = &job.layers[0];
@@ -151,36 +171,6 @@ impl DenseGrad {
             };
             let weights = &parameters[member * param_stride + layer.weight + column * outputs..];
             product((n, columns, outputs), (dx, columns, 1), (dy, outputs, 1), (weights, 1, outputs));
-        }
-    }
-}
-
-/// `to` `[columns, rows]` ← `from` `[rows, columns]`ᵀ, in square blocks that stay in the first cache.
-fn transpose(to: &mut [f32], from: &[f32], rows: usize, columns: usize) {
-    const SIDE: usize = 16;
-    for r in (0..rows).step_by(SIDE) {
-        for c in (0..columns).step_by(SIDE) {
-            for r in r..(r + SIDE).min(rows) {
-                for c in c..(c + SIDE).min(columns) {
-                    to[c * rows + r] = from[r * columns + c];
-                }
-            }
-        }
-    }
-}
-
-/// dX ← dX where X > 0, else 0.
-fn mask(dx: &mut [f32], x: &[f32]) {
-    for (d, x) in dx.iter_mut().zip(x) {
-        *d = if *x > 0.0 { *d } else { 0.0 };
-    }
-}
-
-fn column_sums(sums: &mut [f32], rows: &[f32]) {
-    sums.fill(0.0);
-    for row in rows.chunks_exact(sums.len()) {
-        for (s, v) in sums.iter_mut().zip(row) {
-            *s += v;
         }
     }
 }
