@@ -12,13 +12,14 @@ use crate::data::BehaviourPolicy;
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
 use crate::nn::ops::actor::ActorLoss;
-use crate::nn::ops::dense::View;
+use crate::nn::ops::dense::{Dense, View};
+use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::gather::Gather;
 use crate::nn::ops::head::{Head, Sample, SampleGrad};
 use crate::nn::ops::noise::Normals;
 use crate::nn::params::{LastLayer, Mlp, Params, Spec, Stepped, take};
 use crate::nn::replay::row_len;
-use crate::nn::workspace::{Backprop, Backward, Forward, Pass, Plan, Workspace};
+use crate::nn::workspace::{Backprop, Pass, Plan, Use, Workspace};
 use crate::nn::{PolicySnapshot, Replay};
 use crate::rng::Stream;
 
@@ -119,8 +120,8 @@ pub struct Core {
     action_grads: [usize; 2],
     noise: Tensor,
     fresh: Tensor,
-    launches: Option<[Forward; 2]>,
-    back: Option<[Backward; 2]>,
+    launches: Option<[Dense; 2]>,
+    back: Option<[DenseGrad; 2]>,
 }
 
 impl Core {
@@ -137,14 +138,14 @@ impl Core {
         let targets = nets.q.each_ref().map(|q| params.target_of(q));
         let (len, target_len) = (params.len(), params.target_len());
 
-        let mut plan = Plan::new(members, depth);
+        let mut plan = Plan::new(members, [len, target_len]);
         let batch = |column: usize| View { buffer: BATCH, offset: column, ld: row, stride: rows * row };
         let fresh = |first: usize| View { buffer: FRESH, offset: first * width, ld: width, stride: 2 * rows * width };
-        // The two blocks of raw outputs lie side by side, so that one head serves both.
-        let actions = [0, width].map(|column| plan.pass(&nets.policy, false, len, batch(column), rows));
-        let q_data = nets.q.each_ref().map(|q| plan.pass(q, false, len, batch(0), rows));
-        let q_fresh = nets.q.each_ref().map(|q| plan.pass(q, false, len, fresh(0), rows));
-        let q_next = targets.each_ref().map(|q| plan.pass(q, true, target_len, fresh(rows), rows));
+        let actions = [(0, Use::Train), (width, Use::Infer)]
+            .map(|(column, purpose)| plan.pass(&nets.policy, purpose, batch(column), rows));
+        let q_data = nets.q.each_ref().map(|q| plan.pass(q, Use::Train, batch(0), rows));
+        let q_fresh = nets.q.each_ref().map(|q| plan.pass(q, Use::Train, fresh(0), rows));
+        let q_next = targets.each_ref().map(|q| plan.pass(q, Use::Target, fresh(rows), rows));
         let action_grads = q_fresh.each_ref().map(|pass| plan.input_grad(pass, act_dim));
 
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
@@ -167,10 +168,10 @@ impl Core {
             rows,
             seeds: seeds.to_vec(),
             updates: 0,
-            sample: Sample { head, obs_dim, row, batch: rows, columns: [0, width] },
-            sample_grad: SampleGrad { head, d_action: action_grads, d_action_stride: 0, log_alpha: nets.log_alpha },
+            sample: Sample { head, obs_dim, row, batch: rows, columns: [0, width], next_raw: actions[1].out() },
+            sample_grad: SampleGrad { head, d_action: action_grads, log_alpha: nets.log_alpha },
             head,
-            ws: Plan::new(members, depth).alloc(device)?,
+            ws: Plan::new(members, [0, 0]).alloc(device)?,
             batch: zeros(rows * row)?,
             noise: zeros(2 * rows * act_dim)?,
             fresh: zeros(2 * rows * width)?,
@@ -205,10 +206,9 @@ impl Core {
         let policy = Backprop { pass: &self.actions[0], weights: true, input: None };
         self.back = Some([self.plan.backward(&critics), self.plan.backward(&[policy])]);
         self.launches = Some([first, second]);
-        self.head.raw_stride = self.plan.out_len();
+        self.head.raw_stride = self.plan.len();
         self.sample.head = self.head;
         self.sample_grad.head = Head { rows: self.rows, ..self.head };
-        self.sample_grad.d_action_stride = self.plan.input_grad_len();
         self.ws = self.plan.alloc(self.batch.device())?;
         Ok(())
     }
@@ -268,7 +268,7 @@ impl Core {
         let [first, second] = self.launches.as_ref().expect("an agent finishes its layout in `new`");
         let input = [&self.params.theta, &self.params.target, &self.batch, &self.fresh];
         self.ws.forward(first, input)?;
-        let raw = [self.ws.out(), &self.params.theta, &self.noise, &self.batch];
+        let raw = [&self.ws.acts, &self.params.theta, &self.noise, &self.batch];
         launch(&self.sample, [&self.fresh, &self.log_pi], raw)?;
         self.ws.forward(second, input)
     }
@@ -279,24 +279,23 @@ impl Core {
             members: self.members(),
             rows: self.rows,
             q: self.q_fresh.each_ref().map(Pass::out),
-            stride: self.plan.out_len(),
+            stride: self.plan.len(),
             log_pi_stride: 2 * self.rows,
             log_alpha: self.nets.log_alpha,
             param_stride: self.params.len(),
             target_entropy: self.rules.target_entropy,
             stats: [stats, STATS],
         };
-        launch(&loss, [self.ws.delta(), &self.params.grad, &self.stats], [self.ws.out(), &self.log_pi, &self.params.theta])
+        launch(&loss, [&self.ws.deltas, &self.params.grad, &self.stats], [&self.ws.acts, &self.log_pi, &self.params.theta])
     }
 
     /// Backward: critics and the method's own, then through the actions into the policy.
     pub fn backward(&self) -> Result<()> {
         let [critics, policy] = self.back.as_ref().expect("an agent finishes its layout in `new`");
         let (grad, theta) = (&self.params.grad, &self.params.theta);
-        self.ws.backward(critics, grad, theta, [&self.batch, &self.fresh])?;
-        let input = [self.ws.out(), theta, &self.noise, &self.ws.input_grads];
-        launch(&self.sample_grad, [self.ws.delta(), grad], input)?;
-        self.ws.backward(policy, grad, theta, [&self.batch])
+        self.ws.backward(critics, grad, theta, &[&self.batch, &self.fresh])?;
+        launch(&self.sample_grad, [&self.ws.deltas, grad], [&self.ws.acts, theta, &self.noise])?;
+        self.ws.backward(policy, grad, theta, &[&self.batch])
     }
 
     /// Adam on groups `which`.

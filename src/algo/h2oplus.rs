@@ -13,7 +13,8 @@ use crate::nn::Replay;
 use crate::nn::launch::launch;
 use crate::nn::ops::actor::ActorLoss;
 use crate::nn::ops::awr::AwrLoss;
-use crate::nn::ops::dense::View;
+use crate::nn::ops::dense::{Dense, View};
+use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::head::Head;
 use crate::nn::ops::noise::{Blur, Normals};
 use crate::nn::ops::ratio::{RatioLoss, RatioWeight};
@@ -22,7 +23,7 @@ use crate::nn::ops::td::TdLoss;
 use crate::nn::ops::value::{ValueLoss, ValueRule};
 use crate::nn::params::{LastLayer, Spec, Stepped};
 use crate::nn::replay::row_len;
-use crate::nn::workspace::{Backprop, Backward, Forward};
+use crate::nn::workspace::{Backprop, Use};
 use crate::rng::Stream;
 
 // ---- settings ----
@@ -145,14 +146,14 @@ struct Classifiers {
     half: usize,
     blur: Blur,
     loss: RatioLoss,
-    forward: Forward,
-    backward: Backward,
+    forward: Dense,
+    backward: DenseGrad,
 }
 
 /// The warm start's launches.
 struct Warm {
-    forward: Forward,
-    backward: Backward,
+    forward: Dense,
+    backward: DenseGrad,
     target: Target,
     td: TdLoss,
     awr: AwrLoss,
@@ -190,20 +191,20 @@ impl H2oPlus {
         core.groups.push(Stepped { range: ratio_range, rate: settings.ratio_lr, steps: 0 });
 
         // Passes.
-        let (members, rows, len, target_len) = (core.members(), core.rows, core.params.len(), core.params.target_len());
+        let (members, rows) = (core.members(), core.rows);
         let [s, s2, sim_rows] = [core.batch_view(0, 0), core.batch_view(0, sa), core.batch_view(real, 0)];
         let q_target = core.nets.q.each_ref().map(|q| core.params.target_of(q));
         let (policy, q) = (core.nets.policy.clone(), core.nets.q.clone());
         let plan = &mut core.plan;
-        let v_data = plan.pass(&vf, false, len, s, real);
-        let v_next = plan.pass(&vf, false, len, s2, rows);
-        let q_data = q_target.each_ref().map(|q| plan.pass(q, true, target_len, s, real));
-        let advantage = plan.pass(&d_sas, false, len, sim_rows, sim);
+        let v_data = plan.pass(&vf, Use::Train, s, real);
+        let v_next = plan.pass(&vf, Use::Infer, s2, rows);
+        let q_data = q_target.each_ref().map(|q| plan.pass(q, Use::Target, s, real));
+        let advantage = plan.pass(&d_sas, Use::Infer, sim_rows, sim);
         let half = settings.ratio_batch;
         let ratio_rows = View { buffer: 0, offset: 0, ld: sas, stride: 2 * half * sas };
-        let classify = [&d_sa, &d_sas].map(|d| plan.pass(d, false, len, ratio_rows, 2 * half));
-        let warm_policy = plan.pass(&policy, false, len, s, real);
-        let warm_q = q.each_ref().map(|q| plan.pass(q, false, len, s, real));
+        let classify = [&d_sa, &d_sas].map(|d| plan.pass(d, Use::Train, ratio_rows, 2 * half));
+        let warm_policy = plan.pass(&policy, Use::Train, s, real);
+        let warm_q = q.each_ref().map(|q| plan.pass(q, Use::Train, s, real));
 
         // Launches.
         let weights = |pass| Backprop { pass, weights: true, input: None };
@@ -212,7 +213,7 @@ impl H2oPlus {
             own.push(&advantage);
         }
         core.finish(&own, &[weights(&v_data)])?;
-        let (plan, stride, param_stride) = (&core.plan, core.plan.out_len(), core.params.len());
+        let (plan, stride, param_stride) = (&core.plan, core.plan.len(), core.params.len());
         let zeros = || Tensor::zeros((members, 2 * half * sas), DType::F32, device);
         let classifiers = Classifiers {
             x: zeros()?,
@@ -301,10 +302,10 @@ impl H2oPlus {
         self.learn_ratio()?;
         let core = &mut self.core;
         core.forward()?;
-        launch(&self.weight, [&core.w, &core.stats], [core.ws.out()])?;
-        launch(&self.target, [&core.y], [core.ws.out(), &core.log_pi, &core.params.theta, &core.batch])?;
-        launch(&self.td, [core.ws.delta(), &core.stats], [core.ws.out(), &core.y, &core.w])?;
-        launch(&self.value, [core.ws.delta(), &core.stats], [core.ws.out()])?;
+        launch(&self.weight, [&core.w, &core.stats], [&core.ws.acts])?;
+        launch(&self.target, [&core.y], [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch])?;
+        launch(&self.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
+        launch(&self.value, [&core.ws.deltas, &core.stats], [&core.ws.acts])?;
         core.actor_loss(0)?;
         core.backward()?;
         core.step(ACTOR_CRITIC)?;
@@ -318,8 +319,8 @@ impl H2oPlus {
         let (core, own) = (&mut self.core, &self.classifiers);
         launch(&own.blur, [&own.x], [&own.noise])?;
         core.ws.forward(&own.forward, [&core.params.theta, &core.params.target, &own.x])?;
-        launch(&own.loss, [core.ws.delta(), &core.stats], [core.ws.out()])?;
-        core.ws.backward(&own.backward, &core.params.grad, &core.params.theta, [&own.x])?;
+        launch(&own.loss, [&core.ws.deltas, &core.stats], [&core.ws.acts])?;
+        core.ws.backward(&own.backward, &core.params.grad, &core.params.theta, &[&own.x])?;
         core.step(CLASSIFIERS)
     }
 
@@ -328,12 +329,12 @@ impl H2oPlus {
         let (core, warm) = (&mut self.core, &self.warm);
         core.draw(real, Stream::SampleReal, 0, self.weight.real)?;
         core.ws.forward(&warm.forward, [&core.params.theta, &core.params.target, &core.batch])?;
-        launch(&warm.target, [&core.y], [core.ws.out(), &core.log_pi, &core.params.theta, &core.batch])?;
-        launch(&warm.td, [core.ws.delta(), &core.stats], [core.ws.out(), &core.y, &core.w])?;
-        launch(&self.value, [core.ws.delta(), &core.stats], [core.ws.out()])?;
-        let out = [core.ws.delta(), &core.params.grad, &core.stats];
-        launch(&warm.awr, out, [core.ws.out(), &core.params.theta, &core.batch])?;
-        core.ws.backward(&warm.backward, &core.params.grad, &core.params.theta, [&core.batch])?;
+        launch(&warm.target, [&core.y], [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch])?;
+        launch(&warm.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
+        launch(&self.value, [&core.ws.deltas, &core.stats], [&core.ws.acts])?;
+        let out = [&core.ws.deltas, &core.params.grad, &core.stats];
+        launch(&warm.awr, out, [&core.ws.acts, &core.params.theta, &core.batch])?;
+        core.ws.backward(&warm.backward, &core.params.grad, &core.params.theta, &[&core.batch])?;
         // The temperature waits until the policy explores.
         core.step(0..1)?;
         core.step(2..4)?;

@@ -87,7 +87,7 @@ impl Sac {
         };
         let mut core = Core::new(spec, nets, obs_dim, settings.batch, rules, seeds, device)?;
         core.finish(&[], &[])?;
-        let (members, rows, stride) = (core.members(), core.rows, core.plan.out_len());
+        let (members, rows, stride) = (core.members(), core.rows, core.plan.len());
         let target = Target {
             members,
             rows,
@@ -118,8 +118,8 @@ impl Sac {
     fn learn(&mut self) -> Result<()> {
         let core = &mut self.core;
         core.forward()?;
-        launch(&self.target, [&core.y], [core.ws.out(), &core.log_pi, &core.params.theta, &core.batch])?;
-        launch(&self.td, [core.ws.delta(), &core.stats], [core.ws.out(), &core.y, &core.w])?;
+        launch(&self.target, [&core.y], [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch])?;
+        launch(&self.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
         core.actor_loss(0)?;
         core.backward()?;
         core.step(0..core.groups.len())?;

@@ -8,7 +8,7 @@ use crate::nn::launch::launch;
 use crate::nn::ops::dense::{View, product};
 use crate::nn::ops::head::{Head, Sample, sample_row};
 use crate::nn::params::{Mlp, Params};
-use crate::nn::workspace::Plan;
+use crate::nn::workspace::{Plan, Use};
 
 /// Actions of every member, `[P, n, A]`, for `obs` `[P, n, S]`: with `noise` (standard normals `[P, n, A]`) a
 /// sample of the policy, without it tanh(mean). `affine`: offset of m, o follows.
@@ -26,9 +26,9 @@ pub fn act(params: &Params, policy: &Mlp, affine: usize, obs: &Tensor, noise: Op
         Some(noise) => noise.force_contiguous()?.flatten_all()?,
         None => zeros(act_dim)?,
     };
-    let mut plan = Plan::new(members, depth);
+    let mut plan = Plan::new(members, [params.len(), params.target_len()]);
     let input = View { buffer: 0, offset: 0, ld: obs_dim, stride: rows * obs_dim };
-    let pass = plan.pass(policy, false, params.len(), input, rows);
+    let pass = plan.pass(policy, Use::Infer, input, rows);
     let ws = plan.alloc(device)?;
     ws.forward(&plan.forward(&[&pass]), [&params.theta, &params.target, &obs])?;
     let sample = Sample {
@@ -37,7 +37,7 @@ pub fn act(params: &Params, policy: &Mlp, affine: usize, obs: &Tensor, noise: Op
             rows,
             act_dim,
             raw: pass.out(),
-            raw_stride: plan.out_len(),
+            raw_stride: plan.len(),
             noise: 0,
             noise_stride: rows * act_dim,
             affine,
@@ -47,9 +47,10 @@ pub fn act(params: &Params, policy: &Mlp, affine: usize, obs: &Tensor, noise: Op
         row: obs_dim,
         batch: rows,
         columns: [0, 0],
+        next_raw: 0,
     };
     let (fresh, log_pi) = (zeros(obs_dim + act_dim)?, zeros(1)?);
-    launch(&sample, [&fresh, &log_pi], [ws.out(), &params.theta, &noise, &obs])?;
+    launch(&sample, [&fresh, &log_pi], [&ws.acts, &params.theta, &noise, &obs])?;
     let fresh = fresh.reshape((members, rows, obs_dim + act_dim))?;
     Ok(fresh.narrow(2, obs_dim, act_dim)?.contiguous()?)
 }

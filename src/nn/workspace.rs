@@ -1,149 +1,118 @@
 //! Activations of every use of every network, and the launches that fill them.
 //!
-//! A [`Pass`] is one network applied to one block of rows. Passes that do not depend on each other go through
-//! a layer in one launch: many small products in parallel, one a thread, beat one product over all threads.
+//! A [`Pass`] is one network applied to one block of rows. Passes that do not depend on each other share a launch:
+//! many small products in parallel, one a thread, beat one product over all threads.
 
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::Result;
 use crate::nn::launch::launch;
-use crate::nn::ops::dense::{Apply, Dense, View};
+use crate::nn::ops::dense::{Apply, Dense, Layer, View};
 use crate::nn::ops::dense_grad::{Back, DenseGrad};
 use crate::nn::params::Mlp;
+
+/// Floats to which a pass's places are aligned: one cache line.
+const ALIGN: usize = 16;
 
 /// One network applied to one block of rows.
 #[derive(Clone, Debug)]
 pub struct Pass {
-    mlp: Mlp,
-    /// 0: the parameters; 1: the targets.
-    bank: usize,
-    /// Floats a member of that bank.
-    bank_len: usize,
-    input: View,
-    /// Rows.
-    pub rows: usize,
-    /// Where each layer's output begins.
-    at: Vec<usize>,
+    job: Apply,
 }
 
 impl Pass {
-    /// Offset of the last layer's output, `[rows, outputs]`, in the last activations and deltas.
+    /// Offset of the last layer's output, `[rows, outputs]`, in the activations and deltas.
     pub fn out(&self) -> usize {
-        self.at[self.at.len() - 1]
+        self.job.layers[self.job.layers.len() - 1].out
     }
+
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.job.rows
+    }
+}
+
+/// Which parameters a pass uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// The trained ones, and a backward pass may follow.
+    Train,
+    /// The trained ones, forward only.
+    Infer,
+    /// The targets, forward only.
+    Target,
 }
 
 /// Collects the passes of an agent; [`Plan::alloc`] then makes room for them.
 #[derive(Clone, Debug)]
 pub struct Plan {
     members: usize,
-    lens: Vec<usize>,
-    input_grads: usize,
+    /// Floats a member: parameters, targets.
+    banks: [usize; 2],
+    len: usize,
 }
 
 impl Plan {
-    /// For networks of `depth` layers.
-    pub fn new(members: usize, depth: usize) -> Self {
-        Self { members, lens: vec![0; depth], input_grads: 0 }
+    /// For `banks` floats a member of parameters and of targets.
+    pub fn new(members: usize, banks: [usize; 2]) -> Self {
+        Self { members, banks, len: 0 }
     }
 
-    /// Room for `mlp` on `rows` rows. `targets`: it lies in the targets. `bank_len`: floats a member of the
-    /// parameters (or targets) that it lies in. `input` counts buffers as the agent hands them to `forward`.
-    pub fn pass(&mut self, mlp: &Mlp, targets: bool, bank_len: usize, input: View, rows: usize) -> Pass {
-        let at = mlp.layers.iter().zip(&mut self.lens).map(|(layer, len)| {
-            let at = *len;
-            *len += rows * layer.outputs;
-            at
+    /// Room for `mlp` on `rows` rows. `input` counts buffers as the agent hands them to `forward`.
+    pub fn pass(&mut self, mlp: &Mlp, purpose: Use, input: View, rows: usize) -> Pass {
+        let layers = mlp.layers.iter().map(|l| Layer {
+            inputs: l.inputs,
+            outputs: l.outputs,
+            weight: l.weight,
+            bias: l.bias,
+            out: self.take(rows * l.outputs),
         });
-        let at = at.collect();
-        Pass { mlp: mlp.clone(), bank: usize::from(targets), bank_len, input, rows, at }
+        let layers = layers.collect();
+        let bank = usize::from(purpose == Use::Target);
+        let keep = purpose == Use::Train;
+        Pass { job: Apply { rows, x: input, bank, bank_stride: self.banks[bank], layers, keep } }
     }
 
-    /// Room for the gradient of `pass` with respect to `columns` of its input; its offset.
+    /// Room in the deltas for the gradient of `pass` with respect to `columns` of its input; its offset.
     pub fn input_grad(&mut self, pass: &Pass, columns: usize) -> usize {
-        let at = self.input_grads;
-        self.input_grads += pass.rows * columns;
+        self.take(pass.rows() * columns)
+    }
+
+    /// Floats a member of the activations (and deltas).
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no pass has been laid out.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn take(&mut self, floats: usize) -> usize {
+        let at = self.len;
+        self.len += floats.next_multiple_of(ALIGN);
         at
-    }
-
-    /// Floats a member of the last activations (and deltas).
-    pub fn out_len(&self) -> usize {
-        self.lens[self.lens.len() - 1]
-    }
-
-    /// Floats a member of the input gradients.
-    pub fn input_grad_len(&self) -> usize {
-        self.input_grads.max(1)
     }
 
     /// The buffers.
     pub fn alloc(&self, device: &Device) -> Result<Workspace> {
-        let make = |len: &usize| Tensor::zeros((self.members, (*len).max(1)), DType::F32, device);
-        Ok(Workspace {
-            acts: self.lens.iter().map(make).collect::<candle_core::Result<_>>()?,
-            deltas: self.lens.iter().map(make).collect::<candle_core::Result<_>>()?,
-            input_grads: make(&self.input_grads)?,
-        })
+        let zeros = |len: usize| Tensor::zeros((self.members, len.max(1)), DType::F32, device);
+        Ok(Workspace { acts: zeros(self.len)?, deltas: zeros(self.len)?, transposed: zeros(self.banks[0])? })
     }
 
-    /// The launches, layer by layer, that run `passes` forward.
-    pub fn forward(&self, passes: &[&Pass]) -> Forward {
-        let layers = self.lens.iter().enumerate().map(|(l, len)| {
-            let jobs = passes.iter().map(|p| {
-                let layer = p.mlp.layers[l];
-                Apply {
-                    rows: p.rows,
-                    inputs: layer.inputs,
-                    outputs: layer.outputs,
-                    x: self.layer_input(p, l),
-                    w: View { buffer: p.bank, offset: layer.weight, ld: layer.outputs, stride: p.bank_len },
-                    bias: layer.bias,
-                    y: View { buffer: 0, offset: p.at[l], ld: layer.outputs, stride: *len },
-                    relu: l + 1 < self.lens.len(),
-                }
-            });
-            Dense::new(self.members, jobs.collect())
+    /// The launch that runs `passes` forward. To be made once all passes are laid out.
+    pub fn forward(&self, passes: &[&Pass]) -> Dense {
+        Dense::new(self.members, self.len, passes.iter().map(|p| p.job.clone()).collect())
+    }
+
+    /// The launch that takes `passes` backward from the last deltas. To be made once all passes are laid out.
+    pub fn backward(&self, passes: &[Backprop]) -> DenseGrad {
+        let jobs = passes.iter().map(|b| {
+            let Apply { rows, x, layers, keep, .. } = b.pass.job.clone();
+            assert!(keep, "only a pass for training goes backward");
+            Back { rows, x, layers, weights: b.weights, input: b.input }
         });
-        Forward(layers.collect())
-    }
-
-    /// The launches, last layer first, that take `passes` backward from the last deltas.
-    pub fn backward(&self, passes: &[Backprop]) -> Backward {
-        let layers = (0..self.lens.len()).rev().map(|l| {
-            let jobs = passes.iter().filter_map(|b| {
-                let (pass, layer) = (b.pass, b.pass.mlp.layers[l]);
-                let mut job = Back {
-                    rows: pass.rows,
-                    inputs: layer.inputs,
-                    outputs: layer.outputs,
-                    dy: View { buffer: 0, offset: pass.at[l], ld: layer.outputs, stride: self.lens[l] },
-                    x: self.layer_input(pass, l),
-                    w: View { buffer: 0, offset: layer.weight, ld: layer.outputs, stride: pass.bank_len },
-                    grad: b.weights.then_some((layer.weight, layer.bias)),
-                    dx: None,
-                    relu: l > 0,
-                };
-                if l > 0 {
-                    let ld = layer.inputs;
-                    job.dx = Some(View { buffer: 0, offset: pass.at[l - 1], ld, stride: self.lens[l - 1] });
-                } else if let Some((column, columns, offset)) = b.input {
-                    assert!(!b.weights, "input and weight gradients of one pass are not asked for together");
-                    job.inputs = columns;
-                    job.w.offset += column * layer.outputs;
-                    job.dx = Some(View { buffer: 0, offset, ld: columns, stride: self.input_grad_len() });
-                }
-                (job.grad.is_some() || job.dx.is_some()).then_some(job)
-            });
-            DenseGrad::new(self.members, jobs.collect())
-        });
-        Backward(layers.collect())
-    }
-
-    fn layer_input(&self, pass: &Pass, layer: usize) -> View {
-        match layer {
-            0 => pass.input,
-            l => View { buffer: 0, offset: pass.at[l - 1], ld: pass.mlp.layers[l].inputs, stride: self.lens[l - 1] },
-        }
+        DenseGrad::new(self.members, [self.banks[0], self.len], jobs.collect())
     }
 }
 
@@ -158,56 +127,28 @@ pub struct Backprop<'a> {
     pub input: Option<(usize, usize, usize)>,
 }
 
-/// Launches of a forward pass.
-pub struct Forward(Vec<Dense>);
-
-/// Launches of a backward pass.
-pub struct Backward(Vec<DenseGrad>);
-
-/// Activations and their gradients, `[members, len]` a layer.
+/// Activations and their gradients, `[members, Plan::len]`.
 pub struct Workspace {
-    acts: Vec<Tensor>,
-    deltas: Vec<Tensor>,
-    /// Gradients with respect to inputs.
-    pub input_grads: Tensor,
+    /// Activations.
+    pub acts: Tensor,
+    /// Gradients with respect to them; losses write those of last layers.
+    pub deltas: Tensor,
+    transposed: Tensor,
 }
 
 impl Workspace {
-    /// The last activations.
-    pub fn out(&self) -> &Tensor {
-        &self.acts[self.acts.len() - 1]
+    /// Runs `dense`; `input` is `[parameters, targets, buffers…]`.
+    pub fn forward<const I: usize>(&self, dense: &Dense, input: [&Tensor; I]) -> Result<()> {
+        launch(dense, [&self.acts], input)
     }
 
-    /// Gradients with respect to the last activations, which losses write.
-    pub fn delta(&self) -> &Tensor {
-        &self.deltas[self.deltas.len() - 1]
-    }
-
-    /// Runs `launches`; `input` is `[parameters, targets, buffers…]`.
-    pub fn forward<const I: usize>(&self, launches: &Forward, input: [&Tensor; I]) -> Result<()> {
-        for (l, dense) in launches.0.iter().enumerate() {
-            match l {
-                0 => launch(dense, [&self.acts[0]], input)?,
-                l => launch(dense, [&self.acts[l]], [input[0], input[1], &self.acts[l - 1]])?,
-            }
+    /// Runs `back`, filling `grad`; `buffers` are those of `forward`.
+    pub fn backward(&self, back: &DenseGrad, grad: &Tensor, theta: &Tensor, buffers: &[&Tensor]) -> Result<()> {
+        let out = [&self.deltas, grad, &self.transposed];
+        match *buffers {
+            [x] => launch(back, out, [theta, &self.acts, x]),
+            [x, y] => launch(back, out, [theta, &self.acts, x, y]),
+            _ => unreachable!("an agent has one or two input buffers"),
         }
-        Ok(())
-    }
-
-    /// Runs `launches`, filling `grad`; `input` is `[parameters, buffers…]`.
-    pub fn backward<const I: usize>(&self, launches: &Backward, grad: &Tensor, theta: &Tensor, input: [&Tensor; I]) -> Result<()>
-    {
-        let last = launches.0.len() - 1;
-        for (n, back) in launches.0.iter().enumerate() {
-            let l = last - n;
-            if l > 0 {
-                launch(back, [&self.deltas[l - 1], grad], [theta, &self.deltas[l], &self.acts[l - 1]])?;
-            } else {
-                // A pass reads at most three buffers; repeats fill the places.
-                let at = |n: usize| input[n.min(I - 1)];
-                launch(back, [&self.input_grads, grad], [theta, &self.deltas[0], at(0), at(1), at(2)])?;
-            }
-        }
-        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::{Shared, each, mean};
 use crate::nn::launch::{Cost, Kernel};
 
-/// Kernel: outputs `[dQ in the last deltas, gradient, stats]`, inputs `[last activations, log π, parameters]`.
+/// Kernel: outputs `[dQ in the deltas, gradient, stats]`, inputs `[activations, log π, parameters]`.
 #[derive(Clone, Copy, Debug)]
 pub struct ActorLoss {
     /// Members.
@@ -12,7 +12,7 @@ pub struct ActorLoss {
     pub rows: usize,
     /// Offsets of Q1 and Q2 at the fresh actions, `[rows]` each.
     pub q: [usize; 2],
-    /// Floats a member of the last activations.
+    /// Floats a member of the activations.
     pub stride: usize,
     /// Floats a member of `log π`, of which the first `rows` are these rows'.
     pub log_pi_stride: usize,

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::wide::wide;
 use super::{Shared, blocks, each};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -58,13 +59,15 @@ impl Kernel<3, 1> for Adam {
     }
 }
 
-/// PyTorch's order: θ −= (rate/bias1)·m / (√v/√bias2 + ε).
-fn step(theta: &mut [f32], m: &mut [f32], v: &mut [f32], grad: &[f32], rate: f32, root: f32) {
-    let [b1, b2] = BETA.map(|b| b as f32);
-    let [c1, c2] = BETA.map(|b| (1.0 - b) as f32);
-    for (((theta, m), v), g) in theta.iter_mut().zip(m).zip(v).zip(grad) {
-        *m = b1 * *m + c1 * g;
-        *v = b2 * *v + c2 * g * g;
-        *theta -= rate * *m / (v.sqrt() / root + EPS);
+wide! {
+    /// PyTorch's order: θ −= (rate/bias1)·m / (√v/√bias2 + ε).
+    fn step(theta: &mut [f32], m: &mut [f32], v: &mut [f32], grad: &[f32], rate: f32, root: f32) {
+        let [b1, b2] = BETA.map(|b| b as f32);
+        let [c1, c2] = BETA.map(|b| (1.0 - b) as f32);
+        for (((theta, m), v), g) in theta.iter_mut().zip(m).zip(v).zip(grad) {
+            *m = b1 * *m + c1 * g;
+            *v = b2 * *v + c2 * g * g;
+            *theta -= rate * *m / (v.sqrt() / root + EPS);
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::nn::launch::{Cost, Kernel};
 /// Actions are held this far inside ±1 before their inverse tanh is taken.
 const EDGE: f32 = 1e-6;
 
-/// Kernel: outputs `[d raw in the last deltas, gradient, stats]`, inputs `[last activations, parameters, batch]`.
+/// Kernel: outputs `[d raw in the deltas, gradient, stats]`, inputs `[activations, parameters, batch]`.
 #[derive(Clone, Copy, Debug)]
 pub struct AwrLoss {
     /// The policy's head (its noise is not read).

@@ -1,7 +1,14 @@
-//! Dense layers forward: Y = act(X·W + b), many networks, members and row blocks in one launch.
+//! Networks forward: h ← act(h·W + b) layer by layer, many networks, members and row tiles in one launch.
+//!
+//! A tile runs through all layers of its network before the next one begins, so that its activations stay in the
+//! cache of one core. Activations that no backward pass reads are not stored at all.
+
+use std::cell::RefCell;
 
 use gemm::Parallelism;
 
+use super::narrow::{self, NARROW};
+use super::wide::add_bias;
 use super::{Shared, TILE, blocks, each};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -25,90 +32,118 @@ impl View {
     }
 }
 
-/// One layer applied to one block of rows of every member.
+/// One layer of an [`Apply`]; offsets within a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Apply {
-    /// Rows.
-    pub rows: usize,
+pub struct Layer {
     /// Inputs.
     pub inputs: usize,
     /// Outputs.
     pub outputs: usize,
-    /// X, `[rows, inputs]`; `buffer` counts from the launch's third input on.
-    pub x: View,
-    /// W, `[inputs, outputs]`; `buffer` 0 is the parameters, 1 the targets.
-    pub w: View,
-    /// Offset of b, `[outputs]`, in W's buffer.
+    /// W, `[inputs, outputs]`, in the parameters (or targets).
+    pub weight: usize,
+    /// b, `[outputs]`.
     pub bias: usize,
-    /// Y, `[rows, outputs]`.
-    pub y: View,
-    /// Whether a ReLU follows.
-    pub relu: bool,
+    /// The layer's output `[rows, outputs]` in the activations, and its gradient in the deltas.
+    pub out: usize,
 }
 
-/// Kernel: outputs `[y]`, inputs `[parameters, targets, x…]`.
+/// One network applied to one block of rows of every member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apply {
+    /// Rows.
+    pub rows: usize,
+    /// The input, `[rows, inputs]`; `buffer` counts from the launch's third input on.
+    pub x: View,
+    /// 0: the parameters; 1: the targets.
+    pub bank: usize,
+    /// Floats a member of that bank.
+    pub bank_stride: usize,
+    /// Layers; a ReLU stands between two of them.
+    pub layers: Vec<Layer>,
+    /// Whether hidden activations are stored, for a backward pass.
+    pub keep: bool,
+}
+
+/// Kernel: outputs `[activations]`, inputs `[parameters, targets, x…]`.
 #[derive(Clone, Debug)]
 pub struct Dense {
     members: usize,
+    /// Floats a member of the activations.
+    stride: usize,
     jobs: Vec<Apply>,
     /// (job, first row, rows)
     tiles: Vec<(usize, usize, usize)>,
 }
 
 impl Dense {
-    /// All `jobs` for each of `members` members.
-    pub fn new(members: usize, jobs: Vec<Apply>) -> Self {
-        let mut tiles: Vec<_> = jobs
+    /// All `jobs` for each of `members` members, whose activations are `stride` floats.
+    pub fn new(members: usize, stride: usize, jobs: Vec<Apply>) -> Self {
+        let tiles = jobs
             .iter()
             .enumerate()
             .flat_map(|(j, job)| blocks(job.rows, TILE).map(move |b| (j, b.start, b.len())))
             .collect();
-        // Long tiles first, so that the threads finish together.
-        tiles.sort_by_key(|&(j, _, rows)| std::cmp::Reverse(rows * jobs[j].inputs * jobs[j].outputs));
-        Self { members, jobs, tiles }
+        Self { members, stride, jobs, tiles }
     }
+}
+
+thread_local! {
+    /// Hidden activations that are not stored: written and read in turn.
+    static SCRATCH: RefCell<[Vec<f32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
 }
 
 impl<const I: usize> Kernel<1, I> for Dense {
     const NAME: &'static str = "dense";
 
     fn cost(&self) -> Cost {
-        let sum = |f: fn(&Apply) -> usize| (self.members * self.jobs.iter().map(f).sum::<usize>()) as u64;
-        Cost {
-            flops: sum(|j| 2 * j.rows * j.inputs * j.outputs),
-            bytes: sum(|j| 4 * (j.rows * (j.inputs + j.outputs) + (j.inputs + 1) * j.outputs)),
+        let mut cost = Cost::default();
+        for job in &self.jobs {
+            for (l, layer) in job.layers.iter().enumerate() {
+                let products = self.members * job.rows * layer.inputs * layer.outputs;
+                let stored = if job.keep || l + 1 == job.layers.len() { job.rows * layer.outputs } else { 0 };
+                let read = if l == 0 { job.rows * layer.inputs } else { 0 };
+                cost.flops += 2 * products as u64;
+                cost.bytes += (4 * self.members * ((layer.inputs + 1) * layer.outputs + stored + read)) as u64;
+            }
         }
+        cost
     }
 
-    fn cpu(&self, [y]: [&mut [f32]; 1], input: [&[f32]; I]) {
-        let y = Shared::new(y);
+    fn cpu(&self, [acts]: [&mut [f32]; 1], input: [&[f32]; I]) {
+        let acts = Shared::new(acts);
         each(self.members * self.tiles.len(), |task| {
             let (member, tile) = (task % self.members, task / self.members);
             let (job, row, rows) = self.tiles[tile];
-            let Apply { inputs, outputs, x, w, bias, y: to, relu, .. } = self.jobs[job];
-            debug_assert_eq!(to.ld, outputs);
-            // SAFETY: tiles are disjoint row blocks of disjoint passes.
-            let y = unsafe { y.at(to.at(member, row), rows * outputs) };
-            let weights = input[w.buffer];
-            product(
-                (rows, outputs, inputs),
-                (y, outputs, 1),
-                (&input[2 + x.buffer][x.at(member, row)..], x.ld, 1),
-                (&weights[w.at(member, 0)..], w.ld, 1),
-            );
-            let bias = &weights[member * w.stride + bias..][..outputs];
-            add_bias(y, bias, relu);
+            let job = &self.jobs[job];
+            let weights = &input[job.bank][member * job.bank_stride..][..job.bank_stride];
+            SCRATCH.with_borrow_mut(|scratch| {
+                let widest = job.layers.iter().map(|l| l.outputs).max().unwrap_or(0);
+                let scratch = scratch.each_mut().map(|half| {
+                    half.resize(half.len().max(rows * widest), 0.0);
+                    Shared::new(half)
+                });
+                let (mut x, mut ld) = (&input[2 + job.x.buffer][job.x.at(member, row)..], job.x.ld);
+                for (l, layer) in job.layers.iter().enumerate() {
+                    let Layer { inputs, outputs, weight, bias, out } = *layer;
+                    let last = l + 1 == job.layers.len();
+                    let y = if job.keep || last {
+                        // SAFETY: tiles are disjoint row blocks of disjoint passes.
+                        unsafe { acts.at(member * self.stride + out + row * outputs, rows * outputs) }
+                    } else {
+                        // SAFETY: this thread alone uses its scratch, and layer l reads the other half.
+                        unsafe { scratch[l % 2].at(0, rows * outputs) }
+                    };
+                    let (w, b) = (&weights[weight..][..inputs * outputs], &weights[bias..][..outputs]);
+                    if outputs <= NARROW && last {
+                        narrow::forward(y, x, ld, &narrow::columns(w, inputs, outputs), b);
+                    } else {
+                        product((rows, outputs, inputs), (y, outputs, 1), (x, ld, 1), (w, outputs, 1));
+                        add_bias(y, b, !last);
+                    }
+                    (x, ld) = (y, outputs);
+                }
+            });
         });
-    }
-}
-
-/// y ← y + b by rows, then max(·, 0) if `relu`.
-fn add_bias(y: &mut [f32], bias: &[f32], relu: bool) {
-    let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
-    for row in y.chunks_exact_mut(bias.len()) {
-        for (y, b) in row.iter_mut().zip(bias) {
-            *y = (*y + b).max(floor);
-        }
     }
 }
 

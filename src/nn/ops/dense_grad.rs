@@ -1,149 +1,176 @@
-//! Dense layers backward: dX = (dY·Wᵀ) ⊙ 1(X > 0), dW = Xᵀ·dY, db = Σ dY, in one launch.
+//! Networks backward: dX = (dY·Wᵀ) ⊙ 1(X > 0) down the layers, then dW = Xᵀ·dY and db = Σ dY, in one launch.
+//!
+//! On the CPU: the weights are transposed first (once for all tiles of all passes, where a product would do so for
+//! each tile), then row tiles run down all layers, then blocks of dW.
 
 use std::ops::Range;
 
-use super::dense::{View, product};
+use super::dense::{Layer, View, product};
+use super::narrow::{self, NARROW};
+use super::wide::{column_sums, mask, transpose};
 use super::{Shared, TILE, blocks, each};
 use crate::nn::launch::{Cost, Kernel};
 
-/// Rows of dW per task. Fixed, as [`TILE`] is.
-const BLOCK: usize = 64;
+/// Rows and columns of dW per task. Fixed, as [`TILE`] is.
+const BLOCK: usize = 128;
 
-/// One layer's backward pass for one block of rows of every member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One network's backward pass for one block of rows of every member.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Back {
     /// Rows.
     pub rows: usize,
-    /// Inputs of the layer (or, for `dx` alone, of the columns asked for).
-    pub inputs: usize,
-    /// Outputs of the layer.
-    pub outputs: usize,
-    /// dY, `[rows, outputs]`.
-    pub dy: View,
-    /// X, `[rows, inputs]`; `buffer` counts from the launch's third input on.
+    /// The input, `[rows, inputs]`; `buffer` counts from the launch's third input on.
     pub x: View,
-    /// W, `[inputs, outputs]`, in the parameters.
-    pub w: View,
-    /// Offsets of dW and db in the gradient, if they are wanted.
-    pub grad: Option<(usize, usize)>,
-    /// Where dX goes, if it is wanted.
-    pub dx: Option<View>,
-    /// Whether X came out of a ReLU, whose slope multiplies dX.
-    pub relu: bool,
+    /// The layers, first to last.
+    pub layers: Vec<Layer>,
+    /// Whether the gradient of the parameters is wanted.
+    pub weights: bool,
+    /// Whether the gradient of the input is wanted: its first column, columns, and where in the deltas it goes.
+    pub input: Option<(usize, usize, usize)>,
 }
 
-#[derive(Clone, Debug)]
-enum Task {
-    Input(usize, Range<usize>),
-    Weights(usize, Range<usize>),
-}
-
-/// Kernel: outputs `[dx, gradient]`, inputs `[parameters, dy, x…]`.
+/// Kernel: outputs `[deltas, gradient, transposed weights]`, inputs `[parameters, activations, x…]`.
 #[derive(Clone, Debug)]
 pub struct DenseGrad {
     members: usize,
+    /// Floats a member: parameters, activations (and deltas).
+    strides: [usize; 2],
     jobs: Vec<Back>,
-    tasks: Vec<Task>,
+    /// Layers whose weights are transposed, each at the same offset as in the parameters.
+    transposes: Vec<Layer>,
+    /// (job, rows)
+    tiles: Vec<(usize, Range<usize>)>,
+    /// (job, layer, rows and columns of dW)
+    blocks: Vec<(usize, usize, Range<usize>, Range<usize>)>,
 }
 
 impl DenseGrad {
-    /// All `jobs` for each of `members` members.
-    pub fn new(members: usize, jobs: Vec<Back>) -> Self {
-        let mut tasks = Vec::new();
+    /// All `jobs` for each of `members` members; `strides`: floats a member of parameters and of activations.
+    pub fn new(members: usize, strides: [usize; 2], jobs: Vec<Back>) -> Self {
+        let above = jobs.iter().flat_map(|job| &job.layers[1..]);
+        let mut transposes: Vec<Layer> = above.filter(|layer| layer.outputs > NARROW).copied().collect();
+        transposes.sort_by_key(|layer| layer.weight);
+        transposes.dedup_by_key(|layer| layer.weight);
+        let (mut tiles, mut dw) = (Vec::new(), Vec::new());
         for (j, job) in jobs.iter().enumerate() {
-            if job.dx.is_some() {
-                tasks.extend(blocks(job.rows, TILE).map(|b| Task::Input(j, b)));
-            }
-            if job.grad.is_some() {
-                tasks.extend(blocks(job.inputs, BLOCK).map(|b| Task::Weights(j, b)));
+            tiles.extend(blocks(job.rows, TILE).map(|b| (j, b)));
+            if job.weights {
+                for (l, layer) in job.layers.iter().enumerate() {
+                    for rows in blocks(layer.inputs, BLOCK.max(if layer.outputs <= NARROW { layer.inputs } else { 0 })) {
+                        dw.extend(blocks(layer.outputs, BLOCK).map(|columns| (j, l, rows.clone(), columns)));
+                    }
+                }
             }
         }
-        tasks.sort_by_key(|task| {
-            std::cmp::Reverse(match task {
-                Task::Input(j, b) => b.len() * jobs[*j].inputs * jobs[*j].outputs,
-                Task::Weights(j, b) => b.len() * jobs[*j].rows * jobs[*j].outputs,
-            })
-        });
-        Self { members, jobs, tasks }
+        // Long tasks first, so that the threads finish together.
+        dw.sort_by_key(|(j, _, r, c)| std::cmp::Reverse(r.len() * c.len() * jobs[*j].rows));
+        Self { members, strides, jobs, transposes, tiles, blocks: dw }
     }
 }
 
-impl<const I: usize> Kernel<2, I> for DenseGrad {
+impl<const I: usize> Kernel<3, I> for DenseGrad {
     const NAME: &'static str = "dense_grad";
 
     fn cost(&self) -> Cost {
         let mut cost = Cost::default();
-        for j in &self.jobs {
-            for wanted in [j.dx.is_some(), j.grad.is_some()] {
-                let floats = j.rows * (j.inputs + j.outputs) + j.inputs * j.outputs;
-                cost.flops += u64::from(wanted) * (self.members * 2 * j.rows * j.inputs * j.outputs) as u64;
-                cost.bytes += u64::from(wanted) * (self.members * 4 * floats) as u64;
+        let mut add = |rows: usize, inputs: usize, outputs: usize| {
+            cost.flops += (2 * self.members * rows * inputs * outputs) as u64;
+            cost.bytes += (4 * self.members * (rows * (inputs + outputs) + inputs * outputs)) as u64;
+        };
+        for job in &self.jobs {
+            for (l, layer) in job.layers.iter().enumerate() {
+                if job.weights {
+                    add(job.rows, layer.inputs, layer.outputs);
+                }
+                match job.input {
+                    Some((_, columns, _)) if l == 0 => add(job.rows, columns, layer.outputs),
+                    _ if l > 0 => add(job.rows, layer.inputs, layer.outputs),
+                    _ => {}
+                }
             }
         }
         cost
     }
 
-    fn cpu(&self, [dx, grad]: [&mut [f32]; 2], input: [&[f32]; I]) {
-        let (parameters, dy) = (input[0], input[1]);
-        let (dx, grad) = (Shared::new(dx), Shared::new(grad));
-        each(self.members * self.tasks.len(), |task| {
-            let (member, task) = (task % self.members, task / self.members);
-            match &self.tasks[task] {
-                Task::Input(j, block) => {
-                    let job = &self.jobs[*j];
-                    let to = job.dx.expect("the task exists because dX is wanted");
-                    let (rows, inputs) = (block.len(), job.inputs);
-                    // SAFETY: row blocks of one pass, and passes, are disjoint.
-                    let dx = unsafe { dx.at(to.at(member, block.start), rows * inputs) };
-                    product(
-                        (rows, inputs, job.outputs),
-                        (dx, inputs, 1),
-                        (&dy[job.dy.at(member, block.start)..], job.dy.ld, 1),
-                        (&parameters[job.w.at(member, 0)..], 1, job.w.ld),
-                    );
-                    if job.relu {
-                        let x = &input[2 + job.x.buffer][job.x.at(member, block.start)..][..rows * inputs];
-                        mask(dx, x);
-                    }
-                }
-                Task::Weights(j, block) => {
-                    let job = &self.jobs[*j];
-                    let (weight, bias) = job.grad.expect("the task exists because dW is wanted");
-                    let outputs = job.outputs;
-                    let first = member * job.w.stride + weight + block.start * outputs;
-                    // SAFETY: blocks of one layer, and layers, are disjoint.
-                    let dw = unsafe { grad.at(first, block.len() * outputs) };
-                    let x = &input[2 + job.x.buffer][job.x.at(member, 0) + block.start..];
-                    let dy = &dy[job.dy.at(member, 0)..];
-                    product(
-                        (block.len(), outputs, job.rows),
-                        (dw, outputs, 1),
-                        (x, 1, job.x.ld),
-                        (dy, job.dy.ld, 1),
-                    );
-                    if block.start == 0 {
-                        // SAFETY: only the first block writes db.
-                        let db = unsafe { grad.at(member * job.w.stride + bias, outputs) };
-                        column_sums(db, &dy[..job.rows * outputs]);
-                    }
-                }
+    fn cpu(&self, [deltas, grad, transposed]: [&mut [f32]; 3], input: [&[f32]; I]) {
+        let (parameters, acts) = (input[0], input[1]);
+        let [param_stride, act_stride] = self.strides;
+        let wt = Shared::new(transposed);
+        each(self.members * self.transposes.len(), |task| {
+            let (member, layer) = (task % self.members, &self.transposes[task / self.members]);
+            let (at, len) = (member * param_stride + layer.weight, layer.inputs * layer.outputs);
+            // SAFETY: layers and members are disjoint.
+            transpose(unsafe { wt.at(at, len) }, &parameters[at..at + len], layer.inputs, layer.outputs);
+        });
+        let wt: &[f32] = transposed;
+        let shared = Shared::new(deltas);
+        each(self.members * self.tiles.len(), |task| {
+            let (member, (job, rows)) = (task % self.members, &self.tiles[task / self.members]);
+            self.descend(&self.jobs[*job], member, rows, shared, parameters, wt, acts);
+        });
+        let (deltas, grad): (&[f32], _) = (deltas, Shared::new(grad));
+        each(self.members * self.blocks.len(), |task| {
+            let (member, (job, l, rows, columns)) = (task % self.members, &self.blocks[task / self.members]);
+            let job = &self.jobs[*job];
+            let Layer { inputs, outputs, weight, bias, out } = job.layers[*l];
+            let first = member * param_stride + weight + rows.start * outputs;
+            let (x, ld) = match l {
+                0 => (&input[2 + job.x.buffer][job.x.at(member, 0)..], job.x.ld),
+                l => (&acts[member * act_stride + job.layers[l - 1].out..], inputs),
+            };
+            let dy = &deltas[member * act_stride + out..][..job.rows * outputs];
+            if outputs <= NARROW {
+                // SAFETY: layers are disjoint, and a narrow one is one block.
+                narrow::weights(unsafe { grad.at(first, inputs * outputs) }, x, ld, dy, outputs);
+            } else {
+                // SAFETY: the product writes only its block's columns of these rows: blocks are disjoint.
+                let dw = unsafe { grad.at(first + columns.start, (rows.len() - 1) * outputs + columns.len()) };
+                product(
+                    (rows.len(), columns.len(), job.rows),
+                    (dw, outputs, 1),
+                    (&x[rows.start..], 1, ld),
+                    (&dy[columns.start..], outputs, 1),
+                );
+            }
+            if rows.start == 0 && columns.start == 0 {
+                // SAFETY: only the first block writes db.
+                column_sums(unsafe { grad.at(member * param_stride + bias, outputs) }, dy);
             }
         });
     }
 }
 
-/// dX ← dX where X > 0, else 0.
-fn mask(dx: &mut [f32], x: &[f32]) {
-    for (d, x) in dx.iter_mut().zip(x) {
-        *d = if *x > 0.0 { *d } else { 0.0 };
-    }
-}
-
-fn column_sums(sums: &mut [f32], rows: &[f32]) {
-    sums.fill(0.0);
-    for row in rows.chunks_exact(sums.len()) {
-        for (s, v) in sums.iter_mut().zip(row) {
-            *s += v;
+impl DenseGrad {
+    /// Takes the last deltas of `rows` down to the first hidden layer, and on to the input if that is wanted.
+    #[allow(clippy::too_many_arguments, reason = "the buffers of one kernel")]
+    fn descend(&self, job: &Back, member: usize, rows: &Range<usize>, deltas: Shared, parameters: &[f32], wt: &[f32], acts: &[f32]) {
+        let [param_stride, act_stride] = self.strides;
+        let n = rows.len();
+        let place = |layer: &Layer| member * act_stride + layer.out + rows.start * layer.outputs;
+        for l in (1..job.layers.len()).rev() {
+            let (layer, below) = (&job.layers[l], &job.layers[l - 1]);
+            let (inputs, outputs) = (layer.inputs, layer.outputs);
+            // SAFETY: row blocks of one pass, passes, and the layers of a pass are disjoint.
+            let (dy, dx) = unsafe { (deltas.at(place(layer), n * outputs), deltas.at(place(below), n * inputs)) };
+            let (at, x) = (member * param_stride + layer.weight, &acts[place(below)..][..n * inputs]);
+            if outputs <= NARROW {
+                let columns = narrow::columns(&parameters[at..], inputs, outputs);
+                narrow::backward(dx, dy, &columns, outputs, x);
+            } else {
+                product((n, inputs, outputs), (dx, inputs, 1), (dy, outputs, 1), (&wt[at..], inputs, 1));
+                mask(dx, x);
+            }
+        }
+        if let Some((column, columns, at)) = job.input {
+            let layer = &job.layers[0];
+            let outputs = layer.outputs;
+            // SAFETY: as above; the input's gradient has a place of its own.
+            let (dy, dx) = unsafe {
+                let dx = deltas.at(member * act_stride + at + rows.start * columns, n * columns);
+                (deltas.at(place(layer), n * outputs), dx)
+            };
+            let weights = &parameters[member * param_stride + layer.weight + column * outputs..];
+            product((n, columns, outputs), (dx, columns, 1), (dy, outputs, 1), (weights, 1, outputs));
         }
     }
 }

@@ -24,9 +24,9 @@ pub struct Head {
     pub rows: usize,
     /// Length of an action, A.
     pub act_dim: usize,
-    /// Raw outputs `[rows, 2A]` in the last activations.
+    /// Raw outputs `[rows, 2A]` in the activations.
     pub raw: usize,
-    /// Floats a member of the last activations.
+    /// Floats a member of the activations.
     pub raw_stride: usize,
     /// Normals `[rows, A]` in the noise buffer.
     pub noise: usize,
@@ -52,6 +52,8 @@ pub struct Sample {
     pub batch: usize,
     /// Column of the state in the batch row: rows below `batch`, and the others.
     pub columns: [usize; 2],
+    /// Raw outputs of the others (`head.raw` are those of rows below `batch`).
+    pub next_raw: usize,
 }
 
 impl Kernel<2, 4> for Sample {
@@ -79,7 +81,9 @@ impl Kernel<2, 4> for Sample {
                 let state = (member * self.batch + n % self.batch) * self.row + self.columns[n / self.batch];
                 let (s, a) = to.split_at_mut(self.obs_dim);
                 s.copy_from_slice(&batch[state..][..self.obs_dim]);
-                let raw = &raw[member * h.raw_stride + h.raw + 2 * h.act_dim * n..][..2 * h.act_dim];
+                let block = if n < self.batch { h.raw } else { self.next_raw };
+                let at = member * h.raw_stride + block + 2 * h.act_dim * (n % self.batch);
+                let raw = &raw[at..][..2 * h.act_dim];
                 let eps = &noise[member * h.noise_stride + h.noise + h.act_dim * n..][..h.act_dim];
                 *log_pi = sample_row(a, raw, affine, eps);
             }
@@ -102,20 +106,18 @@ pub(crate) fn sample_row(action: &mut [f32], raw: &[f32], affine: &[f32], eps: &
 }
 
 /// Kernel: gradient of mean(β log π − min Q) with respect to the raw outputs, m and o, given ∂/∂a of the
-/// critics' part. Outputs `[d raw, gradient]`, inputs `[raw, parameters, noise, d action]`.
+/// critics' part. Outputs `[deltas, gradient]`, inputs `[activations, parameters, noise]`.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleGrad {
     /// The head.
     pub head: Head,
-    /// Offsets of ∂/∂a `[rows, A]` of either critic; their sum counts.
+    /// Offsets of ∂/∂a `[rows, A]` of either critic in the deltas; their sum counts.
     pub d_action: [usize; 2],
-    /// Floats a member of the `d action` buffer.
-    pub d_action_stride: usize,
     /// Offset of log β in the parameters.
     pub log_alpha: usize,
 }
 
-impl Kernel<2, 4> for SampleGrad {
+impl Kernel<2, 3> for SampleGrad {
     const NAME: &'static str = "sample_grad";
 
     fn cost(&self) -> Cost {
@@ -123,22 +125,22 @@ impl Kernel<2, 4> for SampleGrad {
         Cost { flops: 0, bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64 }
     }
 
-    fn cpu(&self, [d_raw, grad]: [&mut [f32]; 2], [raw, parameters, noise, d_action]: [&[f32]; 4]) {
+    fn cpu(&self, [deltas, grad]: [&mut [f32]; 2], [raw, parameters, noise]: [&[f32]; 3]) {
         let h = self.head;
         let a_dim = h.act_dim;
-        let (d_raw, grad) = (Shared::new(d_raw), Shared::new(grad));
+        let (deltas, grad) = (Shared::new(deltas), Shared::new(grad));
         each(h.members, |member| {
             let p = &parameters[member * h.param_stride..][..h.param_stride];
             let (m, o) = (p[h.affine], p[h.affine + 1]);
             let weight = p[self.log_alpha].exp() / h.rows as f32;
             let raw = &raw[member * h.raw_stride + h.raw..][..h.rows * 2 * a_dim];
             let noise = &noise[member * h.noise_stride + h.noise..][..h.rows * a_dim];
-            let from = |c: usize| &d_action[member * self.d_action_stride + self.d_action[c]..][..h.rows * a_dim];
-            let (d1, d2) = (from(0), from(1));
-            // SAFETY: members are disjoint.
-            let (d_raw, d_affine) = unsafe {
-                let d = d_raw.at(member * h.raw_stride + h.raw, h.rows * 2 * a_dim);
-                (d, grad.at(member * h.param_stride + h.affine, 2))
+            let at = |offset: usize| member * h.raw_stride + offset;
+            // SAFETY: members, and the places within one, are disjoint.
+            let ([d1, d2], d_raw, d_affine) = unsafe {
+                let d_action = self.d_action.map(|offset| &*deltas.at(at(offset), h.rows * a_dim));
+                let d_raw = deltas.at(at(h.raw), h.rows * 2 * a_dim);
+                (d_action, d_raw, grad.at(member * h.param_stride + h.affine, 2))
             };
             d_affine.fill(0.0);
             for n in 0..h.rows {

@@ -11,11 +11,13 @@ pub mod dense_grad;
 pub mod gather;
 pub mod head;
 pub mod noise;
+mod narrow;
 pub mod polyak;
 pub mod ratio;
 pub mod target;
 pub mod td;
 pub mod value;
+mod wide;
 
 use std::ops::Range;
 

@@ -9,7 +9,7 @@ use crate::nn::launch::{Cost, Kernel};
 
 const SCALE: f32 = 2.0;
 
-/// Kernel: outputs `[d raw in the last deltas, stats]`, inputs `[last activations]`.
+/// Kernel: outputs `[d raw in the deltas, stats]`, inputs `[activations]`.
 #[derive(Clone, Copy, Debug)]
 pub struct RatioLoss {
     /// Members.
@@ -18,7 +18,7 @@ pub struct RatioLoss {
     pub half: usize,
     /// Offsets of the raw outputs `[2·half, 2]` of the (s,a) and the (s,a,s') network.
     pub raw: [usize; 2],
-    /// Floats a member of the last activations.
+    /// Floats a member of the activations.
     pub stride: usize,
     /// Where this loss's [`RatioLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
@@ -78,7 +78,7 @@ fn sigmoid(x: f32) -> f32 {
 }
 
 /// Kernel: w = clip(p_real/p_sim, low, high) of the simulated rows; 1 for the real ones before them.
-/// Outputs `[w [members, real + sim], stats]`, inputs `[last activations]`.
+/// Outputs `[w [members, real + sim], stats]`, inputs `[activations]`.
 #[derive(Clone, Copy, Debug)]
 pub struct RatioWeight {
     /// Members.
@@ -89,7 +89,7 @@ pub struct RatioWeight {
     pub sim: usize,
     /// Offset of the (s,a,s') network's raw outputs at the simulated rows, `[sim, 2]`; none: all weigh 1.
     pub raw: Option<usize>,
-    /// Floats a member of the last activations.
+    /// Floats a member of the activations.
     pub stride: usize,
     /// Clip of the ratio.
     pub clip: [f32; 2],

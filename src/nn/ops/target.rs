@@ -17,7 +17,7 @@ pub enum Exploration {
     None,
 }
 
-/// Kernel: outputs `[y [members, rows]]`, inputs `[last activations, log π, parameters, batch]`.
+/// Kernel: outputs `[y [members, rows]]`, inputs `[activations, log π, parameters, batch]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Members.
@@ -30,7 +30,7 @@ pub struct Target {
     pub q: [usize; 2],
     /// Offset of V at the next states, `[rows]`, and λ; none for SAC's target.
     pub value: Option<(usize, f32)>,
-    /// Floats a member of the last activations.
+    /// Floats a member of the activations.
     pub stride: usize,
     /// Where log π of the next actions begins in `log π`, and floats a member.
     pub log_pi: [usize; 2],

@@ -3,7 +3,7 @@
 use super::{Shared, each};
 use crate::nn::launch::{Cost, Kernel};
 
-/// Kernel: outputs `[dQ in the last deltas, stats]`, inputs `[last activations, y, w]`.
+/// Kernel: outputs `[dQ in the deltas, stats]`, inputs `[activations, y, w]`.
 #[derive(Clone, Debug)]
 pub struct TdLoss {
     /// Members.
@@ -12,7 +12,7 @@ pub struct TdLoss {
     pub halves: Vec<usize>,
     /// Offsets of Q1 and Q2 at the batch's actions, `[rows]` each.
     pub q: [usize; 2],
-    /// Floats a member of the last activations.
+    /// Floats a member of the activations.
     pub stride: usize,
     /// Floats a member of `y` and of `w`.
     pub row_stride: usize,

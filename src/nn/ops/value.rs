@@ -25,7 +25,7 @@ impl ValueRule {
     }
 }
 
-/// Kernel: outputs `[dV in the last deltas, stats]`, inputs `[last activations]`.
+/// Kernel: outputs `[dV in the deltas, stats]`, inputs `[activations]`.
 #[derive(Clone, Copy, Debug)]
 pub struct ValueLoss {
     /// Members.
@@ -36,7 +36,7 @@ pub struct ValueLoss {
     pub v: usize,
     /// Offsets of the target critics at the data's actions, `[rows]` each.
     pub q: [usize; 2],
-    /// Floats a member of the last activations.
+    /// Floats a member of the activations.
     pub stride: usize,
     /// The loss.
     pub rule: ValueRule,
