@@ -14,7 +14,7 @@ pub mod registry;
 pub mod sac;
 
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
-pub use registry::{SettingsFlags, build, resolve_settings};
+pub use registry::{METHODS, SettingsFlags, build, resolve_settings};
 pub use sac::{Sac, SacSettings};
 
 /// A population of agents of one method, updated together.

@@ -78,6 +78,25 @@ pub struct DenseLayer {
     pub bias: Vec<f32>,
 }
 
+impl BehaviourPolicy {
+    /// Every layer with its name in `metadata/policy`, inputs first, then the two heads.
+    pub fn layers(&self) -> Vec<(String, &DenseLayer)> {
+        let hidden = self.hidden.iter().enumerate().map(|(i, layer)| (format!("fc{i}"), layer));
+        let heads = [("last_fc", &self.mean), ("last_fc_log_std", &self.log_std)];
+        hidden.chain(heads.map(|(name, layer)| (name.to_string(), layer))).collect()
+    }
+
+    /// Length of an observation.
+    pub fn obs_dim(&self) -> usize {
+        self.hidden.first().unwrap_or(&self.mean).inputs
+    }
+
+    /// Length of an action.
+    pub fn act_dim(&self) -> usize {
+        self.mean.outputs
+    }
+}
+
 impl Dataset {
     /// Read a data set: an HDF5 file in D4RL's layout, or a Minari folder or its main file
     /// (which holds a group `episode_0`).

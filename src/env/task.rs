@@ -101,6 +101,8 @@ pub struct Score {
     pub random: f64,
     /// Return of an expert: score 100.
     pub expert: f64,
+    /// Return of the policy that made the `medium` data set.
+    pub medium: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -367,7 +369,7 @@ impl Task {
 
     /// D4RL's normalised score of a return: 0 is random, 100 an expert.
     pub fn normalized_score(&self, episode_return: f64) -> Option<f64> {
-        let Score { random, expert } = self.score.as_ref()?;
+        let Score { random, expert, .. } = self.score.as_ref()?;
         Some(100.0 * (episode_return - random) / (expert - random))
     }
 }

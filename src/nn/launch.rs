@@ -1,7 +1,8 @@
 //! One door through which every kernel runs, whatever the device.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Tensor};
 
@@ -27,17 +28,41 @@ pub trait Kernel<const O: usize, const I: usize>: Sync {
     fn cpu(&self, out: [&mut [f32]; O], input: [&[f32]; I]);
 }
 
-static KERNELS: AtomicU64 = AtomicU64::new(0);
-static FLOPS: AtomicU64 = AtomicU64::new(0);
-static BYTES: AtomicU64 = AtomicU64::new(0);
+/// What all launches of one kernel did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// [`Kernel::NAME`].
+    pub name: &'static str,
+    /// How often it ran.
+    pub launches: u64,
+    /// Their work.
+    pub cost: Cost,
+    /// Seconds in them (on a CPU; a GPU's launches return before their work is done).
+    pub seconds: f64,
+}
 
-/// Launches, and their summed [`Cost`], since the process began: take differences.
-pub fn tally() -> (u64, Cost) {
-    let cost = Cost {
-        flops: FLOPS.load(Ordering::Relaxed),
-        bytes: BYTES.load(Ordering::Relaxed),
-    };
-    (KERNELS.load(Ordering::Relaxed), cost)
+static TALLY: Mutex<Vec<Tally>> = Mutex::new(Vec::new());
+
+/// What every kernel did since [`reset_tally`].
+pub fn tally() -> Vec<Tally> {
+    TALLY.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Forgets what was counted.
+pub fn reset_tally() {
+    TALLY.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+fn count(name: &'static str, cost: Cost, seconds: f64) {
+    let mut all = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = all.iter().position(|t| t.name == name).unwrap_or_else(|| {
+        all.push(Tally { name, ..Tally::default() });
+        all.len() - 1
+    });
+    all[at].launches += 1;
+    all[at].cost.flops += cost.flops;
+    all[at].cost.bytes += cost.bytes;
+    all[at].seconds += seconds;
 }
 
 /// Runs `kernel` on the device of its buffers. The tensors must be contiguous f32 and distinct.
@@ -54,12 +79,10 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
             return Err(candle_core::Error::Msg(format!("{}: a buffer is used twice", K::NAME)).into());
         }
     }
-    let cost = kernel.cost();
-    KERNELS.fetch_add(1, Ordering::Relaxed);
-    FLOPS.fetch_add(cost.flops, Ordering::Relaxed);
-    BYTES.fetch_add(cost.bytes, Ordering::Relaxed);
+    let begun = Instant::now();
     let held = [const { Cell::new((std::ptr::null_mut(), 0)) }; O];
     out[0].inplace_op1(&Nested { kernel, out: &out, input: &input, held: &held, depth: 0 })?;
+    count(K::NAME, kernel.cost(), begun.elapsed().as_secs_f64());
     Ok(())
 }
 

@@ -170,14 +170,14 @@ impl Params {
         };
         let first: Vec<f32> = seeds.iter().flat_map(|s| spec.init(*s)).collect();
         let theta = Tensor::from_vec(first, (members, len), device)?;
-        let target = theta.narrow(1, target_of.start, target_of.len())?.copy()?;
+        let target = theta.narrow(1, target_of.start, target_of.len())?.force_contiguous()?;
         let zeros = || Tensor::zeros((members, len), DType::F32, device);
         Ok(Self {
             members,
             grad: zeros()?,
             moments: [zeros()?, zeros()?],
             theta,
-            target: target.contiguous()?,
+            target,
             target_of,
             target_names: targets.iter().map(|(m, n)| ((*m).clone(), *n)).collect(),
             spec,
@@ -316,5 +316,5 @@ pub(crate) fn take(
         return Err(Error::input("checkpoint", problem, mend));
     }
     // A copy: kernels write in place, and the caller keeps its tensor.
-    Ok(tensor.to_device(device)?.contiguous()?.copy()?)
+    Ok(tensor.to_device(device)?.force_contiguous()?)
 }

@@ -20,10 +20,10 @@ pub fn act(params: &Params, policy: &Mlp, affine: usize, obs: &Tensor, noise: Op
         let problem = format!("observations {:?} do not fit {} members of {}", obs.dims(), params.members, policy.layers[0].inputs);
         return Err(Error::input("policy", problem, "pass observations [members, n, obs_dim]"));
     }
-    let obs = obs.contiguous()?.flatten_all()?.copy()?;
+    let obs = obs.force_contiguous()?.flatten_all()?;
     let zeros = |len: usize| Tensor::zeros(members * rows * len, DType::F32, device);
     let noise = match noise {
-        Some(noise) => noise.contiguous()?.flatten_all()?.copy()?,
+        Some(noise) => noise.force_contiguous()?.flatten_all()?,
         None => zeros(act_dim)?,
     };
     let mut plan = Plan::new(members, depth);

@@ -25,7 +25,7 @@ pub struct Metrics {
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Environment steps done.
+    /// Updates done.
     pub step: u64,
     /// Seconds since the run began.
     pub wall_s: f64,
@@ -96,7 +96,7 @@ impl Metrics {
         })
     }
 
-    /// Record `values` of `member` after `step` environment steps, `wall_s` seconds into the run.
+    /// Record `values` of `member` after `step` updates, `wall_s` seconds into the run.
     ///
     /// # Errors
     /// [`Error::Io`].

@@ -1,8 +1,12 @@
-//! `h2oplus bench`: throughput on this machine.
+//! `h2oplus bench`: how fast this machine is.
 
-use crate::error::Result;
 use std::process::ExitCode;
 
+use clap::Subcommand;
+
+use crate::error::Result;
+
+pub mod learn;
 pub mod sim;
 
 /// Flags of `bench`.
@@ -12,18 +16,18 @@ pub struct Args {
     what: What,
 }
 
-#[derive(Debug, clap::Subcommand)]
+#[derive(Debug, Subcommand)]
 enum What {
-    /// Env steps of the planar kernel
+    /// Updates per second of a method
+    Learn(learn::Args),
+    /// Env steps per second of the planar kernel
     Sim(sim::Args),
 }
 
-/// Runs the benchmark.
-///
-/// # Errors
-/// Where the task or a gap does not exist.
+/// Measures, and prints.
 pub fn run(args: Args) -> Result<ExitCode> {
     match args.what {
+        What::Learn(args) => learn::run(args),
         What::Sim(args) => sim::run(args),
     }
 }

@@ -1,7 +1,10 @@
-//! `h2oplus verify`: against recorded references.
+//! `h2oplus verify`: against recorded numbers.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
 
 use crate::error::Result;
-use std::process::ExitCode;
 
 pub mod algorithms;
 pub mod physics;
@@ -13,21 +16,18 @@ pub struct Args {
     what: What,
 }
 
-#[derive(Debug, clap::Subcommand)]
+#[derive(Debug, Subcommand)]
 enum What {
-    /// The planar kernel against another engine's transitions, or against a data file's
-    Physics(physics::Args),
-    /// The learning rules against recorded updates of the published code
+    /// Learning rules against recorded updates of the published code
     Algorithms(algorithms::Args),
+    /// The planar kernel against another engine's transitions, or a data set's
+    Physics(physics::Args),
 }
 
-/// Runs the check.
-///
-/// # Errors
-/// Where a reference cannot be read.
+/// Checks, and prints a line a file.
 pub fn run(args: Args) -> Result<ExitCode> {
     match args.what {
-        What::Physics(args) => physics::run(args),
         What::Algorithms(args) => algorithms::run(args),
+        What::Physics(args) => physics::run(args),
     }
 }

@@ -1,0 +1,199 @@
+//! `h2oplus bench learn`: updates a second, and the share of the machine that they use.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use candle_core::Device;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::algo::build;
+use crate::cli::Format;
+use crate::error::{Error, Result};
+use crate::nn::Replay;
+use crate::nn::launch::{Tally, reset_tally, tally};
+use crate::nn::ops::dense::product;
+use crate::nn::replay::row_len;
+use crate::rng::{Stream, fill_normal};
+
+/// Rows of either replay: more than the caches hold.
+const ROWS: usize = 100_000;
+
+/// Flags of `bench learn`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Method
+    #[arg(long, default_value = "h2oplus")]
+    pub algo: String,
+    /// Members
+    #[arg(long, default_value_t = 1, value_name = "P")]
+    pub population: usize,
+    /// Seconds to measure
+    #[arg(long, default_value_t = 5.0, value_name = "S")]
+    pub seconds: f64,
+    /// Length of an observation (half-cheetah's by default)
+    #[arg(long, default_value_t = 17, value_name = "N")]
+    pub obs_dim: usize,
+    /// Length of an action
+    #[arg(long, default_value_t = 6, value_name = "N")]
+    pub act_dim: usize,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// Method.
+    pub algo: String,
+    /// Members.
+    pub population: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Updates of each member a second.
+    pub updates_per_s: f64,
+    /// Member-updates a second.
+    pub total_updates_per_s: f64,
+    /// Matrix products of one member's update, GFLOP.
+    pub gflop_per_update: f64,
+    /// GFLOP/s of matrix products.
+    pub gflops: f64,
+    /// GFLOP/s of 256×256×256 products on all threads, the better of just before and just after.
+    pub peak_gflops: f64,
+    /// The former over the latter.
+    pub share_of_peak: f64,
+    /// Launches per update (of all members together).
+    pub kernels_per_update: f64,
+    /// Least memory traffic of one member's update, MB.
+    pub megabytes_per_update: f64,
+    /// Where an update's time goes.
+    pub kernels: Vec<KernelTime>,
+}
+
+/// One kernel's part of an update.
+#[derive(Clone, Debug, Serialize)]
+pub struct KernelTime {
+    /// Kernel.
+    pub name: &'static str,
+    /// Launches per update.
+    pub launches: f64,
+    /// Microseconds per update.
+    pub microseconds: f64,
+    /// GFLOP/s of its products.
+    pub gflops: f64,
+    /// GB/s of its least traffic.
+    pub gbytes_per_s: f64,
+}
+
+/// Measures and prints.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let m = measure(&args)?;
+    match args.format {
+        Format::Json => println!("{}", serde_json::json!(m)),
+        Format::Short => println!("{} {:.1} updates/s {:.1} GFLOP/s {:.0} % of peak", m.algo, m.total_updates_per_s, m.gflops, 100.0 * m.share_of_peak),
+        Format::Human => {
+            println!("{} × {} members on {} threads", m.algo, m.population, m.threads);
+            println!("  updates/s           {:10.1} per member, {:.1} in all", m.updates_per_s, m.total_updates_per_s);
+            println!("  products            {:10.1} GFLOP/s, {:.0} % of {:.0} measured here", m.gflops, 100.0 * m.share_of_peak, m.peak_gflops);
+            println!("  an update           {:10.3} GFLOP, {:.1} MB, {:.0} kernels", m.gflop_per_update, m.megabytes_per_update, m.kernels_per_update);
+            for k in &m.kernels {
+                println!("    {:<12} {:4.0} × {:9.1} µs {:8.1} GFLOP/s {:7.1} GB/s", k.name, k.launches, k.microseconds, k.gflops, k.gbytes_per_s);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs updates on random data for the time asked.
+pub fn measure(args: &Args) -> Result<Measured> {
+    if args.population == 0 || args.seconds.is_nan() || args.seconds <= 0.0 {
+        return Err(Error::input("--population, --seconds", "is not above 0", "give both a number above 0"));
+    }
+    let device = Device::Cpu;
+    let seeds: Vec<u64> = (0..args.population as u64).collect();
+    let (s, a) = (args.obs_dim, args.act_dim);
+    let mut agent = build(&args.algo, &toml::Table::new(), s, a, &seeds, &device)?;
+    let (real, sim) = (random_replay(s, a, 1, &device)?, random_replay(s, a, 2, &device)?);
+    let before = peak_gflops();
+    for _ in 0..5 {
+        agent.update(&real, &sim)?;
+    }
+    reset_tally();
+    let (begun, mut updates) = (Instant::now(), 0u64);
+    while begun.elapsed().as_secs_f64() < args.seconds {
+        agent.update(&real, &sim)?;
+        updates += 1;
+    }
+    // Reading a result back waits for the device.
+    agent.metrics()?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let kernels = tally();
+    let peak = before.max(peak_gflops());
+    Ok(report(args, &kernels, updates as f64, seconds, peak))
+}
+
+fn report(args: &Args, kernels: &[Tally], updates: f64, seconds: f64, peak_gflops: f64) -> Measured {
+    let members = args.population as f64;
+    let sum = |f: fn(&Tally) -> u64| kernels.iter().map(f).sum::<u64>() as f64;
+    let flops = sum(|t| t.cost.flops);
+    let mut times: Vec<_> = kernels
+        .iter()
+        .map(|t| KernelTime {
+            name: t.name,
+            launches: t.launches as f64 / updates,
+            microseconds: 1e6 * t.seconds / updates,
+            gflops: 1e-9 * t.cost.flops as f64 / t.seconds,
+            gbytes_per_s: 1e-9 * t.cost.bytes as f64 / t.seconds,
+        })
+        .collect();
+    times.sort_by(|a, b| b.microseconds.total_cmp(&a.microseconds));
+    Measured {
+        algo: args.algo.clone(),
+        population: args.population,
+        threads: rayon::current_num_threads(),
+        updates_per_s: updates / seconds,
+        total_updates_per_s: members * updates / seconds,
+        gflop_per_update: 1e-9 * flops / updates / members,
+        gflops: 1e-9 * flops / seconds,
+        peak_gflops,
+        share_of_peak: 1e-9 * flops / seconds / peak_gflops,
+        kernels_per_update: sum(|t| t.launches) / updates,
+        megabytes_per_update: 1e-6 * sum(|t| t.cost.bytes) / updates / members,
+        kernels: times,
+    }
+}
+
+fn random_replay(obs_dim: usize, act_dim: usize, seed: u64, device: &Device) -> Result<Replay> {
+    let row = row_len(obs_dim, act_dim);
+    let mut rows = vec![0.0; ROWS * row];
+    fill_normal(&mut rows, seed, 0, 0, Stream::Data);
+    for row in rows.chunks_exact_mut(row) {
+        row[obs_dim..obs_dim + act_dim].iter_mut().for_each(|a| *a = a.tanh());
+        row[2 * obs_dim + act_dim + 1] = 0.0;
+    }
+    let mut replay = Replay::new(1, ROWS, obs_dim, act_dim, device)?;
+    replay.push(&rows)?;
+    Ok(replay)
+}
+
+/// GFLOP/s of independent 256×256×256 products, one a thread, for a third of a second.
+fn peak_gflops() -> f64 {
+    const N: usize = 256;
+    let begun = Instant::now();
+    let done: u64 = (0..rayon::current_num_threads())
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|_| {
+            let (a, b, mut c) = (vec![1f32; N * N], vec![1f32; N * N], vec![0f32; N * N]);
+            let mut done = 0;
+            while begun.elapsed().as_secs_f64() < 0.33 {
+                product((N, N, N), (&mut c, N, 1), (&a, N, 1), (&b, N, 1));
+                done += 1;
+            }
+            std::hint::black_box(c[0]);
+            done
+        })
+        .sum();
+    2e-9 * (N * N * N) as f64 * done as f64 / begun.elapsed().as_secs_f64()
+}
