@@ -1,6 +1,6 @@
 //! `h2oplus bench sim`: full env steps (observation, reward, autoreset) with random actions.
 
-use crate::cli::Format;
+use crate::cli::{Format, emit};
 use crate::env::{PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Gap;
@@ -62,79 +62,116 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let rate = steps_per_second(&mut env, args.seconds)?;
 
     let threads = rayon::current_num_threads();
-    let needed = flops_per_step(&task, &gaps, Width::One)?;
-    let executed = flops_per_step(&task, &gaps, Width::detect())?;
-    let peak = peak_flops(&task, threads)?;
-    let stages = stage_times(&task, &gaps)?;
-    let (gflops, done, peak) = (rate * needed * 1e-9, rate * executed * 1e-9, peak * 1e-9);
-    let physics = rate * task.frame_skip as f64;
-    let nanoseconds = 1e9 / rate;
-    match args.format {
-        Format::Short => println!(
-            "{} {} envs {threads} threads {} lanes: {rate:.0} env steps/s, {physics:.0} physics steps/s",
-            task.name,
-            args.num_envs,
-            env.width()
-        ),
-        Format::Json => println!(
-            "{}",
-            json!({
-                "bench": "sim",
-                "task": task.name,
-                "gaps": gaps.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "num_envs": args.num_envs,
-                "threads": threads,
-                "lanes": env.width(),
-                "env_steps_per_s": rate,
-                "physics_steps_per_s": physics,
-                "ns_per_env_step": nanoseconds,
-                "flop_per_env_step": needed,
-                "executed_flop_per_env_step": executed,
-                "gflops": gflops,
-                "executed_gflops": done,
-                "peak_gflops": peak,
-                "share_of_peak": gflops / peak,
-                "executed_share_of_peak": done / peak,
-                "stage_ns_per_env": stages
-                    .iter()
-                    .map(|(n, ns)| (n.label().to_string(), json!(ns)))
-                    .collect::<serde_json::Map<_, _>>(),
-            })
-        ),
-        Format::Human => {
-            println!(
-                "{}, {} environments, {threads} threads, {} lanes a register",
-                task.name,
-                args.num_envs,
-                env.width()
-            );
-            println!(
-                "  env steps/s      {rate:>12.0}   ({nanoseconds:.0} ns each: physics, observation, reward, autoreset)"
-            );
-            println!(
-                "  physics steps/s  {physics:>12.0}   ({} an env step)",
-                task.frame_skip
-            );
-            println!(
-                "  operations an env step: {needed:.0} needed by one environment alone, {executed:.0} executed in its lane"
-            );
-            println!(
-                "    (the difference: lanes wait for the register's slowest in the solver's passes and for any contact in it)"
-            );
-            println!(
-                "  {gflops:.1} GFLOP/s needed, {done:.1} executed = {:.0} % of the measured peak of {peak:.0}",
-                100.0 * done / peak
-            );
-            println!(
-                "    (the rest: additions and multiplications that are no fused pair, loads and stores, divisions, branches, the env layer)"
-            );
-            println!("  stages, ns per environment and call on one thread:");
-            for (name, ns) in stages {
-                println!("    {:<26}{ns:>7.2}", name.label());
-            }
-        }
-    }
+    let report = Report {
+        num_envs: args.num_envs,
+        threads,
+        lanes: env.width(),
+        rate,
+        needed: flops_per_step(&task, &gaps, Width::One)?,
+        executed: flops_per_step(&task, &gaps, Width::detect())?,
+        peak: peak_flops(&task, threads)?,
+        stages: stage_times(&task, &gaps)?,
+        task,
+        gaps,
+    };
+    emit(&match args.format {
+        Format::Human => report.human(),
+        Format::Short => report.short(),
+        Format::Json => report.json(),
+    });
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was measured.
+struct Report {
+    task: Task,
+    gaps: Vec<Gap>,
+    num_envs: usize,
+    threads: usize,
+    lanes: usize,
+    /// Env steps a second.
+    rate: f64,
+    /// Operations of an env step on one lane.
+    needed: f64,
+    /// Operations of an env step's share of its register.
+    executed: f64,
+    /// Peak of all threads, FLOP/s.
+    peak: f64,
+    /// ns per environment and call.
+    stages: Vec<(Name, f64)>,
+}
+
+impl Report {
+    fn physics_rate(&self) -> f64 {
+        self.rate * self.task.frame_skip as f64
+    }
+
+    fn short(&self) -> String {
+        format!(
+            "{} {} envs {} threads {} lanes: {:.0} env steps/s, {:.0} physics steps/s",
+            self.task.name,
+            self.num_envs,
+            self.threads,
+            self.lanes,
+            self.rate,
+            self.physics_rate()
+        )
+    }
+
+    fn json(&self) -> String {
+        let stages: serde_json::Map<_, _> =
+            self.stages.iter().map(|(n, ns)| (n.label().to_string(), json!(ns))).collect();
+        json!({
+            "bench": "sim",
+            "task": self.task.name,
+            "gaps": self.gaps.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "num_envs": self.num_envs,
+            "threads": self.threads,
+            "lanes": self.lanes,
+            "env_steps_per_s": self.rate,
+            "physics_steps_per_s": self.physics_rate(),
+            "ns_per_env_step": 1e9 / self.rate,
+            "flop_per_env_step": self.needed,
+            "executed_flop_per_env_step": self.executed,
+            "gflops": self.rate * self.needed * 1e-9,
+            "executed_gflops": self.rate * self.executed * 1e-9,
+            "peak_gflops": self.peak * 1e-9,
+            "share_of_peak": self.rate * self.needed / self.peak,
+            "executed_share_of_peak": self.rate * self.executed / self.peak,
+            "stage_ns_per_env": stages,
+        })
+        .to_string()
+    }
+
+    fn human(&self) -> String {
+        let Self { rate, needed, executed, peak, .. } = self;
+        let mut text = format!(
+            "{}, {} environments, {} threads, {} lanes a register\n\
+             \x20 env steps/s      {rate:>12.0}   ({:.0} ns each: physics, observation, reward, autoreset)\n\
+             \x20 physics steps/s  {:>12.0}   ({} an env step)\n\
+             \x20 operations an env step: {needed:.0} needed by one environment alone, {executed:.0} executed for it in its register\n\
+             \x20   (the difference: lanes wait for the slowest in the solver's passes, and for every contact in the register)\n\
+             \x20 {:.1} GFLOP/s needed, {:.1} executed: {:.0} and {:.0} % of the measured peak of {:.0}, which is fused multiply-adds alone\n\
+             \x20   (the rest: operations without a partner to fuse, loads and stores, divisions, branches, the env layer)\n\
+             \x20 stages, ns per environment and call on one thread:\n",
+            self.task.name,
+            self.num_envs,
+            self.threads,
+            self.lanes,
+            1e9 / rate,
+            self.physics_rate(),
+            self.task.frame_skip,
+            rate * needed * 1e-9,
+            rate * executed * 1e-9,
+            100.0 * rate * needed / peak,
+            100.0 * rate * executed / peak,
+            peak * 1e-9,
+        );
+        for (name, ns) in &self.stages {
+            text += &format!("    {:<26}{ns:>7.2}\n", name.label());
+        }
+        text
+    }
 }
 
 /// Random actions in [−1, 1], one batch after the other.

@@ -3,7 +3,7 @@
 //! A folder (or file) of recorded transitions is judged, float64 and float32 lanes; a data set in
 //! D4RL's or Minari's layout is measured: how far is our next state from the recorded one?
 
-use crate::cli::Format;
+use crate::cli::{Format, emit};
 use crate::data::Dataset;
 use crate::env::Task;
 use crate::env::reference::{Comparison, OUTLIER, Reference, Spread, compare};
@@ -70,24 +70,24 @@ pub fn run(args: Args) -> Result<ExitCode> {
         .collect::<Result<_>>()?;
     let failed = verdicts.iter().filter(|v| !v.passes()).count();
     if args.format == Format::Human {
-        println!(
+        emit(&format!(
             "errors as median/99 %/max over a file's transitions; 1 step = a physics step, env = an env step;\n\
              scaled = error of qvel / max(1, |qvel|) after an env step; flips = transitions above {OUTLIER:.0e} in which\n\
              rounding made or lost a contact or limit, unexplained = above it without that"
-        );
+        ));
     }
     if args.format == Format::Json {
         let cases: Vec<Value> = verdicts.iter().map(Verdict::json).collect();
-        println!("{}", json!({ "cases": cases, "ok": failed == 0 }));
+        emit(&json!({ "cases": cases, "ok": failed == 0 }).to_string());
     } else {
-        verdicts.iter().for_each(|v| println!("{}", v.line()));
+        verdicts.iter().for_each(|v| emit(&v.line()));
     }
     if args.format == Format::Human {
-        println!(
+        emit(&format!(
             "{} of {} files within tolerance (float64 {TOLERANCE_F64:.0e}; float32 scaled median {MEDIAN_F32:.0e}, max {MAX_F32:.0e})",
             verdicts.len() - failed,
             verdicts.len()
-        );
+        ));
     }
     Ok(ExitCode::from(u8::from(failed > 0)))
 }
@@ -280,34 +280,31 @@ fn measure(args: &Args) -> Result<ExitCode> {
                 })
             })
             .collect();
-        println!(
-            "{}",
-            json!({ "reference": path.to_string(), "task": task.name, "gaps": rows })
-        );
+        emit(&json!({ "reference": path.to_string(), "task": task.name, "gaps": rows }).to_string());
         return Ok(ExitCode::SUCCESS);
     }
     if args.format == Format::Human {
-        println!(
+        emit(&format!(
             "{path} against {} in the planar kernel, one env step from each recorded state\n\
              (error of the next state as median/99 %/max over transitions; scaled = qvel / max(1, |qvel|))",
             task.name
-        );
+        ));
     }
     for (gap, r) in &rows {
-        println!(
+        emit(&format!(
             "{gap}: {} transitions, qpos {}, qvel {}, scaled {}, reward {}",
             r.transitions,
             spread(r.qpos),
             spread(r.qvel),
             spread(r.scaled_qvel),
             spread(r.reward)
-        );
+        ));
     }
     let nearest = rows
         .iter()
         .min_by(|a, b| a.1.scaled_qvel.median.total_cmp(&b.1.scaled_qvel.median));
     if let (Format::Human, true, Some((gap, _))) = (args.format, rows.len() > 1, nearest) {
-        println!("nearest by median: {gap}");
+        emit(&format!("nearest by median: {gap}"));
     }
     Ok(ExitCode::SUCCESS)
 }
