@@ -61,7 +61,10 @@ impl Kernel<2, 4> for Sample {
 
     fn cost(&self) -> Cost {
         let h = &self.head;
-        Cost { flops: 0, bytes: (4 * h.members * h.rows * (4 * h.act_dim + 2 * self.obs_dim + 1)) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * h.members * h.rows * (4 * h.act_dim + 2 * self.obs_dim + 1)) as u64,
+        }
     }
 
     fn cpu(&self, [fresh, log_pi]: [&mut [f32]; 2], [raw, parameters, noise, batch]: [&[f32]; 4]) {
@@ -75,10 +78,14 @@ impl Kernel<2, 4> for Sample {
             // SAFETY: row blocks are disjoint.
             let (fresh, log_pi) = unsafe {
                 let first = member * h.rows + tile.start;
-                (fresh.at(first * width, tile.len() * width), log_pi.at(first, tile.len()))
+                (
+                    fresh.at(first * width, tile.len() * width),
+                    log_pi.at(first, tile.len()),
+                )
             };
             for ((n, to), log_pi) in tile.clone().zip(fresh.chunks_exact_mut(width)).zip(log_pi) {
-                let state = (member * self.batch + n % self.batch) * self.row + self.columns[n / self.batch];
+                let state = (member * self.batch + n % self.batch) * self.row
+                    + self.columns[n / self.batch];
                 let (s, a) = to.split_at_mut(self.obs_dim);
                 s.copy_from_slice(&batch[state..][..self.obs_dim]);
                 let block = if n < self.batch { h.raw } else { self.next_raw };
@@ -122,7 +129,10 @@ impl Kernel<2, 3> for SampleGrad {
 
     fn cost(&self) -> Cost {
         let h = &self.head;
-        Cost { flops: 0, bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64,
+        }
     }
 
     fn cpu(&self, [deltas, grad]: [&mut [f32]; 2], [raw, parameters, noise]: [&[f32]; 3]) {
@@ -138,9 +148,15 @@ impl Kernel<2, 3> for SampleGrad {
             let at = |offset: usize| member * h.raw_stride + offset;
             // SAFETY: members, and the places within one, are disjoint.
             let ([d1, d2], d_raw, d_affine) = unsafe {
-                let d_action = self.d_action.map(|offset| &*deltas.at(at(offset), h.rows * a_dim));
+                let d_action = self
+                    .d_action
+                    .map(|offset| &*deltas.at(at(offset), h.rows * a_dim));
                 let d_raw = deltas.at(at(h.raw), h.rows * 2 * a_dim);
-                (d_action, d_raw, grad.at(member * h.param_stride + h.affine, 2))
+                (
+                    d_action,
+                    d_raw,
+                    grad.at(member * h.param_stride + h.affine, 2),
+                )
             };
             d_affine.fill(0.0);
             for n in 0..h.rows {

@@ -10,8 +10,8 @@ pub mod dense;
 pub mod dense_grad;
 pub mod gather;
 pub mod head;
-pub mod noise;
 mod narrow;
+pub mod noise;
 pub mod polyak;
 pub mod ratio;
 pub mod target;
@@ -46,9 +46,14 @@ impl Shared {
     /// No two tasks may hold overlapping ranges, and the buffer outlives the task.
     #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub(crate) unsafe fn at(&self, start: usize, len: usize) -> &mut [f32] {
+        // SAFETY: in bounds by `pointer`'s assertion, disjoint by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer(start, len), len) }
+    }
+
+    /// Where the `len` floats from `start` on lie.
+    pub(crate) fn pointer(&self, start: usize, len: usize) -> *mut f32 {
         assert!(start + len <= self.1, "{start} + {len} > {}", self.1);
-        // SAFETY: in bounds by the assertion, disjoint by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
+        self.0.wrapping_add(start)
     }
 }
 

@@ -33,7 +33,10 @@ impl Kernel<2, 1> for RatioLoss {
     const NAME: &'static str = "ratio_loss";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * self.half * 16) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * self.half * 16) as u64,
+        }
     }
 
     fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
@@ -41,7 +44,9 @@ impl Kernel<2, 1> for RatioLoss {
         let rows = 2 * self.half;
         let inverse = 1.0 / self.half as f32;
         each(self.members, |member| {
-            let raw = self.raw.map(|at| &out[member * self.stride + at..][..2 * rows]);
+            let raw = self
+                .raw
+                .map(|at| &out[member * self.stride + at..][..2 * rows]);
             // SAFETY: members and networks are disjoint.
             let (d_sa, d_sas, stats) = unsafe {
                 (
@@ -106,7 +111,10 @@ impl Kernel<2, 1> for RatioWeight {
     const NAME: &'static str = "ratio_weight";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * (self.real + 3 * self.sim)) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * (self.real + 3 * self.sim)) as u64,
+        }
     }
 
     fn cpu(&self, [w, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
