@@ -228,7 +228,10 @@ impl H2oPlus {
             ld: sas,
             stride: 2 * half * sas,
         };
-        let classify = [&d_sa, &d_sas].map(|d| plan.pass(d, Use::Train, ratio_rows, 2 * half));
+        // The classifiers are done before anything else begins.
+        let classify = plan.overlay(|plan| {
+            [&d_sa, &d_sas].map(|d| plan.pass(d, Use::Train, ratio_rows, 2 * half))
+        });
         let warm_policy = plan.pass(&policy, Use::Train, s, real);
         let warm_q = q.each_ref().map(|q| plan.pass(q, Use::Train, s, real));
 

@@ -91,6 +91,15 @@ impl Plan {
         self.take(pass.rows() * columns)
     }
 
+    /// Lays out passes over the places of those before them: for a stage that is over before the others begin.
+    /// A smaller workspace stays in the caches.
+    pub fn overlay<T>(&mut self, stage: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::take(&mut self.len);
+        let made = stage(self);
+        self.len = self.len.max(before);
+        made
+    }
+
     /// Floats a member of the activations (and deltas).
     pub fn len(&self) -> usize {
         self.len

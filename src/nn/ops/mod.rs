@@ -66,6 +66,30 @@ pub(crate) fn each(n: usize, task: impl Fn(usize) + Sync + Send) {
     }
 }
 
+/// Sums what `task` returns over the row tiles of each of `members` members, in the order of the tiles.
+pub(crate) fn tile_sums<const K: usize>(
+    members: usize,
+    rows: usize,
+    task: impl Fn(usize, Range<usize>) -> [f32; K] + Sync + Send,
+) -> Vec<[f32; K]> {
+    let tiles: Vec<_> = blocks(rows, TILE).collect();
+    let mut parts = vec![0.0; members * tiles.len() * K];
+    let shared = Shared::new(&mut parts);
+    each(members * tiles.len(), |n| {
+        // SAFETY: each task has a place of its own.
+        let place = unsafe { shared.at(n * K, K) };
+        place.copy_from_slice(&task(n / tiles.len(), tiles[n % tiles.len()].clone()));
+    });
+    let member = |parts: &[f32]| {
+        let mut sums = [0.0; K];
+        for part in parts.chunks_exact(K) {
+            sums.iter_mut().zip(part).for_each(|(s, p)| *s += p);
+        }
+        sums
+    };
+    parts.chunks_exact(tiles.len() * K).map(member).collect()
+}
+
 /// Splits `0..n` into blocks of at most `size`.
 pub(crate) fn blocks(n: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     (0..n.div_ceil(size)).map(move |b| b * size..((b + 1) * size).min(n))
