@@ -50,9 +50,13 @@ impl Nets {
     pub fn new(spec: &mut Spec, obs_dim: usize, act_dim: usize, hidden: &[usize]) -> Self {
         let sizes = |inputs: usize, outputs: usize| [&[inputs], hidden, &[outputs]].concat();
         let policy = spec.mlp("policy", &sizes(obs_dim, 2 * act_dim), LastLayer::Small);
-        let affine = spec.scalars(&[("policy.log_std_multiplier", 1.0), ("policy.log_std_offset", -1.0)]);
+        let affine = spec.scalars(&[
+            ("policy.log_std_multiplier", 1.0),
+            ("policy.log_std_offset", -1.0),
+        ]);
         let alpha_range = spec.scalars(&[("log_alpha", 0.0)]);
-        let q = ["qf1", "qf2"].map(|name| spec.mlp(name, &sizes(obs_dim + act_dim, 1), LastLayer::Small));
+        let q = ["qf1", "qf2"]
+            .map(|name| spec.mlp(name, &sizes(obs_dim + act_dim, 1), LastLayer::Small));
         Self {
             policy_range: policy.range.start..affine.end,
             policy,
@@ -126,31 +130,79 @@ pub struct Core {
 
 impl Core {
     /// Parameters, passes and buffers for `rows` batch rows a member.
-    pub fn new(spec: Spec, nets: Nets, obs_dim: usize, rows: usize, rules: Rules, seeds: &[u64], device: &Device) -> Result<Self> {
+    pub fn new(
+        spec: Spec,
+        nets: Nets,
+        obs_dim: usize,
+        rows: usize,
+        rules: Rules,
+        seeds: &[u64],
+        device: &Device,
+    ) -> Result<Self> {
         let members = seeds.len();
         if members == 0 || rows == 0 {
-            return Err(Error::input("settings", "no seeds, or an empty batch", "give at least one seed and one row"));
+            return Err(Error::input(
+                "settings",
+                "no seeds, or an empty batch",
+                "give at least one seed and one row",
+            ));
         }
         let depth = nets.policy.layers.len();
         let act_dim = nets.policy.layers[depth - 1].outputs / 2;
         let (row, width) = (row_len(obs_dim, act_dim), obs_dim + act_dim);
-        let params = Params::new(spec, &[(&nets.q[0], "target_qf1"), (&nets.q[1], "target_qf2")], seeds, device)?;
+        let params = Params::new(
+            spec,
+            &[(&nets.q[0], "target_qf1"), (&nets.q[1], "target_qf2")],
+            seeds,
+            device,
+        )?;
         let targets = nets.q.each_ref().map(|q| params.target_of(q));
         let (len, target_len) = (params.len(), params.target_len());
 
         let mut plan = Plan::new(members, [len, target_len]);
-        let batch = |column: usize| View { buffer: BATCH, offset: column, ld: row, stride: rows * row };
-        let fresh = |first: usize| View { buffer: FRESH, offset: first * width, ld: width, stride: 2 * rows * width };
+        let batch = |column: usize| View {
+            buffer: BATCH,
+            offset: column,
+            ld: row,
+            stride: rows * row,
+        };
+        let fresh = |first: usize| View {
+            buffer: FRESH,
+            offset: first * width,
+            ld: width,
+            stride: 2 * rows * width,
+        };
         let actions = [(0, Use::Train), (width, Use::Infer)]
             .map(|(column, purpose)| plan.pass(&nets.policy, purpose, batch(column), rows));
-        let q_data = nets.q.each_ref().map(|q| plan.pass(q, Use::Train, batch(0), rows));
-        let q_fresh = nets.q.each_ref().map(|q| plan.pass(q, Use::Train, fresh(0), rows));
-        let q_next = targets.each_ref().map(|q| plan.pass(q, Use::Target, fresh(rows), rows));
-        let action_grads = q_fresh.each_ref().map(|pass| plan.input_grad(pass, act_dim));
+        let q_data = nets
+            .q
+            .each_ref()
+            .map(|q| plan.pass(q, Use::Train, batch(0), rows));
+        let q_fresh = nets
+            .q
+            .each_ref()
+            .map(|q| plan.pass(q, Use::Train, fresh(0), rows));
+        let q_next = targets
+            .each_ref()
+            .map(|q| plan.pass(q, Use::Target, fresh(rows), rows));
+        let action_grads = q_fresh
+            .each_ref()
+            .map(|pass| plan.input_grad(pass, act_dim));
 
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
-        let ranges = [nets.policy_range.clone(), nets.alpha_range.clone(), nets.q[0].range.start..nets.q[1].range.end];
-        let groups = ranges.into_iter().zip(rules.rates).map(|(range, rate)| Stepped { range, rate, steps: 0 });
+        let ranges = [
+            nets.policy_range.clone(),
+            nets.alpha_range.clone(),
+            nets.q[0].range.start..nets.q[1].range.end,
+        ];
+        let groups = ranges
+            .into_iter()
+            .zip(rules.rates)
+            .map(|(range, rate)| Stepped {
+                range,
+                rate,
+                steps: 0,
+            });
         let head = Head {
             members,
             rows: 2 * rows,
@@ -168,8 +220,19 @@ impl Core {
             rows,
             seeds: seeds.to_vec(),
             updates: 0,
-            sample: Sample { head, obs_dim, row, batch: rows, columns: [0, width], next_raw: actions[1].out() },
-            sample_grad: SampleGrad { head, d_action: action_grads, log_alpha: nets.log_alpha },
+            sample: Sample {
+                head,
+                obs_dim,
+                row,
+                batch: rows,
+                columns: [0, width],
+                next_raw: actions[1].out(),
+            },
+            sample_grad: SampleGrad {
+                head,
+                d_action: action_grads,
+                log_alpha: nets.log_alpha,
+            },
             head,
             ws: Plan::new(members, [0, 0]).alloc(device)?,
             batch: zeros(rows * row)?,
@@ -196,19 +259,44 @@ impl Core {
 
     /// Ends the layout: `passes` join the first forward launches, `backs` the first backward ones.
     pub fn finish(&mut self, passes: &[&Pass], backs: &[Backprop]) -> Result<()> {
-        let own = self.actions.iter().chain(&self.q_data).chain(passes.iter().copied());
+        let own = self
+            .actions
+            .iter()
+            .chain(&self.q_data)
+            .chain(passes.iter().copied());
         let first = self.plan.forward(&own.collect::<Vec<_>>());
-        let second = self.plan.forward(&self.q_fresh.iter().chain(&self.q_next).collect::<Vec<_>>());
+        let second = self
+            .plan
+            .forward(&self.q_fresh.iter().chain(&self.q_next).collect::<Vec<_>>());
         let input = |n: usize| Some((self.obs_dim, self.act_dim, self.action_grads[n]));
-        let mut critics: Vec<_> = self.q_data.iter().map(|pass| Backprop { pass, weights: true, input: None }).collect();
-        critics.extend(self.q_fresh.iter().enumerate().map(|(n, pass)| Backprop { pass, weights: false, input: input(n) }));
+        let mut critics: Vec<_> = self
+            .q_data
+            .iter()
+            .map(|pass| Backprop {
+                pass,
+                weights: true,
+                input: None,
+            })
+            .collect();
+        critics.extend(self.q_fresh.iter().enumerate().map(|(n, pass)| Backprop {
+            pass,
+            weights: false,
+            input: input(n),
+        }));
         critics.extend(backs);
-        let policy = Backprop { pass: &self.actions[0], weights: true, input: None };
+        let policy = Backprop {
+            pass: &self.actions[0],
+            weights: true,
+            input: None,
+        };
         self.back = Some([self.plan.backward(&critics), self.plan.backward(&[policy])]);
         self.launches = Some([first, second]);
         self.head.raw_stride = self.plan.len();
         self.sample.head = self.head;
-        self.sample_grad.head = Head { rows: self.rows, ..self.head };
+        self.sample_grad.head = Head {
+            rows: self.rows,
+            ..self.head
+        };
         self.ws = self.plan.alloc(self.batch.device())?;
         Ok(())
     }
@@ -216,7 +304,12 @@ impl Core {
     /// The batch from `row` and `column` on, as a pass's input.
     pub fn batch_view(&self, row: usize, column: usize) -> View {
         let ld = row_len(self.obs_dim, self.act_dim);
-        View { buffer: BATCH, offset: row * ld + column, ld, stride: self.rows * ld }
+        View {
+            buffer: BATCH,
+            offset: row * ld + column,
+            ld,
+            stride: self.rows * ld,
+        }
     }
 
     /// Members, P.
@@ -231,33 +324,77 @@ impl Core {
 
     /// Draws `rows` rows of `replay` into the batch from row `first` on.
     pub fn draw(&self, replay: &Replay, stream: Stream, first: usize, rows: usize) -> Result<()> {
-        self.gather(replay, stream, 0, [first, rows, self.rows], row_len(self.obs_dim, self.act_dim), &self.batch)
+        self.gather(
+            replay,
+            stream,
+            0,
+            [first, rows, self.rows],
+            row_len(self.obs_dim, self.act_dim),
+            &self.batch,
+        )
     }
 
     /// Draws rows `[first, rows, of a member]` of `width` floats into `into`.
-    pub fn gather(&self, replay: &Replay, stream: Stream, lane: u32, [first, rows, batch_rows]: [usize; 3], width: usize, into: &Tensor) -> Result<()> {
+    pub fn gather(
+        &self,
+        replay: &Replay,
+        stream: Stream,
+        lane: u32,
+        [first, rows, batch_rows]: [usize; 3],
+        width: usize,
+        into: &Tensor,
+    ) -> Result<()> {
         let (groups, capacity, row) = replay.dims();
-        let fits = row == row_len(self.obs_dim, self.act_dim) && (groups == 1 || groups == self.members());
+        let fits =
+            row == row_len(self.obs_dim, self.act_dim) && (groups == 1 || groups == self.members());
         if !fits || replay.len == 0 {
-            let problem = format!("a replay of {} rows, {groups} groups, {row} floats a row", replay.len);
-            return Err(Error::input("replay", problem, "fill it first, with this task's transitions"));
+            let problem = format!(
+                "a replay of {} rows, {groups} groups, {row} floats a row",
+                replay.len
+            );
+            return Err(Error::input(
+                "replay",
+                problem,
+                "fill it first, with this task's transitions",
+            ));
         }
         let (seeds, len) = (self.seeds.clone(), replay.len);
         let update = self.updates as u32;
-        let gather = Gather { seeds, lane, update, stream, groups, capacity, len, row, first, rows, batch_rows, width };
+        let gather = Gather {
+            seeds,
+            lane,
+            update,
+            stream,
+            groups,
+            capacity,
+            len,
+            row,
+            first,
+            rows,
+            batch_rows,
+            width,
+        };
         launch(&gather, [into], [&replay.rows])
     }
 
     /// Draws the noise of the policy's actions.
     pub fn draw_noise(&self) -> Result<()> {
         let len = self.head.noise_stride;
-        let normals = Normals { seeds: self.seeds.clone(), update: self.updates as u32, stream: Stream::Update, len };
+        let normals = Normals {
+            seeds: self.seeds.clone(),
+            update: self.updates as u32,
+            stream: Stream::Update,
+            len,
+        };
         launch(&normals, [&self.noise], [])
     }
 
     /// Takes batch and noise from a record.
     pub fn set_draws(&mut self, draws: &Recorded) -> Result<()> {
-        for (name, from, to) in [("batch", &draws.batch, &mut self.batch), ("noise", &draws.noise, &mut self.noise)] {
+        for (name, from, to) in [
+            ("batch", &draws.batch, &mut self.batch),
+            ("noise", &draws.noise, &mut self.noise),
+        ] {
             set(name, from, to)?;
         }
         Ok(())
@@ -265,8 +402,16 @@ impl Core {
 
     /// Forward: policy at s and s', critics at (s,a), the method's own; then actions; then the critics there.
     pub fn forward(&self) -> Result<()> {
-        let [first, second] = self.launches.as_ref().expect("an agent finishes its layout in `new`");
-        let input = [&self.params.theta, &self.params.target, &self.batch, &self.fresh];
+        let [first, second] = self
+            .launches
+            .as_ref()
+            .expect("an agent finishes its layout in `new`");
+        let input = [
+            &self.params.theta,
+            &self.params.target,
+            &self.batch,
+            &self.fresh,
+        ];
         self.ws.forward(first, input)?;
         let raw = [&self.ws.acts, &self.params.theta, &self.noise, &self.batch];
         launch(&self.sample, [&self.fresh, &self.log_pi], raw)?;
@@ -286,21 +431,34 @@ impl Core {
             target_entropy: self.rules.target_entropy,
             stats: [stats, STATS],
         };
-        launch(&loss, [&self.ws.deltas, &self.params.grad, &self.stats], [&self.ws.acts, &self.log_pi, &self.params.theta])
+        launch(
+            &loss,
+            [&self.ws.deltas, &self.params.grad, &self.stats],
+            [&self.ws.acts, &self.log_pi, &self.params.theta],
+        )
     }
 
     /// Backward: critics and the method's own, then through the actions into the policy.
     pub fn backward(&self) -> Result<()> {
-        let [critics, policy] = self.back.as_ref().expect("an agent finishes its layout in `new`");
+        let [critics, policy] = self
+            .back
+            .as_ref()
+            .expect("an agent finishes its layout in `new`");
         let (grad, theta) = (&self.params.grad, &self.params.theta);
-        self.ws.backward(critics, grad, theta, &[&self.batch, &self.fresh])?;
-        launch(&self.sample_grad, [&self.ws.deltas, grad], [&self.ws.acts, theta, &self.noise])?;
+        self.ws
+            .backward(critics, grad, theta, &[&self.batch, &self.fresh])?;
+        launch(
+            &self.sample_grad,
+            [&self.ws.deltas, grad],
+            [&self.ws.acts, theta, &self.noise],
+        )?;
         self.ws.backward(policy, grad, theta, &[&self.batch])
     }
 
     /// Adam on groups `which`.
     pub fn step(&mut self, which: Range<usize>) -> Result<()> {
-        self.params.step(&mut self.groups[which].iter_mut().collect::<Vec<_>>())
+        self.params
+            .step(&mut self.groups[which].iter_mut().collect::<Vec<_>>())
     }
 
     /// Moves the targets.
@@ -310,7 +468,13 @@ impl Core {
 
     /// See [`Agent::act`](crate::algo::Agent::act).
     pub fn act(&self, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor> {
-        crate::nn::policy::act(&self.params, &self.nets.policy, self.nets.affine, obs, noise)
+        crate::nn::policy::act(
+            &self.params,
+            &self.nets.policy,
+            self.nets.affine,
+            obs,
+            noise,
+        )
     }
 
     /// See [`Agent::policy`](crate::algo::Agent::policy).
@@ -322,13 +486,21 @@ impl Core {
     /// `stats` by the `names` of their places.
     pub fn metrics(&self, names: &[&'static str]) -> Result<Vec<(&'static str, Vec<f32>)>> {
         let stats = self.stats.to_vec2::<f32>()?;
-        Ok(names.iter().enumerate().map(|(n, name)| (*name, stats.iter().map(|s| s[n]).collect())).collect())
+        Ok(names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| (*name, stats.iter().map(|s| s[n]).collect()))
+            .collect())
     }
 
     /// See [`Agent::state`](crate::algo::Agent::state).
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
         let mut state = self.params.state()?;
-        let counts = self.groups.iter().map(|g| g.steps as i64).chain([self.updates as i64]);
+        let counts = self
+            .groups
+            .iter()
+            .map(|g| g.steps as i64)
+            .chain([self.updates as i64]);
         let counts: Vec<_> = counts.collect();
         state.push(("counters".to_owned(), Tensor::new(counts, &Device::Cpu)?));
         Ok(state)
@@ -336,7 +508,14 @@ impl Core {
 
     /// See [`Agent::load_state`](crate::algo::Agent::load_state).
     pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
-        let counters = take(state, "counters", &[self.groups.len() + 1], DType::I64, &Device::Cpu)?.to_vec1::<i64>()?;
+        let counters = take(
+            state,
+            "counters",
+            &[self.groups.len() + 1],
+            DType::I64,
+            &Device::Cpu,
+        )?
+        .to_vec1::<i64>()?;
         self.params.load_state(state)?;
         for (group, steps) in self.groups.iter_mut().zip(&counters) {
             group.steps = *steps as u64;
@@ -349,8 +528,16 @@ impl Core {
 /// Overwrites a buffer with recorded numbers.
 pub fn set(name: &str, from: &[f32], to: &mut Tensor) -> Result<()> {
     if from.len() != to.elem_count() {
-        let problem = format!("recorded {name} has {} numbers, not {}", from.len(), to.elem_count());
-        return Err(Error::input("recorded draws", problem, "use a record made with these sizes"));
+        let problem = format!(
+            "recorded {name} has {} numbers, not {}",
+            from.len(),
+            to.elem_count()
+        );
+        return Err(Error::input(
+            "recorded draws",
+            problem,
+            "use a record made with these sizes",
+        ));
     }
     *to = Tensor::from_slice(from, to.shape(), to.device())?;
     Ok(())

@@ -171,8 +171,15 @@ const CLASSIFIERS: std::ops::Range<usize> = 4..5;
 
 impl H2oPlus {
     /// One fresh member per seed.
-    pub fn new(obs_dim: usize, act_dim: usize, settings: &H2oPlusSettings, seeds: &[u64], device: &Device) -> Result<Self> {
-        let sizes = |inputs: usize, outputs: usize| [&[inputs], &settings.hidden[..], &[outputs]].concat();
+    pub fn new(
+        obs_dim: usize,
+        act_dim: usize,
+        settings: &H2oPlusSettings,
+        seeds: &[u64],
+        device: &Device,
+    ) -> Result<Self> {
+        let sizes =
+            |inputs: usize, outputs: usize| [&[inputs], &settings.hidden[..], &[outputs]].concat();
         let (sa, sas) = (obs_dim + act_dim, 2 * obs_dim + act_dim);
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &settings.hidden);
@@ -187,27 +194,53 @@ impl H2oPlus {
         let (real, sim) = (settings.real_batch, settings.sim_batch);
         let mut core = Core::new(spec, nets, obs_dim, real + sim, rules, seeds, device)?;
         let ratio_range = d_sa.range.start..d_sas.range.end;
-        core.groups.push(Stepped { range: vf.range.clone(), rate: settings.vf_lr, steps: 0 });
-        core.groups.push(Stepped { range: ratio_range, rate: settings.ratio_lr, steps: 0 });
+        core.groups.push(Stepped {
+            range: vf.range.clone(),
+            rate: settings.vf_lr,
+            steps: 0,
+        });
+        core.groups.push(Stepped {
+            range: ratio_range,
+            rate: settings.ratio_lr,
+            steps: 0,
+        });
 
         // Passes.
         let (members, rows) = (core.members(), core.rows);
-        let [s, s2, sim_rows] = [core.batch_view(0, 0), core.batch_view(0, sa), core.batch_view(real, 0)];
+        let [s, s2, sim_rows] = [
+            core.batch_view(0, 0),
+            core.batch_view(0, sa),
+            core.batch_view(real, 0),
+        ];
         let q_target = core.nets.q.each_ref().map(|q| core.params.target_of(q));
         let (policy, q) = (core.nets.policy.clone(), core.nets.q.clone());
         let plan = &mut core.plan;
         let v_data = plan.pass(&vf, Use::Train, s, real);
         let v_next = plan.pass(&vf, Use::Infer, s2, rows);
-        let q_data = q_target.each_ref().map(|q| plan.pass(q, Use::Target, s, real));
+        let q_data = q_target
+            .each_ref()
+            .map(|q| plan.pass(q, Use::Target, s, real));
         let advantage = plan.pass(&d_sas, Use::Infer, sim_rows, sim);
         let half = settings.ratio_batch;
-        let ratio_rows = View { buffer: 0, offset: 0, ld: sas, stride: 2 * half * sas };
-        let classify = [&d_sa, &d_sas].map(|d| plan.pass(d, Use::Train, ratio_rows, 2 * half));
+        let ratio_rows = View {
+            buffer: 0,
+            offset: 0,
+            ld: sas,
+            stride: 2 * half * sas,
+        };
+        // The classifiers are done before anything else begins.
+        let classify = plan.overlay(|plan| {
+            [&d_sa, &d_sas].map(|d| plan.pass(d, Use::Train, ratio_rows, 2 * half))
+        });
         let warm_policy = plan.pass(&policy, Use::Train, s, real);
         let warm_q = q.each_ref().map(|q| plan.pass(q, Use::Train, s, real));
 
         // Launches.
-        let weights = |pass| Backprop { pass, weights: true, input: None };
+        let weights = |pass| Backprop {
+            pass,
+            weights: true,
+            input: None,
+        };
         let mut own = vec![&v_data, &v_next, &q_data[0], &q_data[1]];
         if settings.use_ratio {
             own.push(&advantage);
@@ -219,8 +252,19 @@ impl H2oPlus {
             x: zeros()?,
             noise: zeros()?,
             half,
-            blur: Blur { members, len: 2 * half * sas, std: settings.ratio_noise, noise: [0, 2 * half * sas] },
-            loss: RatioLoss { members, half, raw: classify.each_ref().map(|p| p.out()), stride, stats: [STATS_RATIO, STATS] },
+            blur: Blur {
+                members,
+                len: 2 * half * sas,
+                std: settings.ratio_noise,
+                noise: [0, 2 * half * sas],
+            },
+            loss: RatioLoss {
+                members,
+                half,
+                raw: classify.each_ref().map(|p| p.out()),
+                stride,
+                stats: [STATS_RATIO, STATS],
+            },
             forward: plan.forward(&[&classify[0], &classify[1]]),
             backward: plan.backward(&[weights(&classify[0]), weights(&classify[1])]),
         };
@@ -240,7 +284,14 @@ impl H2oPlus {
             row: row_len(obs_dim, act_dim),
         };
         let q_out = core.q_data.each_ref().map(|p| p.out());
-        let td = TdLoss { members, halves: vec![real, sim], q: q_out, stride, row_stride: rows, stats: [STATS_TD, STATS] };
+        let td = TdLoss {
+            members,
+            halves: vec![real, sim],
+            q: q_out,
+            stride,
+            row_stride: rows,
+            stats: [STATS_TD, STATS],
+        };
         let rule = match settings.value_rule {
             ValueKind::Expectile => ValueRule::Expectile(settings.tau),
         };
@@ -265,12 +316,37 @@ impl H2oPlus {
         let [w1, w2] = &warm_q;
         let warm_out = warm_q.each_ref().map(|p| p.out());
         let warm = Warm {
-            forward: plan.forward(&[&warm_policy, w1, w2, &v_data, &v_next, &q_data[0], &q_data[1]]),
-            backward: plan.backward(&[weights(&warm_policy), weights(w1), weights(w2), weights(&v_data)]),
-            target: Target { rows: real, value: Some((v_next.out(), 1.0)), ..target },
-            td: TdLoss { halves: vec![real], q: warm_out, ..td.clone() },
+            forward: plan.forward(&[
+                &warm_policy,
+                w1,
+                w2,
+                &v_data,
+                &v_next,
+                &q_data[0],
+                &q_data[1],
+            ]),
+            backward: plan.backward(&[
+                weights(&warm_policy),
+                weights(w1),
+                weights(w2),
+                weights(&v_data),
+            ]),
+            target: Target {
+                rows: real,
+                value: Some((v_next.out(), 1.0)),
+                ..target
+            },
+            td: TdLoss {
+                halves: vec![real],
+                q: warm_out,
+                ..td.clone()
+            },
             awr: AwrLoss {
-                head: Head { raw: warm_policy.out(), rows: real, ..core.head() },
+                head: Head {
+                    raw: warm_policy.out(),
+                    rows: real,
+                    ..core.head()
+                },
                 q: warm_out,
                 v: v_data.out(),
                 batch: rows,
@@ -280,7 +356,16 @@ impl H2oPlus {
                 stats: [0, STATS],
             },
         };
-        Ok(Self { core, warmup: settings.warmup, classifiers, weight, target, td, value, warm })
+        Ok(Self {
+            core,
+            warmup: settings.warmup,
+            classifiers,
+            weight,
+            target,
+            td,
+            value,
+            warm,
+        })
     }
 
     // ---- update ----
@@ -292,10 +377,26 @@ impl H2oPlus {
         core.draw_noise()?;
         let width = 2 * core.obs_dim + core.act_dim;
         for (lane, replay, first) in [(0, real, 0), (1, sim, own.half)] {
-            core.gather(replay, Stream::SampleRatio, lane, [first, own.half, 2 * own.half], width, &own.x)?;
+            core.gather(
+                replay,
+                Stream::SampleRatio,
+                lane,
+                [first, own.half, 2 * own.half],
+                width,
+                &own.x,
+            )?;
         }
         let (seeds, update) = (core.seeds.clone(), core.updates as u32);
-        launch(&Normals { seeds, update, stream: Stream::RatioNoise, len: own.blur.len }, [&own.noise], [])
+        launch(
+            &Normals {
+                seeds,
+                update,
+                stream: Stream::RatioNoise,
+                len: own.blur.len,
+            },
+            [&own.noise],
+            [],
+        )
     }
 
     fn learn(&mut self) -> Result<()> {
@@ -303,8 +404,16 @@ impl H2oPlus {
         let core = &mut self.core;
         core.forward()?;
         launch(&self.weight, [&core.w, &core.stats], [&core.ws.acts])?;
-        launch(&self.target, [&core.y], [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch])?;
-        launch(&self.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
+        launch(
+            &self.target,
+            [&core.y],
+            [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch],
+        )?;
+        launch(
+            &self.td,
+            [&core.ws.deltas, &core.stats],
+            [&core.ws.acts, &core.y, &core.w],
+        )?;
         launch(&self.value, [&core.ws.deltas, &core.stats], [&core.ws.acts])?;
         core.actor_loss(0)?;
         core.backward()?;
@@ -318,9 +427,17 @@ impl H2oPlus {
     fn learn_ratio(&mut self) -> Result<()> {
         let (core, own) = (&mut self.core, &self.classifiers);
         launch(&own.blur, [&own.x], [&own.noise])?;
-        core.ws.forward(&own.forward, [&core.params.theta, &core.params.target, &own.x])?;
+        core.ws.forward(
+            &own.forward,
+            [&core.params.theta, &core.params.target, &own.x],
+        )?;
         launch(&own.loss, [&core.ws.deltas, &core.stats], [&core.ws.acts])?;
-        core.ws.backward(&own.backward, &core.params.grad, &core.params.theta, &[&own.x])?;
+        core.ws.backward(
+            &own.backward,
+            &core.params.grad,
+            &core.params.theta,
+            &[&own.x],
+        )?;
         core.step(CLASSIFIERS)
     }
 
@@ -328,13 +445,33 @@ impl H2oPlus {
     pub fn warmup_update(&mut self, real: &Replay) -> Result<()> {
         let (core, warm) = (&mut self.core, &self.warm);
         core.draw(real, Stream::SampleReal, 0, self.weight.real)?;
-        core.ws.forward(&warm.forward, [&core.params.theta, &core.params.target, &core.batch])?;
-        launch(&warm.target, [&core.y], [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch])?;
-        launch(&warm.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
+        core.ws.forward(
+            &warm.forward,
+            [&core.params.theta, &core.params.target, &core.batch],
+        )?;
+        launch(
+            &warm.target,
+            [&core.y],
+            [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch],
+        )?;
+        launch(
+            &warm.td,
+            [&core.ws.deltas, &core.stats],
+            [&core.ws.acts, &core.y, &core.w],
+        )?;
         launch(&self.value, [&core.ws.deltas, &core.stats], [&core.ws.acts])?;
         let out = [&core.ws.deltas, &core.params.grad, &core.stats];
-        launch(&warm.awr, out, [&core.ws.acts, &core.params.theta, &core.batch])?;
-        core.ws.backward(&warm.backward, &core.params.grad, &core.params.theta, &[&core.batch])?;
+        launch(
+            &warm.awr,
+            out,
+            [&core.ws.acts, &core.params.theta, &core.batch],
+        )?;
+        core.ws.backward(
+            &warm.backward,
+            &core.params.grad,
+            &core.params.theta,
+            &[&core.batch],
+        )?;
         // The temperature waits until the policy explores.
         core.step(0..1)?;
         core.step(2..4)?;
@@ -363,7 +500,11 @@ impl Agent for H2oPlus {
     fn update_recorded(&mut self, draws: &Recorded) -> Result<()> {
         self.core.set_draws(draws)?;
         set("classifier rows", &draws.ratio, &mut self.classifiers.x)?;
-        set("classifier noise", &draws.ratio_noise, &mut self.classifiers.noise)?;
+        set(
+            "classifier noise",
+            &draws.ratio_noise,
+            &mut self.classifiers.noise,
+        )?;
         self.learn()
     }
 
@@ -384,7 +525,13 @@ impl Agent for H2oPlus {
     }
 
     fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        let names = [&ActorLoss::STATS[..], &TdLoss::STATS, &ValueLoss::STATS, &RatioLoss::STATS, &RatioWeight::STATS];
+        let names = [
+            &ActorLoss::STATS[..],
+            &TdLoss::STATS,
+            &ValueLoss::STATS,
+            &RatioLoss::STATS,
+            &RatioWeight::STATS,
+        ];
         self.core.metrics(&names.concat())
     }
 
@@ -400,7 +547,12 @@ impl Agent for H2oPlus {
         self.core.params.named(member)
     }
 
-    fn set_parameters(&mut self, member: usize, values: &HashMap<String, Vec<f32>>, place: &str) -> Result<()> {
+    fn set_parameters(
+        &mut self,
+        member: usize,
+        values: &HashMap<String, Vec<f32>>,
+        place: &str,
+    ) -> Result<()> {
         self.core.params.set_named(member, values, place)
     }
 }

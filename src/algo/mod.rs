@@ -44,7 +44,12 @@ pub trait Agent: Send {
     /// Every parameter of one member by name, in PyTorch's layout (weights `[outputs, inputs]`).
     fn parameters(&self, member: usize) -> Result<Vec<(String, Vec<f32>)>>;
     /// Sets all [`parameters`](Agent::parameters) of one member; `place` names their source in errors.
-    fn set_parameters(&mut self, member: usize, values: &HashMap<String, Vec<f32>>, place: &str) -> Result<()>;
+    fn set_parameters(
+        &mut self,
+        member: usize,
+        values: &HashMap<String, Vec<f32>>,
+        place: &str,
+    ) -> Result<()>;
 }
 
 /// What an update would have drawn, for every member in turn.

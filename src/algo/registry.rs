@@ -32,14 +32,30 @@ pub fn build(
     device: &Device,
 ) -> Result<Box<dyn Agent>> {
     Ok(match method {
-        "h2oplus" => Box::new(H2oPlus::new(obs_dim, act_dim, &parse(method, settings)?, seeds, device)?),
-        "sac" => Box::new(Sac::new(obs_dim, act_dim, &parse(method, settings)?, seeds, device)?),
+        "h2oplus" => Box::new(H2oPlus::new(
+            obs_dim,
+            act_dim,
+            &parse(method, settings)?,
+            seeds,
+            device,
+        )?),
+        "sac" => Box::new(Sac::new(
+            obs_dim,
+            act_dim,
+            &parse(method, settings)?,
+            seeds,
+            device,
+        )?),
         _ => return Err(unknown(method)),
     })
 }
 
 fn unknown(method: &str) -> Error {
-    Error::input(format!("--algo {method}"), "no such method", format!("one of: {}", METHODS.join(", ")))
+    Error::input(
+        format!("--algo {method}"),
+        "no such method",
+        format!("one of: {}", METHODS.join(", ")),
+    )
 }
 
 fn parse<T: DeserializeOwned>(method: &str, given: &toml::Table) -> Result<T> {
@@ -148,12 +164,16 @@ struct Flags {
 impl FromArgMatches for SettingsFlags {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
         let flags = Flags::from_arg_matches(matches)?;
-        let table = toml::Table::try_from(&flags)
-            .map_err(|e| clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{e}\n")))?;
+        let table = toml::Table::try_from(&flags).map_err(|e| {
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{e}\n"))
+        })?;
         Ok(Self(table))
     }
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+    fn update_from_arg_matches(
+        &mut self,
+        matches: &ArgMatches,
+    ) -> std::result::Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }

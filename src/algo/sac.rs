@@ -9,13 +9,13 @@ use crate::algo::core::{Core, Nets, Rules, STATS};
 use crate::algo::{Agent, Recorded};
 use crate::data::BehaviourPolicy;
 use crate::error::Result;
+use crate::nn::Replay;
 use crate::nn::launch::launch;
 use crate::nn::ops::actor::ActorLoss;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::params::Spec;
 use crate::nn::replay::row_len;
-use crate::nn::Replay;
 use crate::rng::Stream;
 
 // ---- settings ----
@@ -77,7 +77,13 @@ const STATS_TD: usize = ActorLoss::STATS.len();
 
 impl Sac {
     /// One fresh member per seed.
-    pub fn new(obs_dim: usize, act_dim: usize, settings: &SacSettings, seeds: &[u64], device: &Device) -> Result<Self> {
+    pub fn new(
+        obs_dim: usize,
+        act_dim: usize,
+        settings: &SacSettings,
+        seeds: &[u64],
+        device: &Device,
+    ) -> Result<Self> {
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &settings.hidden);
         let rules = Rules {
@@ -104,7 +110,14 @@ impl Sac {
             row: row_len(obs_dim, act_dim),
         };
         let q = core.q_data.each_ref().map(|p| p.out());
-        let td = TdLoss { members, halves: vec![rows], q, stride, row_stride: rows, stats: [STATS_TD, STATS] };
+        let td = TdLoss {
+            members,
+            halves: vec![rows],
+            q,
+            stride,
+            row_stride: rows,
+            stats: [STATS_TD, STATS],
+        };
         Ok(Self { core, target, td })
     }
 
@@ -118,8 +131,16 @@ impl Sac {
     fn learn(&mut self) -> Result<()> {
         let core = &mut self.core;
         core.forward()?;
-        launch(&self.target, [&core.y], [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch])?;
-        launch(&self.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
+        launch(
+            &self.target,
+            [&core.y],
+            [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch],
+        )?;
+        launch(
+            &self.td,
+            [&core.ws.deltas, &core.stats],
+            [&core.ws.acts, &core.y, &core.w],
+        )?;
         core.actor_loss(0)?;
         core.backward()?;
         core.step(0..core.groups.len())?;
@@ -164,7 +185,8 @@ impl Agent for Sac {
     }
 
     fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        self.core.metrics(&[&ActorLoss::STATS[..], &TdLoss::STATS].concat())
+        self.core
+            .metrics(&[&ActorLoss::STATS[..], &TdLoss::STATS].concat())
     }
 
     fn state(&self) -> Result<Vec<(String, Tensor)>> {
@@ -179,7 +201,12 @@ impl Agent for Sac {
         self.core.params.named(member)
     }
 
-    fn set_parameters(&mut self, member: usize, values: &HashMap<String, Vec<f32>>, place: &str) -> Result<()> {
+    fn set_parameters(
+        &mut self,
+        member: usize,
+        values: &HashMap<String, Vec<f32>>,
+        place: &str,
+    ) -> Result<()> {
         self.core.params.set_named(member, values, place)
     }
 }

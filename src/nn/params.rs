@@ -47,7 +47,11 @@ impl Mlp {
             layer.weight -= start;
             layer.bias -= start;
         }
-        Self { name, layers, range: self.range.start - start..self.range.end - start }
+        Self {
+            name,
+            layers,
+            range: self.range.start - start..self.range.end - start,
+        }
     }
 }
 
@@ -76,10 +80,19 @@ impl Spec {
             .windows(2)
             .map(|io| {
                 let weight = self.take(io[0] * io[1]);
-                Linear { inputs: io[0], outputs: io[1], weight, bias: self.take(io[1]) }
+                Linear {
+                    inputs: io[0],
+                    outputs: io[1],
+                    weight,
+                    bias: self.take(io[1]),
+                }
             })
             .collect();
-        let mlp = Mlp { name, layers, range: start..self.len };
+        let mlp = Mlp {
+            name,
+            layers,
+            range: start..self.len,
+        };
         self.mlps.push((mlp.clone(), last));
         mlp
     }
@@ -116,8 +129,15 @@ impl Spec {
             for (n, layer) in mlp.layers.iter().enumerate() {
                 let small = *last == LastLayer::Small && n + 1 == mlp.layers.len();
                 let fans = (layer.inputs + layer.outputs) as f32;
-                let bound = if small { 0.01 * (6.0 / fans).sqrt() } else { (layer.inputs as f32).sqrt().recip() };
-                let parts = [(layer.weight, layer.inputs * layer.outputs, bound), (layer.bias, layer.outputs, if small { 0.0 } else { bound })];
+                let bound = if small {
+                    0.01 * (6.0 / fans).sqrt()
+                } else {
+                    (layer.inputs as f32).sqrt().recip()
+                };
+                let parts = [
+                    (layer.weight, layer.inputs * layer.outputs, bound),
+                    (layer.bias, layer.outputs, if small { 0.0 } else { bound }),
+                ];
                 for (part, (at, len, bound)) in parts.into_iter().enumerate() {
                     let out = &mut theta[at..at + len];
                     fill_unit(out, seed, net as u32, (2 * n + part) as u32, Stream::Init);
@@ -162,7 +182,12 @@ pub struct Params {
 impl Params {
     /// Fresh parameters for one member per seed. `targets`: networks that are smoothed, which must lie
     /// side by side, and their copies' names.
-    pub fn new(spec: Spec, targets: &[(&Mlp, &'static str)], seeds: &[u64], device: &Device) -> Result<Self> {
+    pub fn new(
+        spec: Spec,
+        targets: &[(&Mlp, &'static str)],
+        seeds: &[u64],
+        device: &Device,
+    ) -> Result<Self> {
         let (members, len) = (seeds.len(), spec.len);
         let target_of = match (targets.first(), targets.last()) {
             (Some((a, _)), Some((b, _))) => a.range.start..b.range.end,
@@ -170,7 +195,9 @@ impl Params {
         };
         let first: Vec<f32> = seeds.iter().flat_map(|s| spec.init(*s)).collect();
         let theta = Tensor::from_vec(first, (members, len), device)?;
-        let target = theta.narrow(1, target_of.start, target_of.len())?.force_contiguous()?;
+        let target = theta
+            .narrow(1, target_of.start, target_of.len())?
+            .force_contiguous()?;
         let zeros = || Tensor::zeros((members, len), DType::F32, device);
         Ok(Self {
             members,
@@ -208,9 +235,17 @@ impl Params {
     pub fn step(&self, groups: &mut [&mut Stepped]) -> Result<()> {
         let groups = groups.iter_mut().map(|g| {
             g.steps += 1;
-            Group { range: g.range.clone(), rate: g.rate, step: g.steps }
+            Group {
+                range: g.range.clone(),
+                rate: g.rate,
+                step: g.steps,
+            }
         });
-        let adam = Adam { members: self.members, stride: self.spec.len, groups: groups.collect() };
+        let adam = Adam {
+            members: self.members,
+            stride: self.spec.len,
+            groups: groups.collect(),
+        };
         let [m, v] = &self.moments;
         launch(&adam, [&self.theta, m, v], [&self.grad])
     }
@@ -218,20 +253,42 @@ impl Params {
     /// Moves the targets a step of `rate` towards the parameters.
     pub fn smooth(&self, rate: f32) -> Result<()> {
         let (members, stride, range) = (self.members, self.spec.len, self.target_of.clone());
-        launch(&Polyak { members, stride, range, rate }, [&self.target], [&self.theta])
+        launch(
+            &Polyak {
+                members,
+                stride,
+                range,
+                rate,
+            },
+            [&self.target],
+            [&self.theta],
+        )
     }
 
     /// Tensors of a checkpoint.
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        let named = [("theta", &self.theta), ("adam_m", &self.moments[0]), ("adam_v", &self.moments[1]), ("target", &self.target)];
-        named.into_iter().map(|(n, t)| Ok((n.to_owned(), t.copy()?))).collect()
+        let named = [
+            ("theta", &self.theta),
+            ("adam_m", &self.moments[0]),
+            ("adam_v", &self.moments[1]),
+            ("target", &self.target),
+        ];
+        named
+            .into_iter()
+            .map(|(n, t)| Ok((n.to_owned(), t.copy()?)))
+            .collect()
     }
 
     /// Puts a [`state`](Self::state) back.
     pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
         let device = self.theta.device().clone();
         let [m, v] = &mut self.moments;
-        for (name, slot) in [("theta", &mut self.theta), ("adam_m", m), ("adam_v", v), ("target", &mut self.target)] {
+        for (name, slot) in [
+            ("theta", &mut self.theta),
+            ("adam_m", m),
+            ("adam_v", v),
+            ("target", &mut self.target),
+        ] {
             *slot = take(state, name, slot.dims(), slot.dtype(), &device)?;
         }
         Ok(())
@@ -244,26 +301,48 @@ impl Params {
         let mut all = Vec::new();
         for (name, slots) in self.slots() {
             let source = if slots.target { &target } else { &theta };
-            let values = (0..slots.outputs * slots.inputs)
-                .map(|n| source[slots.start + (n % slots.inputs) * slots.outputs + n / slots.inputs]);
+            let values = (0..slots.outputs * slots.inputs).map(|n| {
+                source[slots.start + (n % slots.inputs) * slots.outputs + n / slots.inputs]
+            });
             all.push((name, values.collect()));
         }
         Ok(all)
     }
 
     /// Sets parameters of one member by [name](Self::named); all must be there.
-    pub fn set_named(&mut self, member: usize, values: &HashMap<String, Vec<f32>>, place: &str) -> Result<()> {
+    pub fn set_named(
+        &mut self,
+        member: usize,
+        values: &HashMap<String, Vec<f32>>,
+        place: &str,
+    ) -> Result<()> {
         let mut theta = self.theta.to_vec2::<f32>()?;
         let mut target = self.target.to_vec2::<f32>()?;
         for (name, slots) in self.slots() {
             let values = values.get(&name).ok_or_else(|| {
-                Error::input(place, format!("parameter {name} is missing"), "use a file of this method")
+                Error::input(
+                    place,
+                    format!("parameter {name} is missing"),
+                    "use a file of this method",
+                )
             })?;
             if values.len() != slots.inputs * slots.outputs {
-                let found = format!("parameter {name} has {} numbers, not {}", values.len(), slots.inputs * slots.outputs);
-                return Err(Error::input(place, found, "use a file with networks of these sizes"));
+                let found = format!(
+                    "parameter {name} has {} numbers, not {}",
+                    values.len(),
+                    slots.inputs * slots.outputs
+                );
+                return Err(Error::input(
+                    place,
+                    found,
+                    "use a file with networks of these sizes",
+                ));
             }
-            let to = if slots.target { &mut target[member] } else { &mut theta[member] };
+            let to = if slots.target {
+                &mut target[member]
+            } else {
+                &mut theta[member]
+            };
             for (n, value) in values.iter().enumerate() {
                 to[slots.start + (n % slots.inputs) * slots.outputs + n / slots.inputs] = *value;
             }
@@ -276,16 +355,45 @@ impl Params {
 
     fn slots(&self) -> Vec<(String, Slots)> {
         let mut all = Vec::new();
-        let targets = self.target_names.iter().map(|(mlp, name)| (mlp.target(name, self.target_of.start), true));
-        for (mlp, target) in self.spec.mlps.iter().map(|(m, _)| (m.clone(), false)).chain(targets) {
+        let targets = self
+            .target_names
+            .iter()
+            .map(|(mlp, name)| (mlp.target(name, self.target_of.start), true));
+        for (mlp, target) in self
+            .spec
+            .mlps
+            .iter()
+            .map(|(m, _)| (m.clone(), false))
+            .chain(targets)
+        {
             for (n, l) in mlp.layers.iter().enumerate() {
-                let weight = Slots { target, start: l.weight, inputs: l.inputs, outputs: l.outputs };
+                let weight = Slots {
+                    target,
+                    start: l.weight,
+                    inputs: l.inputs,
+                    outputs: l.outputs,
+                };
                 all.push((format!("{}.{n}.weight", mlp.name), weight));
-                all.push((format!("{}.{n}.bias", mlp.name), Slots { start: l.bias, inputs: 1, ..weight }));
+                all.push((
+                    format!("{}.{n}.bias", mlp.name),
+                    Slots {
+                        start: l.bias,
+                        inputs: 1,
+                        ..weight
+                    },
+                ));
             }
         }
         for (name, start, _) in &self.spec.scalars {
-            all.push(((*name).to_owned(), Slots { target: false, start: *start, inputs: 1, outputs: 1 }));
+            all.push((
+                (*name).to_owned(),
+                Slots {
+                    target: false,
+                    start: *start,
+                    inputs: 1,
+                    outputs: 1,
+                },
+            ));
         }
         all
     }
@@ -312,7 +420,11 @@ pub(crate) fn take(
         .get(name)
         .ok_or_else(|| Error::input("checkpoint", format!("tensor {name} is missing"), mend))?;
     if tensor.dims() != dims || tensor.dtype() != dtype {
-        let problem = format!("tensor {name} is {:?} {:?}, not {dtype:?} {dims:?}", tensor.dtype(), tensor.dims());
+        let problem = format!(
+            "tensor {name} is {:?} {:?}, not {dtype:?} {dims:?}",
+            tensor.dtype(),
+            tensor.dims()
+        );
         return Err(Error::input("checkpoint", problem, mend));
     }
     // A copy: kernels write in place, and the caller keeps its tensor.

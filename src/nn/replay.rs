@@ -28,13 +28,27 @@ impl Replay {
     }
 
     /// An empty ring of `capacity` rows per group.
-    pub fn new(groups: usize, capacity: usize, obs_dim: usize, act_dim: usize, device: &Device) -> Result<Self> {
+    pub fn new(
+        groups: usize,
+        capacity: usize,
+        obs_dim: usize,
+        act_dim: usize,
+        device: &Device,
+    ) -> Result<Self> {
         if groups == 0 || capacity == 0 {
             let mend = "give the replay at least one row";
             return Err(Error::input("replay", "has no room", mend));
         }
-        let rows = Tensor::zeros((groups, capacity, row_len(obs_dim, act_dim)), DType::F32, device)?;
-        Ok(Self { rows, len: 0, cursor: 0 })
+        let rows = Tensor::zeros(
+            (groups, capacity, row_len(obs_dim, act_dim)),
+            DType::F32,
+            device,
+        )?;
+        Ok(Self {
+            rows,
+            len: 0,
+            cursor: 0,
+        })
     }
 
     /// The real half: every row of `data`, in one group.
@@ -49,10 +63,18 @@ impl Replay {
             rows.push(f32::from(u8::from(data.terminals[i])));
         }
         if n == 0 {
-            return Err(Error::input(&data.source, "has no transitions", "use a data set with some"));
+            return Err(Error::input(
+                &data.source,
+                "has no transitions",
+                "use a data set with some",
+            ));
         }
         let rows = Tensor::from_vec(rows, (1, n, row_len(s, a)), device)?;
-        Ok(Self { rows, len: n, cursor: 0 })
+        Ok(Self {
+            rows,
+            len: n,
+            cursor: 0,
+        })
     }
 
     /// Groups, capacity per group, length of a row.
@@ -66,14 +88,22 @@ impl Replay {
         let (groups, capacity, row) = self.dims();
         let n = rows.len() / (groups * row);
         if n * groups * row != rows.len() || n > capacity {
-            let problem = format!("{} floats are not {groups} × n rows of {row}, n ≤ {capacity}", rows.len());
-            return Err(Error::input("replay", problem, "push fewer rows at once, or raise the capacity"));
+            let problem = format!(
+                "{} floats are not {groups} × n rows of {row}, n ≤ {capacity}",
+                rows.len()
+            );
+            return Err(Error::input(
+                "replay",
+                problem,
+                "push fewer rows at once, or raise the capacity",
+            ));
         }
         let rows = Tensor::from_slice(rows, (groups, n, row), self.rows.device())?;
         let head = n.min(capacity - self.cursor);
         for (from, len, to) in [(0, head, self.cursor), (head, n - head, 0)] {
             if len > 0 {
-                self.rows.slice_set(&rows.narrow(1, from, len)?.contiguous()?, 1, to)?;
+                self.rows
+                    .slice_set(&rows.narrow(1, from, len)?.contiguous()?, 1, to)?;
             }
         }
         self.cursor = (self.cursor + n) % capacity;

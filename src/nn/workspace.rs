@@ -55,7 +55,11 @@ pub struct Plan {
 impl Plan {
     /// For `banks` floats a member of parameters and of targets.
     pub fn new(members: usize, banks: [usize; 2]) -> Self {
-        Self { members, banks, len: 0 }
+        Self {
+            members,
+            banks,
+            len: 0,
+        }
     }
 
     /// Room for `mlp` on `rows` rows. `input` counts buffers as the agent hands them to `forward`.
@@ -70,12 +74,30 @@ impl Plan {
         let layers = layers.collect();
         let bank = usize::from(purpose == Use::Target);
         let keep = purpose == Use::Train;
-        Pass { job: Apply { rows, x: input, bank, bank_stride: self.banks[bank], layers, keep } }
+        Pass {
+            job: Apply {
+                rows,
+                x: input,
+                bank,
+                bank_stride: self.banks[bank],
+                layers,
+                keep,
+            },
+        }
     }
 
     /// Room in the deltas for the gradient of `pass` with respect to `columns` of its input; its offset.
     pub fn input_grad(&mut self, pass: &Pass, columns: usize) -> usize {
         self.take(pass.rows() * columns)
+    }
+
+    /// Lays out passes over the places of those before them: for a stage that is over before the others begin.
+    /// A smaller workspace stays in the caches.
+    pub fn overlay<T>(&mut self, stage: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::take(&mut self.len);
+        let made = stage(self);
+        self.len = self.len.max(before);
+        made
     }
 
     /// Floats a member of the activations (and deltas).
@@ -97,20 +119,40 @@ impl Plan {
     /// The buffers.
     pub fn alloc(&self, device: &Device) -> Result<Workspace> {
         let zeros = |len: usize| Tensor::zeros((self.members, len.max(1)), DType::F32, device);
-        Ok(Workspace { acts: zeros(self.len)?, deltas: zeros(self.len)?, transposed: zeros(self.banks[0])? })
+        Ok(Workspace {
+            acts: zeros(self.len)?,
+            deltas: zeros(self.len)?,
+            transposed: zeros(self.banks[0])?,
+        })
     }
 
     /// The launch that runs `passes` forward. To be made once all passes are laid out.
     pub fn forward(&self, passes: &[&Pass]) -> Dense {
-        Dense::new(self.members, self.len, passes.iter().map(|p| p.job.clone()).collect())
+        Dense::new(
+            self.members,
+            self.len,
+            passes.iter().map(|p| p.job.clone()).collect(),
+        )
     }
 
     /// The launch that takes `passes` backward from the last deltas. To be made once all passes are laid out.
     pub fn backward(&self, passes: &[Backprop]) -> DenseGrad {
         let jobs = passes.iter().map(|b| {
-            let Apply { rows, x, layers, keep, .. } = b.pass.job.clone();
+            let Apply {
+                rows,
+                x,
+                layers,
+                keep,
+                ..
+            } = b.pass.job.clone();
             assert!(keep, "only a pass for training goes backward");
-            Back { rows, x, layers, weights: b.weights, input: b.input }
+            Back {
+                rows,
+                x,
+                layers,
+                weights: b.weights,
+                input: b.input,
+            }
         });
         DenseGrad::new(self.members, [self.banks[0], self.len], jobs.collect())
     }
@@ -143,7 +185,13 @@ impl Workspace {
     }
 
     /// Runs `back`, filling `grad`; `buffers` are those of `forward`.
-    pub fn backward(&self, back: &DenseGrad, grad: &Tensor, theta: &Tensor, buffers: &[&Tensor]) -> Result<()> {
+    pub fn backward(
+        &self,
+        back: &DenseGrad,
+        grad: &Tensor,
+        theta: &Tensor,
+        buffers: &[&Tensor],
+    ) -> Result<()> {
         let out = [&self.deltas, grad, &self.transposed];
         match *buffers {
             [x] => launch(back, out, [theta, &self.acts, x]),

@@ -1,3 +1,11 @@
-//! The learner against recorded updates of the published code, and against itself.
+//! The learner against recorded updates of the published code, its kernels against candle's composed operations
+//! and autograd in f64, and whole agents against themselves.
 
+mod agents;
+mod dense;
+mod draws;
+mod head;
+mod losses;
+mod optimiser;
 mod published;
+mod support;

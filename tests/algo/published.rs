@@ -4,7 +4,12 @@ use std::path::Path;
 
 use h2oplus::cli::verify::algorithms::{Case, TOLERANCE};
 
-const CASES: [&str; 4] = ["h2oplus-paper", "h2oplus-expectile", "h2oplus-no-ratio", "sac"];
+const CASES: [&str; 4] = [
+    "h2oplus-paper",
+    "h2oplus-expectile",
+    "h2oplus-no-ratio",
+    "sac",
+];
 
 fn case(name: &str) -> Case {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/algorithms");
@@ -25,26 +30,66 @@ fn recorded_updates_are_reproduced() {
     }
 }
 
-/// A setting off by 1 % must be seen.
+/// A setting off by 1 % must be seen. (Not every one can be: Adam's first steps are blind to a loss's scale, and with
+/// it to τ where Q̂ − V has one sign; 1 % of the polyak rate is 1e-7 of a step. Kernel tests cover those.)
 #[test]
 fn a_wrong_setting_fails() {
     for (name, setting) in [
         ("h2oplus-paper", "exploit_coeff"),
-        ("h2oplus-expectile", "quantile"),("h2oplus-paper", "quantile"),("h2oplus-no-ratio", "quantile"),
         ("h2oplus-paper", "noise_std_discriminator"),
         ("h2oplus-paper", "discount"),
         ("h2oplus-paper", "policy_lr"),
         ("sac", "discount"),
         ("sac", "qf_lr"),
-        ("sac", "soft_target_update_rate"),
         ("sac", "reward_scale"),
     ] {
         let mut case = case(name);
         let value = case.settings[setting].as_f64().unwrap();
-        case.settings.insert(setting.to_owned(), (1.01 * value).into());
-        if error(&case) <= TOLERANCE {println!("UNSEEN {name} {setting}");}
+        case.settings
+            .insert(setting.to_owned(), (1.01 * value).into());
+        assert!(error(&case) > TOLERANCE, "{name}: {setting}");
     }
     let mut flipped = case("h2oplus-paper");
-    flipped.settings.insert("use_td_target_ratio".into(), false.into());
+    flipped
+        .settings
+        .insert("use_td_target_ratio".into(), false.into());
     assert!(error(&flipped) > TOLERANCE, "the ratio");
+}
+
+/// Methods to come are named, not guessed at.
+#[test]
+fn a_method_that_is_not_built_says_so() {
+    let mut case = case("h2oplus-paper");
+    case.settings
+        .insert("use_quantile_regression".into(), false.into());
+    assert!(case.agent().unwrap().is_none());
+    case.name = "cql".into();
+    assert!(case.agent().unwrap().is_none());
+}
+
+#[test]
+fn damaged_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let source =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/algorithms/sac.safetensors");
+    let bytes = std::fs::read(source).unwrap();
+    let path = folder.path().join("sac.safetensors");
+    let reject = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let message = Case::read(&path)
+            .and_then(|case| case.agent().map(|_| ()))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("sac.safetensors") && message.contains("mend:"),
+            "{message}"
+        );
+    };
+    reject(b"");
+    reject(&bytes[..1000]);
+    reject(&bytes[..bytes.len() - 4]);
+    let mut poisoned = bytes.clone();
+    let end = poisoned.len();
+    poisoned[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    reject(&poisoned);
 }

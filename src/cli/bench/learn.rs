@@ -91,14 +91,37 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let m = measure(&args)?;
     match args.format {
         Format::Json => println!("{}", serde_json::json!(m)),
-        Format::Short => println!("{} {:.1} updates/s {:.1} GFLOP/s {:.0} % of peak", m.algo, m.total_updates_per_s, m.gflops, 100.0 * m.share_of_peak),
+        Format::Short => println!(
+            "{} {:.1} updates/s {:.1} GFLOP/s {:.0} % of peak",
+            m.algo,
+            m.total_updates_per_s,
+            m.gflops,
+            100.0 * m.share_of_peak
+        ),
         Format::Human => {
-            println!("{} × {} members on {} threads", m.algo, m.population, m.threads);
-            println!("  updates/s           {:10.1} per member, {:.1} in all", m.updates_per_s, m.total_updates_per_s);
-            println!("  products            {:10.1} GFLOP/s, {:.0} % of {:.0} measured here", m.gflops, 100.0 * m.share_of_peak, m.peak_gflops);
-            println!("  an update           {:10.3} GFLOP, {:.1} MB, {:.0} kernels", m.gflop_per_update, m.megabytes_per_update, m.kernels_per_update);
+            println!(
+                "{} × {} members on {} threads",
+                m.algo, m.population, m.threads
+            );
+            println!(
+                "  updates/s           {:10.1} per member, {:.1} in all",
+                m.updates_per_s, m.total_updates_per_s
+            );
+            println!(
+                "  products            {:10.1} GFLOP/s, {:.0} % of {:.0} measured here",
+                m.gflops,
+                100.0 * m.share_of_peak,
+                m.peak_gflops
+            );
+            println!(
+                "  an update           {:10.3} GFLOP, {:.1} MB, {:.0} kernels",
+                m.gflop_per_update, m.megabytes_per_update, m.kernels_per_update
+            );
             for k in &m.kernels {
-                println!("    {:<12} {:4.0} × {:9.1} µs {:8.1} GFLOP/s {:7.1} GB/s", k.name, k.launches, k.microseconds, k.gflops, k.gbytes_per_s);
+                println!(
+                    "    {:<12} {:4.0} × {:9.1} µs {:8.1} GFLOP/s {:7.1} GB/s",
+                    k.name, k.launches, k.microseconds, k.gflops, k.gbytes_per_s
+                );
             }
         }
     }
@@ -108,13 +131,20 @@ pub fn run(args: Args) -> Result<ExitCode> {
 /// Runs updates on random data for the time asked.
 pub fn measure(args: &Args) -> Result<Measured> {
     if args.population == 0 || args.seconds.is_nan() || args.seconds <= 0.0 {
-        return Err(Error::input("--population, --seconds", "is not above 0", "give both a number above 0"));
+        return Err(Error::input(
+            "--population, --seconds",
+            "is not above 0",
+            "give both a number above 0",
+        ));
     }
     let device = Device::Cpu;
     let seeds: Vec<u64> = (0..args.population as u64).collect();
     let (s, a) = (args.obs_dim, args.act_dim);
     let mut agent = build(&args.algo, &toml::Table::new(), s, a, &seeds, &device)?;
-    let (real, sim) = (random_replay(s, a, 1, &device)?, random_replay(s, a, 2, &device)?);
+    let (real, sim) = (
+        random_replay(s, a, 1, &device)?,
+        random_replay(s, a, 2, &device)?,
+    );
     let before = peak_gflops();
     for _ in 0..5 {
         agent.update(&real, &sim)?;
@@ -133,7 +163,13 @@ pub fn measure(args: &Args) -> Result<Measured> {
     Ok(report(args, &kernels, updates as f64, seconds, peak))
 }
 
-fn report(args: &Args, kernels: &[Tally], updates: f64, seconds: f64, peak_gflops: f64) -> Measured {
+fn report(
+    args: &Args,
+    kernels: &[Tally],
+    updates: f64,
+    seconds: f64,
+    peak_gflops: f64,
+) -> Measured {
     let members = args.population as f64;
     let sum = |f: fn(&Tally) -> u64| kernels.iter().map(f).sum::<u64>() as f64;
     let flops = sum(|t| t.cost.flops);
@@ -169,7 +205,9 @@ fn random_replay(obs_dim: usize, act_dim: usize, seed: u64, device: &Device) -> 
     let mut rows = vec![0.0; ROWS * row];
     fill_normal(&mut rows, seed, 0, 0, Stream::Data);
     for row in rows.chunks_exact_mut(row) {
-        row[obs_dim..obs_dim + act_dim].iter_mut().for_each(|a| *a = a.tanh());
+        row[obs_dim..obs_dim + act_dim]
+            .iter_mut()
+            .for_each(|a| *a = a.tanh());
         row[2 * obs_dim + act_dim + 1] = 0.0;
     }
     let mut replay = Replay::new(1, ROWS, obs_dim, act_dim, device)?;

@@ -37,10 +37,15 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let mut outcomes = Vec::new();
     for path in cases(&args.reference)? {
         let case = Case::read(&path)?;
-        let worst = case.agent()?.map(|mut agent| case.replay(agent.as_mut())).transpose()?;
+        let worst = case
+            .agent()?
+            .map(|mut agent| case.replay(agent.as_mut()))
+            .transpose()?;
         outcomes.push((case.name, worst));
     }
-    let failed = outcomes.iter().any(|(_, w)| w.as_ref().is_some_and(|w| !w.passes()));
+    let failed = outcomes
+        .iter()
+        .any(|(_, w)| w.as_ref().is_some_and(|w| !w.passes()));
     let verdict = |worst: &Option<Worst>| match worst {
         None => "not built",
         Some(worst) if worst.passes() => "ok",
@@ -61,11 +66,18 @@ pub fn run(args: Args) -> Result<ExitCode> {
         for (case, worst) in &outcomes {
             match worst {
                 None => println!("not built {case}"),
-                Some(w) => println!("{} {case}: worst relative error {:.1e} at {}", verdict(&Some(w.clone())), w.error, w.parameter),
+                Some(w) => println!(
+                    "{} {case}: worst relative error {:.1e} at {}",
+                    verdict(&Some(w.clone())),
+                    w.error,
+                    w.parameter
+                ),
             }
         }
         if args.format == Format::Human {
-            println!("(error: |x − r| / max(|r|, largest |r| of the tensor / 10), after each update; tolerance {TOLERANCE:.0e})");
+            println!(
+                "(error: |x − r| / max(|r|, largest |r| of the tensor / 10), after each update; tolerance {TOLERANCE:.0e})"
+            );
         }
     }
     Ok(ExitCode::from(u8::from(failed)))
@@ -80,7 +92,11 @@ fn cases(folder: &Path) -> Result<Vec<PathBuf>> {
         .collect();
     paths.sort();
     if paths.is_empty() {
-        return Err(Error::input(folder.display(), "holds no *.safetensors", mend));
+        return Err(Error::input(
+            folder.display(),
+            "holds no *.safetensors",
+            mend,
+        ));
     }
     Ok(paths)
 }
@@ -120,12 +136,21 @@ impl Case {
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let place = path.display().to_string();
-        let bad = |problem: String| Error::input(&place, problem, "record the case again, or copy the file whole");
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(format!("not a safetensors file: {e}")))?;
+        let bad = |problem: String| {
+            Error::input(
+                &place,
+                problem,
+                "record the case again, or copy the file whole",
+            )
+        };
+        let (_, header) = SafeTensors::read_metadata(&bytes)
+            .map_err(|e| bad(format!("not a safetensors file: {e}")))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(format!("damaged: {e}")))?;
         let text = header.metadata().clone().unwrap_or_default();
         let json = |key: &str| -> Result<Value> {
-            let text = text.get(key).ok_or_else(|| bad(format!("its metadata has no `{key}`")))?;
+            let text = text
+                .get(key)
+                .ok_or_else(|| bad(format!("its metadata has no `{key}`")))?;
             serde_json::from_str(text).map_err(|e| bad(format!("metadata `{key}`: {e}")))
         };
         let mut tensors = HashMap::new();
@@ -133,8 +158,11 @@ impl Case {
             if view.dtype() != Dtype::F32 {
                 return Err(bad(format!("tensor {name} is {:?}, not F32", view.dtype())));
             }
-            let values: Vec<f32> =
-                view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            let values: Vec<f32> = view
+                .data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect();
             if let Some(n) = values.iter().position(|v| !v.is_finite()) {
                 return Err(bad(format!("{name}[{n}] is not finite")));
             }
@@ -142,15 +170,22 @@ impl Case {
         }
         let (shapes, settings, updates) = (json("shapes")?, json("settings")?, json("updates")?);
         let whole = |value: &Value| value.as_u64().map(|n| n as usize);
-        let need = |found: Option<_>, what: &str| found.ok_or_else(|| bad(format!("metadata has no `{what}`")));
+        let need = |found: Option<_>, what: &str| {
+            found.ok_or_else(|| bad(format!("metadata has no `{what}`")))
+        };
         Ok(Self {
             name: need(text.get("case").cloned(), "case")?,
-            settings: settings.as_object().cloned().ok_or_else(|| bad("metadata `settings` is no object".into()))?,
+            settings: settings
+                .as_object()
+                .cloned()
+                .ok_or_else(|| bad("metadata `settings` is no object".into()))?,
             dims: [
                 whole(&shapes["obs"]).ok_or_else(|| bad("metadata has no `shapes.obs`".into()))?,
                 whole(&shapes["act"]).ok_or_else(|| bad("metadata has no `shapes.act`".into()))?,
             ],
-            hidden: shapes["hidden"].as_array().map_or(Vec::new(), |h| h.iter().filter_map(whole).collect()),
+            hidden: shapes["hidden"]
+                .as_array()
+                .map_or(Vec::new(), |h| h.iter().filter_map(whole).collect()),
             updates: updates.as_array().map_or(0, Vec::len),
             tensors,
             place,
@@ -162,8 +197,19 @@ impl Case {
         let number = |key: &str| self.settings.get(key).and_then(Value::as_f64);
         let flag = |key: &str| self.settings.get(key).and_then(Value::as_bool);
         let mut table = toml::Table::new();
-        let mut put = |key: &str, value: Option<toml::Value>| table.extend(value.map(|v| (key.to_owned(), v)));
-        put("hidden", Some(self.hidden.iter().map(|h| *h as i64).collect::<Vec<_>>().into()));
+        let mut put = |key: &str, value: Option<toml::Value>| {
+            table.extend(value.map(|v| (key.to_owned(), v)))
+        };
+        put(
+            "hidden",
+            Some(
+                self.hidden
+                    .iter()
+                    .map(|h| *h as i64)
+                    .collect::<Vec<_>>()
+                    .into(),
+            ),
+        );
         for (ours, theirs) in [
             ("discount", "discount"),
             ("target_rate", "soft_target_update_rate"),
@@ -174,7 +220,11 @@ impl Case {
         ] {
             put(ours, number(theirs).map(Into::into));
         }
-        let rows = |batch: usize| Ok::<_, Error>((self.tensor(&format!("update0.batch{batch}.rewards"))?.len() as i64).into());
+        let rows = |batch: usize| {
+            Ok::<_, Error>(
+                (self.tensor(&format!("update0.batch{batch}.rewards"))?.len() as i64).into(),
+            )
+        };
         let method = match self.name.as_str() {
             "sac" => {
                 put("batch", Some(rows(0)?));
@@ -183,10 +233,15 @@ impl Case {
                 put("exploration", entropy.map(Into::into));
                 "sac"
             }
-            name if name.starts_with("h2oplus") && flag("use_quantile_regression") == Some(true) => {
+            name if name.starts_with("h2oplus")
+                && flag("use_quantile_regression") == Some(true) =>
+            {
                 put("real_batch", Some(rows(0)?));
                 put("sim_batch", Some(rows(1)?));
-                put("ratio_batch", number("batch_size").map(|n| (n as i64).into()));
+                put(
+                    "ratio_batch",
+                    number("batch_size").map(|n| (n as i64).into()),
+                );
                 put("use_ratio", flag("use_td_target_ratio").map(Into::into));
                 for (ours, theirs) in [
                     ("lambda", "exploit_coeff"),
@@ -209,7 +264,10 @@ impl Case {
 
     /// Runs the recorded updates and compares after each.
     pub fn replay(&self, agent: &mut dyn Agent) -> Result<Worst> {
-        let mut worst = Worst { error: 0.0, parameter: String::from("nothing compared") };
+        let mut worst = Worst {
+            error: 0.0,
+            parameter: String::from("nothing compared"),
+        };
         for update in 0..self.updates {
             agent.update_recorded(&self.recorded(update)?)?;
             let after = self.snapshot(&format!("after{update}"));
@@ -224,7 +282,10 @@ impl Case {
                     let error = (f64::from(*x) - f64::from(*r)).abs() / scale;
                     // A NaN is the worst of all.
                     if error.is_nan() || error > worst.error {
-                        worst = Worst { error: if error.is_nan() { f64::INFINITY } else { error }, parameter: format!("update {}, {name}[{n}]", update + 1) };
+                        worst = Worst {
+                            error: if error.is_nan() { f64::INFINITY } else { error },
+                            parameter: format!("update {}, {name}[{n}]", update + 1),
+                        };
                     }
                 }
             }
@@ -237,9 +298,23 @@ impl Case {
         let [obs, act] = self.dims;
         let fields = |batch: usize, full: bool| -> Result<Vec<f32>> {
             let part = |field: &str| self.tensor(&format!("update{update}.batch{batch}.{field}"));
-            let (s, a, s2) = (part("observations")?, part("actions")?, part("next_observations")?);
-            let (r, d) = if full { (part("rewards")?, part("dones")?) } else { (&[][..], &[][..]) };
-            let columns = [(s, obs), (a, act), (s2, obs), (r, usize::from(full)), (d, usize::from(full))];
+            let (s, a, s2) = (
+                part("observations")?,
+                part("actions")?,
+                part("next_observations")?,
+            );
+            let (r, d) = if full {
+                (part("rewards")?, part("dones")?)
+            } else {
+                (&[][..], &[][..])
+            };
+            let columns = [
+                (s, obs),
+                (a, act),
+                (s2, obs),
+                (r, usize::from(full)),
+                (d, usize::from(full)),
+            ];
             self.interleave(s.len() / obs, &columns)
         };
         let draw = |n: usize| self.tensor(&format!("update{update}.draw{n}"));
@@ -253,38 +328,65 @@ impl Case {
         recorded.ratio = [fields(2, false)?, fields(3, false)?].concat();
         for half in [0, 3] {
             let (s, a, s2) = (draw(half)?, draw(half + 1)?, draw(half + 2)?);
-            recorded.ratio_noise.extend(self.interleave(s.len() / obs, &[(s, obs), (a, act), (s2, obs)])?);
+            recorded
+                .ratio_noise
+                .extend(self.interleave(s.len() / obs, &[(s, obs), (a, act), (s2, obs)])?);
         }
         recorded.noise = [draw(6)?, draw(7)?, draw(8)?].concat();
         Ok(recorded)
     }
 
     fn interleave(&self, rows: usize, columns: &[(&[f32], usize)]) -> Result<Vec<f32>> {
-        if columns.iter().any(|(values, width)| values.len() != rows * width) {
-            return Err(Error::input(&self.place, "a batch's fields differ in length", "record the case again"));
+        if columns
+            .iter()
+            .any(|(values, width)| values.len() != rows * width)
+        {
+            return Err(Error::input(
+                &self.place,
+                "a batch's fields differ in length",
+                "record the case again",
+            ));
         }
-        let row = |n: usize| columns.iter().flat_map(move |(values, width)| &values[n * width..(n + 1) * width]);
+        let row = |n: usize| {
+            columns
+                .iter()
+                .flat_map(move |(values, width)| &values[n * width..(n + 1) * width])
+        };
         Ok((0..rows).flat_map(row).copied().collect())
     }
 
     fn tensor(&self, name: &str) -> Result<&[f32]> {
         let found = self.tensors.get(name).map(Vec::as_slice);
-        found.ok_or_else(|| Error::input(&self.place, format!("tensor {name} is missing"), "record the case again"))
+        found.ok_or_else(|| {
+            Error::input(
+                &self.place,
+                format!("tensor {name} is missing"),
+                "record the case again",
+            )
+        })
     }
 
     /// Parameters `<prefix>.…` under this crate's names.
     fn snapshot(&self, prefix: &str) -> HashMap<String, Vec<f32>> {
         let under = |name: &str| name.strip_prefix(prefix)?.strip_prefix('.').map(our_name);
-        self.tensors.iter().filter_map(|(name, values)| Some((under(name)?, values.clone()))).collect()
+        self.tensors
+            .iter()
+            .filter_map(|(name, values)| Some((under(name)?, values.clone())))
+            .collect()
     }
 }
 
 /// `policy.base_network.network.2.bias` → `policy.1.bias`, `d_sa.fc3.weight` → `d_sa.2.weight`: their modules
 /// count ReLUs as layers.
 fn our_name(theirs: &str) -> String {
-    let parts = theirs.split('.').filter(|part| !matches!(*part, "base_network" | "network" | "constant"));
+    let parts = theirs
+        .split('.')
+        .filter(|part| !matches!(*part, "base_network" | "network" | "constant"));
     let renamed = parts.map(|part| {
-        let fc = part.strip_prefix("fc").and_then(|n| n.parse::<usize>().ok()).map(|n| n - 1);
+        let fc = part
+            .strip_prefix("fc")
+            .and_then(|n| n.parse::<usize>().ok())
+            .map(|n| n - 1);
         let module = part.parse::<usize>().ok().map(|n| n / 2);
         fc.or(module).map_or(part.to_owned(), |n| n.to_string())
     });

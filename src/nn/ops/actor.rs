@@ -28,15 +28,22 @@ pub struct ActorLoss {
 
 impl ActorLoss {
     /// What it reports.
-    pub const STATS: [&'static str; 4] =
-        ["losses/actor_loss", "losses/alpha_loss", "losses/alpha", "losses/log_pi"];
+    pub const STATS: [&'static str; 4] = [
+        "losses/actor_loss",
+        "losses/alpha_loss",
+        "losses/alpha",
+        "losses/log_pi",
+    ];
 }
 
 impl Kernel<3, 3> for ActorLoss {
     const NAME: &'static str = "actor_loss";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * self.rows * 5) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * self.rows * 5) as u64,
+        }
     }
 
     fn cpu(&self, [delta, grad, stats]: [&mut [f32]; 3], [out, log_pi, parameters]: [&[f32]; 3]) {
@@ -65,7 +72,12 @@ impl Kernel<3, 3> for ActorLoss {
             let entropy_gap = mean(log_pi.iter().map(|l| l + self.target_entropy));
             d_alpha[0] = -entropy_gap;
             let loss = mean((0..rows).map(|n| alpha * log_pi[n] - q[0][n].min(q[1][n])));
-            stats.copy_from_slice(&[loss, -log_alpha * entropy_gap, alpha, mean(log_pi.iter().copied())]);
+            stats.copy_from_slice(&[
+                loss,
+                -log_alpha * entropy_gap,
+                alpha,
+                mean(log_pi.iter().copied()),
+            ]);
         });
     }
 }

@@ -39,7 +39,10 @@ impl Kernel<3, 3> for AwrLoss {
 
     fn cost(&self) -> Cost {
         let h = &self.head;
-        Cost { flops: 0, bytes: (4 * h.members * h.rows * (5 * h.act_dim + 3)) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * h.members * h.rows * (5 * h.act_dim + 3)) as u64,
+        }
     }
 
     fn cpu(&self, [delta, grad, stats]: [&mut [f32]; 3], [out, parameters, batch]: [&[f32]; 3]) {
@@ -64,7 +67,8 @@ impl Kernel<3, 3> for AwrLoss {
                 let advantage = out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
                 let weight = (self.beta * advantage).exp().min(self.clip) / h.rows as f32;
                 let raw = &out[h.raw + 2 * a_dim * n..][..2 * a_dim];
-                let action = &batch[(member * self.batch + n) * self.row[0] + self.row[1]..][..a_dim];
+                let action =
+                    &batch[(member * self.batch + n) * self.row[0] + self.row[1]..][..a_dim];
                 for (j, a) in action.iter().enumerate() {
                     let (mean, rho) = (raw[j], raw[a_dim + j]);
                     let u = a.clamp(EDGE - 1.0, 1.0 - EDGE).atanh();
@@ -73,11 +77,17 @@ impl Kernel<3, 3> for AwrLoss {
                     let precision = (-2.0 * log_std).exp();
                     let off = u - mean;
                     let square = off * off * precision;
-                    let log_pi = -0.5 * square - log_std - 0.918_938_5
+                    let log_pi = -0.5 * square
+                        - log_std
+                        - 0.918_938_5
                         - 2.0 * (std::f32::consts::LN_2 - u - softplus(-2.0 * u));
                     loss -= weight * log_pi;
                     let inside = (LOG_STD[0]..=LOG_STD[1]).contains(&free);
-                    let d_log_std = if inside { -weight * (square - 1.0) } else { 0.0 };
+                    let d_log_std = if inside {
+                        -weight * (square - 1.0)
+                    } else {
+                        0.0
+                    };
                     d_raw[2 * a_dim * n + j] = -weight * off * precision;
                     d_raw[2 * a_dim * n + a_dim + j] = m * d_log_std;
                     d_affine[0] += d_log_std * rho;

@@ -4,6 +4,7 @@
 //! cache of one core. Activations that no backward pass reads are not stored at all.
 
 use std::cell::RefCell;
+use std::sync::Once;
 
 use gemm::Parallelism;
 
@@ -83,7 +84,12 @@ impl Dense {
             .enumerate()
             .flat_map(|(j, job)| blocks(job.rows, TILE).map(move |b| (j, b.start, b.len())))
             .collect();
-        Self { members, stride, jobs, tiles }
+        Self {
+            members,
+            stride,
+            jobs,
+            tiles,
+        }
     }
 }
 
@@ -100,10 +106,16 @@ impl<const I: usize> Kernel<1, I> for Dense {
         for job in &self.jobs {
             for (l, layer) in job.layers.iter().enumerate() {
                 let products = self.members * job.rows * layer.inputs * layer.outputs;
-                let stored = if job.keep || l + 1 == job.layers.len() { job.rows * layer.outputs } else { 0 };
+                let stored = if job.keep || l + 1 == job.layers.len() {
+                    job.rows * layer.outputs
+                } else {
+                    0
+                };
                 let read = if l == 0 { job.rows * layer.inputs } else { 0 };
                 cost.flops += 2 * products as u64;
-                cost.bytes += (4 * self.members * ((layer.inputs + 1) * layer.outputs + stored + read)) as u64;
+                cost.bytes +=
+                    (4 * self.members * ((layer.inputs + 1) * layer.outputs + stored + read))
+                        as u64;
             }
         }
         cost
@@ -124,20 +136,36 @@ impl<const I: usize> Kernel<1, I> for Dense {
                 });
                 let (mut x, mut ld) = (&input[2 + job.x.buffer][job.x.at(member, row)..], job.x.ld);
                 for (l, layer) in job.layers.iter().enumerate() {
-                    let Layer { inputs, outputs, weight, bias, out } = *layer;
+                    let Layer {
+                        inputs,
+                        outputs,
+                        weight,
+                        bias,
+                        out,
+                    } = *layer;
                     let last = l + 1 == job.layers.len();
                     let y = if job.keep || last {
                         // SAFETY: tiles are disjoint row blocks of disjoint passes.
-                        unsafe { acts.at(member * self.stride + out + row * outputs, rows * outputs) }
+                        unsafe {
+                            acts.at(member * self.stride + out + row * outputs, rows * outputs)
+                        }
                     } else {
                         // SAFETY: this thread alone uses its scratch, and layer l reads the other half.
                         unsafe { scratch[l % 2].at(0, rows * outputs) }
                     };
-                    let (w, b) = (&weights[weight..][..inputs * outputs], &weights[bias..][..outputs]);
+                    let (w, b) = (
+                        &weights[weight..][..inputs * outputs],
+                        &weights[bias..][..outputs],
+                    );
                     if outputs <= NARROW && last {
                         narrow::forward(y, x, ld, &narrow::columns(w, inputs, outputs), b);
                     } else {
-                        product((rows, outputs, inputs), (y, outputs, 1), (x, ld, 1), (w, outputs, 1));
+                        product(
+                            (rows, outputs, inputs),
+                            (y, outputs, 1),
+                            (x, ld, 1),
+                            (w, outputs, 1),
+                        );
                         add_bias(y, b, !last);
                     }
                     (x, ld) = (y, outputs);
@@ -149,23 +177,53 @@ impl<const I: usize> Kernel<1, I> for Dense {
 
 /// C = A·B on one thread, `(m, n, k)`; each matrix is (first float on, row stride, column stride).
 pub(crate) fn product(
-    (m, n, k): (usize, usize, usize),
+    size: (usize, usize, usize),
     (c, c_rs, c_cs): (&mut [f32], usize, usize),
+    a: (&[f32], usize, usize),
+    b: (&[f32], usize, usize),
+) {
+    let (m, n, _) = size;
+    assert!((m - 1) * c_rs + (n - 1) * c_cs < c.len(), "C is too short");
+    // SAFETY: every index of C lies below the last one, asserted above; C is borrowed mutably.
+    unsafe { product_into(size, (c.as_mut_ptr(), c_rs, c_cs), a, b) }
+}
+
+/// As [`product`], into memory of which other threads may write the gaps between C's rows.
+///
+/// # Safety
+/// C's m·n floats may be written, and nothing else refers to them meanwhile.
+pub(crate) unsafe fn product_into(
+    (m, n, k): (usize, usize, usize),
+    (c, c_rs, c_cs): (*mut f32, usize, usize),
     (a, a_rs, a_cs): (&[f32], usize, usize),
     (b, b_rs, b_cs): (&[f32], usize, usize),
 ) {
-    let last = |r: usize, rs: usize, q: usize, cs: usize| (r - 1) * rs + (q - 1) * cs;
-    assert!(last(m, c_rs, n, c_cs) < c.len(), "C is too short");
-    assert!(last(m, a_rs, k, a_cs) < a.len(), "A is too short");
-    assert!(last(k, b_rs, n, b_cs) < b.len(), "B is too short");
-    // SAFETY: every index touched lies below the last one, asserted above; C is borrowed mutably.
+    static TUNE: Once = Once::new();
+    // Blocks this small stay in the second cache: copying them into panels first costs 4 %.
+    TUNE.call_once(|| gemm::set_lhs_packing_threshold_single_thread(256));
+    assert!((m - 1) * a_rs + (k - 1) * a_cs < a.len(), "A is too short");
+    assert!((k - 1) * b_rs + (n - 1) * b_cs < b.len(), "B is too short");
+    // SAFETY: every index read lies below the last one, asserted above; C is the caller's promise.
     unsafe {
         gemm::gemm(
-            m, n, k,
-            c.as_mut_ptr(), c_cs as isize, c_rs as isize, false,
-            a.as_ptr(), a_cs as isize, a_rs as isize,
-            b.as_ptr(), b_cs as isize, b_rs as isize,
-            0.0, 1.0, false, false, false,
+            m,
+            n,
+            k,
+            c,
+            c_cs as isize,
+            c_rs as isize,
+            false,
+            a.as_ptr(),
+            a_cs as isize,
+            a_rs as isize,
+            b.as_ptr(),
+            b_cs as isize,
+            b_rs as isize,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
             Parallelism::None,
         );
     }

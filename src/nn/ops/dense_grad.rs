@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::dense::{Layer, View, product};
+use super::dense::{Layer, View, product, product_into};
 use super::narrow::{self, NARROW};
 use super::wide::{column_sums, mask, transpose};
 use super::{Shared, TILE, blocks, each};
@@ -48,7 +48,10 @@ impl DenseGrad {
     /// All `jobs` for each of `members` members; `strides`: floats a member of parameters and of activations.
     pub fn new(members: usize, strides: [usize; 2], jobs: Vec<Back>) -> Self {
         let above = jobs.iter().flat_map(|job| &job.layers[1..]);
-        let mut transposes: Vec<Layer> = above.filter(|layer| layer.outputs > NARROW).copied().collect();
+        let mut transposes: Vec<Layer> = above
+            .filter(|layer| layer.outputs > NARROW)
+            .copied()
+            .collect();
         transposes.sort_by_key(|layer| layer.weight);
         transposes.dedup_by_key(|layer| layer.weight);
         let (mut tiles, mut dw) = (Vec::new(), Vec::new());
@@ -56,15 +59,32 @@ impl DenseGrad {
             tiles.extend(blocks(job.rows, TILE).map(|b| (j, b)));
             if job.weights {
                 for (l, layer) in job.layers.iter().enumerate() {
-                    for rows in blocks(layer.inputs, BLOCK.max(if layer.outputs <= NARROW { layer.inputs } else { 0 })) {
-                        dw.extend(blocks(layer.outputs, BLOCK).map(|columns| (j, l, rows.clone(), columns)));
+                    for rows in blocks(
+                        layer.inputs,
+                        BLOCK.max(if layer.outputs <= NARROW {
+                            layer.inputs
+                        } else {
+                            0
+                        }),
+                    ) {
+                        dw.extend(
+                            blocks(layer.outputs, BLOCK)
+                                .map(|columns| (j, l, rows.clone(), columns)),
+                        );
                     }
                 }
             }
         }
         // Long tasks first, so that the threads finish together.
         dw.sort_by_key(|(j, _, r, c)| std::cmp::Reverse(r.len() * c.len() * jobs[*j].rows));
-        Self { members, strides, jobs, transposes, tiles, blocks: dw }
+        Self {
+            members,
+            strides,
+            jobs,
+            transposes,
+            tiles,
+            blocks: dw,
+        }
     }
 }
 
@@ -75,7 +95,8 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         let mut cost = Cost::default();
         let mut add = |rows: usize, inputs: usize, outputs: usize| {
             cost.flops += (2 * self.members * rows * inputs * outputs) as u64;
-            cost.bytes += (4 * self.members * (rows * (inputs + outputs) + inputs * outputs)) as u64;
+            cost.bytes +=
+                (4 * self.members * (rows * (inputs + outputs) + inputs * outputs)) as u64;
         };
         for job in &self.jobs {
             for (l, layer) in job.layers.iter().enumerate() {
@@ -98,9 +119,17 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         let wt = Shared::new(transposed);
         each(self.members * self.transposes.len(), |task| {
             let (member, layer) = (task % self.members, &self.transposes[task / self.members]);
-            let (at, len) = (member * param_stride + layer.weight, layer.inputs * layer.outputs);
+            let (at, len) = (
+                member * param_stride + layer.weight,
+                layer.inputs * layer.outputs,
+            );
             // SAFETY: layers and members are disjoint.
-            transpose(unsafe { wt.at(at, len) }, &parameters[at..at + len], layer.inputs, layer.outputs);
+            transpose(
+                unsafe { wt.at(at, len) },
+                &parameters[at..at + len],
+                layer.inputs,
+                layer.outputs,
+            );
         });
         let wt: &[f32] = transposed;
         let shared = Shared::new(deltas);
@@ -110,9 +139,16 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         });
         let (deltas, grad): (&[f32], _) = (deltas, Shared::new(grad));
         each(self.members * self.blocks.len(), |task| {
-            let (member, (job, l, rows, columns)) = (task % self.members, &self.blocks[task / self.members]);
+            let (member, (job, l, rows, columns)) =
+                (task % self.members, &self.blocks[task / self.members]);
             let job = &self.jobs[*job];
-            let Layer { inputs, outputs, weight, bias, out } = job.layers[*l];
+            let Layer {
+                inputs,
+                outputs,
+                weight,
+                bias,
+                out,
+            } = job.layers[*l];
             let first = member * param_stride + weight + rows.start * outputs;
             let (x, ld) = match l {
                 0 => (&input[2 + job.x.buffer][job.x.at(member, 0)..], job.x.ld),
@@ -121,20 +157,35 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
             let dy = &deltas[member * act_stride + out..][..job.rows * outputs];
             if outputs <= NARROW {
                 // SAFETY: layers are disjoint, and a narrow one is one block.
-                narrow::weights(unsafe { grad.at(first, inputs * outputs) }, x, ld, dy, outputs);
-            } else {
-                // SAFETY: the product writes only its block's columns of these rows: blocks are disjoint.
-                let dw = unsafe { grad.at(first + columns.start, (rows.len() - 1) * outputs + columns.len()) };
-                product(
-                    (rows.len(), columns.len(), job.rows),
-                    (dw, outputs, 1),
-                    (&x[rows.start..], 1, ld),
-                    (&dy[columns.start..], outputs, 1),
+                narrow::weights(
+                    unsafe { grad.at(first, inputs * outputs) },
+                    x,
+                    ld,
+                    dy,
+                    outputs,
                 );
+            } else {
+                let dw = grad.pointer(
+                    first + columns.start,
+                    (rows.len() - 1) * outputs + columns.len(),
+                );
+                let size = (rows.len(), columns.len(), job.rows);
+                // SAFETY: blocks of one layer, and layers, are disjoint.
+                unsafe {
+                    product_into(
+                        size,
+                        (dw, outputs, 1),
+                        (&x[rows.start..], 1, ld),
+                        (&dy[columns.start..], outputs, 1),
+                    )
+                };
             }
             if rows.start == 0 && columns.start == 0 {
                 // SAFETY: only the first block writes db.
-                column_sums(unsafe { grad.at(member * param_stride + bias, outputs) }, dy);
+                column_sums(
+                    unsafe { grad.at(member * param_stride + bias, outputs) },
+                    dy,
+                );
             }
         });
     }
@@ -143,7 +194,16 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
 impl DenseGrad {
     /// Takes the last deltas of `rows` down to the first hidden layer, and on to the input if that is wanted.
     #[allow(clippy::too_many_arguments, reason = "the buffers of one kernel")]
-    fn descend(&self, job: &Back, member: usize, rows: &Range<usize>, deltas: Shared, parameters: &[f32], wt: &[f32], acts: &[f32]) {
+    fn descend(
+        &self,
+        job: &Back,
+        member: usize,
+        rows: &Range<usize>,
+        deltas: Shared,
+        parameters: &[f32],
+        wt: &[f32],
+        acts: &[f32],
+    ) {
         let [param_stride, act_stride] = self.strides;
         let n = rows.len();
         let place = |layer: &Layer| member * act_stride + layer.out + rows.start * layer.outputs;
@@ -151,13 +211,26 @@ impl DenseGrad {
             let (layer, below) = (&job.layers[l], &job.layers[l - 1]);
             let (inputs, outputs) = (layer.inputs, layer.outputs);
             // SAFETY: row blocks of one pass, passes, and the layers of a pass are disjoint.
-            let (dy, dx) = unsafe { (deltas.at(place(layer), n * outputs), deltas.at(place(below), n * inputs)) };
-            let (at, x) = (member * param_stride + layer.weight, &acts[place(below)..][..n * inputs]);
+            let (dy, dx) = unsafe {
+                (
+                    deltas.at(place(layer), n * outputs),
+                    deltas.at(place(below), n * inputs),
+                )
+            };
+            let (at, x) = (
+                member * param_stride + layer.weight,
+                &acts[place(below)..][..n * inputs],
+            );
             if outputs <= NARROW {
                 let columns = narrow::columns(&parameters[at..], inputs, outputs);
                 narrow::backward(dx, dy, &columns, outputs, x);
             } else {
-                product((n, inputs, outputs), (dx, inputs, 1), (dy, outputs, 1), (&wt[at..], inputs, 1));
+                product(
+                    (n, inputs, outputs),
+                    (dx, inputs, 1),
+                    (dy, outputs, 1),
+                    (&wt[at..], inputs, 1),
+                );
                 mask(dx, x);
             }
         }
@@ -170,7 +243,12 @@ impl DenseGrad {
                 (deltas.at(place(layer), n * outputs), dx)
             };
             let weights = &parameters[member * param_stride + layer.weight + column * outputs..];
-            product((n, columns, outputs), (dx, columns, 1), (dy, outputs, 1), (weights, 1, outputs));
+            product(
+                (n, columns, outputs),
+                (dx, columns, 1),
+                (dy, outputs, 1),
+                (weights, 1, outputs),
+            );
         }
     }
 }

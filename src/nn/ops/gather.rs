@@ -39,7 +39,10 @@ impl Kernel<1, 1> for Gather {
     const NAME: &'static str = "gather";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * 2 * self.seeds.len() * self.rows * self.width) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * 2 * self.seeds.len() * self.rows * self.width) as u64,
+        }
     }
 
     fn cpu(&self, [batch]: [&mut [f32]; 1], [replay]: [&[f32]; 1]) {
@@ -56,7 +59,13 @@ impl Kernel<1, 1> for Gather {
             for (n, to) in tile.clone().zip(out.chunks_exact_mut(self.width)) {
                 // TILE is a multiple of 4, so a block of words is never split.
                 if n % 4 == 0 {
-                    words = philox(self.seeds[member], self.lane, self.update, self.stream, (n / 4) as u32);
+                    words = philox(
+                        self.seeds[member],
+                        self.lane,
+                        self.update,
+                        self.stream,
+                        (n / 4) as u32,
+                    );
                 }
                 let index = (u64::from(words[n % 4]) * self.len as u64) >> 32;
                 to.copy_from_slice(&group[index as usize * self.row..][..self.width]);

@@ -3,7 +3,7 @@
 //! raw = (mean, ρ); log σ = clip(m·ρ + o, −20, 2); u = mean + σ·ε; a = tanh(u);
 //! log π(a) = Σ −ε²/2 − log σ − ½ log 2π − 2(log 2 − u − softplus(−2u)).
 
-use super::{Shared, TILE, blocks, each};
+use super::{Shared, TILE, blocks, each, tile_sums};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Bounds of log σ.
@@ -61,7 +61,10 @@ impl Kernel<2, 4> for Sample {
 
     fn cost(&self) -> Cost {
         let h = &self.head;
-        Cost { flops: 0, bytes: (4 * h.members * h.rows * (4 * h.act_dim + 2 * self.obs_dim + 1)) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * h.members * h.rows * (4 * h.act_dim + 2 * self.obs_dim + 1)) as u64,
+        }
     }
 
     fn cpu(&self, [fresh, log_pi]: [&mut [f32]; 2], [raw, parameters, noise, batch]: [&[f32]; 4]) {
@@ -75,10 +78,14 @@ impl Kernel<2, 4> for Sample {
             // SAFETY: row blocks are disjoint.
             let (fresh, log_pi) = unsafe {
                 let first = member * h.rows + tile.start;
-                (fresh.at(first * width, tile.len() * width), log_pi.at(first, tile.len()))
+                (
+                    fresh.at(first * width, tile.len() * width),
+                    log_pi.at(first, tile.len()),
+                )
             };
             for ((n, to), log_pi) in tile.clone().zip(fresh.chunks_exact_mut(width)).zip(log_pi) {
-                let state = (member * self.batch + n % self.batch) * self.row + self.columns[n / self.batch];
+                let state = (member * self.batch + n % self.batch) * self.row
+                    + self.columns[n / self.batch];
                 let (s, a) = to.split_at_mut(self.obs_dim);
                 s.copy_from_slice(&batch[state..][..self.obs_dim]);
                 let block = if n < self.batch { h.raw } else { self.next_raw };
@@ -122,30 +129,36 @@ impl Kernel<2, 3> for SampleGrad {
 
     fn cost(&self) -> Cost {
         let h = &self.head;
-        Cost { flops: 0, bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64,
+        }
     }
 
     fn cpu(&self, [deltas, grad]: [&mut [f32]; 2], [raw, parameters, noise]: [&[f32]; 3]) {
         let h = self.head;
         let a_dim = h.act_dim;
-        let (deltas, grad) = (Shared::new(deltas), Shared::new(grad));
-        each(h.members, |member| {
+        let deltas = Shared::new(deltas);
+        let sums = tile_sums(h.members, h.rows, |member, tile| {
             let p = &parameters[member * h.param_stride..][..h.param_stride];
             let (m, o) = (p[h.affine], p[h.affine + 1]);
             let weight = p[self.log_alpha].exp() / h.rows as f32;
-            let raw = &raw[member * h.raw_stride + h.raw..][..h.rows * 2 * a_dim];
-            let noise = &noise[member * h.noise_stride + h.noise..][..h.rows * a_dim];
-            let at = |offset: usize| member * h.raw_stride + offset;
-            // SAFETY: members, and the places within one, are disjoint.
-            let ([d1, d2], d_raw, d_affine) = unsafe {
-                let d_action = self.d_action.map(|offset| &*deltas.at(at(offset), h.rows * a_dim));
-                let d_raw = deltas.at(at(h.raw), h.rows * 2 * a_dim);
-                (d_action, d_raw, grad.at(member * h.param_stride + h.affine, 2))
+            let at =
+                |offset: usize, width: usize| member * h.raw_stride + offset + tile.start * width;
+            let (len, pair) = (tile.len() * a_dim, 2 * a_dim);
+            let raw = &raw[at(h.raw, pair)..][..2 * len];
+            let noise = &noise[member * h.noise_stride + h.noise + tile.start * a_dim..][..len];
+            // SAFETY: members, tiles, and the places within a member are disjoint.
+            let ([d1, d2], d_raw) = unsafe {
+                let d_action = self
+                    .d_action
+                    .map(|offset| &*deltas.at(at(offset, a_dim), len));
+                (d_action, deltas.at(at(h.raw, pair), 2 * len))
             };
-            d_affine.fill(0.0);
-            for n in 0..h.rows {
-                let (mean, rho) = raw[2 * a_dim * n..][..2 * a_dim].split_at(a_dim);
-                let (d_mean, d_rho) = d_raw[2 * a_dim * n..][..2 * a_dim].split_at_mut(a_dim);
+            let mut d_affine = [0.0; 2];
+            for n in 0..tile.len() {
+                let (mean, rho) = raw[pair * n..][..pair].split_at(a_dim);
+                let (d_mean, d_rho) = d_raw[pair * n..][..pair].split_at_mut(a_dim);
                 for j in 0..a_dim {
                     let at = n * a_dim + j;
                     let free = m * rho[j] + o;
@@ -162,6 +175,10 @@ impl Kernel<2, 3> for SampleGrad {
                     d_affine[1] += d_log_std;
                 }
             }
+            d_affine
         });
+        for (member, sums) in sums.iter().enumerate() {
+            grad[member * h.param_stride + h.affine..][..2].copy_from_slice(sums);
+        }
     }
 }

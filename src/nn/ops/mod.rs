@@ -10,8 +10,8 @@ pub mod dense;
 pub mod dense_grad;
 pub mod gather;
 pub mod head;
-pub mod noise;
 mod narrow;
+pub mod noise;
 pub mod polyak;
 pub mod ratio;
 pub mod target;
@@ -46,9 +46,14 @@ impl Shared {
     /// No two tasks may hold overlapping ranges, and the buffer outlives the task.
     #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub(crate) unsafe fn at(&self, start: usize, len: usize) -> &mut [f32] {
+        // SAFETY: in bounds by `pointer`'s assertion, disjoint by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer(start, len), len) }
+    }
+
+    /// Where the `len` floats from `start` on lie.
+    pub(crate) fn pointer(&self, start: usize, len: usize) -> *mut f32 {
         assert!(start + len <= self.1, "{start} + {len} > {}", self.1);
-        // SAFETY: in bounds by the assertion, disjoint by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
+        self.0.wrapping_add(start)
     }
 }
 
@@ -59,6 +64,30 @@ pub(crate) fn each(n: usize, task: impl Fn(usize) + Sync + Send) {
     } else {
         (0..n).into_par_iter().with_max_len(1).for_each(task);
     }
+}
+
+/// Sums what `task` returns over the row tiles of each of `members` members, in the order of the tiles.
+pub(crate) fn tile_sums<const K: usize>(
+    members: usize,
+    rows: usize,
+    task: impl Fn(usize, Range<usize>) -> [f32; K] + Sync + Send,
+) -> Vec<[f32; K]> {
+    let tiles: Vec<_> = blocks(rows, TILE).collect();
+    let mut parts = vec![0.0; members * tiles.len() * K];
+    let shared = Shared::new(&mut parts);
+    each(members * tiles.len(), |n| {
+        // SAFETY: each task has a place of its own.
+        let place = unsafe { shared.at(n * K, K) };
+        place.copy_from_slice(&task(n / tiles.len(), tiles[n % tiles.len()].clone()));
+    });
+    let member = |parts: &[f32]| {
+        let mut sums = [0.0; K];
+        for part in parts.chunks_exact(K) {
+            sums.iter_mut().zip(part).for_each(|(s, p)| *s += p);
+        }
+        sums
+    };
+    parts.chunks_exact(tiles.len() * K).map(member).collect()
 }
 
 /// Splits `0..n` into blocks of at most `size`.

@@ -24,7 +24,10 @@ impl Kernel<1, 1> for Polyak {
     const NAME: &'static str = "polyak";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * 3 * self.members * self.range.len()) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * 3 * self.members * self.range.len()) as u64,
+        }
     }
 
     fn cpu(&self, [target]: [&mut [f32]; 1], [theta]: [&[f32]; 1]) {
@@ -34,7 +37,8 @@ impl Kernel<1, 1> for Polyak {
             let (member, block) = (task % self.members, &tasks[task / self.members]);
             // SAFETY: blocks and members are disjoint.
             let target = unsafe { target.at(member * self.range.len() + block.start, block.len()) };
-            let theta = &theta[member * self.stride + self.range.start + block.start..][..block.len()];
+            let theta =
+                &theta[member * self.stride + self.range.start + block.start..][..block.len()];
             for (t, x) in target.iter_mut().zip(theta) {
                 *t = (1.0 - self.rate) * *t + self.rate * x;
             }

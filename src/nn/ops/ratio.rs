@@ -4,7 +4,7 @@
 //! log p_real/p_sim (s'|s,a) = z_sas[0] − z_sas[1] exactly, and the second loss reaches the first network.
 
 use super::head::softplus;
-use super::{Shared, each};
+use super::{Shared, each, tile_sums};
 use crate::nn::launch::{Cost, Kernel};
 
 const SCALE: f32 = 2.0;
@@ -33,30 +33,33 @@ impl Kernel<2, 1> for RatioLoss {
     const NAME: &'static str = "ratio_loss";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * self.half * 16) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * self.half * 16) as u64,
+        }
     }
 
     fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
-        let (delta, stats) = (Shared::new(delta), Shared::new(stats));
+        let delta = Shared::new(delta);
         let rows = 2 * self.half;
         let inverse = 1.0 / self.half as f32;
-        each(self.members, |member| {
-            let raw = self.raw.map(|at| &out[member * self.stride + at..][..2 * rows]);
-            // SAFETY: members and networks are disjoint.
-            let (d_sa, d_sas, stats) = unsafe {
-                (
-                    delta.at(member * self.stride + self.raw[0], 2 * rows),
-                    delta.at(member * self.stride + self.raw[1], 2 * rows),
-                    stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()),
-                )
-            };
+        let sums = tile_sums(self.members, rows, |member, tile| {
+            let at = |raw: usize| member * self.stride + raw + 2 * tile.start;
+            let [sa, sas] = self.raw.map(|raw| &out[at(raw)..][..2 * tile.len()]);
+            // SAFETY: members, tiles and networks are disjoint.
+            let [d_sa, d_sas] = self
+                .raw
+                .map(|raw| unsafe { delta.at(at(raw), 2 * tile.len()) });
             let mut losses = [0.0; 2];
-            for n in 0..rows {
+            for n in 0..tile.len() {
                 let (t, u) = (2 * n, 2 * n + 1);
-                let sa = [raw[0][t].tanh(), raw[0][u].tanh()];
-                let sas = [raw[1][t].tanh(), raw[1][u].tanh()];
+                let (sa, sas) = ([sa[t].tanh(), sa[u].tanh()], [sas[t].tanh(), sas[u].tanh()]);
                 // With two classes, cross-entropy is softplus of (wrong − right logit).
-                let sign = if n < self.half { 1.0 } else { -1.0 };
+                let sign = if tile.start + n < self.half {
+                    1.0
+                } else {
+                    -1.0
+                };
                 let gap_sa = sign * SCALE * (sa[1] - sa[0]);
                 let gap_sas = gap_sa + sign * SCALE * (sas[1] - sas[0]);
                 losses[0] += softplus(gap_sa) * inverse;
@@ -68,8 +71,11 @@ impl Kernel<2, 1> for RatioLoss {
                 d_sas[t] = -g_sas * (1.0 - sas[0] * sas[0]);
                 d_sas[u] = g_sas * (1.0 - sas[1] * sas[1]);
             }
-            stats.copy_from_slice(&losses);
+            losses
         });
+        for (member, sums) in sums.iter().enumerate() {
+            stats[member * self.stats[1] + self.stats[0]..][..2].copy_from_slice(sums);
+        }
     }
 }
 
@@ -106,7 +112,10 @@ impl Kernel<2, 1> for RatioWeight {
     const NAME: &'static str = "ratio_weight";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * (self.real + 3 * self.sim)) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * (self.real + 3 * self.sim)) as u64,
+        }
     }
 
     fn cpu(&self, [w, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {

@@ -23,7 +23,11 @@ pub struct TdLoss {
 impl TdLoss {
     /// What it reports.
     pub const STATS: [&'static str; 5] = [
-        "losses/qf1_loss", "losses/qf2_loss", "losses/qf1_values", "losses/qf2_values", "losses/target",
+        "losses/qf1_loss",
+        "losses/qf2_loss",
+        "losses/qf1_values",
+        "losses/qf2_values",
+        "losses/target",
     ];
 }
 
@@ -31,7 +35,10 @@ impl Kernel<2, 3> for TdLoss {
     const NAME: &'static str = "td_loss";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * self.halves.iter().sum::<usize>() * 6) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * self.halves.iter().sum::<usize>() * 6) as u64,
+        }
     }
 
     fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out, y, w]: [&[f32]; 3]) {
@@ -41,7 +48,8 @@ impl Kernel<2, 3> for TdLoss {
             let y = &y[member * self.row_stride..][..rows];
             let w = &w[member * self.row_stride..][..rows];
             // SAFETY: members are disjoint.
-            let stats = unsafe { stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()) };
+            let stats =
+                unsafe { stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()) };
             for (i, offset) in self.q.into_iter().enumerate() {
                 let q = &out[member * self.stride + offset..][..rows];
                 // SAFETY: members and critics are disjoint.

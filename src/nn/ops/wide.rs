@@ -61,16 +61,17 @@ wide! {
 
 /// `to` `[columns, rows]` ← `from` `[rows, columns]`ᵀ, by 4 × 4 blocks in registers.
 pub(crate) fn transpose(to: &mut [f32], from: &[f32], rows: usize, columns: usize) {
-    assert!(to.len() >= rows * columns && from.len() >= rows * columns, "room for the matrix");
+    assert!(
+        to.len() >= rows * columns && from.len() >= rows * columns,
+        "room for the matrix"
+    );
     let (r4, c4) = (rows / 4 * 4, columns / 4 * 4);
     for r in (0..r4).step_by(4) {
         for c in (0..c4).step_by(4) {
-            let lines = [0, 1, 2, 3].map(|i| {
-                let line: &[f32; 4] = from[(r + i) * columns + c..][..4].try_into().expect("four");
-                *line
-            });
+            let line = |i: usize| &from[(r + i) * columns + c..][..4];
+            let [l0, l1, l2, l3] = [line(0), line(1), line(2), line(3)];
             for i in 0..4 {
-                to[(c + i) * rows + r..][..4].copy_from_slice(&lines.map(|line| line[i]));
+                to[(c + i) * rows + r..][..4].copy_from_slice(&[l0[i], l1[i], l2[i], l3[i]]);
             }
         }
     }

@@ -1,0 +1,185 @@
+//! Networks forward and backward.
+
+use std::collections::HashMap;
+
+use candle_core::{D, Tensor, Var};
+use h2oplus::nn::ops::dense::View;
+use h2oplus::nn::params::{LastLayer, Mlp, Params, Spec};
+use h2oplus::nn::workspace::{Backprop, Plan, Use};
+
+use crate::support::{far, list, near, normals, poison, var};
+
+const MEMBERS: usize = 2;
+const ROWS: usize = 150; // more than a tile, and no multiple of it
+const COLUMNS: usize = 11; // of an input row, of which a network reads fewer
+
+fn params(sizes: &[usize]) -> (Params, Mlp) {
+    let mut spec = Spec::default();
+    spec.mlp("before", &[3, 5, 1], LastLayer::Small);
+    let mlp = spec.mlp("net", sizes, LastLayer::Linear);
+    let params = Params::new(
+        spec,
+        &[(&mlp, "target")],
+        &[7, 8],
+        &candle_core::Device::Cpu,
+    )
+    .unwrap();
+    (params, mlp)
+}
+
+/// Weights `[in, out]` and biases of member `m`, in f64.
+fn variables(params: &Params, m: usize, sizes: &[usize]) -> Vec<(Var, Var)> {
+    let named: HashMap<_, _> = params.named(m).unwrap().into_iter().collect();
+    let layer = |(l, io): (usize, &[usize])| {
+        let get = |part: &str, shape: &[usize]| {
+            Tensor::from_slice(
+                &named[&format!("net.{l}.{part}")],
+                shape,
+                &candle_core::Device::Cpu,
+            )
+            .unwrap()
+        };
+        let weight = get("weight", &[io[1], io[0]]).t().unwrap();
+        (var(&weight), var(&get("bias", &[io[1]])))
+    };
+    sizes.windows(2).enumerate().map(layer).collect()
+}
+
+fn composed(layers: &[(Var, Var)], x: &Tensor) -> Tensor {
+    let mut h = x.clone();
+    for (l, (w, b)) in layers.iter().enumerate() {
+        h = h
+            .matmul(w.as_tensor())
+            .unwrap()
+            .broadcast_add(b.as_tensor())
+            .unwrap();
+        if l + 1 < layers.len() {
+            h = h.relu().unwrap();
+        }
+    }
+    h
+}
+
+/// Forward and backward of a network on part of a wider input; `spoil` is added to one weight of the reference.
+fn check(sizes: &[usize], spoil: f64) {
+    let (params, mlp) = params(sizes);
+    let outputs = *sizes.last().unwrap();
+    let x = normals(1, &[MEMBERS, ROWS, COLUMNS]);
+    let view = View {
+        buffer: 0,
+        offset: 1,
+        ld: COLUMNS,
+        stride: ROWS * COLUMNS,
+    };
+    let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
+    let train = plan.pass(&mlp, Use::Train, view, ROWS);
+    let through = plan.pass(&mlp, Use::Train, view, ROWS);
+    let infer = plan.pass(&mlp, Use::Infer, view, ROWS);
+    let target = plan.pass(&params.target_of(&mlp), Use::Target, view, ROWS);
+    let (first, columns) = (2, sizes[0] - 2);
+    let input_grad = plan.input_grad(&through, columns);
+    let mut ws = plan.alloc(&candle_core::Device::Cpu).unwrap();
+    ws.acts = poison(&[MEMBERS, plan.len()]);
+    let grad = poison(&[MEMBERS, params.len()]);
+    let x_flat = x.reshape((MEMBERS, ROWS * COLUMNS)).unwrap();
+    ws.forward(
+        &plan.forward(&[&train, &through, &infer, &target]),
+        [&params.theta, &params.target, &x_flat],
+    )
+    .unwrap();
+
+    // Losses write the last deltas; here they are given.
+    let dy = normals(2, &[MEMBERS, ROWS, outputs]);
+    let mut deltas = vec![f32::NAN; MEMBERS * plan.len()];
+    for (m, dy) in dy
+        .flatten(1, D::Minus1)
+        .unwrap()
+        .to_vec2::<f32>()
+        .unwrap()
+        .iter()
+        .enumerate()
+    {
+        for pass in [&train, &through] {
+            deltas[m * plan.len() + pass.out()..][..dy.len()].copy_from_slice(dy);
+        }
+    }
+    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), &candle_core::Device::Cpu).unwrap();
+    let backs = [
+        Backprop {
+            pass: &train,
+            weights: true,
+            input: None,
+        },
+        Backprop {
+            pass: &through,
+            weights: false,
+            input: Some((first, columns, input_grad)),
+        },
+    ];
+    ws.backward(&plan.backward(&backs), &grad, &params.theta, &[&x_flat])
+        .unwrap();
+
+    for m in 0..MEMBERS {
+        let mut layers = variables(&params, m, sizes);
+        if spoil != 0.0 {
+            let last = layers.len() - 1;
+            let scaled = (layers[last].0.as_tensor() * (1.0 + spoil)).unwrap();
+            layers[last].0 = Var::from_tensor(&scaled).unwrap();
+        }
+        let input = var(&x.get(m).unwrap().narrow(1, 1, sizes[0]).unwrap());
+        let y = composed(&layers, input.as_tensor());
+        let loss = (&y * crate::support::f64(&dy.get(m).unwrap()))
+            .unwrap()
+            .sum_all()
+            .unwrap();
+        let grads = loss.backward().unwrap();
+        let acts = list(&ws.acts.get(m).unwrap());
+        let compare = if spoil == 0.0 { near } else { far };
+        for (what, pass) in [("train", &train), ("infer", &infer), ("target", &target)] {
+            compare(what, &acts[pass.out()..][..ROWS * outputs], &y);
+        }
+        let (grad, deltas) = (
+            list(&grad.get(m).unwrap()),
+            list(&ws.deltas.get(m).unwrap()),
+        );
+        let dx = grads
+            .get(&input)
+            .unwrap()
+            .narrow(1, first, columns)
+            .unwrap();
+        compare("dx", &deltas[input_grad..][..ROWS * columns], &dx);
+        for (l, (layer, (w, b))) in mlp.layers.iter().zip(&layers).enumerate() {
+            if spoil != 0.0 && l + 1 == layers.len() {
+                continue; // dW of the last layer does not depend on its W
+            }
+            compare(
+                "dW",
+                &grad[layer.weight..][..layer.inputs * layer.outputs],
+                grads.get(w).unwrap(),
+            );
+            compare(
+                "db",
+                &grad[layer.bias..][..layer.outputs],
+                grads.get(b).unwrap(),
+            );
+        }
+    }
+}
+
+#[test]
+fn parity_with_autograd() {
+    for sizes in [
+        &[7, 33, 19, 1][..],
+        &[7, 64, 130, 2],
+        &[10, 40, 12],
+        &[5, 16, 16, 16, 12],
+    ] {
+        check(sizes, 0.0);
+    }
+}
+
+#[test]
+fn a_weight_off_by_one_percent_is_seen() {
+    check(&[7, 33, 19, 1], 0.01);
+    check(&[7, 33, 19, 12], 0.01);
+}

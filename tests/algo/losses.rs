@@ -1,0 +1,286 @@
+//! Losses against autograd of their formulas.
+
+use candle_core::{Tensor, Var};
+use h2oplus::nn::launch::launch;
+use h2oplus::nn::ops::actor::ActorLoss;
+use h2oplus::nn::ops::ratio::{RatioLoss, RatioWeight};
+use h2oplus::nn::ops::target::{Exploration, Target};
+use h2oplus::nn::ops::td::TdLoss;
+use h2oplus::nn::ops::value::{ValueLoss, ValueRule};
+
+use crate::support::{f64, far, list, near, normals, poison, var, zeros};
+
+type Compare = fn(&str, &[f64], &Tensor);
+const P: usize = 2;
+const N: usize = 10; // real rows
+const M: usize = 14; // simulated rows
+const ROWS: usize = N + M;
+
+fn piece(t: &Tensor, at: usize, len: usize) -> Tensor {
+    t.narrow(0, at, len).unwrap()
+}
+
+fn check_td(scale: f64, compare: Compare) {
+    let acts = normals(1, &[P, 3 * ROWS]);
+    let (y, w) = (
+        normals(2, &[P, ROWS]),
+        normals(3, &[P, ROWS]).sqr().unwrap(),
+    );
+    let td = TdLoss {
+        members: P,
+        halves: vec![N, M],
+        q: [0, 2 * ROWS],
+        stride: 3 * ROWS,
+        row_stride: ROWS,
+        stats: [1, 8],
+    };
+    let (deltas, stats) = (poison(&[P, 3 * ROWS]), zeros(&[P, 8]));
+    launch(&td, [&deltas, &stats], [&acts, &y, &w]).unwrap();
+    for p in 0..P {
+        let (y, w) = (
+            f64(&y.get(p).unwrap()),
+            (f64(&w.get(p).unwrap()) * scale).unwrap(),
+        );
+        for (i, at) in td.q.into_iter().enumerate() {
+            let q = var(&piece(&acts.get(p).unwrap(), at, ROWS));
+            let square = ((q.as_tensor() - &y).unwrap().sqr().unwrap() * &w).unwrap();
+            let loss = (piece(&square, 0, N).mean_all().unwrap()
+                + piece(&square, N, M).mean_all().unwrap())
+            .unwrap();
+            compare("td", &list(&stats.get(p).unwrap())[1 + i..2 + i], &loss);
+            let grads = loss.backward().unwrap();
+            compare(
+                "dQ",
+                &list(&piece(&deltas.get(p).unwrap(), at, ROWS)),
+                grads.get(&q).unwrap(),
+            );
+        }
+    }
+}
+
+fn check_value(tau: f64, compare: Compare) {
+    let acts = normals(4, &[P, 3 * N]);
+    let rule = ValueRule::Expectile(0.7);
+    let value = ValueLoss {
+        members: P,
+        rows: N,
+        v: N,
+        q: [0, 2 * N],
+        stride: 3 * N,
+        rule,
+        stats: [0, 2],
+    };
+    let (deltas, stats) = (poison(&[P, 3 * N]), zeros(&[P, 2]));
+    launch(&value, [&deltas, &stats], [&acts]).unwrap();
+    for p in 0..P {
+        let act = acts.get(p).unwrap();
+        let v = var(&piece(&act, N, N));
+        let q = f64(&piece(&act, 0, N).minimum(&piece(&act, 2 * N, N)).unwrap());
+        let e = (q - v.as_tensor()).unwrap();
+        // |τ − 1(e < 0)|·e² = τ·relu(e)² + (1 − τ)·relu(−e)²
+        let up = (e.relu().unwrap().sqr().unwrap() * tau).unwrap();
+        let down = (e.neg().unwrap().relu().unwrap().sqr().unwrap() * (1.0 - tau)).unwrap();
+        let loss = (up + down).unwrap().mean_all().unwrap();
+        compare("V loss", &list(&stats.get(p).unwrap())[..1], &loss);
+        let grads = loss.backward().unwrap();
+        compare(
+            "dV",
+            &list(&piece(&deltas.get(p).unwrap(), N, N)),
+            grads.get(&v).unwrap(),
+        );
+    }
+}
+
+fn check_ratio(scale: f64, compare: Compare) {
+    let stride = 8 * N;
+    let acts = normals(5, &[P, stride]);
+    let loss = RatioLoss {
+        members: P,
+        half: N,
+        raw: [0, 4 * N],
+        stride,
+        stats: [0, 2],
+    };
+    let (deltas, stats) = (poison(&[P, stride]), zeros(&[P, 2]));
+    launch(&loss, [&deltas, &stats], [&acts]).unwrap();
+    let weight = RatioWeight {
+        members: P,
+        real: M,
+        sim: 2 * N,
+        raw: Some(4 * N),
+        stride,
+        clip: [0.3, 1.0],
+        stats: [0, 2],
+    };
+    let w = poison(&[P, M + 2 * N]);
+    launch(&weight, [&w, &zeros(&[P, 2])], [&acts]).unwrap();
+    for p in 0..P {
+        let act = acts.get(p).unwrap();
+        let [sa, sas] =
+            [0, 4 * N].map(|at| var(&piece(&act, at, 4 * N).reshape((2 * N, 2)).unwrap()));
+        let z = |raw: &Var| (raw.as_tensor().tanh().unwrap() * (2.0 * scale)).unwrap();
+        let both = (z(&sas) + z(&sa)).unwrap();
+        let entropy = |logits: &Tensor| -> Tensor {
+            let log_p = candle_nn::ops::log_softmax(logits, 1).unwrap();
+            let of = |class: usize| {
+                log_p
+                    .narrow(1, class, 1)
+                    .unwrap()
+                    .narrow(0, class * N, N)
+                    .unwrap()
+                    .mean_all()
+                    .unwrap()
+            };
+            (of(0) + of(1)).unwrap().neg().unwrap()
+        };
+        let (first, second) = (entropy(&z(&sa)), entropy(&both));
+        let ours = list(&stats.get(p).unwrap());
+        compare("sa loss", &ours[..1], &first);
+        compare("sas loss", &ours[1..2], &second);
+        let grads = (first + second).unwrap().backward().unwrap();
+        for (raw, at) in [(&sa, 0), (&sas, 4 * N)] {
+            compare(
+                "d raw",
+                &list(&piece(&deltas.get(p).unwrap(), at, 4 * N)),
+                grads.get(raw).unwrap(),
+            );
+        }
+        // p_real/p_sim (s'|s,a) through both softmaxes, as the published code has it.
+        let (pa, pas) = (
+            candle_nn::ops::softmax(&z(&sa), 1).unwrap(),
+            candle_nn::ops::softmax(&both, 1).unwrap(),
+        );
+        let column = |t: &Tensor, c: usize| t.narrow(1, c, 1).unwrap();
+        let ratio = ((column(&pas, 0) * column(&pa, 1)).unwrap()
+            / (column(&pas, 1) * column(&pa, 0)).unwrap())
+        .unwrap();
+        let ratio = ratio.clamp(0.3, 1.0).unwrap().flatten_all().unwrap();
+        let w = list(&w.get(p).unwrap());
+        assert!(w[..M].iter().all(|w| *w == 1.0));
+        compare("weight", &w[M..], &ratio);
+    }
+}
+
+fn check_target(lambda: f64, exploration: Exploration, compare: Compare) {
+    let (stride, row) = (3 * ROWS, 5);
+    let (acts, log_pi, theta) = (
+        normals(6, &[P, stride]),
+        normals(7, &[P, 2 * ROWS]),
+        normals(8, &[P, 3]),
+    );
+    let batch = normals(9, &[P, ROWS * row])
+        .relu()
+        .unwrap()
+        .minimum(1f32)
+        .unwrap();
+    let target = Target {
+        members: P,
+        rows: ROWS,
+        row_stride: ROWS,
+        q: [0, ROWS],
+        value: Some((2 * ROWS, 0.3)),
+        stride,
+        log_pi: [ROWS, 2 * ROWS],
+        exploration,
+        log_alpha: 1,
+        param_stride: 3,
+        discount: 0.9,
+        reward_scale: 2.0,
+        row,
+    };
+    let y = poison(&[P, ROWS]);
+    launch(&target, [&y], [&acts, &log_pi, &theta, &batch]).unwrap();
+    for p in 0..P {
+        let act = f64(&acts.get(p).unwrap());
+        let alpha = list(&theta.get(p).unwrap())[1].exp();
+        let rows = f64(&batch.get(p).unwrap().reshape((ROWS, row)).unwrap());
+        let column = |c: usize| rows.narrow(1, c, 1).unwrap().flatten_all().unwrap();
+        let q = piece(&act, 0, ROWS)
+            .minimum(&piece(&act, ROWS, ROWS))
+            .unwrap();
+        let bonus = match exploration {
+            Exploration::Entropy => {
+                (f64(&piece(&log_pi.get(p).unwrap(), ROWS, ROWS)) * -alpha).unwrap()
+            }
+            Exploration::None => q.zeros_like().unwrap(),
+        };
+        let mixed = ((piece(&act, 2 * ROWS, ROWS) * lambda).unwrap()
+            + ((q + bonus).unwrap() * (1.0 - lambda)).unwrap())
+        .unwrap();
+        let live = (1.0 - column(row - 1)).unwrap();
+        let reference =
+            ((column(row - 2) * 2.0).unwrap() + ((live * mixed).unwrap() * 0.9).unwrap()).unwrap();
+        compare("y", &list(&y.get(p).unwrap()), &reference);
+    }
+}
+
+fn check_actor(scale: f64, compare: Compare) {
+    let stride = 2 * N;
+    let (acts, log_pi, theta) = (
+        normals(10, &[P, stride]),
+        normals(11, &[P, 2 * N]),
+        normals(12, &[P, 2]),
+    );
+    let actor = ActorLoss {
+        members: P,
+        rows: N,
+        q: [N, 0],
+        stride,
+        log_pi_stride: 2 * N,
+        log_alpha: 1,
+        param_stride: 2,
+        target_entropy: -3.0,
+        stats: [0, 4],
+    };
+    let (deltas, grad, stats) = (poison(&[P, stride]), poison(&[P, 2]), zeros(&[P, 4]));
+    launch(&actor, [&deltas, &grad, &stats], [&acts, &log_pi, &theta]).unwrap();
+    for p in 0..P {
+        let q = var(&acts.get(p).unwrap());
+        let log_alpha = var(&theta.get(p).unwrap().narrow(0, 1, 1).unwrap());
+        let pi = f64(&piece(&log_pi.get(p).unwrap(), 0, N));
+        let worse = piece(q.as_tensor(), 0, N)
+            .minimum(&piece(q.as_tensor(), N, N))
+            .unwrap();
+        let alpha = list(log_alpha.as_tensor())[0].exp() * scale;
+        let loss = ((&pi * alpha).unwrap() - worse)
+            .unwrap()
+            .mean_all()
+            .unwrap();
+        compare("actor", &list(&stats.get(p).unwrap())[..1], &loss);
+        near(
+            "dQ",
+            &list(&deltas.get(p).unwrap()),
+            loss.backward().unwrap().get(&q).unwrap(),
+        );
+        let gap = (pi - 3.0 * scale).unwrap().mean_all().unwrap();
+        let loss = (log_alpha.as_tensor() * list(&gap)[0])
+            .unwrap()
+            .neg()
+            .unwrap();
+        let grads = loss.sum_all().unwrap().backward().unwrap();
+        compare(
+            "d log alpha",
+            &list(&grad.get(p).unwrap())[1..],
+            grads.get(&log_alpha).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn parity_with_autograd() {
+    check_td(1.0, near);
+    check_value(0.7, near);
+    check_ratio(1.0, near);
+    check_target(0.3, Exploration::Entropy, near);
+    check_target(0.3, Exploration::None, near);
+    check_actor(1.0, near);
+}
+
+#[test]
+fn one_percent_is_seen() {
+    check_td(1.01, far);
+    check_value(0.707, far);
+    check_ratio(1.01, far);
+    check_target(0.303, Exploration::Entropy, far);
+    check_actor(1.01, far);
+}
