@@ -307,13 +307,17 @@ impl Rules {
             (self.task.reset.qpos, &mut *qpos, 0),
             (self.task.reset.qvel, qvel, second),
         ] {
-            let (fill, scale, shift): (fn(&mut [f32], u64, u32, u32, Stream), f64, f64) =
-                match noise {
-                    Noise::Uniform(a) => (fill_unit, 2.0 * a, -a),
-                    Noise::Normal(std) => (fill_normal, std, 0.0),
-                };
-            let key = self.keys[env];
-            fill(&mut draws, key.seed, key.env, self.tick, Stream::Reset);
+            let EnvKey { seed, env } = self.keys[env];
+            let (scale, shift) = match noise {
+                Noise::Uniform(a) => {
+                    fill_unit(&mut draws, seed, env, self.tick, Stream::Reset);
+                    (2.0 * a, -a)
+                }
+                Noise::Normal(std) => {
+                    fill_normal(&mut draws, seed, env, self.tick, Stream::Reset);
+                    (std, 0.0)
+                }
+            };
             for (x, d) in part.iter_mut().zip(&draws[first..]) {
                 *x = scale.mul_add(f64::from(*d), shift);
             }

@@ -8,6 +8,11 @@
 //! An environment's bits depend neither on its lane, nor on the other environments, nor on
 //! threads, and float32 has the same bits on 1, 8 and 16 lanes: every lane type rounds alike.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops run over several arrays by body or degree of freedom, as the formulas do"
+)]
+
 pub mod batch;
 mod contact;
 mod inertia;
