@@ -29,59 +29,83 @@ use crate::rng::Stream;
 // ---- settings ----
 
 /// Settings of H2O+; the defaults are the paper's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct H2oPlusSettings {
     /// Widths of the hidden layers of every network.
+    #[arg(long, value_delimiter = ',')]
     pub hidden: Vec<usize>,
     /// Real transitions per update.
+    #[arg(long)]
     pub real_batch: usize,
     /// Simulated transitions per update.
+    #[arg(long)]
     pub sim_batch: usize,
     /// Real, and as many simulated, transitions on which the classifiers train per update.
+    #[arg(long)]
     pub ratio_batch: usize,
     /// γ.
-    pub discount: f32,
+    #[arg(long)]
+    pub discount: f64,
     /// λ, the share of V in the target.
-    pub lambda: f32,
+    #[arg(long)]
+    pub lambda: f64,
     /// How V is learned.
+    #[arg(long, value_enum)]
     pub value_rule: ValueKind,
     /// τ of the expectile.
-    pub tau: f32,
+    #[arg(long)]
+    pub tau: f64,
     /// The exploration term of the target.
+    #[arg(long, value_enum)]
     pub exploration: Exploration,
     /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
     /// in the published code.
+    #[arg(long, action = clap::ArgAction::Set)]
     pub use_ratio: bool,
     /// Smallest weight.
-    pub ratio_min: f32,
+    #[arg(long)]
+    pub ratio_min: f64,
     /// Largest weight.
-    pub ratio_max: f32,
+    #[arg(long)]
+    pub ratio_max: f64,
     /// σ of the normals added to the classifiers' inputs.
-    pub ratio_noise: f32,
+    #[arg(long)]
+    pub ratio_noise: f64,
     /// Factor of the reward in the target.
-    pub reward_scale: f32,
+    #[arg(long)]
+    pub reward_scale: f64,
     /// Adam's rate for the policy.
+    #[arg(long)]
     pub policy_lr: f64,
     /// Adam's rate for log β.
+    #[arg(long)]
     pub alpha_lr: f64,
     /// Adam's rate for the critics.
+    #[arg(long)]
     pub qf_lr: f64,
     /// Adam's rate for V.
+    #[arg(long)]
     pub vf_lr: f64,
     /// Adam's rate for the classifiers.
+    #[arg(long)]
     pub ratio_lr: f64,
     /// Polyak rate of the target critics.
-    pub target_rate: f32,
+    #[arg(long)]
+    pub target_rate: f64,
     /// H̄; none: −(length of an action).
-    pub target_entropy: Option<f32>,
+    #[arg(long, allow_negative_numbers = true)]
+    pub target_entropy: Option<f64>,
     /// Updates of the offline warm start, before mixing begins: in-sample V and Q, and an
     /// advantage-weighted policy, on the real data alone.
+    #[arg(long)]
     pub warmup: u64,
     /// β of the warm start's advantage weights, exp(β(min Q − V)).
-    pub warmup_beta: f32,
+    #[arg(long)]
+    pub warmup_beta: f64,
     /// Largest advantage weight.
-    pub warmup_clip: f32,
+    #[arg(long)]
+    pub warmup_clip: f64,
 }
 
 /// How V is learned.
@@ -188,8 +212,8 @@ impl H2oPlus {
         let d_sas = spec.mlp("d_sas", &sizes(sas, 2), LastLayer::Linear);
         let rules = Rules {
             rates: [settings.policy_lr, settings.alpha_lr, settings.qf_lr],
-            target_entropy: settings.target_entropy.unwrap_or(-(act_dim as f32)),
-            target_rate: settings.target_rate,
+            target_entropy: settings.target_entropy.map_or(-(act_dim as f32), |h| h as f32),
+            target_rate: settings.target_rate as f32,
         };
         let (real, sim) = (settings.real_batch, settings.sim_batch);
         let mut core = Core::new(spec, nets, obs_dim, real + sim, rules, seeds, device)?;
@@ -255,7 +279,7 @@ impl H2oPlus {
             blur: Blur {
                 members,
                 len: 2 * half * sas,
-                std: settings.ratio_noise,
+                std: settings.ratio_noise as f32,
                 noise: [0, 2 * half * sas],
             },
             loss: RatioLoss {
@@ -273,14 +297,14 @@ impl H2oPlus {
             rows,
             row_stride: rows,
             q: core.q_next.each_ref().map(|p| p.out()),
-            value: Some((v_next.out(), settings.lambda)),
+            value: Some((v_next.out(), settings.lambda as f32)),
             stride,
             log_pi: [rows, 2 * rows],
             exploration: settings.exploration,
             log_alpha: core.nets.log_alpha,
             param_stride,
-            discount: settings.discount,
-            reward_scale: settings.reward_scale,
+            discount: settings.discount as f32,
+            reward_scale: settings.reward_scale as f32,
             row: row_len(obs_dim, act_dim),
         };
         let q_out = core.q_data.each_ref().map(|p| p.out());
@@ -293,7 +317,7 @@ impl H2oPlus {
             stats: [STATS_TD, STATS],
         };
         let rule = match settings.value_rule {
-            ValueKind::Expectile => ValueRule::Expectile(settings.tau),
+            ValueKind::Expectile => ValueRule::Expectile(settings.tau as f32),
         };
         let value = ValueLoss {
             members,
@@ -310,7 +334,7 @@ impl H2oPlus {
             sim,
             raw: settings.use_ratio.then(|| advantage.out()),
             stride,
-            clip: [settings.ratio_min, settings.ratio_max],
+            clip: [settings.ratio_min as f32, settings.ratio_max as f32],
             stats: [STATS_WEIGHT, STATS],
         };
         let [w1, w2] = &warm_q;
@@ -351,8 +375,8 @@ impl H2oPlus {
                 v: v_data.out(),
                 batch: rows,
                 row: [row_len(obs_dim, act_dim), obs_dim],
-                beta: settings.warmup_beta,
-                clip: settings.warmup_clip,
+                beta: settings.warmup_beta as f32,
+                clip: settings.warmup_clip as f32,
                 stats: [0, STATS],
             },
         };
@@ -521,7 +545,7 @@ impl Agent for H2oPlus {
     }
 
     fn simulated_updates(&self) -> Option<u64> {
-        Some(self.core.updates.saturating_sub(self.warmup))
+        self.core.updates.checked_sub(self.warmup)
     }
 
     fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>> {

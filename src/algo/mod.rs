@@ -14,7 +14,7 @@ pub mod registry;
 pub mod sac;
 
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
-pub use registry::{METHODS, SettingsFlags, build, resolve_settings};
+pub use registry::{SettingsFlags, build, methods, resolve_settings};
 pub use sac::{Sac, SacSettings};
 
 /// A population of agents of one method, updated together.
@@ -33,7 +33,8 @@ pub trait Agent: Send {
     fn act(&self, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor>;
     /// One member's policy, for the host ([`PolicySnapshot`](crate::nn::PolicySnapshot) acts with it).
     fn policy(&self, member: usize) -> Result<BehaviourPolicy>;
-    /// How many of the updates used the simulator's replay; `None` for a method that never does.
+    /// How many of the updates used the simulator's replay; `None` where the next one does not: during
+    /// a warm start, and for a method that never does.
     fn simulated_updates(&self) -> Option<u64>;
     /// Losses and means of the last update: (CleanRL's name, `[P]` values).
     fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>>;

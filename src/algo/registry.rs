@@ -1,190 +1,196 @@
-//! Methods by name, and their settings as TOML and as flags.
+//! The methods by name: their settings as flags and TOML, and how to build them.
 
 use candle_core::Device;
-use clap::{ArgMatches, Command, FromArgMatches};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use toml::{Table, Value};
 
-use crate::algo::h2oplus::ValueKind;
-use crate::algo::{Agent, H2oPlus, H2oPlusSettings, Sac, SacSettings};
+use super::{Agent, H2oPlus, H2oPlusSettings, Sac, SacSettings};
 use crate::error::{Error, Result};
-use crate::nn::ops::target::Exploration;
 
-/// The methods that are built.
-pub const METHODS: [&str; 2] = ["h2oplus", "sac"];
-
-/// `given` over the defaults of `method`: every setting, by name.
-pub fn resolve_settings(method: &str, given: &toml::Table) -> Result<toml::Table> {
-    match method {
-        "h2oplus" => to_table(&parse::<H2oPlusSettings>(method, given)?),
-        "sac" => to_table(&parse::<SacSettings>(method, given)?),
-        _ => Err(unknown(method)),
-    }
+/// What the registry knows of a method.
+struct Method {
+    name: &'static str,
+    /// One flag per setting, from the settings' own documentation.
+    flags: fn() -> Vec<Arg>,
+    defaults: fn() -> Table,
+    resolve: fn(&str, &Table) -> Result<Table>,
+    build: fn(&Table, usize, usize, &[u64], &Device) -> Result<Box<dyn Agent>>,
 }
 
-/// A fresh population of `method` with `settings` (defaults for what they leave out), one member per seed.
+/// A row of [`METHODS`].
+macro_rules! method {
+    ($name:literal, $agent:ty, $settings:ty) => {
+        Method {
+            name: $name,
+            flags: flags_of::<$settings>,
+            defaults: || table(&<$settings>::default()),
+            resolve: |name, given| Ok(table(&parse::<$settings>(name, given)?)),
+            build: |given, obs_dim, act_dim, seeds, device| {
+                let settings = parse::<$settings>($name, given)?;
+                Ok(Box::new(<$agent>::new(obs_dim, act_dim, &settings, seeds, device)?))
+            },
+        }
+    };
+}
+
+static METHODS: [Method; 2] =
+    [method!("h2oplus", H2oPlus, H2oPlusSettings), method!("sac", Sac, SacSettings)];
+
+/// Names of the methods.
+pub fn methods() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().map(|method| method.name)
+}
+
+fn find(name: &str) -> Result<&'static Method> {
+    METHODS.iter().find(|m| m.name == name).ok_or_else(|| {
+        let mend = format!("methods: {}", methods().collect::<Vec<_>>().join(", "));
+        Error::input(format!("method `{name}`"), "there is no such method", mend)
+    })
+}
+
+/// Settings of `method`: `given` over the defaults. An unknown key is an error.
+pub fn resolve_settings(method: &str, given: &Table) -> Result<Table> {
+    (find(method)?.resolve)(method, given)
+}
+
+/// A fresh population of `method`, one member per seed.
 pub fn build(
     method: &str,
-    settings: &toml::Table,
+    settings: &Table,
     obs_dim: usize,
     act_dim: usize,
     seeds: &[u64],
     device: &Device,
 ) -> Result<Box<dyn Agent>> {
-    Ok(match method {
-        "h2oplus" => Box::new(H2oPlus::new(
-            obs_dim,
-            act_dim,
-            &parse(method, settings)?,
-            seeds,
-            device,
-        )?),
-        "sac" => Box::new(Sac::new(
-            obs_dim,
-            act_dim,
-            &parse(method, settings)?,
-            seeds,
-            device,
-        )?),
-        _ => return Err(unknown(method)),
-    })
+    (find(method)?.build)(settings, obs_dim, act_dim, seeds, device)
 }
 
-fn unknown(method: &str) -> Error {
-    Error::input(
-        format!("--algo {method}"),
-        "no such method",
-        format!("one of: {}", METHODS.join(", ")),
-    )
-}
-
-fn parse<T: DeserializeOwned>(method: &str, given: &toml::Table) -> Result<T> {
+fn parse<T: DeserializeOwned>(method: &str, given: &Table) -> Result<T> {
     given.clone().try_into().map_err(|e: toml::de::Error| {
-        let mend = format!("`h2oplus train --help` lists the settings of {method}");
+        let mend = "`h2oplus train --help` lists each method's settings";
         Error::input(format!("settings of {method}"), e.message(), mend)
     })
 }
 
-fn to_table(settings: &impl Serialize) -> Result<toml::Table> {
-    toml::Table::try_from(settings).map_err(|e| Error::input("settings", e, "report this as a bug"))
+fn table(settings: &impl Serialize) -> Table {
+    Table::try_from(settings).expect("settings are numbers, flags and names")
 }
 
-/// The settings of all methods as flags; those that were given, by name.
+fn flags_of<T: clap::Args>() -> Vec<Arg> {
+    T::augment_args(Command::new("")).get_arguments().cloned().collect()
+}
+
+/// Flags for the settings of every method; which of them the chosen method has is known once the
+/// config is resolved.
 #[derive(Clone, Debug, Default)]
-pub struct SettingsFlags(toml::Table);
+pub struct SettingsFlags {
+    given: Table,
+}
 
 impl SettingsFlags {
-    /// The flags that were given: setting → value.
-    pub fn given(&self) -> &toml::Table {
-        &self.0
+    /// The settings that stood on the command line.
+    pub fn given(&self) -> &Table {
+        &self.given
+    }
+
+    fn all() -> Vec<Arg> {
+        let mut all: Vec<Arg> = Vec::new();
+        for method in &METHODS {
+            for flag in (method.flags)() {
+                if all.iter().all(|known| known.get_id() != flag.get_id()) {
+                    all.push(flag);
+                }
+            }
+        }
+        all
+    }
+
+    /// `[h2oplus: 0.1] [sac: 0.2]`.
+    fn defaults(id: &str) -> String {
+        let default = |m: &Method| {
+            let has = (m.flags)().iter().any(|flag| flag.get_id() == id);
+            let value = (m.defaults)().get(id).map_or("none".into(), Value::to_string);
+            has.then(|| format!(" [{}: {value}]", m.name))
+        };
+        METHODS.iter().filter_map(default).collect()
     }
 }
 
-/// One flag a setting: `None` where it was not given. A method refuses settings that it lacks.
-#[derive(Clone, Debug, clap::Args, Serialize)]
-#[command(next_help_heading = "Settings of the method (defaults: the paper's)")]
-struct Flags {
-    /// Widths of the hidden layers [256,256]
-    #[arg(long, value_delimiter = ',', value_name = "N,N")]
-    hidden: Option<Vec<usize>>,
-    /// sac: transitions per update [256]
-    #[arg(long, value_name = "N")]
-    batch: Option<usize>,
-    /// h2oplus: real transitions per update [128]
-    #[arg(long, value_name = "N")]
-    real_batch: Option<usize>,
-    /// h2oplus: simulated transitions per update [128]
-    #[arg(long, value_name = "N")]
-    sim_batch: Option<usize>,
-    /// h2oplus: transitions of either side on which the classifiers train [256]
-    #[arg(long, value_name = "N")]
-    ratio_batch: Option<usize>,
-    /// γ [0.99]
-    #[arg(long, value_name = "X")]
-    discount: Option<f64>,
-    /// h2oplus: λ, the share of V in the target [0.1]
-    #[arg(long, value_name = "X")]
-    lambda: Option<f64>,
-    /// h2oplus: how V is learned [expectile]
-    #[arg(long, value_enum)]
-    value_rule: Option<ValueKind>,
-    /// h2oplus: τ of the expectile [0.5]
-    #[arg(long, value_name = "X")]
-    tau: Option<f64>,
-    /// Exploration term of the target [entropy]
-    #[arg(long, value_enum)]
-    exploration: Option<Exploration>,
-    /// h2oplus: weigh the simulated half by the dynamics ratio [true]
-    #[arg(long, value_name = "BOOL")]
-    use_ratio: Option<bool>,
-    /// h2oplus: smallest weight [1e-5]
-    #[arg(long, value_name = "X")]
-    ratio_min: Option<f64>,
-    /// h2oplus: largest weight [1]
-    #[arg(long, value_name = "X")]
-    ratio_max: Option<f64>,
-    /// h2oplus: σ of the normals on the classifiers' inputs [0.1]
-    #[arg(long, value_name = "X")]
-    ratio_noise: Option<f64>,
-    /// Factor of the reward [1]
-    #[arg(long, value_name = "X")]
-    reward_scale: Option<f64>,
-    /// Adam's rate for the policy [3e-4]
-    #[arg(long, value_name = "X")]
-    policy_lr: Option<f64>,
-    /// Adam's rate for log β [3e-4]
-    #[arg(long, value_name = "X")]
-    alpha_lr: Option<f64>,
-    /// Adam's rate for the critics [3e-4]
-    #[arg(long, value_name = "X")]
-    qf_lr: Option<f64>,
-    /// h2oplus: Adam's rate for V [3e-4]
-    #[arg(long, value_name = "X")]
-    vf_lr: Option<f64>,
-    /// h2oplus: Adam's rate for the classifiers [3e-4]
-    #[arg(long, value_name = "X")]
-    ratio_lr: Option<f64>,
-    /// Polyak rate of the target critics [0.005]
-    #[arg(long, value_name = "X")]
-    target_rate: Option<f64>,
-    /// Target entropy [−(length of an action)]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    target_entropy: Option<f64>,
-    /// h2oplus: updates of the offline warm start [0]
-    #[arg(long, value_name = "N")]
-    warmup: Option<u64>,
-    /// h2oplus: β of the warm start's advantage weights [1]
-    #[arg(long, value_name = "X")]
-    warmup_beta: Option<f64>,
-    /// h2oplus: largest advantage weight [100]
-    #[arg(long, value_name = "X")]
-    warmup_clip: Option<f64>,
+impl clap::Args for SettingsFlags {
+    fn augment_args(cmd: Command) -> Command {
+        let flags = Self::all().into_iter().map(|flag| {
+            let id = flag.get_id().to_string();
+            let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+            flag.required(false)
+                .help(help + &Self::defaults(&id))
+                .help_heading("Settings of the methods [with each method's default]")
+        });
+        cmd.args(flags)
+    }
+    fn augment_args_for_update(cmd: Command) -> Command {
+        Self::augment_args(cmd)
+    }
 }
 
-impl FromArgMatches for SettingsFlags {
+impl clap::FromArgMatches for SettingsFlags {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
-        let flags = Flags::from_arg_matches(matches)?;
-        let table = toml::Table::try_from(&flags).map_err(|e| {
-            clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{e}\n"))
-        })?;
-        Ok(Self(table))
+        let mut given = Table::new();
+        for flag in Self::all() {
+            let id = flag.get_id().as_str();
+            if matches.value_source(id) != Some(ValueSource::CommandLine) {
+                continue;
+            }
+            let raw = matches.get_raw(id).into_iter().flatten();
+            let mut values: Vec<Value> = raw.map(|v| literal(&v.to_string_lossy())).collect();
+            let value = match flag.get_value_delimiter() {
+                Some(_) => Value::Array(values),
+                None => values.pop().unwrap_or(Value::Boolean(true)),
+            };
+            given.insert(id.to_string(), value);
+        }
+        Ok(Self { given })
     }
-
-    fn update_from_arg_matches(
-        &mut self,
-        matches: &ArgMatches,
-    ) -> std::result::Result<(), clap::Error> {
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
 }
 
-impl clap::Args for SettingsFlags {
-    fn augment_args(command: Command) -> Command {
-        Flags::augment_args(command)
+/// A flag's text as the TOML value that it looks like.
+fn literal(text: &str) -> Value {
+    if let Ok(v) = text.parse::<i64>() {
+        Value::Integer(v)
+    } else if let Ok(v) = text.parse::<f64>() {
+        Value::Float(v)
+    } else if let Ok(v) = text.parse::<bool>() {
+        Value::Boolean(v)
+    } else {
+        Value::String(text.to_string())
     }
+}
 
-    fn augment_args_for_update(command: Command) -> Command {
-        Flags::augment_args_for_update(command)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args, FromArgMatches};
+
+    #[test]
+    fn every_setting_has_a_flag_and_flags_reach_the_settings() {
+        for method in &METHODS {
+            let flags = (method.flags)();
+            for key in (method.defaults)().keys() {
+                assert!(flags.iter().any(|f| f.get_id() == key), "{}: no flag {key}", method.name);
+            }
+        }
+        let cmd = SettingsFlags::augment_args(Command::new("t"));
+        let matches = cmd.get_matches_from(["t", "--lambda", "0.25", "--hidden", "32,16", "--target-entropy", "-3"]);
+        let flags = SettingsFlags::from_arg_matches(&matches).unwrap();
+        let settings = resolve_settings("h2oplus", flags.given()).unwrap();
+        assert_eq!(settings["lambda"], Value::Float(0.25));
+        assert_eq!(settings["hidden"], Value::Array(vec![32.into(), 16.into()]));
+        assert!(resolve_settings("sac", flags.given()).is_err(), "SAC has no lambda");
     }
 }

@@ -21,28 +21,38 @@ use crate::rng::Stream;
 // ---- settings ----
 
 /// Settings of SAC; the defaults are those published with H2O+.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SacSettings {
     /// Widths of the hidden layers of every network.
+    #[arg(long, value_delimiter = ',')]
     pub hidden: Vec<usize>,
     /// Transitions per update.
+    #[arg(long)]
     pub batch: usize,
     /// γ.
-    pub discount: f32,
+    #[arg(long)]
+    pub discount: f64,
     /// Factor of the reward in the target.
-    pub reward_scale: f32,
+    #[arg(long)]
+    pub reward_scale: f64,
     /// Adam's rate for the policy.
+    #[arg(long)]
     pub policy_lr: f64,
     /// Adam's rate for log β.
+    #[arg(long)]
     pub alpha_lr: f64,
     /// Adam's rate for the critics.
+    #[arg(long)]
     pub qf_lr: f64,
     /// Polyak rate of the target critics.
-    pub target_rate: f32,
+    #[arg(long)]
+    pub target_rate: f64,
     /// H̄; none: −(length of an action).
-    pub target_entropy: Option<f32>,
+    #[arg(long, allow_negative_numbers = true)]
+    pub target_entropy: Option<f64>,
     /// The exploration term of the target.
+    #[arg(long, value_enum)]
     pub exploration: Exploration,
 }
 
@@ -88,8 +98,8 @@ impl Sac {
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &settings.hidden);
         let rules = Rules {
             rates: [settings.policy_lr, settings.alpha_lr, settings.qf_lr],
-            target_entropy: settings.target_entropy.unwrap_or(-(act_dim as f32)),
-            target_rate: settings.target_rate,
+            target_entropy: settings.target_entropy.map_or(-(act_dim as f32), |h| h as f32),
+            target_rate: settings.target_rate as f32,
         };
         let mut core = Core::new(spec, nets, obs_dim, settings.batch, rules, seeds, device)?;
         core.finish(&[], &[])?;
@@ -105,8 +115,8 @@ impl Sac {
             exploration: settings.exploration,
             log_alpha: core.nets.log_alpha,
             param_stride: core.params.len(),
-            discount: settings.discount,
-            reward_scale: settings.reward_scale,
+            discount: settings.discount as f32,
+            reward_scale: settings.reward_scale as f32,
             row: row_len(obs_dim, act_dim),
         };
         let q = core.q_data.each_ref().map(|p| p.out());

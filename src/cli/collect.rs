@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1_000_000)]
     updates: u64,
     /// Snapshots kept for medium-replay, evenly spread over training
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 20)]
     snapshots: usize,
     /// Transitions of each data set
     #[arg(long, default_value_t = 100_000)]
