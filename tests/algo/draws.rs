@@ -40,7 +40,7 @@ fn gather_follows_its_counter() {
         );
         for n in 0..rows {
             let word = philox(seed, 1, 77, Stream::SampleSim, (n / 4) as u32)[n % 4];
-            let index = (u64::from(word) * len as u64 >> 32) as usize;
+            let index = ((u64::from(word) * len as u64) >> 32) as usize;
             let first = ((m % 2) * capacity + index) * row;
             let expected: Vec<f64> = (first..first + 4).map(|x| x as f64).collect();
             assert_eq!(batch[(n + 2) * 4..][..4], expected);
