@@ -23,8 +23,8 @@ pub enum Error {
         /// The system's own words.
         source: std::io::Error,
     },
-    /// A tensor operation failed.
-    #[error(transparent)]
+    /// A tensor operation failed. Its backtrace is for `{:?}`; a message is one line.
+    #[error("{}", brief(.0))]
     Tensor(#[from] candle_core::Error),
     /// The user pressed Ctrl-C; what was done so far is saved.
     #[error("stopped")]
@@ -33,6 +33,17 @@ pub enum Error {
 
 /// Result with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The message under whatever context and backtrace candle has wrapped around it.
+fn brief(error: &candle_core::Error) -> String {
+    use candle_core::Error::{Context, WithBacktrace, WithPath};
+    match error {
+        WithBacktrace { inner, .. } => brief(inner),
+        WithPath { inner, path } => format!("{}: {}", path.display(), brief(inner)),
+        Context { inner, context } => format!("{context}: {}", brief(inner)),
+        other => other.to_string(),
+    }
+}
 
 impl Error {
     /// Shorthand for [`Error::Input`].

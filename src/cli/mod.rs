@@ -1,6 +1,18 @@
-//! The command line: one file per subcommand.
+//! The command line: one file per subcommand. Results go to stdout, progress and logs to stderr.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Result};
 
 pub mod bench;
+pub mod collect;
+pub mod completions;
+pub mod eval;
+pub mod gaps;
+pub mod train;
 pub mod verify;
 
 /// How results are printed on stdout.
@@ -13,4 +25,90 @@ pub enum Format {
     Short,
     /// One JSON document.
     Json,
+}
+
+/// Train policies across dynamics gaps: an imperfect simulator and a fixed data set of the real
+/// domain in, a policy for the real domain out.
+#[derive(Debug, Parser)]
+#[command(version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("H2OPLUS_COMMIT"), ")"))]
+pub struct Cli {
+    /// Worker threads (0: one per core); results do not depend on it
+    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    threads: usize,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a population across a gap and evaluate it on the real task
+    Train(Box<train::Args>),
+    /// Returns of a run, a checkpoint, or a data file's behaviour policy
+    Eval(eval::Args),
+    /// Train a behaviour on the real task and write medium and medium-replay data sets
+    Collect(collect::Args),
+    /// List tasks and gaps, and every field that a gap changes
+    Gaps(gaps::Args),
+    /// Check physics and learning rules against recorded numbers
+    Verify(verify::Args),
+    /// Measure throughput
+    Bench(bench::Args),
+    /// Print shell completions
+    Completions(completions::Args),
+}
+
+impl Cli {
+    /// Parses the process's arguments; a usage error exits with code 2.
+    pub fn parse_args() -> Self {
+        Self::parse()
+    }
+
+    /// Runs the subcommand.
+    pub fn run(self) -> Result<ExitCode> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .build_global()
+            .map_err(|e| Error::input("--threads", e, "give a smaller number"))?;
+        match self.command {
+            Command::Train(args) => train::run(*args),
+            Command::Eval(args) => eval::run(args),
+            Command::Collect(args) => collect::run(args),
+            Command::Gaps(args) => gaps::run(args),
+            Command::Verify(args) => verify::run(args),
+            Command::Bench(args) => bench::run(args),
+            Command::Completions(args) => completions::run(args),
+        }
+    }
+}
+
+/// Writes results to stdout. A reader that has gone away (`| head`) ends the program quietly.
+pub fn emit(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let line_end = if text.ends_with('\n') { "" } else { "\n" };
+    if write!(out, "{text}{line_end}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Rows of cells as text: the first column to the left, the others to the right.
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let cells = |row: &mut dyn Iterator<Item = &str>, widths: &[usize]| {
+        let mut line = String::new();
+        for (i, (cell, &w)) in row.zip(widths).enumerate() {
+            let pad = " ".repeat(w.saturating_sub(cell.chars().count()));
+            line += if i > 0 { "  " } else { "" };
+            line += &if i == 0 { format!("{cell}{pad}") } else { format!("{pad}{cell}") };
+        }
+        line.trim_end().to_string() + "\n"
+    };
+    let width = |i: usize| {
+        let column = rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count());
+        column.chain([head[i].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut out = cells(&mut head.iter().copied(), &widths);
+    for row in rows {
+        out += &cells(&mut row.iter().map(String::as_str), &widths);
+    }
+    out
 }

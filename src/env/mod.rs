@@ -1,5 +1,13 @@
 //! Tasks and vectors of environments.
 
+pub mod planar;
+pub mod reference;
+pub mod replay;
+pub mod task;
+
+pub use planar::{EnvKey, PlanarVecEnv};
+pub use task::Task;
+
 use crate::error::Result;
 
 /// What one env step of `n` environments returned. Rows are environments.

@@ -1,5 +1,37 @@
 //! MJCF text → [`Spec`] (editable) → [`Model`] (compiled tables), and gaps as typed edits.
 
+mod check;
+mod compile;
+mod contact;
+pub mod diff;
+pub mod gap;
+mod invweight;
+mod mjcf;
+pub mod spec;
+
+pub use gap::{ActionNoise, Gap, GapTable};
+pub use spec::{CapsuleMass, Spec};
+
+use crate::error::{Error, Result};
+
+/// Reads a TOML document; an error names file, line and key.
+pub(crate) fn toml_input<T: serde::de::DeserializeOwned>(source: &str, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|e| {
+        let place = match e.span() {
+            Some(span) => format!(
+                "{source}:{}",
+                text[..span.start.min(text.len())].matches('\n').count() + 1
+            ),
+            None => source.to_owned(),
+        };
+        Error::input(
+            place,
+            e.message(),
+            "compare with the files in envs/; every key is described there",
+        )
+    })
+}
+
 /// Time integrator of a physics step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integrator {

@@ -110,6 +110,22 @@ impl Replay {
         self.len = (self.len + n).min(capacity);
         Ok(())
     }
+
+    /// Goes back to a state saved in a checkpoint: the filled rows `[groups, len, row]` and the cursor.
+    pub fn restore(&mut self, rows: &Tensor, cursor: usize) -> Result<()> {
+        let (groups, capacity, row) = self.dims();
+        match *rows.dims() {
+            [g, len, r] if (g, r) == (groups, row) && len <= capacity && cursor < capacity => {
+                self.rows.slice_set(rows, 1, 0)?;
+                (self.len, self.cursor) = (len, cursor);
+                Ok(())
+            }
+            _ => {
+                let problem = format!("{:?} rows do not fit {groups} × {capacity} × {row}", rows.shape());
+                Err(Error::input("replay", problem, "resume with the settings that the run began with"))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,1 +1,3 @@
-//! To be filled.
+//! What advances the state of a robot.
+
+pub mod planar;

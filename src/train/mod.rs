@@ -1,1 +1,17 @@
-//! To be filled.
+//! The loop — roll out, update, evaluate, checkpoint — and the records it leaves.
+
+pub mod behaviour;
+pub mod checkpoint;
+pub mod config;
+pub mod curve;
+pub mod evaluate;
+pub mod given;
+pub mod metrics;
+pub mod progress;
+pub mod report;
+pub mod rollout;
+pub mod run_folder;
+pub mod seeds;
+pub mod stop;
+pub mod tensorboard;
+pub mod trainer;

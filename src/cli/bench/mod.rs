@@ -1,3 +1,37 @@
-//! `h2oplus bench`: what the machine gets out of the engine.
+//! `h2oplus bench`: throughput on this machine.
+
+use std::process::ExitCode;
+
+use crate::error::Result;
+use crate::train::given::defaults;
 
 pub mod learn;
+pub mod sim;
+
+/// Flags of `bench`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to measure (default: both)
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Env steps per second
+    Sim(sim::Args),
+    /// Updates per second of a method
+    Learn(learn::Args),
+}
+
+/// Measures, and prints.
+pub fn run(args: Args) -> Result<ExitCode> {
+    match args.what {
+        Some(What::Sim(args)) => sim::run(args),
+        Some(What::Learn(args)) => learn::run(args),
+        None => {
+            sim::run(defaults())?;
+            learn::run(defaults())
+        }
+    }
+}

@@ -1,3 +1,38 @@
-//! `h2oplus verify`: against recorded references.
+//! `h2oplus verify`: against recorded numbers.
+
+use std::process::ExitCode;
+
+use crate::error::Result;
+use crate::train::given::defaults;
 
 pub mod algorithms;
+pub mod physics;
+
+/// Flags of `verify`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to check (default: everything, against the references in `tests/reference`)
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// The planar kernel against another engine's transitions, or against a data file's
+    Physics(physics::Args),
+    /// The learning rules against recorded updates of the published code
+    Algorithms(algorithms::Args),
+}
+
+/// Runs the check; exit code 1 where something is beyond tolerance.
+pub fn run(args: Args) -> Result<ExitCode> {
+    match args.what {
+        Some(What::Physics(args)) => physics::run(args),
+        Some(What::Algorithms(args)) => algorithms::run(args),
+        None => {
+            let codes = [physics::run(defaults())?, algorithms::run(defaults())?];
+            let failed = codes.iter().any(|code| *code != ExitCode::SUCCESS);
+            Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `h2oplus eval`: returns of policies on a task.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::{Format, emit, table};
+use crate::data::{BehaviourPolicy, Dataset};
+use crate::env::{EnvKey, PlanarVecEnv, Task};
+use crate::error::{Error, Result};
+use crate::model::Gap;
+use crate::nn::PolicySnapshot;
+use crate::physics::planar::Precision;
+use crate::train::behaviour::Behaviour;
+use crate::train::evaluate::{Episodes, evaluate};
+use crate::train::run_folder::RunFolder;
+use crate::train::trainer;
+
+/// Flags of `eval`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Run folder, checkpoint, D4RL file (its behaviour policy), or behaviour snapshots; without
+    /// one, the newest run in `runs/`
+    what: Option<PathBuf>,
+    /// Task to evaluate on (default: the run's, or the one that the file's name begins with)
+    #[arg(long)]
+    task: Option<String>,
+    /// Evaluate under this gap instead of on the real task
+    #[arg(long, default_value = "none")]
+    gap: String,
+    /// Episodes of each policy
+    #[arg(long, default_value_t = 64)]
+    episodes: usize,
+    /// Deterministic actions, samples of the policy, or both
+    #[arg(long, value_enum, default_value_t)]
+    actions: Actions,
+    /// Seed of initial states and action noise
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Actions {
+    Deterministic,
+    Stochastic,
+    #[default]
+    Both,
+}
+
+/// A policy to evaluate.
+struct Candidate {
+    name: String,
+    policy: BehaviourPolicy,
+}
+
+#[derive(Serialize)]
+struct Row {
+    policy: String,
+    actions: &'static str,
+    task: String,
+    gap: String,
+    return_mean: f64,
+    return_std: f64,
+    length_mean: f64,
+    normalized_score: Option<f64>,
+    episodes: usize,
+}
+
+/// Evaluates and prints.
+pub fn run(args: Args) -> Result<ExitCode> {
+    if args.episodes == 0 {
+        return Err(Error::input("--episodes", "is 0", "give at least 1"));
+    }
+    let path = match &args.what {
+        Some(path) => path.clone(),
+        None => RunFolder::newest(Path::new("runs"))?.path().to_path_buf(),
+    };
+    let (task_name, candidates) = candidates(&path)?;
+    let task = Task::load(args.task.as_deref().unwrap_or(&task_name))?;
+    let gap = task.gap(&args.gap)?;
+    let mut rows = Vec::new();
+    for Candidate { name, policy } in &candidates {
+        let have = (policy.obs_dim(), policy.act_dim());
+        if have != (task.obs_dim(), task.act_dim()) {
+            return Err(Error::input(
+                path.display(),
+                format!("{name} has (observations, actions) = {have:?}, {} differs", task.name),
+                "name the policy's own task with --task",
+            ));
+        }
+        let policy = PolicySnapshot::from(policy);
+        for (label, noise, flag) in [
+            ("deterministic", None, Actions::Deterministic),
+            ("stochastic", Some(args.seed), Actions::Stochastic),
+        ] {
+            if args.actions == flag || args.actions == Actions::Both {
+                let keys = EnvKey::population(&[args.seed], args.episodes);
+                let mut env = PlanarVecEnv::new(&task, &[gap.clone()], keys.len(), 0, Precision::F32)?.with_keys(keys);
+                let mut actor = |obs: &[f32], n: Option<&[f32]>| Ok(policy.act(obs, n));
+                let episodes = evaluate(&mut env, &mut actor, noise)?;
+                rows.push(row(name, label, &task, &gap, &episodes));
+            }
+        }
+    }
+    print(args.format, &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(name: &str, actions: &'static str, task: &Task, gap: &Gap, e: &Episodes) -> Row {
+    Row {
+        policy: name.to_string(),
+        actions,
+        task: task.name.clone(),
+        gap: gap.to_string(),
+        return_mean: e.mean(),
+        return_std: e.std(),
+        length_mean: e.mean_length(),
+        normalized_score: task.normalized_score(e.mean()),
+        episodes: e.returns.len(),
+    }
+}
+
+/// The policies that `path` holds, and the task they were made for.
+fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    if path.is_dir() && path.join("config.toml").is_file() {
+        return of_run(&RunFolder::open(path)?, None);
+    }
+    let run = path.parent().and_then(Path::parent).filter(|run| run.join("config.toml").is_file());
+    if let Some(run) = run.filter(|_| name.starts_with("step_")) {
+        let checkpoint = path.parent().is_some_and(|p| p.ends_with("checkpoints"));
+        return of_run(&RunFolder::open(run)?, checkpoint.then_some(path));
+    }
+    let task = ["walker2d", "halfcheetah"].iter().find(|robot| name.starts_with(**robot));
+    let task = task.map_or_else(|| "halfcheetah".to_string(), ToString::to_string);
+    if name.ends_with(".safetensors") {
+        let behaviour = Behaviour::load(path)?;
+        let candidates = behaviour.snapshots.into_iter().map(|s| Candidate {
+            name: format!("snapshot at update {}", s.updates),
+            policy: s.policy,
+        });
+        return Ok((task, candidates.collect()));
+    }
+    let data = Dataset::read(path)?;
+    match data.policy {
+        Some(policy) => Ok((task, vec![Candidate { name, policy }])),
+        None => Err(Error::input(
+            path.display(),
+            "carries no behaviour policy (metadata/policy)",
+            "give a run folder, a checkpoint, or a D4RL file that has one",
+        )),
+    }
+}
+
+fn of_run(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Candidate>)> {
+    let (config, agent) = trainer::load_agent(run, checkpoint)?;
+    let mut out = Vec::new();
+    for (m, seed) in config.seeds.as_slice().iter().enumerate() {
+        out.push(Candidate {
+            name: format!("{} seed {seed} after {} updates", config.algo, agent.updates()),
+            policy: agent.policy(m)?,
+        });
+    }
+    Ok((config.task, out))
+}
+
+fn print(format: Format, rows: &[Row]) {
+    match format {
+        Format::Json => {
+            let text = serde_json::to_string_pretty(rows);
+            emit(&text.expect("plain numbers and strings are JSON"));
+        }
+        Format::Short => {
+            for r in rows {
+                emit(&format!("{} {} {:.1} {:.1}", r.policy, r.actions, r.return_mean, r.return_std));
+            }
+        }
+        Format::Human => {
+            let cells: Vec<Vec<String>> = rows
+                .iter()
+                .map(|r| {
+                    vec![
+                        r.policy.clone(),
+                        r.actions.to_string(),
+                        format!("{:.0} ± {:.0}", r.return_mean, r.return_std),
+                        r.normalized_score.map_or("–".into(), |s| format!("{s:.1}")),
+                        format!("{:.0}", r.length_mean),
+                        r.episodes.to_string(),
+                    ]
+                })
+                .collect();
+            if let Some(first) = rows.first() {
+                emit(&format!("on {}, gap {}", first.task, first.gap));
+            }
+            let head = ["policy", "actions", "return", "score", "length", "episodes"];
+            emit(&table(&head, &cells));
+        }
+    }
+}

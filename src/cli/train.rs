@@ -1,0 +1,140 @@
+//! `h2oplus train`: the main job.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{Format, emit, table};
+use crate::algo::SettingsFlags;
+use crate::data::Dataset;
+use crate::env::Task;
+use crate::error::{Error, Result};
+use crate::train::config::{TrainConfig, resolve};
+use crate::train::given::Given;
+use crate::train::report::{self, Line};
+use crate::train::run_folder::RunFolder;
+use crate::train::trainer::{Trainer, load_data};
+
+/// Flags of `train`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: Given<TrainConfig>,
+    #[command(flatten)]
+    settings: SettingsFlags,
+    /// Settings as TOML; flags win
+    #[arg(long, value_name = "FILE")]
+    config_file: Option<PathBuf>,
+    /// Go on with an interrupted run
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config_file", "compare"])]
+    resume: Option<PathBuf>,
+    /// Also train this method in the same budget, for comparison
+    #[arg(long, value_name = "ALGO")]
+    compare: Option<String>,
+    /// Folder of the runs
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    out: PathBuf,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Trains, and prints what came out.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let (config, resumed) = match &args.resume {
+        Some(path) => {
+            let folder = RunFolder::open(path)?;
+            (resume_config(&args, &folder)?, Some(folder))
+        }
+        None => {
+            let given = args.settings.given();
+            (resolve(&args.config, args.config_file.as_deref(), given)?, None)
+        }
+    };
+    let task = Task::load(&config.task)?;
+    let data = load_data(&config, &task)?;
+    let mut lines = vec![Line::data(&data)];
+    let mut runs = Vec::new();
+    let main = train(&args, &config, &data, resumed, &mut lines)?;
+    runs.push(main.path().to_path_buf());
+    if let Some(algo) = &args.compare {
+        let mut other = config.clone();
+        other.algo = algo.clone();
+        // The other method's own settings are its defaults; what was given was for the first.
+        other.settings = toml::Table::new();
+        let folder = train(&args, &other, &data, None, &mut lines)?;
+        runs.push(folder.path().to_path_buf());
+    }
+    let curve = report::draw_curve(&main, &runs, &data)?;
+    print(&args, &lines, &runs, &curve);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trains one method, and adds its result lines.
+fn train(
+    args: &Args,
+    config: &TrainConfig,
+    data: &Dataset,
+    resumed: Option<RunFolder>,
+    lines: &mut Vec<Line>,
+) -> Result<RunFolder> {
+    let resume = resumed.is_some();
+    let mut trainer = match resumed {
+        Some(folder) => Trainer::new(config.clone(), folder, Some(data), true)?,
+        None => Trainer::create(config.clone(), &args.out, Some(data))?,
+    };
+    let verb = if resume { "resuming" } else { "run folder" };
+    eprintln!("{verb}: {}", trainer.folder().path().display());
+    trainer.run()?;
+    let seeds = config.seeds.as_slice();
+    lines.extend(trainer.latest().iter().zip(seeds).map(|(e, &s)| Line::member(config, s, e)));
+    Ok(trainer.folder().clone())
+}
+
+/// The config of the run that goes on: as it was, but for a longer budget, if one is given.
+fn resume_config(args: &Args, folder: &RunFolder) -> Result<TrainConfig> {
+    let mut config: TrainConfig = folder.read_config()?;
+    for key in args.config.given.keys().chain(args.settings.given().keys()) {
+        if key != "updates" {
+            return Err(Error::input(
+                format!("--{}", key.replace('_', "-")),
+                "cannot change in a run that goes on",
+                "leave it out with --resume (only --updates may grow), or start a new run",
+            ));
+        }
+    }
+    if args.config.given.contains_key("updates") {
+        config.updates = args.config.all.updates;
+    }
+    Ok(config)
+}
+
+fn print(args: &Args, lines: &[Line], runs: &[PathBuf], curve: &std::path::Path) {
+    match args.format {
+        Format::Json => {
+            let doc = serde_json::json!({ "results": lines, "runs": runs, "curve": curve });
+            emit(&format!("{doc:#}"));
+        }
+        Format::Short => {
+            let text: Vec<String> = lines
+                .iter()
+                .map(|l| format!("{} {:.0} {:.0}", l.what, l.mean, l.std))
+                .collect();
+            emit(&text.join("\n"));
+        }
+        Format::Human => {
+            let rows: Vec<Vec<String>> = lines
+                .iter()
+                .map(|l| {
+                    vec![
+                        l.what.clone(),
+                        format!("{:.0} ± {:.0}", l.mean, l.std),
+                        format!("{}", l.episodes),
+                        format!("{:.0}", l.length),
+                    ]
+                })
+                .collect();
+            let head = ["return on the real task", "mean ± std", "episodes", "length"];
+            emit(&table(&head, &rows));
+            emit(&format!("learning curve: {}", curve.display()));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What an edit changed, field by field.
+
+use super::{Body, ContactPoint, Dof, Gap, Integrator, Model, Softness, Spec};
+use crate::error::Result;
+
+/// A field and its numbers before and after.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Change {
+    /// As `geom torso size` (description) or `body torso mass` (compiled).
+    pub field: String,
+    /// Before the edit.
+    pub old: Vec<f64>,
+    /// After it.
+    pub new: Vec<f64>,
+}
+
+/// Everything that a gap changed.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Changes {
+    /// In the description and the action channel.
+    pub spec: Vec<Change>,
+    /// In the compiled tables.
+    pub model: Vec<Change>,
+}
+
+impl Gap {
+    /// Every field of the description and of the compiled model that the gap changes.
+    ///
+    /// # Errors
+    /// As [`Gap::apply`].
+    pub fn changes(&self, base: &Spec) -> Result<Changes> {
+        let (edited, noise) = self.apply(base)?;
+        let mut spec = between(base.fields(), edited.fields());
+        if noise.std != 0.0 {
+            spec.push(Change {
+                field: "action noise".to_owned(),
+                old: vec![0.0],
+                new: vec![noise.std],
+            });
+        }
+        let model = between(base.compile()?.fields(), edited.compile()?.fields());
+        Ok(Changes { spec, model })
+    }
+}
+
+/// Fields whose numbers differ; both lists come from robots of one file, so they run in step.
+fn between(old: Vec<(String, Vec<f64>)>, new: Vec<(String, Vec<f64>)>) -> Vec<Change> {
+    old.into_iter()
+        .zip(new)
+        .filter(|((_, a), (_, b))| a != b)
+        .map(|((field, old), (_, new))| Change { field, old, new })
+        .collect()
+}
+
+impl Model {
+    /// Every compiled number as (`body torso mass`, values).
+    pub fn fields(&self) -> Vec<(String, Vec<f64>)> {
+        // Taken apart in full, so that a new field cannot be forgotten here.
+        let Self {
+            name: _,
+            timestep,
+            integrator,
+            gravity,
+            z0,
+            bodies,
+            dofs,
+            actuators,
+            points,
+            contact,
+            limit,
+        } = self;
+        let rk4 = f64::from(u8::from(*integrator == Integrator::Rk4));
+        let mut all = vec![
+            ("timestep".to_owned(), vec![*timestep]),
+            ("integrator is RK4".to_owned(), vec![rk4]),
+            ("gravity".to_owned(), vec![*gravity]),
+            ("z0".to_owned(), vec![*z0]),
+        ];
+        let mut put = |owner: String, fields: Vec<(&str, Vec<f64>)>| {
+            all.extend(fields.into_iter().map(|(f, v)| (format!("{owner} {f}"), v)));
+        };
+        for body in bodies {
+            let Body {
+                name,
+                parent: _,
+                dof: _,
+                sign,
+                offset,
+                com,
+                mass,
+                inertia,
+                invweight,
+            } = body;
+            put(
+                format!("body {name}"),
+                vec![
+                    ("sign", vec![*sign]),
+                    ("offset", offset.to_vec()),
+                    ("com", com.to_vec()),
+                    ("mass", vec![*mass]),
+                    ("inertia", vec![*inertia]),
+                    ("invweight", vec![*invweight]),
+                ],
+            );
+        }
+        for dof in dofs {
+            let Dof {
+                name,
+                armature,
+                damping,
+                stiffness,
+                springref,
+                range,
+                invweight,
+                qpos0,
+            } = dof;
+            put(
+                format!("dof {name}"),
+                vec![
+                    ("armature", vec![*armature]),
+                    ("damping", vec![*damping]),
+                    ("stiffness", vec![*stiffness]),
+                    ("springref", vec![*springref]),
+                    ("range", range.map_or_else(Vec::new, |r| r.to_vec())),
+                    ("invweight", vec![*invweight]),
+                    ("qpos0", vec![*qpos0]),
+                ],
+            );
+        }
+        for a in actuators {
+            put(
+                format!("actuator {}", a.name),
+                vec![("gear", vec![a.gear]), ("ctrlrange", a.ctrlrange.to_vec())],
+            );
+        }
+        for (i, point) in points.iter().enumerate() {
+            let ContactPoint {
+                geom,
+                body: _,
+                offset,
+                radius,
+                friction,
+                row_scale,
+            } = point;
+            put(
+                format!("point {geom}[{}]", i % 2),
+                vec![
+                    ("offset", offset.to_vec()),
+                    ("radius", vec![*radius]),
+                    ("friction", vec![*friction]),
+                    ("row_scale", vec![*row_scale]),
+                ],
+            );
+        }
+        for (owner, softness) in [("contact", contact), ("limit", limit)] {
+            let Softness {
+                solimp,
+                stiffness,
+                damping,
+                margin,
+            } = softness;
+            put(
+                owner.to_owned(),
+                vec![
+                    ("solimp", solimp.to_vec()),
+                    ("stiffness", vec![*stiffness]),
+                    ("damping", vec![*damping]),
+                    ("margin", vec![*margin]),
+                ],
+            );
+        }
+        all
+    }
+}

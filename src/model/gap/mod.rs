@@ -1,0 +1,193 @@
+//! Dynamics gaps: named, typed edits of a [`Spec`] or of the action channel, each with a strength.
+
+mod table;
+
+pub use table::{Edit, Element, GapDef, GapTable, Op};
+
+use super::Spec;
+use crate::error::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Part {
+    name: String,
+    strength: f64,
+    def: GapDef,
+}
+
+/// Noise of the action channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ActionNoise {
+    /// Standard deviation of what is added to every component of an action.
+    pub std: f64,
+}
+
+/// A combination of gaps with their strengths; prints as its canonical text (`friction=0.3,gravity=2`, or `none`).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gap {
+    /// In the order of their names, so that equal gaps have equal text.
+    parts: Vec<Part>,
+}
+
+impl Gap {
+    /// No gap.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Whether there is no gap.
+    pub fn is_none(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The edited description and the noise of the action channel.
+    ///
+    /// # Errors
+    /// When a gap has no edit for this robot, names an element or attribute that the robot lacks, makes a robot that
+    /// does not compile, or changes nothing in the compiled model and the noise; also when all together do so.
+    pub fn apply(&self, base: &Spec) -> Result<(Spec, ActionNoise)> {
+        let mut spec = base.clone();
+        let mut noise = ActionNoise::default();
+        if self.is_none() {
+            return Ok((spec, noise));
+        }
+        let start = spec.compile()?;
+        let mut before = start.clone();
+        for part in &self.parts {
+            let noise_before = noise;
+            part.edit(&mut spec, &mut noise)?;
+            let after = spec.compile().map_err(|e| match e {
+                Error::Input { place, problem, .. } => Error::input(
+                    part,
+                    format!("no such robot can be: {place}: {problem}"),
+                    "choose another strength",
+                ),
+                other => other,
+            })?;
+            if after == before && noise == noise_before {
+                return Err(Error::input(
+                    part,
+                    format!("changes nothing in the compiled `{}`", spec.name),
+                    "choose another strength or gap; `h2oplus gaps` lists what each edits",
+                ));
+            }
+            before = after;
+        }
+        if before == start && noise == ActionNoise::default() {
+            return Err(Error::input(
+                format!("gap `{self}`"),
+                "its parts undo each other",
+                "choose strengths that leave a difference, or `none`",
+            ));
+        }
+        Ok((spec, noise))
+    }
+}
+
+impl Part {
+    fn edit(&self, spec: &mut Spec, noise: &mut ActionNoise) -> Result<()> {
+        let robot = spec.name.clone();
+        if !self.def.is_for(&robot) {
+            let robots: Vec<&str> = self
+                .def
+                .edits
+                .iter()
+                .filter_map(|e| e.robot.as_deref())
+                .collect();
+            return Err(Error::input(
+                self,
+                format!("has no edit for the robot `{robot}`"),
+                format!(
+                    "it is defined for: {}; add an edit in a gap table of your own",
+                    robots.join(", ")
+                ),
+            ));
+        }
+        for edit in self.def.edits_for(&robot) {
+            if edit.element == Element::Action {
+                noise.std = edit.op.apply(noise.std, self.strength);
+                if noise.std < 0.0 {
+                    return Err(Error::input(
+                        self,
+                        "a standard deviation cannot be negative",
+                        "give a strength of 0 or more",
+                    ));
+                }
+                continue;
+            }
+            let mut met: Vec<String> = Vec::new();
+            for element in spec.elements_mut() {
+                let wanted = element.kind == edit.element.kind()
+                    && edit
+                        .names
+                        .as_ref()
+                        .is_none_or(|names| names.iter().any(|n| n == element.name));
+                if !wanted {
+                    continue;
+                }
+                for (attribute, values) in element.attributes {
+                    if attribute == edit.attribute {
+                        for x in values {
+                            *x = edit.op.apply(*x, self.strength);
+                        }
+                        met.push(element.name.to_owned());
+                    }
+                }
+            }
+            let missing = match &edit.names {
+                Some(names) => names.iter().find(|&n| !met.contains(n)).cloned(),
+                None => met.is_empty().then(String::new),
+            };
+            if let Some(name) = missing {
+                let owner = [edit.element.kind(), &name].join(" ");
+                return Err(Error::input(
+                    self,
+                    format!(
+                        "robot `{robot}` has no `{}` with attribute `{}`",
+                        owner.trim(),
+                        edit.attribute
+                    ),
+                    "name an element that the MJCF has, and an attribute that it gives",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The text names folders: no run of zeros.
+        let k = self.strength;
+        if k == 0.0 || (1e-5..1e15).contains(&k.abs()) {
+            write!(f, "{}={k}", self.name)
+        } else {
+            write!(f, "{}={k:e}", self.name)
+        }
+    }
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_none() {
+            return f.write_str("none");
+        }
+        for (i, part) in self.parts.iter().enumerate() {
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{part}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Gap {
+    type Err = Error;
+
+    /// A gap of the embedded table; see [`GapTable::gap`].
+    fn from_str(text: &str) -> Result<Self> {
+        GapTable::builtin().gap(text)
+    }
+}

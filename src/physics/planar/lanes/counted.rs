@@ -1,0 +1,124 @@
+//! A lane type that counts what it is asked to do: the arithmetic behind `bench sim`'s GFLOP/s.
+
+use crate::physics::planar::real::{Kernel, Param, Real};
+use std::cell::Cell;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+thread_local!(static FLOPS: Cell<u64> = const { Cell::new(0) });
+
+/// Floating-point operations counted on this thread since the last call: one for each lane of an
+/// addition, multiplication, division or comparison (selects, signs and magnitudes included), two
+/// for a fused multiply-add.
+pub fn take_flops() -> u64 {
+    FLOPS.replace(0)
+}
+
+/// `R`, counted.
+#[derive(Clone, Copy)]
+pub struct Counted<R>(R);
+
+#[inline(always)]
+fn count<R: Real>(operations: usize, result: R) -> Counted<R> {
+    FLOPS.set(FLOPS.get() + (operations * R::LANES) as u64);
+    Counted(result)
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident) => {
+        impl<R: Real> $trait for Counted<R> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                count(1, self.0.$method(other.0))
+            }
+        }
+    };
+}
+operator!(Add, add);
+operator!(Sub, sub);
+operator!(Mul, mul);
+operator!(Div, div);
+
+impl<R: Real> Neg for Counted<R> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        count(1, -self.0)
+    }
+}
+
+/// A parameter of a counted kernel.
+#[derive(Clone, Copy)]
+pub struct CountedParam<P>(P);
+
+impl<R: Real, P: Param<R>> Param<Counted<R>> for CountedParam<P> {
+    #[inline(always)]
+    fn lanes(self) -> Counted<R> {
+        Counted(self.0.lanes())
+    }
+}
+
+impl<R: Real> Real for Counted<R> {
+    type Scalar = CountedParam<R::Scalar>;
+    type Mask = R::Mask;
+    const LANES: usize = R::LANES;
+    const STEP_TOLERANCE: f64 = R::STEP_TOLERANCE;
+    #[inline(always)]
+    fn splat(x: f64) -> Self {
+        Self(R::splat(x))
+    }
+    #[inline(always)]
+    fn scalar(x: f64) -> Self::Scalar {
+        CountedParam(R::scalar(x))
+    }
+    #[inline(always)]
+    fn get(self, lane: usize) -> f64 {
+        self.0.get(lane)
+    }
+    #[inline(always)]
+    fn set(&mut self, lane: usize, x: f64) {
+        self.0.set(lane, x);
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        count(2, self.0.mul_add(b.0, c.0))
+    }
+    #[inline(always)]
+    fn mul_sub_from(self, b: Self, c: Self) -> Self {
+        count(2, self.0.mul_sub_from(b.0, c.0))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        count(1, self.0.abs())
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        count(1, self.0.min(other.0))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        count(1, self.0.max(other.0))
+    }
+    #[inline(always)]
+    fn lt(self, other: Self) -> Self::Mask {
+        count(1, self.0).0.lt(other.0)
+    }
+    #[inline(always)]
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+        count(1, R::select(mask, yes.0, no.0))
+    }
+    #[inline(always)]
+    fn sin_cos(self) -> (Self, Self) {
+        // As many operations as the polynomials of `real::sin_cos` take.
+        let (s, c) = count(30, self.0).0.sin_cos();
+        (Self(s), Self(c))
+    }
+    #[inline(always)]
+    fn powf(self, p: Self) -> Self {
+        count(1, self.0.powf(p.0))
+    }
+    #[inline(always)]
+    fn vectorize<K: Kernel>(kernel: K) {
+        R::vectorize(kernel);
+    }
+}

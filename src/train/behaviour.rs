@@ -1,0 +1,251 @@
+//! Behaviour policies: snapshots that `collect` kept while it trained SAC on the real task, and the
+//! data sets made by rolling them out. The shipped ones stand in for D4RL's `medium` and
+//! `medium-replay`, which were made the same way: one policy, and all policies up to it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use half::f16;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use crate::data::{BehaviourPolicy, Dataset, DenseLayer};
+use crate::env::{PlanarVecEnv, Task, VecEnv};
+use crate::error::{Error, Result};
+use crate::nn::PolicySnapshot;
+use crate::physics::planar::Precision;
+use crate::rng::{Stream, fill_normal};
+
+/// Which of the shipped recipes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    /// The last snapshot alone.
+    Medium,
+    /// Every snapshot, an equal share of rows each, in the order of training.
+    MediumReplay,
+}
+
+impl Quality {
+    /// `medium` or `medium-replay`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "medium" => Some(Self::Medium),
+            "medium-replay" => Some(Self::MediumReplay),
+            _ => None,
+        }
+    }
+}
+
+/// A policy while it was being trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Updates done.
+    pub updates: u64,
+    /// Mean return of its deterministic actions then.
+    pub eval_return: f64,
+    /// Its weights.
+    pub policy: BehaviourPolicy,
+}
+
+/// Snapshots of one training run, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Behaviour {
+    /// At least one.
+    pub snapshots: Vec<Snapshot>,
+}
+
+const SHIPPED: [(&str, &[u8]); 2] = [
+    ("halfcheetah", include_bytes!("../../assets/behaviour/halfcheetah-v2.safetensors")),
+    ("walker2d", include_bytes!("../../assets/behaviour/walker2d-v2.safetensors")),
+];
+
+impl Behaviour {
+    /// The shipped snapshots for `task`'s robot.
+    pub fn shipped(task: &Task) -> Result<Self> {
+        let robot = task.name.rsplit_once('-').map_or(task.name.as_str(), |(robot, _)| robot);
+        match SHIPPED.iter().find(|(name, _)| *name == robot) {
+            Some((name, bytes)) => Self::parse(bytes, &format!("shipped behaviour of {name}")),
+            None => Err(Error::input(
+                format!("--task {}", task.name),
+                "no behaviour snapshots are shipped for this robot",
+                "give a data file with --data FILE, or make one with `h2oplus collect`",
+            )),
+        }
+    }
+
+    /// Reads a file that [`save`](Self::save) wrote.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        Self::parse(&bytes, &path.display().to_string())
+    }
+
+    /// Half precision: 11 bits of mantissa change an action by less than its exploration noise by
+    /// three orders of magnitude.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+        let layers = self.snapshots.first().map_or(0, |s| s.policy.layers().len());
+        for k in 0..layers {
+            let all = || self.snapshots.iter().map(|s| s.policy.layers()[k].1);
+            let name = &self.snapshots[0].policy.layers()[k].0;
+            let first = self.snapshots[0].policy.layers()[k].1;
+            let n = self.snapshots.len();
+            let weights = all().flat_map(|l| l.weight.iter().copied());
+            let shape = vec![n, first.outputs, first.inputs];
+            tensors.push((format!("{name}.weight"), shape, halves(weights)));
+            let biases = all().flat_map(|l| l.bias.iter().copied());
+            tensors.push((format!("{name}.bias"), vec![n, first.outputs], halves(biases)));
+        }
+        let damaged = |e: safetensors::SafeTensorError| damaged(&path.display().to_string(), e);
+        let views = tensors
+            .iter()
+            .map(|(name, shape, data)| {
+                Ok((name.as_str(), TensorView::new(Dtype::F16, shape.clone(), data)?))
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(damaged)?;
+        let updates: Vec<u64> = self.snapshots.iter().map(|s| s.updates).collect();
+        let returns: Vec<f64> = self.snapshots.iter().map(|s| s.eval_return).collect();
+        let meta = HashMap::from([
+            ("updates".to_string(), serde_json::json!(updates).to_string()),
+            ("returns".to_string(), serde_json::json!(returns).to_string()),
+        ]);
+        let bytes = safetensors::serialize(views, Some(meta)).map_err(damaged)?;
+        super::run_folder::write(path, &bytes)
+    }
+
+    fn parse(bytes: &[u8], place: &str) -> Result<Self> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(place, e))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(place, e))?;
+        let meta = |key: &str| {
+            let text = header.metadata().as_ref().and_then(|m| m.get(key));
+            text.ok_or_else(|| damaged(place, format!("its `{key}` are missing")))
+        };
+        let updates: Vec<u64> =
+            serde_json::from_str(meta("updates")?).map_err(|e| damaged(place, e))?;
+        let returns: Vec<f64> =
+            serde_json::from_str(meta("returns")?).map_err(|e| damaged(place, e))?;
+        let n = updates.len();
+        if n == 0 || returns.len() != n {
+            return Err(damaged(place, "it holds no snapshot"));
+        }
+        let layer = |name: &str, k: usize| -> Result<DenseLayer> {
+            let get = |part: &str| {
+                file.tensor(&format!("{name}.{part}")).map_err(|e| damaged(place, e))
+            };
+            let (w, b) = (get("weight")?, get("bias")?);
+            let &[wn, outputs, inputs] = w.shape() else {
+                return Err(damaged(place, format!("`{name}.weight` has shape {:?}", w.shape())));
+            };
+            if wn != n || b.shape() != [n, outputs] || w.dtype() != Dtype::F16 {
+                return Err(damaged(place, format!("`{name}` has the wrong shape or type")));
+            }
+            let part = |data: &[u8], len: usize| -> Vec<f32> {
+                let data = &data[2 * k * len..2 * (k + 1) * len];
+                data.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
+            };
+            Ok(DenseLayer {
+                inputs,
+                outputs,
+                weight: part(w.data(), outputs * inputs),
+                bias: part(b.data(), outputs),
+            })
+        };
+        let depth = (0..).take_while(|i| file.tensor(&format!("fc{i}.weight")).is_ok()).count();
+        let snapshot = |k: usize| {
+            let hidden = (0..depth).map(|i| layer(&format!("fc{i}"), k));
+            Ok(Snapshot {
+                updates: updates[k],
+                eval_return: returns[k],
+                policy: BehaviourPolicy {
+                    algorithm: "SAC".into(),
+                    iteration: updates[k] as i32,
+                    hidden: hidden.collect::<Result<_>>()?,
+                    mean: layer("last_fc", k)?,
+                    log_std: layer("last_fc_log_std", k)?,
+                },
+            })
+        };
+        Ok(Self { snapshots: (0..n).map(snapshot).collect::<Result<_>>()? })
+    }
+
+    /// Rolls the snapshots out (sampled actions) on `task` without a gap: `rows` transitions.
+    pub fn roll_out(
+        &self,
+        task: &Task,
+        quality: Quality,
+        rows: usize,
+        seed: u64,
+    ) -> Result<Dataset> {
+        let used = match quality {
+            Quality::Medium => &self.snapshots[self.snapshots.len() - 1..],
+            Quality::MediumReplay => &self.snapshots[..],
+        };
+        let mut parts = Vec::new();
+        for (k, snapshot) in used.iter().enumerate() {
+            super::stop::check()?;
+            // Shares differ by one row at most and add up to `rows`.
+            let share = rows * (k + 1) / used.len() - rows * k / used.len();
+            if share > 0 {
+                let policy = PolicySnapshot::from(&snapshot.policy);
+                parts.push(stream(task, &policy, share, seed.wrapping_add(k as u64))?);
+            }
+        }
+        let mut data = Dataset::concat(&parts)?;
+        data.source = format!("rolled out on {} from {} snapshots", task.name, used.len());
+        data.policy = used.last().map(|s| s.policy.clone());
+        Ok(data)
+    }
+}
+
+/// `rows` transitions of one policy: environments side by side, each a stream of at most
+/// 1,000 steps (whole episodes where none ends early); the last row of a stream is a time-out.
+fn stream(task: &Task, policy: &PolicySnapshot, rows: usize, seed: u64) -> Result<Dataset> {
+    let steps = task.max_episode_steps;
+    let n = rows.div_ceil(steps);
+    let mut env = PlanarVecEnv::new(task, &[], n, seed, Precision::F32)?;
+    let (s, a) = (env.obs_dim(), env.act_dim());
+    let mut parts = vec![Dataset { obs_dim: s, act_dim: a, ..Dataset::default() }; n];
+    for part in &mut parts {
+        (part.qpos, part.qvel) = (Some(Vec::new()), Some(Vec::new()));
+    }
+    let mut obs = env.reset()?.to_vec();
+    let mut noise = vec![0.0; n * a];
+    for t in 0..steps.min(rows) {
+        for (e, row) in noise.chunks_mut(a).enumerate() {
+            fill_normal(row, seed, e as u32, t as u32, Stream::Policy);
+        }
+        let (qpos, qvel) = (env.qpos(), env.qvel());
+        let nv = qpos.len() / n;
+        let actions = policy.act(&obs, Some(&noise));
+        let batch = env.step(&actions)?;
+        for (e, part) in parts.iter_mut().enumerate() {
+            // The last environment runs for what is left of `rows`.
+            let length = steps.min(rows - e * steps);
+            if t >= length {
+                continue;
+            }
+            part.observations.extend(&obs[e * s..][..s]);
+            part.actions.extend(&actions[e * a..][..a]);
+            part.next_observations.extend(&batch.next_obs[e * s..][..s]);
+            part.rewards.push(batch.reward[e]);
+            part.terminals.push(batch.terminated[e]);
+            let cut = batch.truncated[e] || t + 1 == length;
+            part.timeouts.push(cut && !batch.terminated[e]);
+            part.qpos.get_or_insert_default().extend(&qpos[e * nv..][..nv]);
+            part.qvel.get_or_insert_default().extend(&qvel[e * nv..][..nv]);
+        }
+        obs.copy_from_slice(&batch.obs);
+    }
+    Dataset::concat(&parts)
+}
+
+fn halves(values: impl Iterator<Item = f32>) -> Vec<u8> {
+    values.flat_map(|v| f16::from_f32(v).to_le_bytes()).collect()
+}
+
+fn damaged(place: &str, problem: impl ToString) -> Error {
+    Error::input(
+        place,
+        format!("is no file of behaviour snapshots: {}", problem.to_string()),
+        "make one with `h2oplus collect`",
+    )
+}

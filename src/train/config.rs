@@ -1,0 +1,169 @@
+//! Everything that decides a run: defaults, then a TOML file, then flags; the result is saved.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::given::{Given, defaults};
+use super::seeds::Seeds;
+use crate::error::{Error, Result};
+
+/// A training run. The method's own settings stand beside it, in `[settings]`.
+#[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Robot and version, or a TOML file of your own
+    #[arg(long, default_value = "halfcheetah-v2")]
+    pub task: String,
+    /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`
+    #[arg(long, default_value = "gravity")]
+    pub gap: String,
+    /// Real data: `medium-replay`, `medium`, or a D4RL or Minari file
+    #[arg(long, default_value = "medium-replay")]
+    pub data: String,
+    /// Transitions to use (0: 100,000 for `medium-replay` and `medium`, all of a file)
+    #[arg(long, default_value_t = 0)]
+    pub rows: usize,
+    /// Method
+    #[arg(long, default_value = "h2oplus")]
+    pub algo: String,
+    /// Members of the population: `0`, `0,3`, `0..4` (both ends)
+    #[arg(long, default_value = "0")]
+    pub seeds: Seeds,
+    /// Updates of each member
+    #[arg(long, default_value_t = 50_000)]
+    pub updates: u64,
+    /// Simulated environments per member
+    #[arg(long, default_value_t = 8)]
+    pub envs: usize,
+    /// Simulator steps of each member per cycle
+    #[arg(long, default_value_t = 1000)]
+    pub cycle_steps: usize,
+    /// Updates per cycle
+    #[arg(long, default_value_t = 1000)]
+    pub cycle_updates: u64,
+    /// Uniform random simulator steps before the policy acts
+    #[arg(long, default_value_t = 0)]
+    pub random_steps: u64,
+    /// Rows of the simulator's replay per row of the data set
+    #[arg(long, default_value_t = 10.0)]
+    pub replay_ratio: f64,
+    /// At most this many rows in each member's replay (0: no cap)
+    #[arg(long, default_value_t = 0)]
+    pub replay_cap: usize,
+    /// Updates between evaluations on the real task
+    #[arg(long, default_value_t = 5000)]
+    pub eval_every: u64,
+    /// Episodes of an evaluation
+    #[arg(long, default_value_t = 10)]
+    pub eval_episodes: usize,
+    /// Updates between checkpoints
+    #[arg(long, default_value_t = 5000)]
+    pub checkpoint_every: u64,
+    /// Updates between lines of metrics
+    #[arg(long, default_value_t = 500)]
+    pub log_every: u64,
+    /// Updates between behaviour snapshots of the policy (0: none)
+    #[arg(long, default_value_t = 0)]
+    pub snapshot_every: u64,
+    /// Stop once a member's evaluation reaches this return
+    #[arg(long)]
+    pub target_return: Option<f64>,
+    /// Where the learner runs
+    #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
+    pub device: String,
+    /// The method's own settings, resolved
+    #[arg(skip)]
+    #[serde(default)]
+    pub settings: toml::Table,
+}
+
+/// Defaults, overlaid with `file` (TOML), overlaid with the flags that were given; `settings` are
+/// the given flags of the method.
+pub fn resolve(
+    flags: &Given<TrainConfig>,
+    file: Option<&Path>,
+    settings_given: &toml::Table,
+) -> Result<TrainConfig> {
+    let mut resolved = toml::Table::try_from(&flags.all)
+        .map_err(|e| Error::input("flags", e, "report this as a bug"))?;
+    let mut settings = toml::Table::new();
+    if let Some(path) = file {
+        let mut table = read_toml(path)?;
+        if let Some(toml::Value::Table(given)) = table.remove("settings") {
+            settings = given;
+        }
+        resolved.extend(table);
+    }
+    resolved.extend(flags.given.clone());
+    settings.extend(settings_given.clone());
+    resolved.insert("settings".into(), toml::Value::Table(settings));
+    let place = file.map_or("flags".into(), |path| path.display().to_string());
+    let config: TrainConfig = resolved.try_into().map_err(|e: toml::de::Error| {
+        Error::input(place, e.message(), "`h2oplus train --help` lists the keys and their values")
+    })?;
+    config.check()?;
+    Ok(config)
+}
+
+fn read_toml(path: &Path) -> Result<toml::Table> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    text.parse::<toml::Table>().map_err(|e| {
+        let line = e.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
+        Error::input(format!("{}:{line}", path.display()), e.message(), "mend the TOML there")
+    })
+}
+
+impl TrainConfig {
+    /// SAC on the real task itself, with what remains at its default: how behaviours are made.
+    pub fn sac_on(task: &str, seed: u64, updates: u64) -> Self {
+        Self {
+            task: task.to_string(),
+            gap: "none".into(),
+            data: "none".into(),
+            algo: "sac".into(),
+            seeds: Seeds::one(seed),
+            updates,
+            random_steps: 5000,
+            // The simulator costs next to nothing beside an update: fresher data for the same time.
+            cycle_steps: 1000,
+            cycle_updates: 500,
+            checkpoint_every: 25_000,
+            ..defaults()
+        }
+    }
+
+    /// Refuses values that no run can have.
+    fn check(&self) -> Result<()> {
+        let at_least_one: [(&str, u64); 7] = [
+            ("--updates", self.updates),
+            ("--envs", self.envs as u64),
+            ("--cycle-steps", self.cycle_steps as u64),
+            ("--cycle-updates", self.cycle_updates),
+            ("--eval-every", self.eval_every),
+            ("--eval-episodes", self.eval_episodes as u64),
+            ("--log-every", self.log_every),
+        ];
+        for (flag, value) in at_least_one {
+            if value == 0 {
+                return Err(Error::input(flag, "is 0", "give at least 1"));
+            }
+        }
+        if self.checkpoint_every == 0 {
+            let mend = "give at least 1; a large number leaves only the last checkpoint";
+            return Err(Error::input("--checkpoint-every", "is 0", mend));
+        }
+        if !(self.replay_ratio.is_finite() && self.replay_ratio > 0.0) {
+            let problem = format!("is {}", self.replay_ratio);
+            return Err(Error::input("--replay-ratio", problem, "give a number above 0"));
+        }
+        Ok(())
+    }
+
+    /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.
+    pub fn replay_rows(&self, rows: usize) -> usize {
+        let wanted = if rows == 0 { 1_000_000 } else { (rows as f64 * self.replay_ratio) as usize };
+        let wanted = wanted.max(self.cycle_steps.next_multiple_of(self.envs));
+        if self.replay_cap > 0 { wanted.min(self.replay_cap) } else { wanted }
+    }
+}

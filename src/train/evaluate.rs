@@ -1,0 +1,81 @@
+//! Returns of a policy on a task, in parallel environments.
+
+use serde::{Deserialize, Serialize};
+
+use crate::env::VecEnv;
+use crate::error::Result;
+use crate::rng::{Stream, fill_normal};
+
+/// Chooses actions `[n, act_dim]` for observations `[n, obs_dim]`, given standard normals of the
+/// actions' shape, or none for the deterministic action.
+pub type Actor<'a> = dyn FnMut(&[f32], Option<&[f32]>) -> Result<Vec<f32>> + 'a;
+
+/// Returns and lengths of finished episodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Episodes {
+    /// Undiscounted sums of rewards.
+    pub returns: Vec<f64>,
+    /// Env steps.
+    pub lengths: Vec<u32>,
+}
+
+impl Episodes {
+    /// Mean return.
+    pub fn mean(&self) -> f64 {
+        mean(&self.returns)
+    }
+    /// Standard deviation of the returns over episodes (divisor n).
+    pub fn std(&self) -> f64 {
+        std(&self.returns)
+    }
+    /// Mean length, env steps.
+    pub fn mean_length(&self) -> f64 {
+        self.lengths.iter().map(|&n| f64::from(n)).sum::<f64>() / self.lengths.len().max(1) as f64
+    }
+}
+
+/// Arithmetic mean; 0 of nothing.
+pub fn mean(x: &[f64]) -> f64 {
+    x.iter().sum::<f64>() / x.len().max(1) as f64
+}
+
+/// Standard deviation with divisor n.
+pub fn std(x: &[f64]) -> f64 {
+    let m = mean(x);
+    (x.iter().map(|v| (v - m).powi(2)).sum::<f64>() / x.len().max(1) as f64).sqrt()
+}
+
+/// Runs the first episode of every environment to its end; entry `e` belongs to environment `e`.
+/// Environments that finish early keep stepping (autoreset) but no longer count.
+/// `noise_seed`: sample the policy with normals from this seed; `None`: deterministic actions.
+pub fn evaluate(
+    env: &mut dyn VecEnv,
+    actor: &mut Actor<'_>,
+    noise_seed: Option<u64>,
+) -> Result<Episodes> {
+    let (n, act_dim) = (env.num_envs(), env.act_dim());
+    let mut obs = env.reset()?.to_vec();
+    let mut noise = vec![0.0; n * act_dim];
+    let mut out = Episodes { returns: vec![0.0; n], lengths: vec![0; n] };
+    let mut running = vec![true; n];
+    let mut step = 0;
+    while running.contains(&true) {
+        if let Some(seed) = noise_seed {
+            for (e, row) in noise.chunks_mut(act_dim).enumerate() {
+                fill_normal(row, seed, e as u32, step, Stream::Policy);
+            }
+        }
+        let actions = actor(&obs, noise_seed.map(|_| noise.as_slice()))?;
+        let batch = env.step(&actions)?;
+        for e in 0..n {
+            if running[e] {
+                out.returns[e] += f64::from(batch.reward[e]);
+                out.lengths[e] += 1;
+                running[e] = !(batch.terminated[e] || batch.truncated[e]);
+            }
+        }
+        obs.copy_from_slice(&batch.obs);
+        step += 1;
+    }
+    Ok(out)
+}

@@ -1,0 +1,51 @@
+//! Flags together with the record of which were given: what a config file may not override.
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, FromArgMatches};
+use serde::Serialize;
+
+/// All values of `T`'s flags, and those that stood on the command line.
+#[derive(Clone, Debug)]
+pub struct Given<T> {
+    /// With defaults for what was not given.
+    pub all: T,
+    /// Field name → value, of the flags that were given.
+    pub given: toml::Table,
+}
+
+impl<T: FromArgMatches + Serialize> FromArgMatches for Given<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let all = T::from_arg_matches(matches)?;
+        let mut given = toml::Table::try_from(&all).map_err(|e| {
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{e}\n"))
+        })?;
+        given.retain(|key, _| {
+            matches.try_contains_id(key).unwrap_or(false)
+                && matches.value_source(key) == Some(ValueSource::CommandLine)
+        });
+        Ok(Self { all, given })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl<T: clap::Args + Serialize> clap::Args for Given<T> {
+    fn augment_args(cmd: Command) -> Command {
+        T::augment_args(cmd)
+    }
+    fn augment_args_for_update(cmd: Command) -> Command {
+        T::augment_args_for_update(cmd)
+    }
+}
+
+/// The flags of `T`, none of them given.
+///
+/// # Panics
+/// If a flag without a default is required.
+pub fn defaults<T: clap::Args>() -> T {
+    let matches = T::augment_args(Command::new("defaults")).get_matches_from(["defaults"]);
+    T::from_arg_matches(&matches).expect("every flag has a default")
+}

@@ -1,0 +1,259 @@
+//! What a run measures: `metrics.jsonl`, the truth, and TensorBoard events, from one call.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::tensorboard::EventWriter;
+use crate::data::replace_file;
+use crate::error::{Error, Result};
+
+/// The file's name in a run folder.
+pub const METRICS_FILE: &str = "metrics.jsonl";
+
+/// Writes a run's measurements.
+#[derive(Debug)]
+pub struct Metrics {
+    path: PathBuf,
+    lines: BufWriter<File>,
+    events: Vec<EventWriter>,
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Updates done.
+    pub step: u64,
+    /// Seconds since the run began.
+    pub wall_s: f64,
+    /// Which member of the population.
+    pub member: usize,
+    /// Name → number, or `null` where it was not finite.
+    #[serde(flatten)]
+    pub values: Map<String, Value>,
+}
+
+impl Record {
+    /// The number called `name`; `None` where the line lacks it or has `null`.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.values.get(name)?.as_f64()
+    }
+}
+
+impl Metrics {
+    /// Begin the records of a new run in `dir`: an empty `metrics.jsonl`, and event files in `dir`
+    /// itself for one member, in `dir/member_<k>` for several.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn create(dir: impl AsRef<Path>, members: usize) -> Result<Self> {
+        let dir = dir.as_ref();
+        std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        let path = dir.join(METRICS_FILE);
+        let file = File::create(&path).map_err(Error::io(&path))?;
+        let events = event_folders(dir, members).map(EventWriter::create);
+        Ok(Self {
+            path,
+            lines: BufWriter::new(file),
+            events: events.collect::<Result<_>>()?,
+        })
+    }
+
+    /// Go on with the records in `dir` from the checkpoint at `step`: lines beyond it are dropped,
+    /// so that the file reads as if never interrupted.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if a line is damaged; [`Error::Io`].
+    pub fn resume(dir: impl AsRef<Path>, members: usize, step: u64) -> Result<Self> {
+        let dir = dir.as_ref();
+        let path = dir.join(METRICS_FILE);
+        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+        // The run may have been stopped within its last line.
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let mut kept = String::with_capacity(whole.len());
+        for (number, line) in whole.lines().enumerate() {
+            if parse(&path, number, line)?.step <= step {
+                kept.push_str(line);
+                kept.push('\n');
+            }
+        }
+        replace_file(&path, |out| {
+            out.write_all(kept.as_bytes()).map_err(Error::io(&path))
+        })?;
+        let file = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(Error::io(&path))?;
+        let events =
+            event_folders(dir, members).map(|folder| EventWriter::resume(folder, step + 1));
+        Ok(Self {
+            path,
+            lines: BufWriter::new(file),
+            events: events.collect::<Result<_>>()?,
+        })
+    }
+
+    /// Record `values` of `member` after `step` updates, `wall_s` seconds into the run.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    ///
+    /// # Panics
+    /// If `member` is not below the number of members.
+    pub fn log(
+        &mut self,
+        step: u64,
+        wall_s: f64,
+        member: usize,
+        values: &[(&str, f64)],
+    ) -> Result<()> {
+        // `Value::from` makes `null` of what is not finite.
+        let object = values
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), Value::from(value)));
+        let record = Record {
+            step,
+            wall_s,
+            member,
+            values: object.collect(),
+        };
+        let line = serde_json::to_string(&record).map_err(|error| {
+            Error::input(
+                self.path.display(),
+                error,
+                "report this: numbers always have a text",
+            )
+        })?;
+        writeln!(self.lines, "{line}").map_err(Error::io(&self.path))?;
+        for &(name, value) in values {
+            self.events[member].scalar(name, value as f32, step)?;
+        }
+        Ok(())
+    }
+
+    /// Hand everything to the operating system: call it before a checkpoint is written.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn flush(&mut self) -> Result<()> {
+        self.lines.flush().map_err(Error::io(&self.path))?;
+        self.events.iter_mut().try_for_each(EventWriter::flush)
+    }
+}
+
+fn event_folders(dir: &Path, members: usize) -> impl Iterator<Item = PathBuf> {
+    (0..members).map(move |member| match members {
+        1 => dir.to_path_buf(),
+        _ => dir.join(format!("member_{member}")),
+    })
+}
+
+/// Read a `metrics.jsonl`. A last line without its end, as a run leaves that is still writing, is
+/// left out.
+///
+/// # Errors
+/// [`Error::Input`] that names the damaged line; [`Error::Io`].
+pub fn read_jsonl(path: impl AsRef<Path>) -> Result<Vec<Record>> {
+    let path = path.as_ref();
+    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    whole
+        .lines()
+        .enumerate()
+        .map(|(number, line)| parse(path, number, line))
+        .collect()
+}
+
+fn parse(path: &Path, number: usize, line: &str) -> Result<Record> {
+    let place = format!("{}:{}", path.display(), number + 1);
+    let record: Record = serde_json::from_str(line)
+        .map_err(|error| Error::input(&place, error, "delete that line"))?;
+    match record
+        .values
+        .iter()
+        .find(|(_, value)| !value.is_number() && !value.is_null())
+    {
+        None => Ok(record),
+        Some((name, value)) => Err(Error::input(
+            place,
+            format!("{name}: {value} where a number or null is needed"),
+            "delete that line",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(metrics: &mut Metrics, steps: std::ops::Range<u64>) {
+        for step in steps {
+            for member in 0..2 {
+                let values = [
+                    ("losses/qf1_loss", step as f64 / 3.0),
+                    ("charts/SPS", f64::NAN),
+                ];
+                metrics
+                    .log(step * 1000, step as f64, member, &values)
+                    .expect("written");
+            }
+        }
+        metrics.flush().expect("flushed");
+    }
+
+    #[test]
+    fn resumed_file_reads_as_if_never_interrupted() {
+        let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+        let [straight, broken] = folders.each_ref().map(|folder| folder.path().join("run"));
+        record(&mut Metrics::create(&straight, 2).expect("begun"), 0..10);
+
+        record(&mut Metrics::create(&broken, 2).expect("begun"), 0..8);
+        let path = broken.join(METRICS_FILE);
+        let mut text = std::fs::read_to_string(&path).expect("text");
+        text.push_str("{\"step\": 8000, \"wall_");
+        std::fs::write(&path, text).expect("a line cut short");
+        record(
+            &mut Metrics::resume(&broken, 2, 4000).expect("resumed"),
+            5..10,
+        );
+
+        let read = |run: &Path| std::fs::read_to_string(run.join(METRICS_FILE)).expect("text");
+        assert_eq!(read(&straight), read(&broken));
+        let records = read_jsonl(&path).expect("sound");
+        assert_eq!(records.len(), 20);
+        assert_eq!((records[7].step, records[7].member), (3000, 1));
+        assert_eq!(records[7].get("losses/qf1_loss"), Some(1.0));
+        assert_eq!(records[7].values["charts/SPS"], Value::Null);
+        for member in ["member_0", "member_1"] {
+            let events = broken.join(member).read_dir().expect("a folder").count();
+            assert_eq!(events, 2, "resuming starts a new event file");
+        }
+    }
+
+    #[test]
+    fn damaged_line_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        record(&mut Metrics::create(folder.path(), 2).expect("begun"), 0..3);
+        let path = folder.path().join(METRICS_FILE);
+        let text = std::fs::read_to_string(&path).expect("text");
+        for (from, to) in [("\"step\":1000", "\"step\":-1000"), ("null}\n", "\"x\"}\n")] {
+            std::fs::write(&path, text.replacen(from, to, 1)).expect("written");
+            let line = if from.contains("step") {
+                "metrics.jsonl:3:"
+            } else {
+                "metrics.jsonl:1:"
+            };
+            for error in [
+                read_jsonl(&path).expect_err("damaged").to_string(),
+                Metrics::resume(folder.path(), 2, 9000)
+                    .expect_err("damaged")
+                    .to_string(),
+            ] {
+                assert!(error.contains(line), "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a run came to: result lines and the learning curve, drawn from `metrics.jsonl`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::config::TrainConfig;
+use super::curve::{Figure, PALETTE, Point, Reference, Series};
+use super::evaluate::Episodes;
+use super::metrics::read_jsonl;
+use super::run_folder::RunFolder;
+use crate::data::Dataset;
+use crate::error::Result;
+
+/// One line of a result table: returns over episodes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// What was evaluated.
+    pub what: String,
+    /// Mean return.
+    pub mean: f64,
+    /// Standard deviation over episodes.
+    pub std: f64,
+    /// Episodes counted.
+    pub episodes: usize,
+    /// Mean length, env steps.
+    pub length: f64,
+}
+
+impl Line {
+    /// The data set's own episodes.
+    pub fn data(data: &Dataset) -> Self {
+        let s = data.stats();
+        Self {
+            what: format!("data ({})", data.source),
+            mean: s.return_mean,
+            std: s.return_std,
+            episodes: s.episodes,
+            length: s.length_mean,
+        }
+    }
+
+    /// A member's latest evaluation.
+    pub fn member(config: &TrainConfig, seed: u64, episodes: &Episodes) -> Self {
+        Self {
+            what: format!("{} seed {seed}", config.algo),
+            mean: episodes.mean(),
+            std: episodes.std(),
+            episodes: episodes.returns.len(),
+            length: episodes.mean_length(),
+        }
+    }
+}
+
+/// Draws `learning_curve.svg` of `folder` from the metrics of `runs`; a curve per method and seed.
+pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &Dataset) -> Result<PathBuf> {
+    let mut series = Vec::new();
+    let mut title = String::new();
+    for path in runs {
+        let run = RunFolder::open(path)?;
+        let config: TrainConfig = run.read_config()?;
+        if title.is_empty() {
+            title = format!("{}, simulator with gap {}", config.task, config.gap);
+        }
+        for (m, points) in evaluations(&run.metrics())? {
+            let seed = config.seeds.as_slice().get(m).copied().unwrap_or(m as u64);
+            let name = format!("{} seed {seed}", config.algo);
+            let color = PALETTE[series.len() % PALETTE.len()];
+            series.push(Series { name, color, points });
+        }
+    }
+    let mut references = Vec::new();
+    let stats = data.stats();
+    if stats.episodes > 0 {
+        references.push(Reference { name: "behaviour data".into(), y: stats.return_mean });
+    }
+    let path = folder.curve();
+    let figure = Figure {
+        title,
+        x_label: "updates".into(),
+        y_label: "return on the real task".into(),
+        series,
+        references,
+    };
+    figure.write_svg(&path)?;
+    Ok(path)
+}
+
+/// `eval/return` by member, with a standard deviation over episodes as the band.
+fn evaluations(path: &Path) -> Result<BTreeMap<usize, Vec<Point>>> {
+    let mut out: BTreeMap<usize, Vec<Point>> = BTreeMap::new();
+    for record in read_jsonl(path)? {
+        if let Some(y) = record.get("eval/return") {
+            let band = record.get("eval/return_std").map(|std| (y - std, y + std));
+            out.entry(record.member).or_default().push(Point { x: record.step as f64, y, band });
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,153 @@
+//! Stepping the simulator with the population's policies and filling the replay.
+
+use std::collections::HashMap;
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::algo::Agent;
+use crate::env::VecEnv;
+use crate::error::{Error, Result};
+use crate::nn::Replay;
+use crate::rng::{Stream, fill_normal, fill_unit};
+
+/// The simulator side of a run: environment `m * per_member + i` belongs to member `m`.
+pub struct Rollout {
+    env: Box<dyn VecEnv>,
+    seeds: Vec<u64>,
+    per_member: usize,
+    /// Observation that each environment acts on next, `[P * per_member, obs_dim]`.
+    obs: Vec<f32>,
+    /// Return of each environment's running episode.
+    running: Vec<f64>,
+    counters: Counters,
+    /// Returns of the episodes that ended since they were last taken, by member.
+    finished: Vec<Vec<f64>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Counters {
+    /// Vector steps so far; each is `per_member` env steps a member.
+    vector_steps: u32,
+}
+
+impl Rollout {
+    /// Starts an episode in every environment.
+    pub fn new(mut env: Box<dyn VecEnv>, seeds: &[u64]) -> Result<Self> {
+        let per_member = env.num_envs() / seeds.len();
+        let obs = env.reset()?.to_vec();
+        Ok(Self {
+            running: vec![0.0; env.num_envs()],
+            env,
+            seeds: seeds.to_vec(),
+            per_member,
+            obs,
+            counters: Counters::default(),
+            finished: vec![Vec::new(); seeds.len()],
+        })
+    }
+
+    /// Env steps taken by each member.
+    pub fn env_steps(&self) -> u64 {
+        u64::from(self.counters.vector_steps) * self.per_member as u64
+    }
+
+    /// At least `steps` env steps of each member into `replay`; actions are uniform while the member
+    /// has taken fewer than `random_steps`, then samples of its policy.
+    pub fn collect(
+        &mut self,
+        agent: &dyn Agent,
+        replay: &mut Replay,
+        steps: usize,
+        random_steps: u64,
+        device: &Device,
+    ) -> Result<()> {
+        let (p, e) = (self.seeds.len(), self.per_member);
+        let (s, a) = (self.env.obs_dim(), self.env.act_dim());
+        let row = 2 * s + a + 2;
+        let vector_steps = steps.div_ceil(e);
+        let mut rows = vec![0f32; p * e * vector_steps * row];
+        let mut noise = vec![0f32; p * e * a];
+        for t in 0..vector_steps {
+            let random = self.env_steps() < random_steps;
+            self.draw(&mut noise, a, random);
+            let actions = if random {
+                noise.iter().map(|u| 2.0 * u - 1.0).collect()
+            } else {
+                let obs = Tensor::from_slice(&self.obs, (p, e, s), device)?;
+                let noise = Tensor::from_slice(&noise, (p, e, a), device)?;
+                agent.act(&obs, Some(&noise))?.flatten_all()?.to_vec1::<f32>()?
+            };
+            let batch = self.env.step(&actions)?;
+            for m in 0..p {
+                for i in 0..e {
+                    let k = m * e + i;
+                    let out = &mut rows[((m * vector_steps + t) * e + i) * row..][..row];
+                    out[..s].copy_from_slice(&self.obs[k * s..][..s]);
+                    out[s..s + a].copy_from_slice(&actions[k * a..][..a]);
+                    out[s + a..2 * s + a].copy_from_slice(&batch.next_obs[k * s..][..s]);
+                    out[2 * s + a] = batch.reward[k];
+                    out[2 * s + a + 1] = f32::from(u8::from(batch.terminated[k]));
+                    self.running[k] += f64::from(batch.reward[k]);
+                    if batch.terminated[k] || batch.truncated[k] {
+                        self.finished[m].push(std::mem::take(&mut self.running[k]));
+                    }
+                }
+            }
+            self.obs.copy_from_slice(&batch.obs);
+            self.counters.vector_steps += 1;
+        }
+        replay.push(&rows)
+    }
+
+    /// Mean return of the episodes that ended since the last call, by member.
+    pub fn take_finished(&mut self) -> Vec<Option<f64>> {
+        let mean = |r: Vec<f64>| (!r.is_empty()).then(|| super::evaluate::mean(&r));
+        self.finished.iter_mut().map(|r| mean(std::mem::take(r))).collect()
+    }
+
+    fn draw(&self, noise: &mut [f32], act_dim: usize, random: bool) {
+        for (k, row) in noise.chunks_mut(act_dim).enumerate() {
+            let (m, i) = (k / self.per_member, k % self.per_member);
+            let (seed, step) = (self.seeds[m], self.counters.vector_steps);
+            if random {
+                fill_unit(row, seed, i as u32, step, Stream::Action);
+            } else {
+                fill_normal(row, seed, i as u32, step, Stream::Policy);
+            }
+        }
+    }
+
+    /// State for a checkpoint.
+    pub fn save(&self, bytes: &mut HashMap<String, Vec<u8>>) {
+        bytes.insert("env".into(), self.env.snapshot());
+        bytes.insert("obs".into(), bytemuck::cast_slice(&self.obs).to_vec());
+        bytes.insert("running".into(), bytemuck::cast_slice(&self.running).to_vec());
+        let finished = serde_json::to_vec(&(&self.counters, &self.finished));
+        bytes.insert("rollout".into(), finished.expect("plain numbers are JSON"));
+    }
+
+    /// Puts a saved state back.
+    pub fn load(&mut self, bytes: &HashMap<String, Vec<u8>>) -> Result<()> {
+        let missing = |what: &str| {
+            let problem = format!("the simulator's `{what}` is missing or misshapen");
+            Error::input("checkpoint", problem, "resume from an earlier checkpoint")
+        };
+        let get = |what: &str| bytes.get(what).ok_or_else(|| missing(what));
+        self.env.restore(get("env")?)?;
+        let obs = numbers(get("obs")?, f32::from_le_bytes);
+        let running = numbers(get("running")?, f64::from_le_bytes);
+        if obs.len() != self.obs.len() || running.len() != self.running.len() {
+            return Err(missing("obs"));
+        }
+        (self.obs, self.running) = (obs, running);
+        (self.counters, self.finished) =
+            serde_json::from_slice(get("rollout")?).map_err(|_| missing("rollout"))?;
+        Ok(())
+    }
+}
+
+/// Little-endian numbers of `N` bytes.
+fn numbers<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks().0.iter().map(|chunk| read(*chunk)).collect()
+}

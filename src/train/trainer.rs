@@ -1,0 +1,394 @@
+//! The loop: roll out, update, evaluate, checkpoint. The state after k updates is a function of the
+//! config alone, so a run resumed from any checkpoint ends in the same bits.
+
+use std::path::Path;
+use std::time::Instant;
+
+use candle_core::{Device, Tensor};
+
+use super::behaviour::{Behaviour, Quality, Snapshot};
+use super::checkpoint::Checkpoint;
+use super::config::TrainConfig;
+use super::evaluate::{Episodes, evaluate};
+use super::metrics::Metrics;
+use super::progress::Progress;
+use super::rollout::Rollout;
+use super::run_folder::RunFolder;
+use super::stop;
+use crate::algo::{self, Agent};
+use crate::data::Dataset;
+use crate::env::{EnvKey, PlanarVecEnv, Task};
+use crate::error::{Error, Result};
+use crate::nn::Replay;
+use crate::physics::planar::Precision;
+
+/// Shipped recipes give the same rows in every run.
+const DATA_SEED: u64 = 0;
+/// Rows of a shipped recipe unless `--rows` says otherwise.
+const SHIPPED_ROWS: usize = 100_000;
+/// Evaluations start from states that no training rollout draws.
+const EVAL_SEED: u64 = 0x5eed_0e7a;
+
+/// The real data set that `config` names, made or read.
+pub fn load_data(config: &TrainConfig, task: &Task) -> Result<Dataset> {
+    let data = match Quality::parse(&config.data) {
+        Some(quality) => {
+            let rows = if config.rows == 0 { SHIPPED_ROWS } else { config.rows };
+            let mut data = Behaviour::shipped(task)?.roll_out(task, quality, rows, DATA_SEED)?;
+            data.source = format!("{}, rolled out from shipped snapshots", config.data);
+            data
+        }
+        None => {
+            let mut data = Dataset::read(Path::new(&config.data))?;
+            if config.rows > 0 {
+                data.truncate(config.rows);
+            }
+            data
+        }
+    };
+    let (have, want) = ((data.obs_dim, data.act_dim), (task.obs_dim(), task.act_dim()));
+    if have != want {
+        return Err(Error::input(
+            &config.data,
+            format!(
+                "its rows have (observations, actions) = {have:?}; {} has {want:?}",
+                task.name
+            ),
+            "give data of the same robot, or another --task",
+        ));
+    }
+    Ok(data)
+}
+
+/// The config of a run and its agent, from `checkpoint` or from the newest one.
+pub fn load_agent(
+    run: &RunFolder,
+    checkpoint: Option<&Path>,
+) -> Result<(TrainConfig, Box<dyn Agent>)> {
+    let config: TrainConfig = run.read_config()?;
+    let task = Task::load(&config.task)?;
+    let seeds = config.seeds.as_slice();
+    let (s, a) = (task.obs_dim(), task.act_dim());
+    let device = Device::Cpu;
+    let mut agent = algo::build(&config.algo, &config.settings, s, a, seeds, &device)?;
+    let path = match checkpoint {
+        Some(path) => path.to_path_buf(),
+        None => Checkpoint::newest(&run.checkpoints())?,
+    };
+    agent.load_state(&Checkpoint::load(&path, &device)?.agent())?;
+    Ok((config, agent))
+}
+
+/// A run in memory.
+pub struct Trainer {
+    config: TrainConfig,
+    folder: RunFolder,
+    task: Task,
+    device: Device,
+    agent: Box<dyn Agent>,
+    real: Replay,
+    sim: Replay,
+    rollout: Rollout,
+    metrics: Metrics,
+    /// Rounds of simulator steps done.
+    cycles: u64,
+    /// Latest evaluation, by member.
+    latest: Vec<Episodes>,
+    /// Seconds of work before this process, from the checkpoint.
+    earlier_seconds: f64,
+    started: Instant,
+}
+
+impl Trainer {
+    /// Makes a run folder under `root` and starts a run in it.
+    pub fn create(config: TrainConfig, root: &Path, data: Option<&Dataset>) -> Result<Self> {
+        let task = Task::load(&config.task)?;
+        let gap = task.gap(&config.gap)?;
+        // Bad settings are refused before a folder is made.
+        algo::resolve_settings(&config.algo, &config.settings)?;
+        task.model(&gap)?;
+        let parts = [&task.name, &config.algo, &gap.to_string(), &config.seeds.to_string()];
+        let folder = RunFolder::create(root, parts.map(String::as_str))?;
+        Self::new(config, folder, data, false)
+    }
+
+    /// Builds a run in `folder` from a resolved config; with `resume`, goes on from its newest
+    /// checkpoint. Without data (SAC alone can do without), the real replay is empty.
+    pub fn new(
+        mut config: TrainConfig,
+        folder: RunFolder,
+        data: Option<&Dataset>,
+        resume: bool,
+    ) -> Result<Self> {
+        let device = Device::Cpu;
+        let task = Task::load(&config.task)?;
+        let seeds = config.seeds.as_slice().to_vec();
+        let (s, a) = (task.obs_dim(), task.act_dim());
+        config.settings = algo::resolve_settings(&config.algo, &config.settings)?;
+        let agent = algo::build(&config.algo, &config.settings, s, a, &seeds, &device)?;
+        let gap = task.gap(&config.gap)?;
+        let keys = EnvKey::population(&seeds, config.envs);
+        let env = PlanarVecEnv::new(&task, &[gap], keys.len(), 0, Precision::F32)?.with_keys(keys);
+        let real_rows = data.map_or(0, Dataset::len);
+        let sim_rows = config.replay_rows(real_rows);
+        plan_memory(&config, real_rows, sim_rows, s, a);
+        let real = match data {
+            Some(data) => Replay::from_dataset(data, &device)?,
+            None => Replay::new(1, 1, s, a, &device)?,
+        };
+        let checkpoint = match resume {
+            true => Some(Checkpoint::newest(&folder.checkpoints())?),
+            false => None,
+        };
+        let metrics = match &checkpoint {
+            Some(path) => Metrics::resume(folder.path(), seeds.len(), Checkpoint::updates(path))?,
+            None => Metrics::create(folder.path(), seeds.len())?,
+        };
+        let mut trainer = Self {
+            real,
+            sim: Replay::new(seeds.len(), sim_rows, s, a, &device)?,
+            rollout: Rollout::new(Box::new(env), &seeds)?,
+            metrics,
+            cycles: 0,
+            latest: Vec::new(),
+            earlier_seconds: 0.0,
+            started: Instant::now(),
+            config,
+            folder,
+            task,
+            device,
+            agent,
+        };
+        match checkpoint {
+            Some(path) => trainer.restore(&path)?,
+            None => trainer.folder.describe(&trainer.config)?,
+        }
+        Ok(trainer)
+    }
+
+    /// The resolved config.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// The latest evaluation of each member.
+    pub fn latest(&self) -> &[Episodes] {
+        &self.latest
+    }
+
+    /// Runs to the end of the budget (or the target return). Ctrl-C saves and gives
+    /// [`Error::Stopped`].
+    pub fn run(&mut self) -> Result<()> {
+        stop::install();
+        let total = self.config.updates;
+        let label = format!("{} {}", self.config.algo, self.task.name);
+        let progress = Progress::new(&label, self.agent.updates(), total);
+        let (begun, at_start) = (Instant::now(), self.agent.updates());
+        let steps_at_start = self.rollout.env_steps();
+        if self.latest.is_empty() {
+            self.evaluate(&progress)?;
+        }
+        while self.agent.updates() < total && !self.target_reached() {
+            self.step_simulator()?;
+            self.agent.update(&self.real, &self.sim)?;
+            let k = self.agent.updates();
+            if k.is_multiple_of(self.config.log_every) {
+                self.log_losses(k)?;
+                let seconds = begun.elapsed().as_secs_f64();
+                let per_s = (k - at_start) as f64 / seconds;
+                let steps_per_s = (self.rollout.env_steps() - steps_at_start) as f64 / seconds;
+                let latest: Vec<f64> = self.latest.iter().map(Episodes::mean).collect();
+                progress.set(k);
+                progress.message(format!(
+                    "{per_s:.0} updates/s {steps_per_s:.0} env steps/s return {:.0}",
+                    super::evaluate::mean(&latest)
+                ));
+                self.log_rates(k, per_s, steps_per_s)?;
+            }
+            if k.is_multiple_of(self.config.eval_every) || k == total {
+                self.evaluate(&progress)?;
+            }
+            if self.config.snapshot_every > 0 && k.is_multiple_of(self.config.snapshot_every) {
+                self.snapshot()?;
+            }
+            let stop = stop::asked();
+            if stop || k.is_multiple_of(self.config.checkpoint_every) || k == total {
+                self.checkpoint()?;
+            }
+            if stop {
+                let at = self.folder.path().display();
+                progress.line(&format!(
+                    "stopped after {k} updates; go on with: h2oplus train --resume {at}"
+                ));
+                return Err(Error::Stopped);
+            }
+        }
+        self.checkpoint()
+    }
+
+    /// Whether a member's latest evaluation is at the target.
+    pub fn target_reached(&self) -> bool {
+        let best = self.latest.iter().map(Episodes::mean).fold(f64::NEG_INFINITY, f64::max);
+        self.config.target_return.is_some_and(|target| best >= target)
+    }
+
+    /// Seconds of work on this run, those before a resume included.
+    fn seconds(&self) -> f64 {
+        self.earlier_seconds + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Simulator steps keep pace with the updates that use them: a round of `cycle_steps` before
+    /// every `cycle_updates` updates.
+    fn step_simulator(&mut self) -> Result<()> {
+        if let Some(used) = self.agent.simulated_updates()
+            && self.cycles * self.config.cycle_updates <= used
+        {
+            self.rollout.collect(
+                self.agent.as_ref(),
+                &mut self.sim,
+                self.config.cycle_steps,
+                self.config.random_steps,
+                &self.device,
+            )?;
+            self.cycles += 1;
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, progress: &Progress) -> Result<()> {
+        let (p, n) = (self.agent.members(), self.config.eval_episodes);
+        // Every member and every evaluation meets the same initial states.
+        let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
+        let mut env = PlanarVecEnv::new(&self.task, &[], keys.len(), 0, Precision::F32)?.with_keys(keys);
+        let s = self.task.obs_dim();
+        let (agent, device) = (self.agent.as_ref(), &self.device);
+        let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
+            let obs = Tensor::from_slice(obs, (p, n, s), device)?;
+            Ok(agent.act(&obs, None)?.flatten_all()?.to_vec1()?)
+        };
+        let all = evaluate(&mut env, &mut actor, None)?;
+        self.latest = (0..p)
+            .map(|m| Episodes {
+                returns: all.returns[m * n..(m + 1) * n].to_vec(),
+                lengths: all.lengths[m * n..(m + 1) * n].to_vec(),
+            })
+            .collect();
+        let (k, seconds) = (self.agent.updates(), self.seconds());
+        for (m, episodes) in self.latest.iter().enumerate() {
+            let mut row = vec![
+                ("eval/return", episodes.mean()),
+                ("eval/return_std", episodes.std()),
+                ("eval/length", episodes.mean_length()),
+            ];
+            let score = self.task.normalized_score(episodes.mean());
+            row.extend(score.map(|score| ("eval/normalized_score", score)));
+            self.metrics.log(k, seconds, m, &row)?;
+        }
+        self.metrics.flush()?;
+        let each: Vec<String> = self
+            .latest
+            .iter()
+            .map(|e| format!("{:.0} ± {:.0}", e.mean(), e.std()))
+            .collect();
+        progress.line(&format!("update {k:>7}  return on the real task  {}", each.join("   ")));
+        Ok(())
+    }
+
+    fn log_losses(&mut self, k: u64) -> Result<()> {
+        let (losses, seconds) = (self.agent.metrics()?, self.seconds());
+        let finished = self.rollout.take_finished();
+        for (m, finished) in finished.into_iter().enumerate() {
+            let mut row: Vec<(&str, f64)> =
+                losses.iter().map(|(name, v)| (*name, f64::from(v[m]))).collect();
+            row.extend(finished.map(|r| ("charts/episodic_return", r)));
+            self.metrics.log(k, seconds, m, &row)?;
+        }
+        Ok(())
+    }
+
+    fn log_rates(&mut self, k: u64, updates_per_s: f64, env_steps_per_s: f64) -> Result<()> {
+        let seconds = self.seconds();
+        for m in 0..self.agent.members() {
+            let rates = [
+                ("perf/updates_per_s", updates_per_s),
+                ("perf/env_steps_per_s", env_steps_per_s),
+                ("charts/SPS", env_steps_per_s),
+            ];
+            self.metrics.log(k, seconds, m, &rates)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the first member's policy as a behaviour snapshot, `snapshots/step_<k>.safetensors`.
+    fn snapshot(&self) -> Result<()> {
+        let folder = self.folder.path().join("snapshots");
+        std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        let k = self.agent.updates();
+        let snapshot = Snapshot {
+            updates: k,
+            eval_return: self.latest.first().map_or(f64::NAN, Episodes::mean),
+            policy: self.agent.policy(0)?,
+        };
+        Behaviour { snapshots: vec![snapshot] }.save(&folder.join(Checkpoint::name(k)))
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        let mut checkpoint = Checkpoint {
+            json: serde_json::json!({
+                "updates": self.agent.updates(),
+                "cycles": self.cycles,
+                "latest": self.latest,
+                "seconds": self.seconds(),
+                "replay_len": self.sim.len,
+                "replay_cursor": self.sim.cursor,
+            }),
+            ..Checkpoint::default()
+        };
+        for (name, tensor) in self.agent.state()? {
+            checkpoint.tensors.insert(format!("agent.{name}"), tensor);
+        }
+        if self.sim.len > 0 {
+            let filled = self.sim.rows.narrow(1, 0, self.sim.len)?.contiguous()?;
+            checkpoint.tensors.insert("replay.rows".into(), filled);
+        }
+        self.rollout.save(&mut checkpoint.bytes);
+        self.metrics.flush()?;
+        let folder = self.folder.checkpoints();
+        checkpoint.save(&folder.join(Checkpoint::name(self.agent.updates())))?;
+        Checkpoint::prune(&folder, 2)
+    }
+
+    fn restore(&mut self, path: &Path) -> Result<()> {
+        let checkpoint = Checkpoint::load(path, &self.device)?;
+        let missing = |what: &str| {
+            let problem = format!("`{what}` is missing or misshapen");
+            Error::input(path.display(), problem, "resume from an earlier checkpoint")
+        };
+        let count = |what: &str| checkpoint.json[what].as_u64().ok_or_else(|| missing(what));
+        self.cycles = count("cycles")?;
+        self.latest = serde_json::from_value(checkpoint.json["latest"].clone())
+            .map_err(|_| missing("latest"))?;
+        self.earlier_seconds = checkpoint.json["seconds"].as_f64().unwrap_or(0.0);
+        if let Some(rows) = checkpoint.tensors.get("replay.rows") {
+            self.sim.restore(rows, count("replay_cursor")? as usize)?;
+        }
+        self.rollout.load(&checkpoint.bytes)?;
+        self.agent.load_state(&checkpoint.agent())
+    }
+}
+
+/// Says how much memory the data and the replay will take, before they do.
+fn plan_memory(config: &TrainConfig, real: usize, sim: usize, obs_dim: usize, act_dim: usize) {
+    let members = config.seeds.as_slice().len();
+    let mib = |rows: usize| Replay::bytes(1, rows, obs_dim, act_dim) as f64 / f64::from(1 << 20);
+    eprintln!(
+        "memory: data set {real} rows, {:.0} MiB; simulator's replay {members} × {sim} rows, {:.0} MiB (--replay-cap ROWS limits it)",
+        mib(real),
+        mib(sim) * members as f64,
+    );
+}

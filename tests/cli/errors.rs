@@ -1,0 +1,59 @@
+//! Bad input: one message that names the place and the mend, exit code 2, nothing written.
+
+use super::{h2oplus, stderr, stdout};
+
+fn refused(args: &[&str], parts: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let out = h2oplus(dir.path(), args);
+    let text = stderr(&out);
+    assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
+    for part in parts {
+        assert!(text.contains(part), "{args:?}: no `{part}` in: {text}");
+    }
+    assert!(!text.contains("panicked"), "{args:?}: {text}");
+    assert!(!dir.path().join("runs").exists(), "{args:?} left a run folder");
+}
+
+#[test]
+fn unknown_names_are_refused() {
+    refused(&["train", "--task", "cheetah"], &["cheetah", "halfcheetah"]);
+    refused(&["train", "--gap", "gravitation"], &["gravitation", "gravity"]);
+    refused(&["train", "--algo", "ppo"], &["ppo", "h2oplus", "sac"]);
+    refused(&["train", "--data", "nowhere.hdf5"], &["nowhere.hdf5"]);
+    refused(&["train", "--seeds", "4..1"], &["4..1"]);
+    refused(&["train", "--updates", "0"], &["--updates"]);
+    refused(&["train", "--gap", "gravity=1"], &["gravity", "changes nothing"]);
+    refused(&["eval"], &["runs", "h2oplus train"]);
+    refused(&["eval", "nowhere.hdf5"], &["nowhere.hdf5"]);
+    refused(&["train", "--resume", "nowhere"], &["nowhere", "run folder"]);
+}
+
+#[test]
+fn a_setting_of_another_method_is_refused() {
+    refused(&["train", "--algo", "sac", "--lambda", "0.5"], &["lambda", "sac"]);
+}
+
+#[test]
+fn unknown_keys_of_a_config_file_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("c.toml"), "updates = 10\nupdatez = 3\n").unwrap();
+    let out = h2oplus(dir.path(), &["train", "--config-file", "c.toml"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(stderr(&out).contains("c.toml") && stderr(&out).contains("updatez"), "{}", stderr(&out));
+
+    std::fs::write(dir.path().join("c.toml"), "updates = 10\n= 3\n").unwrap();
+    let out = h2oplus(dir.path(), &["train", "--config-file", "c.toml"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(stderr(&out).contains("c.toml:2"), "{}", stderr(&out));
+}
+
+#[test]
+fn usage_errors_and_help_have_their_codes() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(h2oplus(dir.path(), &["--no-such-flag"]).status.code(), Some(2));
+    let help = h2oplus(dir.path(), &["train", "--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(stdout(&help).contains("--lambda"), "the method's settings are flags");
+    assert_eq!(h2oplus(dir.path(), &["--version"]).status.code(), Some(0));
+    assert_eq!(h2oplus(dir.path(), &["completions", "zsh"]).status.code(), Some(0));
+}

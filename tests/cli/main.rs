@@ -1,0 +1,62 @@
+//! The program as a user meets it: outputs, exit codes, messages, interruption.
+
+mod errors;
+mod resume;
+mod train;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// `h2oplus ARGS` in `dir`.
+fn h2oplus(dir: &Path, args: &[&str]) -> Output {
+    command(dir, args).output().expect("the program starts")
+}
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("h2oplus"));
+    command.current_dir(dir).args(args);
+    command
+}
+
+fn stdout(out: &Output) -> String {
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+fn stderr(out: &Output) -> String {
+    String::from_utf8_lossy(&out.stderr).into_owned()
+}
+
+/// A run small enough for a test: a second or two.
+const SMALL: [&str; 17] = [
+    "train",
+    "--rows",
+    "2000",
+    "--cycle-steps",
+    "64",
+    "--cycle-updates",
+    "20",
+    "--eval-every",
+    "40",
+    "--eval-episodes",
+    "1",
+    "--checkpoint-every",
+    "20",
+    "--log-every",
+    "20",
+    "--replay-cap",
+    "500",
+];
+
+fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    SMALL.iter().copied().chain(more.iter().copied()).collect()
+}
+
+/// The only run folder under `dir/runs`.
+fn only_run(dir: &Path) -> std::path::PathBuf {
+    let mut runs: Vec<_> = std::fs::read_dir(dir.join("runs"))
+        .expect("runs/ was made")
+        .map(|e| e.expect("readable").path())
+        .collect();
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    runs.remove(0)
+}

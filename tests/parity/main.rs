@@ -1,0 +1,5 @@
+//! Kernels against references that do not share their code, and against themselves on other lanes.
+
+mod envs;
+mod lanes;
+mod physics;

@@ -1,0 +1,8 @@
+//! Descriptions of robots, tasks and gaps, and what they compile to.
+
+#![expect(clippy::unwrap_used, reason = "a failed test may panic anywhere")]
+
+mod compile;
+mod gaps;
+mod refusals;
+mod tasks;
