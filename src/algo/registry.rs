@@ -32,20 +32,10 @@ pub fn build(
     device: &Device,
 ) -> Result<Box<dyn Agent>> {
     Ok(match method {
-        "h2oplus" => Box::new(H2oPlus::new(
-            obs_dim,
-            act_dim,
-            &parse(method, settings)?,
-            seeds,
-            device,
-        )?),
-        "sac" => Box::new(Sac::new(
-            obs_dim,
-            act_dim,
-            &parse(method, settings)?,
-            seeds,
-            device,
-        )?),
+        "h2oplus" => {
+            Box::new(H2oPlus::new(obs_dim, act_dim, &parse(method, settings)?, seeds, device)?)
+        }
+        "sac" => Box::new(Sac::new(obs_dim, act_dim, &parse(method, settings)?, seeds, device)?),
         _ => return Err(unknown(method)),
     })
 }
