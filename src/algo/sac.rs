@@ -146,11 +146,7 @@ impl Sac {
             [&core.y],
             [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch],
         )?;
-        launch(
-            &self.td,
-            [&core.ws.deltas, &core.stats],
-            [&core.ws.acts, &core.y, &core.w],
-        )?;
+        launch(&self.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
         core.actor_loss(0)?;
         core.backward()?;
         core.step(0..core.groups.len())?;
@@ -195,8 +191,7 @@ impl Agent for Sac {
     }
 
     fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        self.core
-            .metrics(&[&ActorLoss::STATS[..], &TdLoss::STATS].concat())
+        self.core.metrics(&[&ActorLoss::STATS[..], &TdLoss::STATS].concat())
     }
 
     fn state(&self) -> Result<Vec<(String, Tensor)>> {

@@ -1,6 +1,8 @@
 //! The learner against recorded updates of the published code, its kernels against candle's composed operations
 //! and autograd in f64, and whole agents against themselves.
 
+#![expect(clippy::unwrap_used, reason = "a failed test may panic anywhere")]
+
 mod agents;
 mod dense;
 mod draws;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::algo::build;
-use crate::cli::Format;
+use crate::cli::{Format, emit};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
 use crate::nn::launch::{Tally, reset_tally, tally};
@@ -90,42 +90,42 @@ pub struct KernelTime {
 pub fn run(args: Args) -> Result<ExitCode> {
     let m = measure(&args)?;
     match args.format {
-        Format::Json => println!("{}", serde_json::json!(m)),
-        Format::Short => println!(
-            "{} {:.1} updates/s {:.1} GFLOP/s {:.0} % of peak",
-            m.algo,
-            m.total_updates_per_s,
-            m.gflops,
-            100.0 * m.share_of_peak
-        ),
-        Format::Human => {
-            println!(
-                "{} × {} members on {} threads",
-                m.algo, m.population, m.threads
-            );
-            println!(
-                "  updates/s           {:10.1} per member, {:.1} in all",
-                m.updates_per_s, m.total_updates_per_s
-            );
-            println!(
-                "  products            {:10.1} GFLOP/s, {:.0} % of {:.0} measured here",
-                m.gflops,
-                100.0 * m.share_of_peak,
-                m.peak_gflops
-            );
-            println!(
-                "  an update           {:10.3} GFLOP, {:.1} MB, {:.0} kernels",
-                m.gflop_per_update, m.megabytes_per_update, m.kernels_per_update
-            );
-            for k in &m.kernels {
-                println!(
-                    "    {:<12} {:4.0} × {:9.1} µs {:8.1} GFLOP/s {:7.1} GB/s",
-                    k.name, k.launches, k.microseconds, k.gflops, k.gbytes_per_s
-                );
-            }
+        Format::Json => emit(&serde_json::json!(m).to_string()),
+        Format::Short => {
+            let share = 100.0 * m.share_of_peak;
+            let (algo, rate, gflops) = (&m.algo, m.total_updates_per_s, m.gflops);
+            emit(&format!("{algo} {rate:.1} updates/s {gflops:.1} GFLOP/s {share:.0} % of peak"));
         }
+        Format::Human => emit(&human(&m)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn human(m: &Measured) -> String {
+    let mut lines = vec![
+        format!("{} × {} members on {} threads", m.algo, m.population, m.threads),
+        format!(
+            "  updates/s           {:10.1} per member, {:.1} in all",
+            m.updates_per_s, m.total_updates_per_s
+        ),
+        format!(
+            "  products            {:10.1} GFLOP/s, {:.0} % of {:.0} measured here",
+            m.gflops,
+            100.0 * m.share_of_peak,
+            m.peak_gflops
+        ),
+        format!(
+            "  an update           {:10.3} GFLOP, {:.1} MB, {:.0} kernels",
+            m.gflop_per_update, m.megabytes_per_update, m.kernels_per_update
+        ),
+    ];
+    lines.extend(m.kernels.iter().map(|k| {
+        format!(
+            "    {:<12} {:4.0} × {:9.1} µs {:8.1} GFLOP/s {:7.1} GB/s",
+            k.name, k.launches, k.microseconds, k.gflops, k.gbytes_per_s
+        )
+    }));
+    lines.join("\n")
 }
 
 /// Runs updates on random data for the time asked.
@@ -141,10 +141,7 @@ pub fn measure(args: &Args) -> Result<Measured> {
     let seeds: Vec<u64> = (0..args.population as u64).collect();
     let (s, a) = (args.obs_dim, args.act_dim);
     let mut agent = build(&args.algo, &toml::Table::new(), s, a, &seeds, &device)?;
-    let (real, sim) = (
-        random_replay(s, a, 1, &device)?,
-        random_replay(s, a, 2, &device)?,
-    );
+    let (real, sim) = (random_replay(s, a, 1, &device)?, random_replay(s, a, 2, &device)?);
     let before = peak_gflops();
     for _ in 0..5 {
         agent.update(&real, &sim)?;
@@ -205,9 +202,7 @@ fn random_replay(obs_dim: usize, act_dim: usize, seed: u64, device: &Device) -> 
     let mut rows = vec![0.0; ROWS * row];
     fill_normal(&mut rows, seed, 0, 0, Stream::Data);
     for row in rows.chunks_exact_mut(row) {
-        row[obs_dim..obs_dim + act_dim]
-            .iter_mut()
-            .for_each(|a| *a = a.tanh());
+        row[obs_dim..obs_dim + act_dim].iter_mut().for_each(|a| *a = a.tanh());
         row[2 * obs_dim + act_dim + 1] = 0.0;
     }
     let mut replay = Replay::new(1, ROWS, obs_dim, act_dim, device)?;
