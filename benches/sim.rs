@@ -3,10 +3,10 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use h2oplus::env::{PlanarVecEnv, Task, VecEnv};
 use h2oplus::physics::planar::Precision;
-use h2oplus::physics::planar::profile::{Name, StageTime};
+use h2oplus::physics::planar::profile::{Lap, ticks};
 use h2oplus::rng::{Stream, fill_unit};
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::Instant;
 
 const ENVS: usize = 256;
 
@@ -24,15 +24,23 @@ fn rolled(task: &str) -> (PlanarVecEnv, Vec<f32>) {
     (env, actions)
 }
 
+/// Time of each stage inside whole env steps, by its share of their ticks.
 fn stages(c: &mut Criterion) {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .expect("a thread");
     for task in ["halfcheetah-v2", "walker2d-v2"] {
-        let (mut env, _) = rolled(task);
-        let mut group = c.benchmark_group(format!("{task} stage, {ENVS} environments"));
-        for name in Name::ALL {
-            group.bench_function(name.label(), |b| {
+        let (mut env, actions) = rolled(task);
+        let mut group = c.benchmark_group(format!("{task} stage, env step of {ENVS} environments"));
+        for lap in Lap::ALL {
+            group.bench_function(lap.label(), |b| {
                 b.iter_custom(|times| {
-                    let ns = env.visit(StageTime { name, times: times as u32 });
-                    Duration::from_secs_f64(ns * 1e-9 * times as f64 * ENVS as f64)
+                    env.start_laps();
+                    let (start, first) = (Instant::now(), ticks());
+                    pool.install(|| (0..times).for_each(|_| drop(black_box(env.step(&actions)))));
+                    let (time, all) = (start.elapsed(), ticks() - first);
+                    time.mul_f64(env.take_laps()[lap as usize] as f64 / all as f64)
                 });
             });
         }

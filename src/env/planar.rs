@@ -4,7 +4,8 @@ use crate::env::task::Noise;
 use crate::env::{StepBatch, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Gap;
-use crate::physics::planar::batch::status::BROKEN;
+use crate::physics::planar::status::BROKEN;
+use crate::physics::planar::profile::Lap;
 use crate::physics::planar::real::Real;
 use crate::physics::planar::topology::MAX_DOFS;
 use crate::physics::planar::{Batch, Block, Lanes, Precision, Visitor, Width};
@@ -150,6 +151,16 @@ impl PlanarVecEnv {
     /// Runs `visitor` on the lanes.
     pub fn visit<V: Visitor>(&mut self, visitor: V) -> V::Output {
         self.batch.visit(visitor)
+    }
+
+    /// Measures the kernel's stages from now on.
+    pub fn start_laps(&mut self) {
+        self.batch.start_laps();
+    }
+
+    /// Stops measuring; ticks of each [`Lap`](crate::physics::planar::profile::Lap), summed over threads.
+    pub fn take_laps(&mut self) -> [u64; Lap::COUNT] {
+        self.batch.take_laps()
     }
 
     /// Environments a register.

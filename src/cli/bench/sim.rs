@@ -5,7 +5,7 @@ use crate::env::{PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::physics::planar::lanes::counted::take_flops;
-use crate::physics::planar::profile::{Name, PeakFlops, StageTime};
+use crate::physics::planar::profile::{Lap, PeakFlops, ticks};
 use crate::physics::planar::{Precision, Width};
 use crate::rng::{Stream, fill_unit};
 use rayon::prelude::*;
@@ -68,9 +68,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
         lanes: env.width(),
         rate,
         needed: flops_per_step(&task, &gaps, Width::One)?,
-        executed: flops_per_step(&task, &gaps, Width::detect())?,
+        executed: match Width::detect() {
+            Width::Sixteen => Some(flops_per_step(&task, &gaps, Width::Sixteen)?),
+            _ => None,
+        },
         peak: peak_flops(&task, threads)?,
-        stages: stage_times(&task, &gaps)?,
+        stages: stage_shares(&task, &gaps)?,
         task,
         gaps,
     };
@@ -93,12 +96,12 @@ struct Report {
     rate: f64,
     /// Operations of an env step on one lane.
     needed: f64,
-    /// Operations of an env step's share of its register.
-    executed: f64,
+    /// Operations of an env step's share of its register; known for 16 lanes.
+    executed: Option<f64>,
     /// Peak of all threads, FLOP/s.
     peak: f64,
-    /// ns per environment and call.
-    stages: Vec<(Name, f64)>,
+    /// Share of a thread's time in each stage, and outside the kernel.
+    stages: Vec<(&'static str, f64)>,
 }
 
 impl Report {
@@ -119,8 +122,11 @@ impl Report {
     }
 
     fn json(&self) -> String {
-        let stages: serde_json::Map<_, _> =
-            self.stages.iter().map(|(n, ns)| (n.label().to_string(), json!(ns))).collect();
+        let stages: serde_json::Map<_, _> = self
+            .stages
+            .iter()
+            .map(|(name, share)| (name.to_string(), json!(share)))
+            .collect();
         json!({
             "bench": "sim",
             "task": self.task.name,
@@ -134,26 +140,32 @@ impl Report {
             "flop_per_env_step": self.needed,
             "executed_flop_per_env_step": self.executed,
             "gflops": self.rate * self.needed * 1e-9,
-            "executed_gflops": self.rate * self.executed * 1e-9,
+            "executed_gflops": self.executed.map(|e| self.rate * e * 1e-9),
             "peak_gflops": self.peak * 1e-9,
             "share_of_peak": self.rate * self.needed / self.peak,
-            "executed_share_of_peak": self.rate * self.executed / self.peak,
-            "stage_ns_per_env": stages,
+            "executed_share_of_peak": self.executed.map(|e| self.rate * e / self.peak),
+            "stage_shares": stages,
         })
         .to_string()
     }
 
     fn human(&self) -> String {
-        let Self { rate, needed, executed, peak, .. } = self;
+        let Self {
+            rate, needed, peak, ..
+        } = self;
+        let gflops = |flops: f64| {
+            format!(
+                "{:.1} GFLOP/s, {:.0} % of the peak",
+                rate * flops * 1e-9,
+                100.0 * rate * flops / peak
+            )
+        };
         let mut text = format!(
             "{}, {} environments, {} threads, {} lanes a register\n\
              \x20 env steps/s      {rate:>12.0}   ({:.0} ns each: physics, observation, reward, autoreset)\n\
              \x20 physics steps/s  {:>12.0}   ({} an env step)\n\
-             \x20 operations an env step: {needed:.0} needed by one environment alone, {executed:.0} executed for it in its register\n\
-             \x20   (the difference: lanes wait for the slowest in the solver's passes, and for every contact in the register)\n\
-             \x20 {:.1} GFLOP/s needed, {:.1} executed: {:.0} and {:.0} % of the measured peak of {:.0}, which is fused multiply-adds alone\n\
-             \x20   (the rest: operations without a partner to fuse, loads and stores, divisions, branches, the env layer)\n\
-             \x20 stages, ns per environment and call on one thread:\n",
+             \x20 measured peak    {:>12.1}   GFLOP/s, fused multiply-adds alone\n\
+             \x20 needed by an env step alone: {needed:.0} operations: {}\n",
             self.task.name,
             self.num_envs,
             self.threads,
@@ -161,14 +173,20 @@ impl Report {
             1e9 / rate,
             self.physics_rate(),
             self.task.frame_skip,
-            rate * needed * 1e-9,
-            rate * executed * 1e-9,
-            100.0 * rate * needed / peak,
-            100.0 * rate * executed / peak,
             peak * 1e-9,
+            gflops(*needed),
         );
-        for (name, ns) in &self.stages {
-            text += &format!("    {:<26}{ns:>7.2}\n", name.label());
+        if let Some(executed) = self.executed {
+            text += &format!(
+                "  executed for it in its register: {executed:.0} operations: {}\n\
+                 \x20   (lanes wait for the slowest in the solver's passes, and for every contact in the register)\n",
+                gflops(executed)
+            );
+        }
+        text += "  the rest of the peak: operations without a partner to fuse, loads and stores, divisions, branches\n\
+                 \x20 share of a thread's time:\n";
+        for (name, share) in &self.stages {
+            text += &format!("    {name:<16}{:>5.1} %\n", 100.0 * share);
         }
         text
     }
@@ -242,15 +260,22 @@ fn peak_flops(task: &Task, threads: usize) -> Result<f64> {
         .sum())
 }
 
-/// Time of each stage in ns per environment and call.
-fn stage_times(task: &Task, gaps: &[Gap]) -> Result<Vec<(Name, f64)>> {
-    let mut env = PlanarVecEnv::new(task, gaps, 256, 0, Precision::F32)?;
-    roll(&mut env, WARM_UP)?;
-    let mut time = |name| env.visit(StageTime { name, times: 200 });
-    // The lowest of three: other processes only ever add.
-    let mut best = |name| (0..3).map(|_| time(name)).fold(f64::INFINITY, f64::min);
-    Ok(Name::ALL
-        .into_iter()
-        .map(|name| (name, best(name)))
-        .collect())
+/// Share of a thread's time in each stage of the kernel, and in all else: actions, observation,
+/// reward, autoreset.
+fn stage_shares(task: &Task, gaps: &[Gap]) -> Result<Vec<(&'static str, f64)>> {
+    one_thread()?.install(|| {
+        let mut env = PlanarVecEnv::new(task, gaps, 256, 0, Precision::F32)?;
+        roll(&mut env, WARM_UP)?;
+        let actions = action_batches(&env);
+        env.start_laps();
+        let start = ticks();
+        for i in 0..300 {
+            env.step(&actions[i % actions.len()])?;
+        }
+        let whole = (ticks() - start) as f64;
+        let laps = env.take_laps().map(|t| t as f64 / whole);
+        let mut shares: Vec<_> = Lap::ALL.iter().map(|l| l.label()).zip(laps).collect();
+        shares.push(("environment", 1.0 - laps.iter().sum::<f64>()));
+        Ok(shares)
+    })
 }

@@ -280,7 +280,9 @@ fn measure(args: &Args) -> Result<ExitCode> {
                 })
             })
             .collect();
-        emit(&json!({ "reference": path.to_string(), "task": task.name, "gaps": rows }).to_string());
+        emit(
+            &json!({ "reference": path.to_string(), "task": task.name, "gaps": rows }).to_string(),
+        );
         return Ok(ExitCode::SUCCESS);
     }
     if args.format == Format::Human {

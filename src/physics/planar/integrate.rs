@@ -1,6 +1,7 @@
 //! Time steps: Euler with implicit damping, Runge–Kutta, and the env step (physics-spec 6).
 
 use crate::physics::planar::inertia::{factor, inertia, solve};
+use crate::physics::planar::profile::Lap;
 use crate::physics::planar::real::{Kernel, Mask, Param, Real};
 use crate::physics::planar::solver::acceleration;
 use crate::physics::planar::tables::Tables;
@@ -54,23 +55,8 @@ fn record<R: Real>(trace: &mut Vec<Vec<RowSet>>, k: &Work<R>) {
     trace.push((0..R::LANES).map(row_set).collect());
 }
 
-/// A part of the work on one block, for any lane type and any kind of parameter row. `run` and all
-/// that it calls must be `#[inline(always)]`, as in a [`Kernel`].
-pub trait Stage {
-    /// Does the work.
-    fn run<R: Real, X: Param<R>>(
-        self,
-        t: &Topology,
-        m: &Tables<X>,
-        s: &mut State<R>,
-        k: &mut Work<R>,
-    );
-}
-
-/// A [`Stage`] with the block that it works on.
-pub struct Staged<'a, R: Real, X, S> {
-    /// The work.
-    pub stage: S,
+/// An env step of a block: `frames` physics steps with constant controls.
+pub struct EnvStep<'a, R: Real, X> {
     /// Shape.
     pub topology: &'a Topology,
     /// Parameters.
@@ -79,28 +65,21 @@ pub struct Staged<'a, R: Real, X, S> {
     pub state: &'a mut State<R>,
     /// Scratch.
     pub work: &'a mut Work<R>,
+    /// Physics steps.
+    pub frames: usize,
 }
 
-impl<R: Real, X: Param<R>, S: Stage> Kernel for Staged<'_, R, X, S> {
+impl<R: Real, X: Param<R>> Kernel for EnvStep<'_, R, X> {
     #[inline(always)]
     fn run(self) {
-        self.stage
-            .run(self.topology, self.tables, self.state, self.work);
-    }
-}
-
-/// An env step: that many physics steps with constant controls.
-pub struct EnvStep(pub usize);
-
-impl Stage for EnvStep {
-    #[inline(always)]
-    fn run<R: Real, X: Param<R>>(
-        self,
-        t: &Topology,
-        m: &Tables<X>,
-        s: &mut State<R>,
-        k: &mut Work<R>,
-    ) {
+        let Self {
+            topology: t,
+            tables: m,
+            state: s,
+            work: k,
+            frames,
+        } = self;
+        k.laps.start();
         let zero = R::splat(0.0);
         k.torque = [zero; MAX_DOFS];
         for (n, &i) in t.motor_dof.iter().enumerate() {
@@ -114,41 +93,15 @@ impl Stage for EnvStep {
         if let Some(trace) = &mut s.trace {
             trace.clear();
         }
-        for _ in 0..self.0 {
-            if t.rk4 {
-                runge_kutta(t, m, s, k);
-            } else {
-                euler(t, m, s, k);
-            }
+        for _ in 0..frames {
+            physics_step(t, m, s, k);
         }
     }
 }
 
-/// Semi-implicit Euler; joint damping is implicit, in the velocity update alone.
+/// One physics step: an evaluation of the acceleration for Euler, four for Runge–Kutta.
 #[inline(always)]
-fn euler<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, s: &mut State<R>, k: &mut Work<R>) {
-    let failed = acceleration(t, m, &s.q, &s.v, &mut s.x, s.idle, k);
-    s.unconverged = s.unconverged | failed;
-    if let Some(trace) = &mut s.trace {
-        record(trace, k);
-    }
-    inertia(t, m, &m.damped_armature, false, k);
-    factor(t, &mut k.factor);
-    let h: R = m.timestep[0].lanes();
-    for i in 0..t.nv() {
-        k.step[i] = h * m.damping[i].lanes() * s.x[i];
-    }
-    solve(t, &k.factor, &mut k.step);
-    for i in 0..t.nv() {
-        s.v[i] = h.mul_add(s.x[i] - k.step[i], s.v[i]);
-        s.q[i] = h.mul_add(s.v[i], s.q[i]);
-    }
-    s.dx = h.mul_add(s.v[0], s.dx);
-}
-
-/// The classic fourth-order tableau; each stage starts from the previous stage's acceleration.
-#[inline(always)]
-fn runge_kutta<R: Real, X: Param<R>>(
+fn physics_step<R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     s: &mut State<R>,
@@ -156,15 +109,20 @@ fn runge_kutta<R: Real, X: Param<R>>(
 ) {
     let h: R = m.timestep[0].lanes();
     let (half, third, sixth) = (R::splat(0.5) * h, h / R::splat(3.0), h / R::splat(6.0));
-    // Weight of a stage in the sums, and how far the next stage lies from the start.
-    let stages = [(sixth, half), (third, half), (third, h), (sixth, h)];
+    // The classic tableau: weight of a stage in the sums, and how far from the start the next lies.
+    let tableau = [(sixth, half), (third, half), (third, h), (sixth, h)];
     let (mut q, mut v) = (s.q, s.v);
     let (mut sum_v, mut sum_a) = (s.v, s.v);
-    for (n, (weight, reach)) in stages.into_iter().enumerate() {
+    let stages = if t.rk4 { 4 } else { 1 };
+    for (n, (weight, reach)) in tableau.into_iter().take(stages).enumerate() {
+        // Each evaluation starts from the previous one's acceleration.
         let failed = acceleration(t, m, &q, &v, &mut s.x, s.idle, k);
         s.unconverged = s.unconverged | failed;
         if let Some(trace) = &mut s.trace {
             record(trace, k);
+        }
+        if !t.rk4 {
+            return euler(t, m, s, k);
         }
         for i in 0..t.nv() {
             let (dv, da) = (weight * v[i], weight * s.x[i]);
@@ -179,4 +137,24 @@ fn runge_kutta<R: Real, X: Param<R>>(
         s.v[i] = s.v[i] + sum_a[i];
     }
     s.dx = s.dx + sum_v[0];
+    k.laps.lap(Lap::Integrate);
+}
+
+/// Semi-implicit Euler from the acceleration `s.x`; joint damping is implicit, in the velocity
+/// update alone.
+#[inline(always)]
+fn euler<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, s: &mut State<R>, k: &mut Work<R>) {
+    inertia(t, m, &m.damped_armature, false, k);
+    factor(t, &mut k.factor);
+    let h: R = m.timestep[0].lanes();
+    for i in 0..t.nv() {
+        k.step[i] = h * m.damping[i].lanes() * s.x[i];
+    }
+    solve(t, &k.factor, &mut k.step);
+    for i in 0..t.nv() {
+        s.v[i] = h.mul_add(s.x[i] - k.step[i], s.v[i]);
+        s.q[i] = h.mul_add(s.v[i], s.q[i]);
+    }
+    s.dx = h.mul_add(s.v[0], s.dx);
+    k.laps.lap(Lap::Integrate);
 }

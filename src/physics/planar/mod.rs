@@ -14,6 +14,7 @@
 )]
 
 pub mod batch;
+pub mod block;
 mod contact;
 mod inertia;
 mod integrate;
@@ -28,5 +29,6 @@ pub mod tables;
 pub mod topology;
 mod work;
 
-pub use batch::{Batch, Block, Lanes, Precision, Visitor, Width, status};
+pub use batch::{Batch, Precision, Visitor, Width};
+pub use block::{Block, Lanes, status};
 pub use integrate::RowSet;

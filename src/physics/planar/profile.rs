@@ -1,29 +1,20 @@
-//! What the kernel's time goes into: each stage by itself, and the processor's peak.
+//! What the kernel's time goes into: laps between its stages, and the processor's peak.
 
-use crate::physics::planar::contact::{contact_rows, limit_rows};
-use crate::physics::planar::inertia::{factor, inertia, solve};
-use crate::physics::planar::integrate::{Stage, State};
-use crate::physics::planar::kinematics::{anchors, kinematics};
-use crate::physics::planar::real::{Kernel, Param, Real};
-use crate::physics::planar::smooth::smooth_force;
-use crate::physics::planar::solver::gradient;
-use crate::physics::planar::tables::Tables;
-use crate::physics::planar::topology::Topology;
-use crate::physics::planar::work::Work;
+use crate::physics::planar::real::{Kernel, Real};
 use crate::physics::planar::{Lanes, Visitor};
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// A stage of the kernel.
+/// A stage of the kernel, under its function's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
+pub enum Lap {
     /// Angles, offsets, mass moments.
     Kinematics,
     /// Anchor velocities and smooth forces.
     SmoothForce,
     /// Floor contacts and joint limits.
     Rows,
-    /// Residuals, active set and gradient of a pass.
+    /// Residuals, active set and gradient of each pass.
     Gradient,
     /// Mass matrix with active rows.
     Inertia,
@@ -31,11 +22,18 @@ pub enum Name {
     Factor,
     /// Solve by the factor.
     Solve,
+    /// Step length of the rare later passes.
+    LineSearch,
+    /// Newton's updates, the damped solve, the new state.
+    Integrate,
 }
 
-impl Name {
+impl Lap {
+    /// Number of stages.
+    pub const COUNT: usize = 9;
+
     /// All stages in their order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; Self::COUNT] = [
         Self::Kinematics,
         Self::SmoothForce,
         Self::Rows,
@@ -43,95 +41,79 @@ impl Name {
         Self::Inertia,
         Self::Factor,
         Self::Solve,
+        Self::LineSearch,
+        Self::Integrate,
     ];
 
-    /// The function's name.
+    /// For tables.
     pub fn label(self) -> &'static str {
         match self {
             Self::Kinematics => "kinematics",
             Self::SmoothForce => "smooth_force",
-            Self::Rows => "contact_rows + limit_rows",
+            Self::Rows => "rows",
             Self::Gradient => "gradient",
             Self::Inertia => "inertia",
             Self::Factor => "factor",
             Self::Solve => "solve",
+            Self::LineSearch => "line_search",
+            Self::Integrate => "integrate",
         }
     }
 }
 
-/// One stage, many times over on the same state.
-struct Repeat {
-    name: Name,
-    times: u32,
+/// Sums of stage times; off unless asked for, and then only a branch a stage.
+#[derive(Clone, Default)]
+pub struct Laps(Option<Box<Running>>);
+
+#[derive(Clone, Default)]
+struct Running {
+    last: u64,
+    ticks: [u64; Lap::COUNT],
 }
 
-impl Stage for Repeat {
+impl Laps {
+    /// All zero, and measuring.
+    pub fn running() -> Self {
+        Self(Some(Box::default()))
+    }
+
+    /// Ticks of each stage so far.
+    pub fn ticks(&self) -> [u64; Lap::COUNT] {
+        self.0.as_ref().map(|r| r.ticks).unwrap_or_default()
+    }
+
+    /// A stage begins.
     #[inline(always)]
-    fn run<R: Real, X: Param<R>>(
-        self,
-        t: &Topology,
-        m: &Tables<X>,
-        s: &mut State<R>,
-        k: &mut Work<R>,
-    ) {
-        // What the stage needs from those before it; once more for the stage itself.
-        for i in 0..=self.times {
-            let k = black_box(&mut *k);
-            let now = |name| i == 0 || name == self.name;
-            if now(Name::Kinematics) {
-                kinematics(t, m, &s.q, k);
-            }
-            if now(Name::SmoothForce) {
-                anchors(t, &k.rx, &k.rz, &s.v, &mut k.velocity);
-                smooth_force(t, m, &s.q, &s.v, k);
-            }
-            if now(Name::Rows) {
-                contact_rows(t, m, k);
-                limit_rows(t, m, &s.q, &s.v, k);
-            }
-            if now(Name::Gradient) {
-                black_box(gradient(t, m, &s.x, k));
-            }
-            if now(Name::Inertia) {
-                inertia(t, m, &m.armature, true, k);
-            }
-            // A factored matrix is factored again: the time does not depend on the numbers.
-            if now(Name::Factor) {
-                factor(t, &mut k.factor);
-            }
-            if now(Name::Solve) {
-                solve(t, &k.factor, &mut k.step);
-            }
+    pub fn start(&mut self) {
+        if let Some(running) = &mut self.0 {
+            running.last = ticks();
+        }
+    }
+
+    /// `stage` ends, and the next one begins.
+    #[inline(always)]
+    pub fn lap(&mut self, stage: Lap) {
+        if let Some(running) = &mut self.0 {
+            let now = ticks();
+            running.ticks[stage as usize] += now - running.last;
+            running.last = now;
         }
     }
 }
 
-/// Mean time of `name` per environment and call in ns, over all blocks, on one thread.
-pub struct StageTime {
-    /// Which stage.
-    pub name: Name,
-    /// Calls a block.
-    pub times: u32,
-}
-
-impl Visitor for StageTime {
-    type Output = f64;
-    fn visit<R: Real>(self, lanes: &mut Lanes<R>) -> f64 {
-        let (mut time, mut envs) = (Duration::ZERO, 0);
-        for mut block in lanes.blocks() {
-            let mut run = |times| {
-                let start = Instant::now();
-                block.run(Repeat {
-                    name: self.name,
-                    times,
-                });
-                start.elapsed()
-            };
-            let once = run(0);
-            time += run(self.times).saturating_sub(once);
-            envs += R::LANES as u32;
-        }
-        time.as_secs_f64() * 1e9 / f64::from(envs * self.times)
+/// A fine clock whose unit is only good for shares of a whole.
+#[cold]
+pub fn ticks() -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: every x86-64 processor has a time-stamp counter.
+        unsafe { std::arch::x86_64::_rdtsc() }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        use std::sync::OnceLock;
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed().as_nanos() as u64
     }
 }
 

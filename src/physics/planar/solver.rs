@@ -4,6 +4,7 @@ use crate::physics::planar::contact::{contact_rows, limit_rows};
 use crate::physics::planar::inertia::{factor, inertia, solve};
 use crate::physics::planar::kinematics::{anchors, kinematics, project};
 use crate::physics::planar::line_search::line_search;
+use crate::physics::planar::profile::Lap;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::smooth::smooth_force;
 use crate::physics::planar::tables::Tables;
@@ -28,28 +29,36 @@ pub fn acceleration<R: Real, X: Param<R>>(
     k: &mut Work<R>,
 ) -> R::Mask {
     kinematics(t, m, q, k);
+    k.laps.lap(Lap::Kinematics);
     anchors(t, &k.rx, &k.rz, v, &mut k.velocity);
     smooth_force(t, m, q, v, k);
+    k.laps.lap(Lap::SmoothForce);
     contact_rows(t, m, k);
     limit_rows(t, m, q, v, k);
+    k.laps.lap(Lap::Rows);
 
     let one = R::splat(1.0);
     let mut done = idle;
     let mut full = R::Mask::none();
     for pass in 0..MOST_PASSES {
         let changed = gradient(t, m, x, k);
+        k.laps.lap(Lap::Gradient);
         // Nothing changed since the last full step: the factor still holds, this step is the last.
         let last = full & !changed;
         let searching = !(done | last);
         if searching.any() {
             // Lanes that only polish get the factor they had: their active set is the same.
             inertia(t, m, &m.armature, true, k);
+            k.laps.lap(Lap::Inertia);
             factor(t, &mut k.factor);
+            k.laps.lap(Lap::Factor);
         }
         solve(t, &k.factor, &mut k.step);
+        k.laps.lap(Lap::Solve);
         let mut length = one;
         if pass >= LINE_SEARCH_FROM && searching.any() {
             length = R::select(searching, line_search(t, m, x, k), one);
+            k.laps.lap(Lap::LineSearch);
         }
         for i in 0..t.nv() {
             x[i] = R::select(done, x[i], length.mul_sub_from(k.step[i], x[i]));
@@ -63,13 +72,14 @@ pub fn acceleration<R: Real, X: Param<R>>(
         }
         full = !length.lt(one);
     }
+    k.laps.lap(Lap::Integrate);
     !done
 }
 
 /// Gradient of the objective at `x` into `k.step`, from unassembled bodies and rows (float32 would
 /// lose digits in M x). Returns the lanes whose active set differs from the previous pass's.
 #[inline(always)]
-pub fn gradient<R: Real, X: Param<R>>(
+fn gradient<R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     x: &Dofs<R>,

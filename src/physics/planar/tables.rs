@@ -29,18 +29,27 @@ macro_rules! tables {
             /// One row a lane, rounded.
             pub fn mixed<R: Real>(rows: &[&Self]) -> Tables<R> {
                 Tables {
-                    $($name: from_fn(|i| {
-                        let mut x = R::splat(0.0);
-                        for (lane, row) in rows.iter().enumerate() {
-                            x.set(lane, row.$name[i]);
-                        }
-                        x
-                    }),)*
+                    $($name: columns(rows, &|row, i| row.$name[i]),)*
                     quadratic: rows.iter().all(|row| row.quadratic),
                 }
             }
         }
     };
+}
+
+/// `number(row, i)` of every row in its lane, for each i.
+#[inline(never)]
+fn columns<R: Real, const N: usize>(
+    rows: &[&Tables<f64>],
+    number: &dyn Fn(&Tables<f64>, usize) -> f64,
+) -> [R; N] {
+    let mut columns = [R::splat(0.0); N];
+    for (i, column) in columns.iter_mut().enumerate() {
+        for (lane, row) in rows.iter().enumerate() {
+            column.set(lane, number(row, i));
+        }
+    }
+    columns
 }
 
 tables! {

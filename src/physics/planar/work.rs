@@ -1,5 +1,6 @@
 //! What the stages of one block leave for each other.
 
+use crate::physics::planar::profile::Laps;
 use crate::physics::planar::real::{Mask, Real};
 use crate::physics::planar::topology::{MAX_BODIES, MAX_DOFS, MAX_ENTRIES, MAX_POINTS};
 
@@ -106,6 +107,8 @@ pub struct Work<R: Real> {
     pub composite: [[R; 6]; MAX_BODIES],
     /// Hessian, then its LᵀDL factor, rows as in `Topology`.
     pub factor: [R; MAX_ENTRIES],
+    /// Stage times, where they are measured.
+    pub laps: Laps,
 }
 
 impl<R: Real> Work<R> {
@@ -157,6 +160,7 @@ impl<R: Real> Work<R> {
             },
             composite: [[nan; 6]; MAX_BODIES],
             factor: [nan; MAX_ENTRIES],
+            laps: Laps::default(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A lane type that counts what it is asked to do: the arithmetic behind `bench sim`'s GFLOP/s.
 
-use crate::physics::planar::real::{Kernel, Param, Real};
+use crate::physics::planar::real::{Kernel, Real};
 use std::cell::Cell;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -47,19 +47,9 @@ impl<R: Real> Neg for Counted<R> {
     }
 }
 
-/// A parameter of a counted kernel.
-#[derive(Clone, Copy)]
-pub struct CountedParam<P>(P);
-
-impl<R: Real, P: Param<R>> Param<Counted<R>> for CountedParam<P> {
-    #[inline(always)]
-    fn lanes(self) -> Counted<R> {
-        Counted(self.0.lanes())
-    }
-}
-
 impl<R: Real> Real for Counted<R> {
-    type Scalar = CountedParam<R::Scalar>;
+    // Not R's: shared and mixed parameter rows are then one kernel, and less to compile.
+    type Scalar = Self;
     type Mask = R::Mask;
     const LANES: usize = R::LANES;
     const STEP_TOLERANCE: f64 = R::STEP_TOLERANCE;
@@ -68,8 +58,8 @@ impl<R: Real> Real for Counted<R> {
         Self(R::splat(x))
     }
     #[inline(always)]
-    fn scalar(x: f64) -> Self::Scalar {
-        CountedParam(R::scalar(x))
+    fn scalar(x: f64) -> Self {
+        Self::splat(x)
     }
     #[inline(always)]
     fn get(self, lane: usize) -> f64 {

@@ -1,0 +1,268 @@
+//! Blocks of environments, one a register, and the lanes that they make up.
+
+use crate::physics::planar::integrate::{EnvStep, RowSet, State};
+use crate::physics::planar::profile::Laps;
+use crate::physics::planar::real::{Mask, Real};
+use crate::physics::planar::tables::Tables;
+use crate::physics::planar::topology::{MAX_DOFS, Topology};
+use crate::physics::planar::work::{Dofs, Work};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Bits of an environment's status after an env step.
+pub mod status {
+    /// A position or velocity is not a number, or beyond 1e10.
+    pub const BROKEN: u32 = 1;
+    /// The solver stopped before its active set settled (the result is close all the same).
+    pub const UNCONVERGED: u32 = 2;
+}
+
+/// MuJoCo's `mjMAXVAL`: a state beyond it counts as broken.
+const LARGEST: f64 = 1e10;
+
+/// Parameters of a block.
+enum Page<R: Real> {
+    /// All lanes have the same row.
+    Shared(Box<Tables<R::Scalar>>),
+    /// A row a lane.
+    Mixed(Box<Tables<R>>),
+}
+
+/// Environments on lanes of one type.
+pub struct Lanes<R: Real> {
+    topology: Topology,
+    states: Vec<State<R>>,
+    pages: Vec<Page<R>>,
+    /// Page of each block.
+    page: Vec<usize>,
+    num_envs: usize,
+    /// One a thread.
+    scratch: Vec<Mutex<Box<Work<R>>>>,
+}
+
+impl<R: Real> Lanes<R> {
+    pub(super) fn new(topology: &Topology, rows: &[Tables<f64>], num_envs: usize) -> Self {
+        let nan = R::splat(f64::NAN);
+        let zero = R::splat(0.0);
+        let (mut states, mut pages, mut page) = (Vec::new(), Vec::new(), Vec::new());
+        let mut known = HashMap::new();
+        for first in (0..num_envs).step_by(R::LANES) {
+            // Lanes beyond the last environment idle on the first lane's row.
+            let idle = R::Mask::from_fn(|lane| first + lane >= num_envs);
+            let row_of = |lane| if idle.test(lane) { first } else { first + lane } % rows.len();
+            let lanes: Vec<usize> = (0..R::LANES).map(row_of).collect();
+            page.push(*known.entry(lanes.clone()).or_insert_with(|| {
+                pages.push(if lanes.iter().all(|&r| r == lanes[0]) {
+                    Page::Shared(Box::new(rows[lanes[0]].shared::<R>()))
+                } else {
+                    let lanes: Vec<_> = lanes.iter().map(|&r| &rows[r]).collect();
+                    Page::Mixed(Box::new(Tables::mixed::<R>(&lanes)))
+                });
+                pages.len() - 1
+            }));
+            states.push(State {
+                q: [zero; MAX_DOFS],
+                v: [zero; MAX_DOFS],
+                x: [zero; MAX_DOFS],
+                ctrl: [zero; MAX_DOFS],
+                dx: nan,
+                idle,
+                unconverged: R::Mask::none(),
+                trace: None,
+            });
+        }
+        let scratch = (0..rayon::current_num_threads()).map(|_| Mutex::new(Work::poisoned()));
+        Self {
+            topology: topology.clone(),
+            states,
+            pages,
+            page,
+            num_envs,
+            scratch: scratch.collect(),
+        }
+    }
+
+    /// The blocks, in order of their environments, for threads to share out.
+    pub fn par_blocks(&mut self) -> impl IndexedParallelIterator<Item = Block<'_, R>> {
+        let Self {
+            topology,
+            states,
+            pages,
+            page,
+            num_envs,
+            scratch,
+        } = self;
+        let (topology, pages, num_envs, scratch) = (&*topology, &*pages, *num_envs, &*scratch);
+        states
+            .par_iter_mut()
+            .zip(page.par_iter())
+            .enumerate()
+            .map(move |(n, (state, page))| Block {
+                topology,
+                page: &pages[*page],
+                state,
+                scratch,
+                first: n * R::LANES,
+                len: R::LANES.min(num_envs - n * R::LANES),
+            })
+    }
+
+    /// Environments a block.
+    pub fn width(&self) -> usize {
+        R::LANES
+    }
+
+    /// From now on remembers the rows of each env step.
+    pub(super) fn trace_rows(&mut self) {
+        for state in &mut self.states {
+            state.trace = Some(Vec::new());
+        }
+    }
+
+    /// Rows that one environment had at each evaluation of the latest env step.
+    pub(super) fn rows(&self, env: usize) -> Vec<RowSet> {
+        let trace = self.states[env / R::LANES].trace.as_deref().unwrap_or_default();
+        trace.iter().map(|rows| rows[env % R::LANES]).collect()
+    }
+
+    /// `f` of every thread's stage times.
+    pub(super) fn each_laps(&mut self, mut f: impl FnMut(&mut Laps)) {
+        for work in &mut self.scratch {
+            f(&mut work.get_mut().unwrap_or_else(PoisonError::into_inner).laps);
+        }
+    }
+
+    /// `f` of every environment's block and lane.
+    pub(super) fn collect(&self, f: impl Fn(&State<R>, usize) -> f64) -> Vec<f64> {
+        let one = |env| f(&self.states[env / R::LANES], env % R::LANES);
+        (0..self.num_envs).map(one).collect()
+    }
+
+    /// A part of the state in the model's own coordinates, `[n, nv]`.
+    pub(super) fn collect_dofs(&self, part: impl Fn(&State<R>) -> &Dofs<R>) -> Vec<f64> {
+        let sign = &self.topology.sign[..self.topology.nv()];
+        let one = |env: usize| {
+            let part = part(&self.states[env / R::LANES]);
+            sign.iter()
+                .zip(part)
+                .map(move |(sign, x)| sign * x.get(env % R::LANES))
+        };
+        (0..self.num_envs).flat_map(one).collect()
+    }
+
+    /// Block and lane of environment `env`.
+    pub(super) fn block(&mut self, env: usize) -> (Block<'_, R>, usize) {
+        let n = env / R::LANES;
+        let block = Block {
+            topology: &self.topology,
+            page: &self.pages[self.page[n]],
+            state: &mut self.states[n],
+            scratch: &self.scratch,
+            first: n * R::LANES,
+            len: R::LANES.min(self.num_envs - n * R::LANES),
+        };
+        (block, env % R::LANES)
+    }
+}
+
+/// Environments of one register. Numbers cross this border as float64 and in the model's own
+/// coordinates.
+pub struct Block<'a, R: Real> {
+    topology: &'a Topology,
+    page: &'a Page<R>,
+    state: &'a mut State<R>,
+    scratch: &'a [Mutex<Box<Work<R>>>],
+    first: usize,
+    len: usize,
+}
+
+impl<R: Real> Block<'_, R> {
+    /// The environments.
+    pub fn envs(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.len
+    }
+
+    /// Sets the controls of lane `lane`; they are clamped to the motors' ranges.
+    pub fn set_ctrl(&mut self, lane: usize, ctrl: impl Iterator<Item = f64>) {
+        for (c, x) in self.state.ctrl.iter_mut().zip(ctrl) {
+            c.set(lane, x);
+        }
+    }
+
+    /// Sets position and velocity of lane `lane`, and forgets its warm start.
+    pub fn set_state(&mut self, lane: usize, qpos: &[f64], qvel: &[f64]) {
+        for (i, sign) in self
+            .topology
+            .sign
+            .iter()
+            .enumerate()
+            .take(self.topology.nv())
+        {
+            self.state.q[i].set(lane, sign * qpos[i]);
+            self.state.v[i].set(lane, sign * qvel[i]);
+            self.state.x[i].set(lane, 0.0);
+        }
+    }
+
+    /// Sets the solver's warm start of lane `lane`, an acceleration `[nv]`.
+    pub fn set_warm_start(&mut self, lane: usize, x: &[f64]) {
+        for (i, x) in x.iter().enumerate() {
+            self.state.x[i].set(lane, self.topology.sign[i] * x);
+        }
+    }
+
+    /// Position of degree of freedom `i` of lane `lane`.
+    pub fn qpos(&self, lane: usize, i: usize) -> f64 {
+        self.topology.sign[i] * self.state.q[i].get(lane)
+    }
+
+    /// Velocity of degree of freedom `i` of lane `lane`.
+    pub fn qvel(&self, lane: usize, i: usize) -> f64 {
+        self.topology.sign[i] * self.state.v[i].get(lane)
+    }
+
+    /// Way along x during the latest env step, m.
+    pub fn dx(&self, lane: usize) -> f64 {
+        self.state.dx.get(lane)
+    }
+
+    /// Bits of [`status`].
+    pub fn status(&self, lane: usize) -> u32 {
+        let nv = self.topology.nv();
+        let sound = |x: &R| x.get(lane).abs() <= LARGEST;
+        let sound = self.state.q[..nv].iter().all(sound) && self.state.v[..nv].iter().all(sound);
+        let unconverged = self.state.unconverged.test(lane);
+        u32::from(!sound) * status::BROKEN + u32::from(unconverged) * status::UNCONVERGED
+    }
+
+    /// `frames` physics steps with the present controls.
+    pub fn step(&mut self, frames: usize) {
+        let thread = rayon::current_thread_index().unwrap_or(0) % self.scratch.len();
+        let mut work = self.scratch[thread]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (topology, state, work) = (self.topology, &mut *self.state, &mut **work);
+        match self.page {
+            Page::Shared(tables) => {
+                R::vectorize(EnvStep {
+                    topology,
+                    tables: &**tables,
+                    state,
+                    work,
+                    frames,
+                });
+            }
+            Page::Mixed(tables) => {
+                R::vectorize(EnvStep {
+                    topology,
+                    tables: &**tables,
+                    state,
+                    work,
+                    frames,
+                });
+            }
+        }
+    }
+}
+
