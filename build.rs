@@ -7,7 +7,9 @@ fn main() {
     println!("cargo::rerun-if-changed=.git/refs/heads");
     let git = |args: &[&str]| {
         let out = Command::new("git").args(args).output().ok()?;
-        out.status.success().then(|| String::from_utf8_lossy(&out.stdout).trim().to_string())
+        out.status
+            .success()
+            .then(|| String::from_utf8_lossy(&out.stdout).trim().to_string())
     };
     let commit = git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".into());
     println!("cargo::rustc-env=H2OPLUS_COMMIT={commit}");

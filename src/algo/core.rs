@@ -50,8 +50,10 @@ impl Nets {
     pub fn new(spec: &mut Spec, obs_dim: usize, act_dim: usize, hidden: &[usize]) -> Self {
         let sizes = |inputs: usize, outputs: usize| [&[inputs], hidden, &[outputs]].concat();
         let policy = spec.mlp("policy", &sizes(obs_dim, 2 * act_dim), LastLayer::Small);
-        let affine =
-            spec.scalars(&[("policy.log_std_multiplier", 1.0), ("policy.log_std_offset", -1.0)]);
+        let affine = spec.scalars(&[
+            ("policy.log_std_multiplier", 1.0),
+            ("policy.log_std_offset", -1.0),
+        ]);
         let alpha_range = spec.scalars(&[("log_alpha", 0.0)]);
         let q = ["qf1", "qf2"]
             .map(|name| spec.mlp(name, &sizes(obs_dim + act_dim, 1), LastLayer::Small));
@@ -158,8 +160,12 @@ impl Core {
         let (len, target_len) = (params.len(), params.target_len());
 
         let mut plan = Plan::new(members, [len, target_len]);
-        let batch =
-            |column: usize| View { buffer: BATCH, offset: column, ld: row, stride: rows * row };
+        let batch = |column: usize| View {
+            buffer: BATCH,
+            offset: column,
+            ld: row,
+            stride: rows * row,
+        };
         let fresh = |first: usize| View {
             buffer: FRESH,
             offset: first * width,
@@ -168,10 +174,20 @@ impl Core {
         };
         let actions = [(0, Use::Train), (width, Use::Infer)]
             .map(|(column, purpose)| plan.pass(&nets.policy, purpose, batch(column), rows));
-        let q_data = nets.q.each_ref().map(|q| plan.pass(q, Use::Train, batch(0), rows));
-        let q_fresh = nets.q.each_ref().map(|q| plan.pass(q, Use::Train, fresh(0), rows));
-        let q_next = targets.each_ref().map(|q| plan.pass(q, Use::Target, fresh(rows), rows));
-        let action_grads = q_fresh.each_ref().map(|pass| plan.input_grad(pass, act_dim));
+        let q_data = nets
+            .q
+            .each_ref()
+            .map(|q| plan.pass(q, Use::Train, batch(0), rows));
+        let q_fresh = nets
+            .q
+            .each_ref()
+            .map(|q| plan.pass(q, Use::Train, fresh(0), rows));
+        let q_next = targets
+            .each_ref()
+            .map(|q| plan.pass(q, Use::Target, fresh(rows), rows));
+        let action_grads = q_fresh
+            .each_ref()
+            .map(|pass| plan.input_grad(pass, act_dim));
 
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
         let ranges = [
@@ -179,11 +195,14 @@ impl Core {
             nets.alpha_range.clone(),
             nets.q[0].range.start..nets.q[1].range.end,
         ];
-        let groups = ranges.into_iter().zip(rules.rates).map(|(range, rate)| Stepped {
-            range,
-            rate,
-            steps: 0,
-        });
+        let groups = ranges
+            .into_iter()
+            .zip(rules.rates)
+            .map(|(range, rate)| Stepped {
+                range,
+                rate,
+                steps: 0,
+            });
         let head = Head {
             members,
             rows: 2 * rows,
@@ -209,7 +228,11 @@ impl Core {
                 columns: [0, width],
                 next_raw: actions[1].out(),
             },
-            sample_grad: SampleGrad { head, d_action: action_grads, log_alpha: nets.log_alpha },
+            sample_grad: SampleGrad {
+                head,
+                d_action: action_grads,
+                log_alpha: nets.log_alpha,
+            },
             head,
             ws: Plan::new(members, [0, 0]).alloc(device)?,
             batch: zeros(rows * row)?,
@@ -236,25 +259,44 @@ impl Core {
 
     /// Ends the layout: `passes` join the first forward launches, `backs` the first backward ones.
     pub fn finish(&mut self, passes: &[&Pass], backs: &[Backprop]) -> Result<()> {
-        let own = self.actions.iter().chain(&self.q_data).chain(passes.iter().copied());
+        let own = self
+            .actions
+            .iter()
+            .chain(&self.q_data)
+            .chain(passes.iter().copied());
         let first = self.plan.forward(&own.collect::<Vec<_>>());
-        let second =
-            self.plan.forward(&self.q_fresh.iter().chain(&self.q_next).collect::<Vec<_>>());
+        let second = self
+            .plan
+            .forward(&self.q_fresh.iter().chain(&self.q_next).collect::<Vec<_>>());
         let input = |n: usize| Some((self.obs_dim, self.act_dim, self.action_grads[n]));
-        let mut critics: Vec<_> =
-            self.q_data.iter().map(|pass| Backprop { pass, weights: true, input: None }).collect();
+        let mut critics: Vec<_> = self
+            .q_data
+            .iter()
+            .map(|pass| Backprop {
+                pass,
+                weights: true,
+                input: None,
+            })
+            .collect();
         critics.extend(self.q_fresh.iter().enumerate().map(|(n, pass)| Backprop {
             pass,
             weights: false,
             input: input(n),
         }));
         critics.extend(backs);
-        let policy = Backprop { pass: &self.actions[0], weights: true, input: None };
+        let policy = Backprop {
+            pass: &self.actions[0],
+            weights: true,
+            input: None,
+        };
         self.back = Some([self.plan.backward(&critics), self.plan.backward(&[policy])]);
         self.launches = Some([first, second]);
         self.head.raw_stride = self.plan.len();
         self.sample.head = self.head;
-        self.sample_grad.head = Head { rows: self.rows, ..self.head };
+        self.sample_grad.head = Head {
+            rows: self.rows,
+            ..self.head
+        };
         self.ws = self.plan.alloc(self.batch.device())?;
         Ok(())
     }
@@ -262,7 +304,12 @@ impl Core {
     /// The batch from `row` and `column` on, as a pass's input.
     pub fn batch_view(&self, row: usize, column: usize) -> View {
         let ld = row_len(self.obs_dim, self.act_dim);
-        View { buffer: BATCH, offset: row * ld + column, ld, stride: self.rows * ld }
+        View {
+            buffer: BATCH,
+            offset: row * ld + column,
+            ld,
+            stride: self.rows * ld,
+        }
     }
 
     /// Members, P.
@@ -301,8 +348,10 @@ impl Core {
         let fits =
             row == row_len(self.obs_dim, self.act_dim) && (groups == 1 || groups == self.members());
         if !fits || replay.len == 0 {
-            let problem =
-                format!("a replay of {} rows, {groups} groups, {row} floats a row", replay.len);
+            let problem = format!(
+                "a replay of {} rows, {groups} groups, {row} floats a row",
+                replay.len
+            );
             return Err(Error::input(
                 "replay",
                 problem,
@@ -342,9 +391,10 @@ impl Core {
 
     /// Takes batch and noise from a record.
     pub fn set_draws(&mut self, draws: &Recorded) -> Result<()> {
-        for (name, from, to) in
-            [("batch", &draws.batch, &mut self.batch), ("noise", &draws.noise, &mut self.noise)]
-        {
+        for (name, from, to) in [
+            ("batch", &draws.batch, &mut self.batch),
+            ("noise", &draws.noise, &mut self.noise),
+        ] {
             set(name, from, to)?;
         }
         Ok(())
@@ -352,9 +402,16 @@ impl Core {
 
     /// Forward: policy at s and s', critics at (s,a), the method's own; then actions; then the critics there.
     pub fn forward(&self) -> Result<()> {
-        let [first, second] =
-            self.launches.as_ref().expect("an agent finishes its layout in `new`");
-        let input = [&self.params.theta, &self.params.target, &self.batch, &self.fresh];
+        let [first, second] = self
+            .launches
+            .as_ref()
+            .expect("an agent finishes its layout in `new`");
+        let input = [
+            &self.params.theta,
+            &self.params.target,
+            &self.batch,
+            &self.fresh,
+        ];
         self.ws.forward(first, input)?;
         let raw = [&self.ws.acts, &self.params.theta, &self.noise, &self.batch];
         launch(&self.sample, [&self.fresh, &self.log_pi], raw)?;
@@ -383,16 +440,25 @@ impl Core {
 
     /// Backward: critics and the method's own, then through the actions into the policy.
     pub fn backward(&self) -> Result<()> {
-        let [critics, policy] = self.back.as_ref().expect("an agent finishes its layout in `new`");
+        let [critics, policy] = self
+            .back
+            .as_ref()
+            .expect("an agent finishes its layout in `new`");
         let (grad, theta) = (&self.params.grad, &self.params.theta);
-        self.ws.backward(critics, grad, theta, &[&self.batch, &self.fresh])?;
-        launch(&self.sample_grad, [&self.ws.deltas, grad], [&self.ws.acts, theta, &self.noise])?;
+        self.ws
+            .backward(critics, grad, theta, &[&self.batch, &self.fresh])?;
+        launch(
+            &self.sample_grad,
+            [&self.ws.deltas, grad],
+            [&self.ws.acts, theta, &self.noise],
+        )?;
         self.ws.backward(policy, grad, theta, &[&self.batch])
     }
 
     /// Adam on groups `which`.
     pub fn step(&mut self, which: Range<usize>) -> Result<()> {
-        self.params.step(&mut self.groups[which].iter_mut().collect::<Vec<_>>())
+        self.params
+            .step(&mut self.groups[which].iter_mut().collect::<Vec<_>>())
     }
 
     /// Moves the targets.
@@ -402,7 +468,13 @@ impl Core {
 
     /// See [`Agent::act`](crate::algo::Agent::act).
     pub fn act(&self, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor> {
-        crate::nn::policy::act(&self.params, &self.nets.policy, self.nets.affine, obs, noise)
+        crate::nn::policy::act(
+            &self.params,
+            &self.nets.policy,
+            self.nets.affine,
+            obs,
+            noise,
+        )
     }
 
     /// See [`Agent::policy`](crate::algo::Agent::policy).
@@ -424,7 +496,11 @@ impl Core {
     /// See [`Agent::state`](crate::algo::Agent::state).
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
         let mut state = self.params.state()?;
-        let counts = self.groups.iter().map(|g| g.steps as i64).chain([self.updates as i64]);
+        let counts = self
+            .groups
+            .iter()
+            .map(|g| g.steps as i64)
+            .chain([self.updates as i64]);
         let counts: Vec<_> = counts.collect();
         state.push(("counters".to_owned(), Tensor::new(counts, &Device::Cpu)?));
         Ok(state)
@@ -432,8 +508,14 @@ impl Core {
 
     /// See [`Agent::load_state`](crate::algo::Agent::load_state).
     pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
-        let counters = take(state, "counters", &[self.groups.len() + 1], DType::I64, &Device::Cpu)?
-            .to_vec1::<i64>()?;
+        let counters = take(
+            state,
+            "counters",
+            &[self.groups.len() + 1],
+            DType::I64,
+            &Device::Cpu,
+        )?
+        .to_vec1::<i64>()?;
         self.params.load_state(state)?;
         for (group, steps) in self.groups.iter_mut().zip(&counters) {
             group.steps = *steps as u64;
@@ -446,9 +528,16 @@ impl Core {
 /// Overwrites a buffer with recorded numbers.
 pub fn set(name: &str, from: &[f32], to: &mut Tensor) -> Result<()> {
     if from.len() != to.elem_count() {
-        let problem =
-            format!("recorded {name} has {} numbers, not {}", from.len(), to.elem_count());
-        return Err(Error::input("recorded draws", problem, "use a record made with these sizes"));
+        let problem = format!(
+            "recorded {name} has {} numbers, not {}",
+            from.len(),
+            to.elem_count()
+        );
+        return Err(Error::input(
+            "recorded draws",
+            problem,
+            "use a record made with these sizes",
+        ));
     }
     *to = Tensor::from_slice(from, to.shape(), to.device())?;
     Ok(())

@@ -212,28 +212,48 @@ impl H2oPlus {
         let d_sas = spec.mlp("d_sas", &sizes(sas, 2), LastLayer::Linear);
         let rules = Rules {
             rates: [settings.policy_lr, settings.alpha_lr, settings.qf_lr],
-            target_entropy: settings.target_entropy.map_or(-(act_dim as f32), |h| h as f32),
+            target_entropy: settings
+                .target_entropy
+                .map_or(-(act_dim as f32), |h| h as f32),
             target_rate: settings.target_rate as f32,
         };
         let (real, sim) = (settings.real_batch, settings.sim_batch);
         let mut core = Core::new(spec, nets, obs_dim, real + sim, rules, seeds, device)?;
         let ratio_range = d_sa.range.start..d_sas.range.end;
-        core.groups.push(Stepped { range: vf.range.clone(), rate: settings.vf_lr, steps: 0 });
-        core.groups.push(Stepped { range: ratio_range, rate: settings.ratio_lr, steps: 0 });
+        core.groups.push(Stepped {
+            range: vf.range.clone(),
+            rate: settings.vf_lr,
+            steps: 0,
+        });
+        core.groups.push(Stepped {
+            range: ratio_range,
+            rate: settings.ratio_lr,
+            steps: 0,
+        });
 
         // Passes.
         let (members, rows) = (core.members(), core.rows);
-        let [s, s2, sim_rows] =
-            [core.batch_view(0, 0), core.batch_view(0, sa), core.batch_view(real, 0)];
+        let [s, s2, sim_rows] = [
+            core.batch_view(0, 0),
+            core.batch_view(0, sa),
+            core.batch_view(real, 0),
+        ];
         let q_target = core.nets.q.each_ref().map(|q| core.params.target_of(q));
         let (policy, q) = (core.nets.policy.clone(), core.nets.q.clone());
         let plan = &mut core.plan;
         let v_data = plan.pass(&vf, Use::Train, s, real);
         let v_next = plan.pass(&vf, Use::Infer, s2, rows);
-        let q_data = q_target.each_ref().map(|q| plan.pass(q, Use::Target, s, real));
+        let q_data = q_target
+            .each_ref()
+            .map(|q| plan.pass(q, Use::Target, s, real));
         let advantage = plan.pass(&d_sas, Use::Infer, sim_rows, sim);
         let half = settings.ratio_batch;
-        let ratio_rows = View { buffer: 0, offset: 0, ld: sas, stride: 2 * half * sas };
+        let ratio_rows = View {
+            buffer: 0,
+            offset: 0,
+            ld: sas,
+            stride: 2 * half * sas,
+        };
         // The classifiers are done before anything else begins.
         let classify = plan.overlay(|plan| {
             [&d_sa, &d_sas].map(|d| plan.pass(d, Use::Train, ratio_rows, 2 * half))
@@ -242,7 +262,11 @@ impl H2oPlus {
         let warm_q = q.each_ref().map(|q| plan.pass(q, Use::Train, s, real));
 
         // Launches.
-        let weights = |pass| Backprop { pass, weights: true, input: None };
+        let weights = |pass| Backprop {
+            pass,
+            weights: true,
+            input: None,
+        };
         let mut own = vec![&v_data, &v_next, &q_data[0], &q_data[1]];
         if settings.use_ratio {
             own.push(&advantage);
@@ -333,10 +357,22 @@ impl H2oPlus {
                 weights(w2),
                 weights(&v_data),
             ]),
-            target: Target { rows: real, value: Some((v_next.out(), 1.0)), ..target },
-            td: TdLoss { halves: vec![real], q: warm_out, ..td.clone() },
+            target: Target {
+                rows: real,
+                value: Some((v_next.out(), 1.0)),
+                ..target
+            },
+            td: TdLoss {
+                halves: vec![real],
+                q: warm_out,
+                ..td.clone()
+            },
             awr: AwrLoss {
-                head: Head { raw: warm_policy.out(), rows: real, ..core.head() },
+                head: Head {
+                    raw: warm_policy.out(),
+                    rows: real,
+                    ..core.head()
+                },
                 q: warm_out,
                 v: v_data.out(),
                 batch: rows,
@@ -346,7 +382,16 @@ impl H2oPlus {
                 stats: [0, STATS],
             },
         };
-        Ok(Self { core, warmup: settings.warmup, classifiers, weight, target, td, value, warm })
+        Ok(Self {
+            core,
+            warmup: settings.warmup,
+            classifiers,
+            weight,
+            target,
+            td,
+            value,
+            warm,
+        })
     }
 
     // ---- update ----
@@ -369,7 +414,12 @@ impl H2oPlus {
         }
         let (seeds, update) = (core.seeds.clone(), core.updates as u32);
         launch(
-            &Normals { seeds, update, stream: Stream::RatioNoise, len: own.blur.len },
+            &Normals {
+                seeds,
+                update,
+                stream: Stream::RatioNoise,
+                len: own.blur.len,
+            },
             [&own.noise],
             [],
         )
@@ -385,7 +435,11 @@ impl H2oPlus {
             [&core.y],
             [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch],
         )?;
-        launch(&self.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
+        launch(
+            &self.td,
+            [&core.ws.deltas, &core.stats],
+            [&core.ws.acts, &core.y, &core.w],
+        )?;
         launch(&self.value, [&core.ws.deltas, &core.stats], [&core.ws.acts])?;
         core.actor_loss(0)?;
         core.backward()?;
@@ -399,9 +453,17 @@ impl H2oPlus {
     fn learn_ratio(&mut self) -> Result<()> {
         let (core, own) = (&mut self.core, &self.classifiers);
         launch(&own.blur, [&own.x], [&own.noise])?;
-        core.ws.forward(&own.forward, [&core.params.theta, &core.params.target, &own.x])?;
+        core.ws.forward(
+            &own.forward,
+            [&core.params.theta, &core.params.target, &own.x],
+        )?;
         launch(&own.loss, [&core.ws.deltas, &core.stats], [&core.ws.acts])?;
-        core.ws.backward(&own.backward, &core.params.grad, &core.params.theta, &[&own.x])?;
+        core.ws.backward(
+            &own.backward,
+            &core.params.grad,
+            &core.params.theta,
+            &[&own.x],
+        )?;
         core.step(CLASSIFIERS)
     }
 
@@ -409,17 +471,33 @@ impl H2oPlus {
     pub fn warmup_update(&mut self, real: &Replay) -> Result<()> {
         let (core, warm) = (&mut self.core, &self.warm);
         core.draw(real, Stream::SampleReal, 0, self.weight.real)?;
-        core.ws.forward(&warm.forward, [&core.params.theta, &core.params.target, &core.batch])?;
+        core.ws.forward(
+            &warm.forward,
+            [&core.params.theta, &core.params.target, &core.batch],
+        )?;
         launch(
             &warm.target,
             [&core.y],
             [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch],
         )?;
-        launch(&warm.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
+        launch(
+            &warm.td,
+            [&core.ws.deltas, &core.stats],
+            [&core.ws.acts, &core.y, &core.w],
+        )?;
         launch(&self.value, [&core.ws.deltas, &core.stats], [&core.ws.acts])?;
         let out = [&core.ws.deltas, &core.params.grad, &core.stats];
-        launch(&warm.awr, out, [&core.ws.acts, &core.params.theta, &core.batch])?;
-        core.ws.backward(&warm.backward, &core.params.grad, &core.params.theta, &[&core.batch])?;
+        launch(
+            &warm.awr,
+            out,
+            [&core.ws.acts, &core.params.theta, &core.batch],
+        )?;
+        core.ws.backward(
+            &warm.backward,
+            &core.params.grad,
+            &core.params.theta,
+            &[&core.batch],
+        )?;
         // The temperature waits until the policy explores.
         core.step(0..1)?;
         core.step(2..4)?;
@@ -448,7 +526,11 @@ impl Agent for H2oPlus {
     fn update_recorded(&mut self, draws: &Recorded) -> Result<()> {
         self.core.set_draws(draws)?;
         set("classifier rows", &draws.ratio, &mut self.classifiers.x)?;
-        set("classifier noise", &draws.ratio_noise, &mut self.classifiers.noise)?;
+        set(
+            "classifier noise",
+            &draws.ratio_noise,
+            &mut self.classifiers.noise,
+        )?;
         self.learn()
     }
 

@@ -30,14 +30,18 @@ macro_rules! method {
             resolve: |name, given| Ok(table(&parse::<$settings>(name, given)?)),
             build: |given, obs_dim, act_dim, seeds, device| {
                 let settings = parse::<$settings>($name, given)?;
-                Ok(Box::new(<$agent>::new(obs_dim, act_dim, &settings, seeds, device)?))
+                Ok(Box::new(<$agent>::new(
+                    obs_dim, act_dim, &settings, seeds, device,
+                )?))
             },
         }
     };
 }
 
-static METHODS: [Method; 2] =
-    [method!("h2oplus", H2oPlus, H2oPlusSettings), method!("sac", Sac, SacSettings)];
+static METHODS: [Method; 2] = [
+    method!("h2oplus", H2oPlus, H2oPlusSettings),
+    method!("sac", Sac, SacSettings),
+];
 
 /// Names of the methods.
 pub fn methods() -> impl Iterator<Item = &'static str> {
@@ -80,7 +84,10 @@ fn table(settings: &impl Serialize) -> Table {
 }
 
 fn flags_of<T: clap::Args>() -> Vec<Arg> {
-    T::augment_args(Command::new("")).get_arguments().cloned().collect()
+    T::augment_args(Command::new(""))
+        .get_arguments()
+        .cloned()
+        .collect()
 }
 
 /// Flags for the settings of every method; which of them the chosen method has is known once the
@@ -112,7 +119,9 @@ impl SettingsFlags {
     fn defaults(id: &str) -> String {
         let default = |m: &Method| {
             let has = (m.flags)().iter().any(|flag| flag.get_id() == id);
-            let value = (m.defaults)().get(id).map_or("none".into(), Value::to_string);
+            let value = (m.defaults)()
+                .get(id)
+                .map_or("none".into(), Value::to_string);
             has.then(|| format!(" [{}: {value}]", m.name))
         };
         METHODS.iter().filter_map(default).collect()
@@ -153,7 +162,10 @@ impl clap::FromArgMatches for SettingsFlags {
         }
         Ok(Self { given })
     }
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+    fn update_from_arg_matches(
+        &mut self,
+        matches: &ArgMatches,
+    ) -> std::result::Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
@@ -182,15 +194,30 @@ mod tests {
         for method in &METHODS {
             let flags = (method.flags)();
             for key in (method.defaults)().keys() {
-                assert!(flags.iter().any(|f| f.get_id() == key), "{}: no flag {key}", method.name);
+                assert!(
+                    flags.iter().any(|f| f.get_id() == key),
+                    "{}: no flag {key}",
+                    method.name
+                );
             }
         }
         let cmd = SettingsFlags::augment_args(Command::new("t"));
-        let matches = cmd.get_matches_from(["t", "--lambda", "0.25", "--hidden", "32,16", "--target-entropy", "-3"]);
+        let matches = cmd.get_matches_from([
+            "t",
+            "--lambda",
+            "0.25",
+            "--hidden",
+            "32,16",
+            "--target-entropy",
+            "-3",
+        ]);
         let flags = SettingsFlags::from_arg_matches(&matches).unwrap();
         let settings = resolve_settings("h2oplus", flags.given()).unwrap();
         assert_eq!(settings["lambda"], Value::Float(0.25));
         assert_eq!(settings["hidden"], Value::Array(vec![32.into(), 16.into()]));
-        assert!(resolve_settings("sac", flags.given()).is_err(), "SAC has no lambda");
+        assert!(
+            resolve_settings("sac", flags.given()).is_err(),
+            "SAC has no lambda"
+        );
     }
 }

@@ -98,7 +98,9 @@ impl Sac {
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &settings.hidden);
         let rules = Rules {
             rates: [settings.policy_lr, settings.alpha_lr, settings.qf_lr],
-            target_entropy: settings.target_entropy.map_or(-(act_dim as f32), |h| h as f32),
+            target_entropy: settings
+                .target_entropy
+                .map_or(-(act_dim as f32), |h| h as f32),
             target_rate: settings.target_rate as f32,
         };
         let mut core = Core::new(spec, nets, obs_dim, settings.batch, rules, seeds, device)?;
@@ -146,7 +148,11 @@ impl Sac {
             [&core.y],
             [&core.ws.acts, &core.log_pi, &core.params.theta, &core.batch],
         )?;
-        launch(&self.td, [&core.ws.deltas, &core.stats], [&core.ws.acts, &core.y, &core.w])?;
+        launch(
+            &self.td,
+            [&core.ws.deltas, &core.stats],
+            [&core.ws.acts, &core.y, &core.w],
+        )?;
         core.actor_loss(0)?;
         core.backward()?;
         core.step(0..core.groups.len())?;
@@ -191,7 +197,8 @@ impl Agent for Sac {
     }
 
     fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        self.core.metrics(&[&ActorLoss::STATS[..], &TdLoss::STATS].concat())
+        self.core
+            .metrics(&[&ActorLoss::STATS[..], &TdLoss::STATS].concat())
     }
 
     fn state(&self) -> Result<Vec<(String, Tensor)>> {

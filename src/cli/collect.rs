@@ -60,12 +60,17 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => train(&args, &task)?,
     };
     if args.from.is_none() {
-        let path = args.out.join(format!("{}-behaviour.safetensors", task.name));
+        let path = args
+            .out
+            .join(format!("{}-behaviour.safetensors", task.name));
         behaviour.save(&path)?;
         eprintln!("wrote {}", path.display());
     }
     let mut done = Vec::new();
-    for (name, quality) in [("medium", Quality::Medium), ("medium-replay", Quality::MediumReplay)] {
+    for (name, quality) in [
+        ("medium", Quality::Medium),
+        ("medium-replay", Quality::MediumReplay),
+    ] {
         let mut data = behaviour.roll_out(&task, quality, args.rows, args.seed)?;
         data.source = format!("{} {name}", task.name);
         let path = args.out.join(format!("{}-{name}.hdf5", task.name));
@@ -73,7 +78,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
         done.push((path, data));
     }
     print(args.format, &done);
-    Ok(if reached { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if reached {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 /// Trains SAC on the real task; the snapshots, and whether the target was reached.
@@ -103,7 +112,10 @@ fn train(args: &Args, task: &Task) -> Result<(Behaviour, bool)> {
     trainer.run()?;
     let reached = trainer.target_reached();
     if !reached {
-        eprintln!("the target was not reached in {} updates", trainer.config().updates);
+        eprintln!(
+            "the target was not reached in {} updates",
+            trainer.config().updates
+        );
     }
     let all = snapshots(&trainer.folder().path().join("snapshots"))?;
     Ok((thin(all, args.snapshots), reached))
@@ -127,7 +139,9 @@ fn thin(all: Behaviour, keep: usize) -> Behaviour {
     let n = all.snapshots.len();
     let keep = keep.clamp(1, n.max(1));
     let chosen = (1..=keep).map(|i| (i * n).div_ceil(keep) - 1);
-    Behaviour { snapshots: chosen.map(|i| all.snapshots[i].clone()).collect() }
+    Behaviour {
+        snapshots: chosen.map(|i| all.snapshots[i].clone()).collect(),
+    }
 }
 
 fn print(format: Format, done: &[(PathBuf, Dataset)]) {

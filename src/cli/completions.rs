@@ -17,7 +17,12 @@ pub struct Args {
 /// Prints the completion script.
 pub fn run(args: Args) -> Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "h2oplus", &mut script);
+    clap_complete::generate(
+        args.shell,
+        &mut super::Cli::command(),
+        "h2oplus",
+        &mut script,
+    );
     super::emit(&String::from_utf8_lossy(&script));
     Ok(ExitCode::SUCCESS)
 }

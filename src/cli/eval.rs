@@ -87,7 +87,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         if have != (task.obs_dim(), task.act_dim()) {
             return Err(Error::input(
                 path.display(),
-                format!("{name} has (observations, actions) = {have:?}, {} differs", task.name),
+                format!(
+                    "{name} has (observations, actions) = {have:?}, {} differs",
+                    task.name
+                ),
                 "name the policy's own task with --task",
             ));
         }
@@ -98,7 +101,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ] {
             if args.actions == flag || args.actions == Actions::Both {
                 let keys = EnvKey::population(&[args.seed], args.episodes);
-                let mut env = PlanarVecEnv::new(&task, &[gap.clone()], keys.len(), 0, Precision::F32)?.with_keys(keys);
+                let mut env =
+                    PlanarVecEnv::new(&task, &[gap.clone()], keys.len(), 0, Precision::F32)?
+                        .with_keys(keys);
                 let mut actor = |obs: &[f32], n: Option<&[f32]>| Ok(policy.act(obs, n));
                 let episodes = evaluate(&mut env, &mut actor, noise)?;
                 rows.push(row(name, label, &task, &gap, &episodes));
@@ -125,16 +130,24 @@ fn row(name: &str, actions: &'static str, task: &Task, gap: &Gap, e: &Episodes) 
 
 /// The policies that `path` holds, and the task they were made for.
 fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
     if path.is_dir() && path.join("config.toml").is_file() {
         return of_run(&RunFolder::open(path)?, None);
     }
-    let run = path.parent().and_then(Path::parent).filter(|run| run.join("config.toml").is_file());
+    let run = path
+        .parent()
+        .and_then(Path::parent)
+        .filter(|run| run.join("config.toml").is_file());
     if let Some(run) = run.filter(|_| name.starts_with("step_")) {
         let checkpoint = path.parent().is_some_and(|p| p.ends_with("checkpoints"));
         return of_run(&RunFolder::open(run)?, checkpoint.then_some(path));
     }
-    let task = ["walker2d", "halfcheetah"].iter().find(|robot| name.starts_with(**robot));
+    let task = ["walker2d", "halfcheetah"]
+        .iter()
+        .find(|robot| name.starts_with(**robot));
     let task = task.map_or_else(|| "halfcheetah".to_string(), ToString::to_string);
     if name.ends_with(".safetensors") {
         let behaviour = Behaviour::load(path)?;
@@ -160,7 +173,11 @@ fn of_run(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Can
     let mut out = Vec::new();
     for (m, seed) in config.seeds.as_slice().iter().enumerate() {
         out.push(Candidate {
-            name: format!("{} seed {seed} after {} updates", config.algo, agent.updates()),
+            name: format!(
+                "{} seed {seed} after {} updates",
+                config.algo,
+                agent.updates()
+            ),
             policy: agent.policy(m)?,
         });
     }
@@ -175,7 +192,10 @@ fn print(format: Format, rows: &[Row]) {
         }
         Format::Short => {
             for r in rows {
-                emit(&format!("{} {} {:.1} {:.1}", r.policy, r.actions, r.return_mean, r.return_std));
+                emit(&format!(
+                    "{} {} {:.1} {:.1}",
+                    r.policy, r.actions, r.return_mean, r.return_std
+                ));
             }
         }
         Format::Human => {

@@ -85,7 +85,10 @@ impl Cli {
 pub fn emit(text: &str) {
     let mut out = std::io::stdout().lock();
     let line_end = if text.ends_with('\n') { "" } else { "\n" };
-    if write!(out, "{text}{line_end}").and_then(|()| out.flush()).is_err() {
+    if write!(out, "{text}{line_end}")
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         std::process::exit(0);
     }
 }
@@ -97,12 +100,19 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         for (i, (cell, &w)) in row.zip(widths).enumerate() {
             let pad = " ".repeat(w.saturating_sub(cell.chars().count()));
             line += if i > 0 { "  " } else { "" };
-            line += &if i == 0 { format!("{cell}{pad}") } else { format!("{pad}{cell}") };
+            line += &if i == 0 {
+                format!("{cell}{pad}")
+            } else {
+                format!("{pad}{cell}")
+            };
         }
         line.trim_end().to_string() + "\n"
     };
     let width = |i: usize| {
-        let column = rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count());
+        let column = rows
+            .iter()
+            .filter_map(|r| r.get(i))
+            .map(|c| c.chars().count());
         column.chain([head[i].chars().count()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();

@@ -46,7 +46,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
         None => {
             let given = args.settings.given();
-            (resolve(&args.config, args.config_file.as_deref(), given)?, None)
+            (
+                resolve(&args.config, args.config_file.as_deref(), given)?,
+                None,
+            )
         }
     };
     let task = Task::load(&config.task)?;
@@ -85,7 +88,13 @@ fn train(
     eprintln!("{verb}: {}", trainer.folder().path().display());
     trainer.run()?;
     let seeds = config.seeds.as_slice();
-    lines.extend(trainer.latest().iter().zip(seeds).map(|(e, &s)| Line::member(config, s, e)));
+    lines.extend(
+        trainer
+            .latest()
+            .iter()
+            .zip(seeds)
+            .map(|(e, &s)| Line::member(config, s, e)),
+    );
     Ok(trainer.folder().clone())
 }
 
@@ -132,7 +141,12 @@ fn print(args: &Args, lines: &[Line], runs: &[PathBuf], curve: &std::path::Path)
                     ]
                 })
                 .collect();
-            let head = ["return on the real task", "mean ± std", "episodes", "length"];
+            let head = [
+                "return on the real task",
+                "mean ± std",
+                "episodes",
+                "length",
+            ];
             emit(&table(&head, &rows));
             emit(&format!("learning curve: {}", curve.display()));
         }

@@ -81,9 +81,15 @@ pub struct DenseLayer {
 impl BehaviourPolicy {
     /// Every layer with its name in `metadata/policy`, inputs first, then the two heads.
     pub fn layers(&self) -> Vec<(String, &DenseLayer)> {
-        let hidden = self.hidden.iter().enumerate().map(|(i, layer)| (format!("fc{i}"), layer));
+        let hidden = self
+            .hidden
+            .iter()
+            .enumerate()
+            .map(|(i, layer)| (format!("fc{i}"), layer));
         let heads = [("last_fc", &self.mean), ("last_fc_log_std", &self.log_std)];
-        hidden.chain(heads.map(|(name, layer)| (name.to_string(), layer))).collect()
+        hidden
+            .chain(heads.map(|(name, layer)| (name.to_string(), layer)))
+            .collect()
     }
 
     /// Length of an observation.

@@ -56,7 +56,10 @@ pub fn reset_tally() {
 fn count(name: &'static str, cost: Cost, seconds: f64) {
     let mut all = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
     let at = all.iter().position(|t| t.name == name).unwrap_or_else(|| {
-        all.push(Tally { name, ..Tally::default() });
+        all.push(Tally {
+            name,
+            ..Tally::default()
+        });
         all.len() - 1
     });
     all[at].launches += 1;
@@ -77,13 +80,19 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
     for (n, o) in outs.iter().enumerate() {
         if outs[..n].contains(o) || input.iter().any(|i| place(i) == *o) {
             return Err(
-                candle_core::Error::Msg(format!("{}: a buffer is used twice", K::NAME)).into()
+                candle_core::Error::Msg(format!("{}: a buffer is used twice", K::NAME)).into(),
             );
         }
     }
     let begun = Instant::now();
     let held = [const { Cell::new((std::ptr::null_mut(), 0)) }; O];
-    out[0].inplace_op1(&Nested { kernel, out: &out, input: &input, held: &held, depth: 0 })?;
+    out[0].inplace_op1(&Nested {
+        kernel,
+        out: &out,
+        input: &input,
+        held: &held,
+        depth: 0,
+    })?;
     count(K::NAME, kernel.cost(), begun.elapsed().as_secs_f64());
     Ok(())
 }
@@ -112,7 +121,10 @@ impl<const O: usize, const I: usize, K: Kernel<O, I>> InplaceOp1 for Nested<'_, 
         }
         self.held[self.depth].set((buffer.as_mut_ptr(), buffer.len()));
         if let Some(next) = self.out.get(self.depth + 1) {
-            return next.inplace_op1(&Nested { depth: self.depth + 1, ..*self });
+            return next.inplace_op1(&Nested {
+                depth: self.depth + 1,
+                ..*self
+            });
         }
         let guards = self.input.map(Tensor::storage_and_layout);
         let mut input: [&[f32]; I] = [&[]; I];

@@ -47,7 +47,11 @@ impl Mlp {
             layer.weight -= start;
             layer.bias -= start;
         }
-        Self { name, layers, range: self.range.start - start..self.range.end - start }
+        Self {
+            name,
+            layers,
+            range: self.range.start - start..self.range.end - start,
+        }
     }
 }
 
@@ -76,10 +80,19 @@ impl Spec {
             .windows(2)
             .map(|io| {
                 let weight = self.take(io[0] * io[1]);
-                Linear { inputs: io[0], outputs: io[1], weight, bias: self.take(io[1]) }
+                Linear {
+                    inputs: io[0],
+                    outputs: io[1],
+                    weight,
+                    bias: self.take(io[1]),
+                }
             })
             .collect();
-        let mlp = Mlp { name, layers, range: start..self.len };
+        let mlp = Mlp {
+            name,
+            layers,
+            range: start..self.len,
+        };
         self.mlps.push((mlp.clone(), last));
         mlp
     }
@@ -182,7 +195,9 @@ impl Params {
         };
         let first: Vec<f32> = seeds.iter().flat_map(|s| spec.init(*s)).collect();
         let theta = Tensor::from_vec(first, (members, len), device)?;
-        let target = theta.narrow(1, target_of.start, target_of.len())?.force_contiguous()?;
+        let target = theta
+            .narrow(1, target_of.start, target_of.len())?
+            .force_contiguous()?;
         let zeros = || Tensor::zeros((members, len), DType::F32, device);
         Ok(Self {
             members,
@@ -220,9 +235,17 @@ impl Params {
     pub fn step(&self, groups: &mut [&mut Stepped]) -> Result<()> {
         let groups = groups.iter_mut().map(|g| {
             g.steps += 1;
-            Group { range: g.range.clone(), rate: g.rate, step: g.steps }
+            Group {
+                range: g.range.clone(),
+                rate: g.rate,
+                step: g.steps,
+            }
         });
-        let adam = Adam { members: self.members, stride: self.spec.len, groups: groups.collect() };
+        let adam = Adam {
+            members: self.members,
+            stride: self.spec.len,
+            groups: groups.collect(),
+        };
         let [m, v] = &self.moments;
         launch(&adam, [&self.theta, m, v], [&self.grad])
     }
@@ -230,7 +253,16 @@ impl Params {
     /// Moves the targets a step of `rate` towards the parameters.
     pub fn smooth(&self, rate: f32) -> Result<()> {
         let (members, stride, range) = (self.members, self.spec.len, self.target_of.clone());
-        launch(&Polyak { members, stride, range, rate }, [&self.target], [&self.theta])
+        launch(
+            &Polyak {
+                members,
+                stride,
+                range,
+                rate,
+            },
+            [&self.target],
+            [&self.theta],
+        )
     }
 
     /// Tensors of a checkpoint.
@@ -241,16 +273,22 @@ impl Params {
             ("adam_v", &self.moments[1]),
             ("target", &self.target),
         ];
-        named.into_iter().map(|(n, t)| Ok((n.to_owned(), t.copy()?))).collect()
+        named
+            .into_iter()
+            .map(|(n, t)| Ok((n.to_owned(), t.copy()?)))
+            .collect()
     }
 
     /// Puts a [`state`](Self::state) back.
     pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
         let device = self.theta.device().clone();
         let [m, v] = &mut self.moments;
-        for (name, slot) in
-            [("theta", &mut self.theta), ("adam_m", m), ("adam_v", v), ("target", &mut self.target)]
-        {
+        for (name, slot) in [
+            ("theta", &mut self.theta),
+            ("adam_m", m),
+            ("adam_v", v),
+            ("target", &mut self.target),
+        ] {
             *slot = take(state, name, slot.dims(), slot.dtype(), &device)?;
         }
         Ok(())
@@ -294,9 +332,17 @@ impl Params {
                     values.len(),
                     slots.inputs * slots.outputs
                 );
-                return Err(Error::input(place, found, "use a file with networks of these sizes"));
+                return Err(Error::input(
+                    place,
+                    found,
+                    "use a file with networks of these sizes",
+                ));
             }
-            let to = if slots.target { &mut target[member] } else { &mut theta[member] };
+            let to = if slots.target {
+                &mut target[member]
+            } else {
+                &mut theta[member]
+            };
             for (n, value) in values.iter().enumerate() {
                 to[slots.start + (n % slots.inputs) * slots.outputs + n / slots.inputs] = *value;
             }
@@ -313,21 +359,40 @@ impl Params {
             .target_names
             .iter()
             .map(|(mlp, name)| (mlp.target(name, self.target_of.start), true));
-        for (mlp, target) in self.spec.mlps.iter().map(|(m, _)| (m.clone(), false)).chain(targets) {
+        for (mlp, target) in self
+            .spec
+            .mlps
+            .iter()
+            .map(|(m, _)| (m.clone(), false))
+            .chain(targets)
+        {
             for (n, l) in mlp.layers.iter().enumerate() {
-                let weight =
-                    Slots { target, start: l.weight, inputs: l.inputs, outputs: l.outputs };
+                let weight = Slots {
+                    target,
+                    start: l.weight,
+                    inputs: l.inputs,
+                    outputs: l.outputs,
+                };
                 all.push((format!("{}.{n}.weight", mlp.name), weight));
                 all.push((
                     format!("{}.{n}.bias", mlp.name),
-                    Slots { start: l.bias, inputs: 1, ..weight },
+                    Slots {
+                        start: l.bias,
+                        inputs: 1,
+                        ..weight
+                    },
                 ));
             }
         }
         for (name, start, _) in &self.spec.scalars {
             all.push((
                 (*name).to_owned(),
-                Slots { target: false, start: *start, inputs: 1, outputs: 1 },
+                Slots {
+                    target: false,
+                    start: *start,
+                    inputs: 1,
+                    outputs: 1,
+                },
             ));
         }
         all

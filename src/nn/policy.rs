@@ -29,7 +29,11 @@ pub fn act(
             params.members,
             policy.layers[0].inputs
         );
-        return Err(Error::input("policy", problem, "pass observations [members, n, obs_dim]"));
+        return Err(Error::input(
+            "policy",
+            problem,
+            "pass observations [members, n, obs_dim]",
+        ));
     }
     let obs = obs.force_contiguous()?.flatten_all()?;
     let zeros = |len: usize| Tensor::zeros(members * rows * len, DType::F32, device);
@@ -38,10 +42,18 @@ pub fn act(
         None => zeros(act_dim)?,
     };
     let mut plan = Plan::new(members, [params.len(), params.target_len()]);
-    let input = View { buffer: 0, offset: 0, ld: obs_dim, stride: rows * obs_dim };
+    let input = View {
+        buffer: 0,
+        offset: 0,
+        ld: obs_dim,
+        stride: rows * obs_dim,
+    };
     let pass = plan.pass(policy, Use::Infer, input, rows);
     let ws = plan.alloc(device)?;
-    ws.forward(&plan.forward(&[&pass]), [&params.theta, &params.target, &obs])?;
+    ws.forward(
+        &plan.forward(&[&pass]),
+        [&params.theta, &params.target, &obs],
+    )?;
     let sample = Sample {
         head: Head {
             members,
@@ -61,7 +73,11 @@ pub fn act(
         next_raw: 0,
     };
     let (fresh, log_pi) = (zeros(obs_dim + act_dim)?, zeros(1)?);
-    launch(&sample, [&fresh, &log_pi], [&ws.acts, &params.theta, &noise, &obs])?;
+    launch(
+        &sample,
+        [&fresh, &log_pi],
+        [&ws.acts, &params.theta, &noise, &obs],
+    )?;
     let fresh = fresh.reshape((members, rows, obs_dim + act_dim))?;
     Ok(fresh.narrow(2, obs_dim, act_dim)?.contiguous()?)
 }
@@ -90,7 +106,9 @@ impl PolicySnapshot {
         if let Some(last) = layers.last_mut() {
             let (m, o) = (theta[affine], theta[affine + 1]);
             let half = last.outputs / 2;
-            last.weight[half * last.inputs..].iter_mut().for_each(|w| *w *= m);
+            last.weight[half * last.inputs..]
+                .iter_mut()
+                .for_each(|w| *w *= m);
             last.bias[half..].iter_mut().for_each(|b| *b = m * *b + o);
         }
         Ok(Self { layers })
@@ -121,16 +139,24 @@ impl PolicySnapshot {
                     (&layer.weight, 1, layer.inputs),
                 );
             }
-            let floor = if n + 1 < self.layers.len() { 0.0 } else { f32::NEG_INFINITY };
+            let floor = if n + 1 < self.layers.len() {
+                0.0
+            } else {
+                f32::NEG_INFINITY
+            };
             for row in y.chunks_exact_mut(layer.outputs) {
-                row.iter_mut().zip(&layer.bias).for_each(|(y, b)| *y = (*y + b).max(floor));
+                row.iter_mut()
+                    .zip(&layer.bias)
+                    .for_each(|(y, b)| *y = (*y + b).max(floor));
             }
             x = y;
         }
         let still = vec![0.0; act_dim];
         let mut actions = vec![0.0; rows * act_dim];
-        for (n, (action, raw)) in
-            actions.chunks_exact_mut(act_dim).zip(x.chunks_exact(2 * act_dim)).enumerate()
+        for (n, (action, raw)) in actions
+            .chunks_exact_mut(act_dim)
+            .zip(x.chunks_exact(2 * act_dim))
+            .enumerate()
         {
             let eps = noise.map_or(&still[..], |noise| &noise[n * act_dim..][..act_dim]);
             sample_row(action, raw, &[1.0, 0.0], eps);
@@ -165,6 +191,11 @@ impl From<&PolicySnapshot> for BehaviourPolicy {
             weight: last.weight[from * last.inputs..(from + half) * last.inputs].to_vec(),
             bias: last.bias[from..from + half].to_vec(),
         };
-        Self { hidden: hidden.to_vec(), mean: part(0), log_std: part(half), ..Self::default() }
+        Self {
+            hidden: hidden.to_vec(),
+            mean: part(0),
+            log_std: part(half),
+            ..Self::default()
+        }
     }
 }

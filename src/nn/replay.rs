@@ -39,9 +39,16 @@ impl Replay {
             let mend = "give the replay at least one row";
             return Err(Error::input("replay", "has no room", mend));
         }
-        let rows =
-            Tensor::zeros((groups, capacity, row_len(obs_dim, act_dim)), DType::F32, device)?;
-        Ok(Self { rows, len: 0, cursor: 0 })
+        let rows = Tensor::zeros(
+            (groups, capacity, row_len(obs_dim, act_dim)),
+            DType::F32,
+            device,
+        )?;
+        Ok(Self {
+            rows,
+            len: 0,
+            cursor: 0,
+        })
     }
 
     /// The real half: every row of `data`, in one group.
@@ -63,7 +70,11 @@ impl Replay {
             ));
         }
         let rows = Tensor::from_vec(rows, (1, n, row_len(s, a)), device)?;
-        Ok(Self { rows, len: n, cursor: 0 })
+        Ok(Self {
+            rows,
+            len: n,
+            cursor: 0,
+        })
     }
 
     /// Groups, capacity per group, length of a row.
@@ -77,8 +88,10 @@ impl Replay {
         let (groups, capacity, row) = self.dims();
         let n = rows.len() / (groups * row);
         if n * groups * row != rows.len() || n > capacity {
-            let problem =
-                format!("{} floats are not {groups} × n rows of {row}, n ≤ {capacity}", rows.len());
+            let problem = format!(
+                "{} floats are not {groups} × n rows of {row}, n ≤ {capacity}",
+                rows.len()
+            );
             return Err(Error::input(
                 "replay",
                 problem,
@@ -89,7 +102,8 @@ impl Replay {
         let head = n.min(capacity - self.cursor);
         for (from, len, to) in [(0, head, self.cursor), (head, n - head, 0)] {
             if len > 0 {
-                self.rows.slice_set(&rows.narrow(1, from, len)?.contiguous()?, 1, to)?;
+                self.rows
+                    .slice_set(&rows.narrow(1, from, len)?.contiguous()?, 1, to)?;
             }
         }
         self.cursor = (self.cursor + n) % capacity;
@@ -107,8 +121,10 @@ impl Replay {
                 Ok(())
             }
             _ => {
-                let problem =
-                    format!("{:?} rows do not fit {groups} × {capacity} × {row}", rows.shape());
+                let problem = format!(
+                    "{:?} rows do not fit {groups} × {capacity} × {row}",
+                    rows.shape()
+                );
                 Err(Error::input(
                     "replay",
                     problem,

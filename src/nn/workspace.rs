@@ -55,7 +55,11 @@ pub struct Plan {
 impl Plan {
     /// For `banks` floats a member of parameters and of targets.
     pub fn new(members: usize, banks: [usize; 2]) -> Self {
-        Self { members, banks, len: 0 }
+        Self {
+            members,
+            banks,
+            len: 0,
+        }
     }
 
     /// Room for `mlp` on `rows` rows. `input` counts buffers as the agent hands them to `forward`.
@@ -70,7 +74,16 @@ impl Plan {
         let layers = layers.collect();
         let bank = usize::from(purpose == Use::Target);
         let keep = purpose == Use::Train;
-        Pass { job: Apply { rows, x: input, bank, bank_stride: self.banks[bank], layers, keep } }
+        Pass {
+            job: Apply {
+                rows,
+                x: input,
+                bank,
+                bank_stride: self.banks[bank],
+                layers,
+                keep,
+            },
+        }
     }
 
     /// Room in the deltas for the gradient of `pass` with respect to `columns` of its input; its offset.
@@ -115,15 +128,31 @@ impl Plan {
 
     /// The launch that runs `passes` forward. To be made once all passes are laid out.
     pub fn forward(&self, passes: &[&Pass]) -> Dense {
-        Dense::new(self.members, self.len, passes.iter().map(|p| p.job.clone()).collect())
+        Dense::new(
+            self.members,
+            self.len,
+            passes.iter().map(|p| p.job.clone()).collect(),
+        )
     }
 
     /// The launch that takes `passes` backward from the last deltas. To be made once all passes are laid out.
     pub fn backward(&self, passes: &[Backprop]) -> DenseGrad {
         let jobs = passes.iter().map(|b| {
-            let Apply { rows, x, layers, keep, .. } = b.pass.job.clone();
+            let Apply {
+                rows,
+                x,
+                layers,
+                keep,
+                ..
+            } = b.pass.job.clone();
             assert!(keep, "only a pass for training goes backward");
-            Back { rows, x, layers, weights: b.weights, input: b.input }
+            Back {
+                rows,
+                x,
+                layers,
+                weights: b.weights,
+                input: b.input,
+            }
         });
         DenseGrad::new(self.members, [self.banks[0], self.len], jobs.collect())
     }

@@ -54,14 +54,23 @@ pub struct Behaviour {
 }
 
 const SHIPPED: [(&str, &[u8]); 2] = [
-    ("halfcheetah", include_bytes!("../../assets/behaviour/halfcheetah-v2.safetensors")),
-    ("walker2d", include_bytes!("../../assets/behaviour/walker2d-v2.safetensors")),
+    (
+        "halfcheetah",
+        include_bytes!("../../assets/behaviour/halfcheetah-v2.safetensors"),
+    ),
+    (
+        "walker2d",
+        include_bytes!("../../assets/behaviour/walker2d-v2.safetensors"),
+    ),
 ];
 
 impl Behaviour {
     /// The shipped snapshots for `task`'s robot.
     pub fn shipped(task: &Task) -> Result<Self> {
-        let robot = task.name.rsplit_once('-').map_or(task.name.as_str(), |(robot, _)| robot);
+        let robot = task
+            .name
+            .rsplit_once('-')
+            .map_or(task.name.as_str(), |(robot, _)| robot);
         match SHIPPED.iter().find(|(name, _)| *name == robot) {
             Some((name, bytes)) => Self::parse(bytes, &format!("shipped behaviour of {name}")),
             None => Err(Error::input(
@@ -82,7 +91,10 @@ impl Behaviour {
     /// three orders of magnitude.
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-        let layers = self.snapshots.first().map_or(0, |s| s.policy.layers().len());
+        let layers = self
+            .snapshots
+            .first()
+            .map_or(0, |s| s.policy.layers().len());
         for k in 0..layers {
             let all = || self.snapshots.iter().map(|s| s.policy.layers()[k].1);
             let name = &self.snapshots[0].policy.layers()[k].0;
@@ -92,21 +104,34 @@ impl Behaviour {
             let shape = vec![n, first.outputs, first.inputs];
             tensors.push((format!("{name}.weight"), shape, halves(weights)));
             let biases = all().flat_map(|l| l.bias.iter().copied());
-            tensors.push((format!("{name}.bias"), vec![n, first.outputs], halves(biases)));
+            tensors.push((
+                format!("{name}.bias"),
+                vec![n, first.outputs],
+                halves(biases),
+            ));
         }
         let damaged = |e: safetensors::SafeTensorError| damaged(&path.display().to_string(), e);
         let views = tensors
             .iter()
             .map(|(name, shape, data)| {
-                Ok((name.as_str(), TensorView::new(Dtype::F16, shape.clone(), data)?))
+                Ok((
+                    name.as_str(),
+                    TensorView::new(Dtype::F16, shape.clone(), data)?,
+                ))
             })
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(damaged)?;
         let updates: Vec<u64> = self.snapshots.iter().map(|s| s.updates).collect();
         let returns: Vec<f64> = self.snapshots.iter().map(|s| s.eval_return).collect();
         let meta = HashMap::from([
-            ("updates".to_string(), serde_json::json!(updates).to_string()),
-            ("returns".to_string(), serde_json::json!(returns).to_string()),
+            (
+                "updates".to_string(),
+                serde_json::json!(updates).to_string(),
+            ),
+            (
+                "returns".to_string(),
+                serde_json::json!(returns).to_string(),
+            ),
         ]);
         let bytes = safetensors::serialize(views, Some(meta)).map_err(damaged)?;
         super::run_folder::write(path, &bytes)
@@ -129,18 +154,27 @@ impl Behaviour {
         }
         let layer = |name: &str, k: usize| -> Result<DenseLayer> {
             let get = |part: &str| {
-                file.tensor(&format!("{name}.{part}")).map_err(|e| damaged(place, e))
+                file.tensor(&format!("{name}.{part}"))
+                    .map_err(|e| damaged(place, e))
             };
             let (w, b) = (get("weight")?, get("bias")?);
             let &[wn, outputs, inputs] = w.shape() else {
-                return Err(damaged(place, format!("`{name}.weight` has shape {:?}", w.shape())));
+                return Err(damaged(
+                    place,
+                    format!("`{name}.weight` has shape {:?}", w.shape()),
+                ));
             };
             if wn != n || b.shape() != [n, outputs] || w.dtype() != Dtype::F16 {
-                return Err(damaged(place, format!("`{name}` has the wrong shape or type")));
+                return Err(damaged(
+                    place,
+                    format!("`{name}` has the wrong shape or type"),
+                ));
             }
             let part = |data: &[u8], len: usize| -> Vec<f32> {
                 let data = &data[2 * k * len..2 * (k + 1) * len];
-                data.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
+                data.chunks_exact(2)
+                    .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+                    .collect()
             };
             Ok(DenseLayer {
                 inputs,
@@ -149,7 +183,9 @@ impl Behaviour {
                 bias: part(b.data(), outputs),
             })
         };
-        let depth = (0..).take_while(|i| file.tensor(&format!("fc{i}.weight")).is_ok()).count();
+        let depth = (0..)
+            .take_while(|i| file.tensor(&format!("fc{i}.weight")).is_ok())
+            .count();
         let snapshot = |k: usize| {
             let hidden = (0..depth).map(|i| layer(&format!("fc{i}"), k));
             Ok(Snapshot {
@@ -164,7 +200,9 @@ impl Behaviour {
                 },
             })
         };
-        Ok(Self { snapshots: (0..n).map(snapshot).collect::<Result<_>>()? })
+        Ok(Self {
+            snapshots: (0..n).map(snapshot).collect::<Result<_>>()?,
+        })
     }
 
     /// Rolls the snapshots out (sampled actions) on `task` without a gap: `rows` transitions.
@@ -203,7 +241,14 @@ fn stream(task: &Task, policy: &PolicySnapshot, rows: usize, seed: u64) -> Resul
     let n = rows.div_ceil(steps);
     let mut env = PlanarVecEnv::new(task, &[], n, seed, Precision::F32)?;
     let (s, a) = (env.obs_dim(), env.act_dim());
-    let mut parts = vec![Dataset { obs_dim: s, act_dim: a, ..Dataset::default() }; n];
+    let mut parts = vec![
+        Dataset {
+            obs_dim: s,
+            act_dim: a,
+            ..Dataset::default()
+        };
+        n
+    ];
     for part in &mut parts {
         (part.qpos, part.qvel) = (Some(Vec::new()), Some(Vec::new()));
     }
@@ -230,8 +275,12 @@ fn stream(task: &Task, policy: &PolicySnapshot, rows: usize, seed: u64) -> Resul
             part.terminals.push(batch.terminated[e]);
             let cut = batch.truncated[e] || t + 1 == length;
             part.timeouts.push(cut && !batch.terminated[e]);
-            part.qpos.get_or_insert_default().extend(&qpos[e * nv..][..nv]);
-            part.qvel.get_or_insert_default().extend(&qvel[e * nv..][..nv]);
+            part.qpos
+                .get_or_insert_default()
+                .extend(&qpos[e * nv..][..nv]);
+            part.qvel
+                .get_or_insert_default()
+                .extend(&qvel[e * nv..][..nv]);
         }
         obs.copy_from_slice(&batch.obs);
     }
@@ -239,7 +288,9 @@ fn stream(task: &Task, policy: &PolicySnapshot, rows: usize, seed: u64) -> Resul
 }
 
 fn halves(values: impl Iterator<Item = f32>) -> Vec<u8> {
-    values.flat_map(|v| f16::from_f32(v).to_le_bytes()).collect()
+    values
+        .flat_map(|v| f16::from_f32(v).to_le_bytes())
+        .collect()
 }
 
 fn damaged(place: &str, problem: impl ToString) -> Error {

@@ -90,13 +90,16 @@ impl Checkpoint {
     /// The newest checkpoint in `folder`.
     pub fn newest(folder: &Path) -> Result<PathBuf> {
         let all = list(folder)?;
-        all.into_iter().next_back().map(|(_, path)| path).ok_or_else(|| {
-            Error::input(
-                folder.display(),
-                "holds no checkpoint: the run ended before its first one",
-                "start the run anew",
-            )
-        })
+        all.into_iter()
+            .next_back()
+            .map(|(_, path)| path)
+            .ok_or_else(|| {
+                Error::input(
+                    folder.display(),
+                    "holds no checkpoint: the run ended before its first one",
+                    "start the run anew",
+                )
+            })
     }
 
     /// Removes all but the newest `keep` checkpoints.
@@ -135,17 +138,32 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
 /// The k of `step_<k>.safetensors`.
 fn step_of(path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?;
-    name.strip_prefix("step_")?.strip_suffix(".safetensors")?.parse().ok()
+    name.strip_prefix("step_")?
+        .strip_suffix(".safetensors")?
+        .parse()
+        .ok()
 }
 
 fn host_bytes(tensor: &Tensor) -> Result<(Dtype, Vec<u8>)> {
     use candle_core::DType;
     let flat = tensor.flatten_all()?;
     Ok(match tensor.dtype() {
-        DType::F32 => (Dtype::F32, bytemuck::cast_slice(&flat.to_vec1::<f32>()?).to_vec()),
-        DType::F64 => (Dtype::F64, bytemuck::cast_slice(&flat.to_vec1::<f64>()?).to_vec()),
-        DType::U32 => (Dtype::U32, bytemuck::cast_slice(&flat.to_vec1::<u32>()?).to_vec()),
-        DType::I64 => (Dtype::I64, bytemuck::cast_slice(&flat.to_vec1::<i64>()?).to_vec()),
+        DType::F32 => (
+            Dtype::F32,
+            bytemuck::cast_slice(&flat.to_vec1::<f32>()?).to_vec(),
+        ),
+        DType::F64 => (
+            Dtype::F64,
+            bytemuck::cast_slice(&flat.to_vec1::<f64>()?).to_vec(),
+        ),
+        DType::U32 => (
+            Dtype::U32,
+            bytemuck::cast_slice(&flat.to_vec1::<u32>()?).to_vec(),
+        ),
+        DType::I64 => (
+            Dtype::I64,
+            bytemuck::cast_slice(&flat.to_vec1::<i64>()?).to_vec(),
+        ),
         other => {
             return Err(Error::input(
                 "checkpoint",
@@ -199,7 +217,10 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         for n in 0..whole.len() {
             fs::write(&path, &whole[..n]).unwrap();
-            assert!(Checkpoint::load(&path, &Device::Cpu).is_err(), "{n} bytes were accepted");
+            assert!(
+                Checkpoint::load(&path, &Device::Cpu).is_err(),
+                "{n} bytes were accepted"
+            );
         }
     }
 
@@ -207,10 +228,16 @@ mod tests {
     fn prune_keeps_the_newest() {
         let dir = tempfile::tempdir().unwrap();
         for step in [5, 100, 20] {
-            sample().save(&dir.path().join(Checkpoint::name(step))).unwrap();
+            sample()
+                .save(&dir.path().join(Checkpoint::name(step)))
+                .unwrap();
         }
         Checkpoint::prune(dir.path(), 2).unwrap();
-        let left: Vec<u64> = list(dir.path()).unwrap().into_iter().map(|(s, _)| s).collect();
+        let left: Vec<u64> = list(dir.path())
+            .unwrap()
+            .into_iter()
+            .map(|(s, _)| s)
+            .collect();
         assert_eq!(left, [20, 100]);
     }
 }

@@ -100,7 +100,11 @@ pub fn resolve(
     resolved.insert("settings".into(), toml::Value::Table(settings));
     let place = file.map_or("flags".into(), |path| path.display().to_string());
     let config: TrainConfig = resolved.try_into().map_err(|e: toml::de::Error| {
-        Error::input(place, e.message(), "`h2oplus train --help` lists the keys and their values")
+        Error::input(
+            place,
+            e.message(),
+            "`h2oplus train --help` lists the keys and their values",
+        )
     })?;
     config.check()?;
     Ok(config)
@@ -109,8 +113,14 @@ pub fn resolve(
 fn read_toml(path: &Path) -> Result<toml::Table> {
     let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
     text.parse::<toml::Table>().map_err(|e| {
-        let line = e.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
-        Error::input(format!("{}:{line}", path.display()), e.message(), "mend the TOML there")
+        let line = e
+            .span()
+            .map_or(0, |s| text[..s.start].matches('\n').count() + 1);
+        Error::input(
+            format!("{}:{line}", path.display()),
+            e.message(),
+            "mend the TOML there",
+        )
     })
 }
 
@@ -155,15 +165,27 @@ impl TrainConfig {
         }
         if !(self.replay_ratio.is_finite() && self.replay_ratio > 0.0) {
             let problem = format!("is {}", self.replay_ratio);
-            return Err(Error::input("--replay-ratio", problem, "give a number above 0"));
+            return Err(Error::input(
+                "--replay-ratio",
+                problem,
+                "give a number above 0",
+            ));
         }
         Ok(())
     }
 
     /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.
     pub fn replay_rows(&self, rows: usize) -> usize {
-        let wanted = if rows == 0 { 1_000_000 } else { (rows as f64 * self.replay_ratio) as usize };
+        let wanted = if rows == 0 {
+            1_000_000
+        } else {
+            (rows as f64 * self.replay_ratio) as usize
+        };
         let wanted = wanted.max(self.cycle_steps.next_multiple_of(self.envs));
-        if self.replay_cap > 0 { wanted.min(self.replay_cap) } else { wanted }
+        if self.replay_cap > 0 {
+            wanted.min(self.replay_cap)
+        } else {
+            wanted
+        }
     }
 }

@@ -56,7 +56,10 @@ pub fn evaluate(
     let (n, act_dim) = (env.num_envs(), env.act_dim());
     let mut obs = env.reset()?.to_vec();
     let mut noise = vec![0.0; n * act_dim];
-    let mut out = Episodes { returns: vec![0.0; n], lengths: vec![0; n] };
+    let mut out = Episodes {
+        returns: vec![0.0; n],
+        lengths: vec![0; n],
+    };
     let mut running = vec![true; n];
     let mut step = 0;
     while running.contains(&true) {

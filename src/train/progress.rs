@@ -14,8 +14,11 @@ impl Progress {
     /// Starts at `done` of `total`.
     pub fn new(label: &str, done: u64, total: u64) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let target =
-            if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(total), target);
         let style = "{prefix} {bar:24} {pos}/{len} {msg} ETA {eta}";
         bar.set_style(

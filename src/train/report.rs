@@ -67,13 +67,20 @@ pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &Dataset) -> Resul
             let seed = config.seeds.as_slice().get(m).copied().unwrap_or(m as u64);
             let name = format!("{} seed {seed}", config.algo);
             let color = PALETTE[series.len() % PALETTE.len()];
-            series.push(Series { name, color, points });
+            series.push(Series {
+                name,
+                color,
+                points,
+            });
         }
     }
     let mut references = Vec::new();
     let stats = data.stats();
     if stats.episodes > 0 {
-        references.push(Reference { name: "behaviour data".into(), y: stats.return_mean });
+        references.push(Reference {
+            name: "behaviour data".into(),
+            y: stats.return_mean,
+        });
     }
     let path = folder.curve();
     let figure = Figure {
@@ -93,7 +100,11 @@ fn evaluations(path: &Path) -> Result<BTreeMap<usize, Vec<Point>>> {
     for record in read_jsonl(path)? {
         if let Some(y) = record.get("eval/return") {
             let band = record.get("eval/return_std").map(|std| (y - std, y + std));
-            out.entry(record.member).or_default().push(Point { x: record.step as f64, y, band });
+            out.entry(record.member).or_default().push(Point {
+                x: record.step as f64,
+                y,
+                band,
+            });
         }
     }
     Ok(out)

@@ -76,7 +76,10 @@ impl Rollout {
             } else {
                 let obs = Tensor::from_slice(&self.obs, (p, e, s), device)?;
                 let noise = Tensor::from_slice(&noise, (p, e, a), device)?;
-                agent.act(&obs, Some(&noise))?.flatten_all()?.to_vec1::<f32>()?
+                agent
+                    .act(&obs, Some(&noise))?
+                    .flatten_all()?
+                    .to_vec1::<f32>()?
             };
             let batch = self.env.step(&actions)?;
             for m in 0..p {
@@ -103,7 +106,10 @@ impl Rollout {
     /// Mean return of the episodes that ended since the last call, by member.
     pub fn take_finished(&mut self) -> Vec<Option<f64>> {
         let mean = |r: Vec<f64>| (!r.is_empty()).then(|| super::evaluate::mean(&r));
-        self.finished.iter_mut().map(|r| mean(std::mem::take(r))).collect()
+        self.finished
+            .iter_mut()
+            .map(|r| mean(std::mem::take(r)))
+            .collect()
     }
 
     fn draw(&self, noise: &mut [f32], act_dim: usize, random: bool) {
@@ -122,7 +128,10 @@ impl Rollout {
     pub fn save(&self, bytes: &mut HashMap<String, Vec<u8>>) {
         bytes.insert("env".into(), self.env.snapshot());
         bytes.insert("obs".into(), bytemuck::cast_slice(&self.obs).to_vec());
-        bytes.insert("running".into(), bytemuck::cast_slice(&self.running).to_vec());
+        bytes.insert(
+            "running".into(),
+            bytemuck::cast_slice(&self.running).to_vec(),
+        );
         let finished = serde_json::to_vec(&(&self.counters, &self.finished));
         bytes.insert("rollout".into(), finished.expect("plain numbers are JSON"));
     }
@@ -149,5 +158,10 @@ impl Rollout {
 
 /// Little-endian numbers of `N` bytes.
 fn numbers<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-    bytes.as_chunks().0.iter().map(|chunk| read(*chunk)).collect()
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|chunk| read(*chunk))
+        .collect()
 }

@@ -21,7 +21,9 @@ pub struct RunFolder {
 impl RunFolder {
     /// Makes a new folder under `root`; `parts` are task, method, gap and seeds.
     pub fn create(root: &Path, parts: [&str; 4]) -> Result<Self> {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs());
         fs::create_dir_all(root).map_err(Error::io(root))?;
         // Two runs may start within one second: the later one takes the next free number.
         for stamp in unix.. {
@@ -41,7 +43,9 @@ impl RunFolder {
 
     /// Opens an existing run; says what is missing when `path` is none.
     pub fn open(path: &Path) -> Result<Self> {
-        let run = Self { path: path.to_path_buf() };
+        let run = Self {
+            path: path.to_path_buf(),
+        };
         if !run.config().is_file() {
             return Err(Error::input(
                 path.display(),
@@ -103,7 +107,10 @@ impl RunFolder {
             "command": std::env::args().collect::<Vec<_>>().join(" "),
             "hardware": hardware(),
         });
-        write(&self.path.join("meta.json"), format!("{meta:#}\n").as_bytes())
+        write(
+            &self.path.join("meta.json"),
+            format!("{meta:#}\n").as_bytes(),
+        )
     }
 
     /// Reads `config.toml` back.
@@ -111,7 +118,11 @@ impl RunFolder {
         let path = self.config();
         let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
         toml::from_str(&text).map_err(|e| {
-            Error::input(path.display(), e.message(), "restore the file as the run wrote it")
+            Error::input(
+                path.display(),
+                e.message(),
+                "restore the file as the run wrote it",
+            )
         })
     }
 }

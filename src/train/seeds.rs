@@ -26,7 +26,9 @@ impl FromStr for Seeds {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |t: &str| {
-            t.trim().parse::<u64>().map_err(|_| format!("`{t}` is not a whole number"))
+            t.trim()
+                .parse::<u64>()
+                .map_err(|_| format!("`{t}` is not a whole number"))
         };
         let mut seeds = Vec::new();
         for part in text.split(',') {

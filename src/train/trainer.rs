@@ -33,7 +33,11 @@ const EVAL_SEED: u64 = 0x5eed_0e7a;
 pub fn load_data(config: &TrainConfig, task: &Task) -> Result<Dataset> {
     let data = match Quality::parse(&config.data) {
         Some(quality) => {
-            let rows = if config.rows == 0 { SHIPPED_ROWS } else { config.rows };
+            let rows = if config.rows == 0 {
+                SHIPPED_ROWS
+            } else {
+                config.rows
+            };
             let mut data = Behaviour::shipped(task)?.roll_out(task, quality, rows, DATA_SEED)?;
             data.source = format!("{}, rolled out from shipped snapshots", config.data);
             data
@@ -46,7 +50,10 @@ pub fn load_data(config: &TrainConfig, task: &Task) -> Result<Dataset> {
             data
         }
     };
-    let (have, want) = ((data.obs_dim, data.act_dim), (task.obs_dim(), task.act_dim()));
+    let (have, want) = (
+        (data.obs_dim, data.act_dim),
+        (task.obs_dim(), task.act_dim()),
+    );
     if have != want {
         return Err(Error::input(
             &config.data,
@@ -107,7 +114,12 @@ impl Trainer {
         // Bad settings are refused before a folder is made.
         algo::resolve_settings(&config.algo, &config.settings)?;
         task.model(&gap)?;
-        let parts = [&task.name, &config.algo, &gap.to_string(), &config.seeds.to_string()];
+        let parts = [
+            &task.name,
+            &config.algo,
+            &gap.to_string(),
+            &config.seeds.to_string(),
+        ];
         let folder = RunFolder::create(root, parts.map(String::as_str))?;
         Self::new(config, folder, data, false)
     }
@@ -233,8 +245,14 @@ impl Trainer {
 
     /// Whether a member's latest evaluation is at the target.
     pub fn target_reached(&self) -> bool {
-        let best = self.latest.iter().map(Episodes::mean).fold(f64::NEG_INFINITY, f64::max);
-        self.config.target_return.is_some_and(|target| best >= target)
+        let best = self
+            .latest
+            .iter()
+            .map(Episodes::mean)
+            .fold(f64::NEG_INFINITY, f64::max);
+        self.config
+            .target_return
+            .is_some_and(|target| best >= target)
     }
 
     /// Seconds of work on this run, those before a resume included.
@@ -264,7 +282,8 @@ impl Trainer {
         let (p, n) = (self.agent.members(), self.config.eval_episodes);
         // Every member and every evaluation meets the same initial states.
         let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
-        let mut env = PlanarVecEnv::new(&self.task, &[], keys.len(), 0, Precision::F32)?.with_keys(keys);
+        let mut env =
+            PlanarVecEnv::new(&self.task, &[], keys.len(), 0, Precision::F32)?.with_keys(keys);
         let s = self.task.obs_dim();
         let (agent, device) = (self.agent.as_ref(), &self.device);
         let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
@@ -295,7 +314,10 @@ impl Trainer {
             .iter()
             .map(|e| format!("{:.0} ± {:.0}", e.mean(), e.std()))
             .collect();
-        progress.line(&format!("update {k:>7}  return on the real task  {}", each.join("   ")));
+        progress.line(&format!(
+            "update {k:>7}  return on the real task  {}",
+            each.join("   ")
+        ));
         Ok(())
     }
 
@@ -303,8 +325,10 @@ impl Trainer {
         let (losses, seconds) = (self.agent.metrics()?, self.seconds());
         let finished = self.rollout.take_finished();
         for (m, finished) in finished.into_iter().enumerate() {
-            let mut row: Vec<(&str, f64)> =
-                losses.iter().map(|(name, v)| (*name, f64::from(v[m]))).collect();
+            let mut row: Vec<(&str, f64)> = losses
+                .iter()
+                .map(|(name, v)| (*name, f64::from(v[m])))
+                .collect();
             row.extend(finished.map(|r| ("charts/episodic_return", r)));
             self.metrics.log(k, seconds, m, &row)?;
         }
@@ -334,7 +358,10 @@ impl Trainer {
             eval_return: self.latest.first().map_or(f64::NAN, Episodes::mean),
             policy: self.agent.policy(0)?,
         };
-        Behaviour { snapshots: vec![snapshot] }.save(&folder.join(Checkpoint::name(k)))
+        Behaviour {
+            snapshots: vec![snapshot],
+        }
+        .save(&folder.join(Checkpoint::name(k)))
     }
 
     fn checkpoint(&mut self) -> Result<()> {

@@ -16,7 +16,9 @@ fn settings(method: &str, warmup: i64) -> toml::Table {
     let mut table: toml::Table = "hidden = [32, 32]".parse().unwrap();
     if method == "h2oplus" {
         table.extend(
-            "real_batch = 24\nsim_batch = 24\nratio_batch = 32".parse::<toml::Table>().unwrap(),
+            "real_batch = 24\nsim_batch = 24\nratio_batch = 32"
+                .parse::<toml::Table>()
+                .unwrap(),
         );
         table.insert("warmup".into(), warmup.into());
     } else {
@@ -33,7 +35,11 @@ fn agent(method: &str, warmup: i64, seeds: &[u64]) -> Box<dyn Agent> {
 fn replay(seed: u64, groups: usize, rows: usize) -> Replay {
     let row = row_len(S, A);
     let mut replay = Replay::new(groups, 500, S, A, &Device::Cpu).unwrap();
-    let mut rows: Vec<f32> = normals(seed, &[rows, row]).flatten_all().unwrap().to_vec1().unwrap();
+    let mut rows: Vec<f32> = normals(seed, &[rows, row])
+        .flatten_all()
+        .unwrap()
+        .to_vec1()
+        .unwrap();
     for row in rows.chunks_exact_mut(row) {
         row[S..S + A].iter_mut().for_each(|a| *a = a.tanh());
         row[2 * S + A + 1] = f32::from(u8::from(row[2 * S + A + 1] > 1.5));
@@ -70,7 +76,10 @@ fn two_hundred_updates_learn_and_stay_finite() {
         run(agent.as_mut(), 200);
         assert_eq!(agent.updates(), 200);
         for (name, values) in agent.metrics().unwrap() {
-            assert!(values.iter().all(|v| v.is_finite()), "{method}: {name} {values:?}");
+            assert!(
+                values.iter().all(|v| v.is_finite()),
+                "{method}: {name} {values:?}"
+            );
         }
         for (name, values) in agent.parameters(0).unwrap() {
             assert!(values.iter().all(|v| v.is_finite()), "{method}: {name}");
@@ -91,7 +100,11 @@ fn losses_fall() {
         run_on(agent.as_mut(), 1, 20);
         let first = loss(agent.as_ref());
         run_on(agent.as_mut(), 1000, 20);
-        assert!(loss(agent.as_ref()) < 0.5 * first, "{method}: {first} → {}", loss(agent.as_ref()));
+        assert!(
+            loss(agent.as_ref()) < 0.5 * first,
+            "{method}: {first} → {}",
+            loss(agent.as_ref())
+        );
     }
 }
 
@@ -99,7 +112,10 @@ fn losses_fall() {
 fn bits_do_not_depend_on_threads() {
     for method in METHODS {
         let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             pool.install(|| {
                 let mut agent = agent(method, 5, &[3]);
                 run(agent.as_mut(), 30);
@@ -125,7 +141,11 @@ fn a_member_learns_as_it_would_alone() {
                 "{method}, member {member}"
             );
         }
-        assert_ne!(bits(all.as_ref(), 0), bits(all.as_ref(), 1), "{method}: seeds must differ");
+        assert_ne!(
+            bits(all.as_ref(), 0),
+            bits(all.as_ref(), 1),
+            "{method}: seeds must differ"
+        );
     }
 }
 
@@ -156,7 +176,11 @@ fn resume_is_exact() {
             forgetful.insert("adam_m".into(), state["adam_m"].zeros_like().unwrap());
             after.load_state(&forgetful).unwrap();
             run(after.as_mut(), 50 - stop);
-            assert_ne!(bits(after.as_ref(), 0), bits(through.as_ref(), 0), "{method} at {stop}");
+            assert_ne!(
+                bits(after.as_ref(), 0),
+                bits(through.as_ref(), 0),
+                "{method} at {stop}"
+            );
         }
     }
 }
@@ -166,16 +190,36 @@ fn a_wrong_checkpoint_is_refused() {
     let mut agent = agent("sac", 0, &[3]);
     let mut state: HashMap<String, Tensor> = agent.state().unwrap().into_iter().collect();
     state.remove("theta");
-    assert!(agent.load_state(&state).unwrap_err().to_string().contains("theta is missing"));
-    let two = super::agents::agent("sac", 0, &[3, 4]).state().unwrap().into_iter().collect();
-    assert!(agent.load_state(&two).unwrap_err().to_string().contains("theta is F32 [2,"));
+    assert!(
+        agent
+            .load_state(&state)
+            .unwrap_err()
+            .to_string()
+            .contains("theta is missing")
+    );
+    let two = super::agents::agent("sac", 0, &[3, 4])
+        .state()
+        .unwrap()
+        .into_iter()
+        .collect();
+    assert!(
+        agent
+            .load_state(&two)
+            .unwrap_err()
+            .to_string()
+            .contains("theta is F32 [2,")
+    );
 }
 
 #[test]
 fn unknown_settings_and_methods_are_refused() {
     let table: toml::Table = "lambda = 0.1".parse().unwrap();
-    let error =
-        |method: &str| build(method, &table, S, A, &[0], &Device::Cpu).err().unwrap().to_string();
+    let error = |method: &str| {
+        build(method, &table, S, A, &[0], &Device::Cpu)
+            .err()
+            .unwrap()
+            .to_string()
+    };
     assert!(error("sac").contains("lambda"));
     assert!(error("dreamer").contains("h2oplus, sac"));
     let empty = Replay::new(1, 10, S, A, &Device::Cpu).unwrap();
@@ -196,7 +240,12 @@ fn snapshots_act_as_the_agent() {
             let snapshot = PolicySnapshot::from(&agent.policy(member).unwrap());
             assert_eq!((snapshot.obs_dim(), snapshot.act_dim()), (S, A));
             let flat = |t: &Tensor| {
-                t.get(member).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
+                t.get(member)
+                    .unwrap()
+                    .flatten_all()
+                    .unwrap()
+                    .to_vec1::<f32>()
+                    .unwrap()
             };
             let host = snapshot.act(&flat(&obs), noise.map(flat).as_deref());
             let host: Vec<f64> = host.into_iter().map(f64::from).collect();
@@ -206,8 +255,15 @@ fn snapshots_act_as_the_agent() {
     }
     let device = agent.act(&obs, None).unwrap();
     let other = PolicySnapshot::from(&agent.policy(1).unwrap());
-    let host =
-        other.act(&obs.get(0).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap(), None);
+    let host = other.act(
+        &obs.get(0)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap(),
+        None,
+    );
     let host: Vec<f64> = host.into_iter().map(f64::from).collect();
     assert!(
         crate::support::error(&host, &list(&device.get(0).unwrap())) > 1e-3,

@@ -17,8 +17,13 @@ fn params(sizes: &[usize]) -> (Params, Mlp) {
     let mut spec = Spec::default();
     spec.mlp("before", &[3, 5, 1], LastLayer::Small);
     let mlp = spec.mlp("net", sizes, LastLayer::Linear);
-    let params =
-        Params::new(spec, &[(&mlp, "target")], &[7, 8], &candle_core::Device::Cpu).unwrap();
+    let params = Params::new(
+        spec,
+        &[(&mlp, "target")],
+        &[7, 8],
+        &candle_core::Device::Cpu,
+    )
+    .unwrap();
     (params, mlp)
 }
 
@@ -27,8 +32,12 @@ fn variables(params: &Params, m: usize, sizes: &[usize]) -> Vec<(Var, Var)> {
     let named: HashMap<_, _> = params.named(m).unwrap().into_iter().collect();
     let layer = |(l, io): (usize, &[usize])| {
         let get = |part: &str, shape: &[usize]| {
-            Tensor::from_slice(&named[&format!("net.{l}.{part}")], shape, &candle_core::Device::Cpu)
-                .unwrap()
+            Tensor::from_slice(
+                &named[&format!("net.{l}.{part}")],
+                shape,
+                &candle_core::Device::Cpu,
+            )
+            .unwrap()
         };
         let weight = get("weight", &[io[1], io[0]]).t().unwrap();
         (var(&weight), var(&get("bias", &[io[1]])))
@@ -39,7 +48,11 @@ fn variables(params: &Params, m: usize, sizes: &[usize]) -> Vec<(Var, Var)> {
 fn composed(layers: &[(Var, Var)], x: &Tensor) -> Tensor {
     let mut h = x.clone();
     for (l, (w, b)) in layers.iter().enumerate() {
-        h = h.matmul(w.as_tensor()).unwrap().broadcast_add(b.as_tensor()).unwrap();
+        h = h
+            .matmul(w.as_tensor())
+            .unwrap()
+            .broadcast_add(b.as_tensor())
+            .unwrap();
         if l + 1 < layers.len() {
             h = h.relu().unwrap();
         }
@@ -52,7 +65,12 @@ fn check(sizes: &[usize], spoil: f64) {
     let (params, mlp) = params(sizes);
     let outputs = *sizes.last().unwrap();
     let x = normals(1, &[MEMBERS, ROWS, COLUMNS]);
-    let view = View { buffer: 0, offset: 1, ld: COLUMNS, stride: ROWS * COLUMNS };
+    let view = View {
+        buffer: 0,
+        offset: 1,
+        ld: COLUMNS,
+        stride: ROWS * COLUMNS,
+    };
     let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
     let train = plan.pass(&mlp, Use::Train, view, ROWS);
     let through = plan.pass(&mlp, Use::Train, view, ROWS);
@@ -73,17 +91,33 @@ fn check(sizes: &[usize], spoil: f64) {
     // Losses write the last deltas; here they are given.
     let dy = normals(2, &[MEMBERS, ROWS, outputs]);
     let mut deltas = vec![f32::NAN; MEMBERS * plan.len()];
-    for (m, dy) in dy.flatten(1, D::Minus1).unwrap().to_vec2::<f32>().unwrap().iter().enumerate() {
+    for (m, dy) in dy
+        .flatten(1, D::Minus1)
+        .unwrap()
+        .to_vec2::<f32>()
+        .unwrap()
+        .iter()
+        .enumerate()
+    {
         for pass in [&train, &through] {
             deltas[m * plan.len() + pass.out()..][..dy.len()].copy_from_slice(dy);
         }
     }
     ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), &candle_core::Device::Cpu).unwrap();
     let backs = [
-        Backprop { pass: &train, weights: true, input: None },
-        Backprop { pass: &through, weights: false, input: Some((first, columns, input_grad)) },
+        Backprop {
+            pass: &train,
+            weights: true,
+            input: None,
+        },
+        Backprop {
+            pass: &through,
+            weights: false,
+            input: Some((first, columns, input_grad)),
+        },
     ];
-    ws.backward(&plan.backward(&backs), &grad, &params.theta, &[&x_flat]).unwrap();
+    ws.backward(&plan.backward(&backs), &grad, &params.theta, &[&x_flat])
+        .unwrap();
 
     for m in 0..MEMBERS {
         let mut layers = variables(&params, m, sizes);
@@ -94,15 +128,25 @@ fn check(sizes: &[usize], spoil: f64) {
         }
         let input = var(&x.get(m).unwrap().narrow(1, 1, sizes[0]).unwrap());
         let y = composed(&layers, input.as_tensor());
-        let loss = (&y * crate::support::f64(&dy.get(m).unwrap())).unwrap().sum_all().unwrap();
+        let loss = (&y * crate::support::f64(&dy.get(m).unwrap()))
+            .unwrap()
+            .sum_all()
+            .unwrap();
         let grads = loss.backward().unwrap();
         let acts = list(&ws.acts.get(m).unwrap());
         let compare = if spoil == 0.0 { near } else { far };
         for (what, pass) in [("train", &train), ("infer", &infer), ("target", &target)] {
             compare(what, &acts[pass.out()..][..ROWS * outputs], &y);
         }
-        let (grad, deltas) = (list(&grad.get(m).unwrap()), list(&ws.deltas.get(m).unwrap()));
-        let dx = grads.get(&input).unwrap().narrow(1, first, columns).unwrap();
+        let (grad, deltas) = (
+            list(&grad.get(m).unwrap()),
+            list(&ws.deltas.get(m).unwrap()),
+        );
+        let dx = grads
+            .get(&input)
+            .unwrap()
+            .narrow(1, first, columns)
+            .unwrap();
         compare("dx", &deltas[input_grad..][..ROWS * columns], &dx);
         for (l, (layer, (w, b))) in mlp.layers.iter().zip(&layers).enumerate() {
             if spoil != 0.0 && l + 1 == layers.len() {
@@ -113,14 +157,23 @@ fn check(sizes: &[usize], spoil: f64) {
                 &grad[layer.weight..][..layer.inputs * layer.outputs],
                 grads.get(w).unwrap(),
             );
-            compare("db", &grad[layer.bias..][..layer.outputs], grads.get(b).unwrap());
+            compare(
+                "db",
+                &grad[layer.bias..][..layer.outputs],
+                grads.get(b).unwrap(),
+            );
         }
     }
 }
 
 #[test]
 fn parity_with_autograd() {
-    for sizes in [&[7, 33, 19, 1][..], &[7, 64, 130, 2], &[10, 40, 12], &[5, 16, 16, 16, 12]] {
+    for sizes in [
+        &[7, 33, 19, 1][..],
+        &[7, 64, 130, 2],
+        &[10, 40, 12],
+        &[5, 16, 16, 16, 12],
+    ] {
         check(sizes, 0.0);
     }
 }

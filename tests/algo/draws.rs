@@ -11,7 +11,9 @@ use crate::support::{list, normals, poison};
 #[test]
 fn gather_follows_its_counter() {
     let (capacity, len, row, rows) = (50, 40, 6, 300);
-    let cells = (0..2 * capacity * row).map(|n| n as f32).collect::<Vec<_>>();
+    let cells = (0..2 * capacity * row)
+        .map(|n| n as f32)
+        .collect::<Vec<_>>();
     let replay = Tensor::from_vec(cells, (2, capacity, row), &Device::Cpu).unwrap();
     let gather = Gather {
         seeds: vec![5, 9, 11],
@@ -32,7 +34,10 @@ fn gather_follows_its_counter() {
     let mut seen = vec![0; len];
     for (m, seed) in [5, 9, 11].into_iter().enumerate() {
         let batch = list(&batch.get(m).unwrap());
-        assert!(batch[..8].iter().all(|x| x.is_nan()), "rows before the first are left alone");
+        assert!(
+            batch[..8].iter().all(|x| x.is_nan()),
+            "rows before the first are left alone"
+        );
         for n in 0..rows {
             let word = philox(seed, 1, 77, Stream::SampleSim, (n / 4) as u32)[n % 4];
             let index = ((u64::from(word) * len as u64) >> 32) as usize;
@@ -50,7 +55,12 @@ fn gather_follows_its_counter() {
 fn normals_follow_their_counter_and_blur() {
     let len = 10_001;
     let noise = poison(&[2, len]);
-    let kernel = Normals { seeds: vec![3, 4], update: 12, stream: Stream::Update, len };
+    let kernel = Normals {
+        seeds: vec![3, 4],
+        update: 12,
+        stream: Stream::Update,
+        len,
+    };
     launch(&kernel, [&noise], []).unwrap();
     for (m, seed) in [3, 4].into_iter().enumerate() {
         let mut expected = vec![0.0; len];
@@ -61,8 +71,17 @@ fn normals_follow_their_counter_and_blur() {
     }
     let x = normals(1, &[2, 100]);
     let blurred = x.copy().unwrap();
-    launch(&Blur { members: 2, len: 100, std: 0.1, noise: [7, len] }, [&blurred], [&noise])
-        .unwrap();
+    launch(
+        &Blur {
+            members: 2,
+            len: 100,
+            std: 0.1,
+            noise: [7, len],
+        },
+        [&blurred],
+        [&noise],
+    )
+    .unwrap();
     let shift = noise.narrow(1, 7, 100).unwrap();
     let expected = (x + (shift * 0.1).unwrap()).unwrap();
     assert!(crate::support::error(&list(&blurred), &list(&expected)) < 1e-6);

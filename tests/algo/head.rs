@@ -28,7 +28,11 @@ fn head() -> Head {
 
 /// log σ, clipped; far enough from the clips for most rows, beyond them for some.
 fn log_std(rho: &Tensor, m: &Var, o: &Var) -> Tensor {
-    let free = rho.broadcast_mul(m.as_tensor()).unwrap().broadcast_add(o.as_tensor()).unwrap();
+    let free = rho
+        .broadcast_mul(m.as_tensor())
+        .unwrap()
+        .broadcast_add(o.as_tensor())
+        .unwrap();
     free.clamp(-20.0, 2.0).unwrap()
 }
 
@@ -36,7 +40,10 @@ fn log_std(rho: &Tensor, m: &Var, o: &Var) -> Tensor {
 fn log_pi(u: &Tensor, eps: &Tensor, log_std: &Tensor) -> Tensor {
     // log(1 − tanh²u) = 2(log 2 − |u| − log(1 + e^(−2|u|))): even in u, unlike the kernel's form.
     let far = u.abs().unwrap();
-    let tail = ((&far * -2.0).unwrap().exp().unwrap() + 1.0).unwrap().log().unwrap();
+    let tail = ((&far * -2.0).unwrap().exp().unwrap() + 1.0)
+        .unwrap()
+        .log()
+        .unwrap();
     let slope = (((far + tail).unwrap() - std::f64::consts::LN_2).unwrap() * -2.0).unwrap();
     let density = (eps.sqr().unwrap() * -0.5).unwrap() - log_std;
     let density = (density.unwrap() - 0.5 * (2.0 * std::f64::consts::PI).ln()).unwrap();
@@ -47,24 +54,44 @@ fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let h = head();
     let stride = h.raw_stride;
     let acts = (normals(1, &[P, stride]) * 0.8).unwrap();
-    let theta =
-        Tensor::new(&[[0f32, 1.1, -0.9, -0.3], [0.0, 2.0, -0.5, 0.2]], &candle_core::Device::Cpu)
-            .unwrap();
+    let theta = Tensor::new(
+        &[[0f32, 1.1, -0.9, -0.3], [0.0, 2.0, -0.5, 0.2]],
+        &candle_core::Device::Cpu,
+    )
+    .unwrap();
     let noise = normals(2, &[P, N * A]);
     let batch = normals(3, &[P, N * S]);
     let (fresh, log_pis) = (poison(&[P, N * (S + A)]), poison(&[P, N]));
-    let sample = Sample { head: h, obs_dim: S, row: S, batch: N, columns: [0, 0], next_raw: 0 };
+    let sample = Sample {
+        head: h,
+        obs_dim: S,
+        row: S,
+        batch: N,
+        columns: [0, 0],
+        next_raw: 0,
+    };
     launch(&sample, [&fresh, &log_pis], [&acts, &theta, &noise, &batch]).unwrap();
 
     // The critics' part of the loss is linear in the action here, with these slopes in two halves.
     let slopes = normals(4, &[P, 2, N * A]);
     let mut deltas = vec![f32::NAN; P * stride];
-    for (m, s) in slopes.flatten(1, 2).unwrap().to_vec2::<f32>().unwrap().iter().enumerate() {
+    for (m, s) in slopes
+        .flatten(1, 2)
+        .unwrap()
+        .to_vec2::<f32>()
+        .unwrap()
+        .iter()
+        .enumerate()
+    {
         deltas[m * stride + 2 * N * A..][..2 * N * A].copy_from_slice(s);
     }
     let deltas = Tensor::from_vec(deltas, (P, stride), &candle_core::Device::Cpu).unwrap();
     let grad = poison(&[P, 4]);
-    let back = SampleGrad { head: h, d_action: [2 * N * A, 3 * N * A], log_alpha: 3 };
+    let back = SampleGrad {
+        head: h,
+        d_action: [2 * N * A, 3 * N * A],
+        log_alpha: 3,
+    };
     launch(&back, [&deltas, &grad], [&acts, &theta, &noise]).unwrap();
 
     for p in 0..P {
@@ -87,15 +114,37 @@ fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         compare("log pi", &list(&log_pis.get(p).unwrap()), &pi);
         let rows = fresh.get(p).unwrap().reshape((N, S + A)).unwrap();
         compare("action", &list(&rows.narrow(1, S, A).unwrap()), &a);
-        near("state", &list(&rows.narrow(1, 0, S).unwrap()), &batch.get(p).unwrap());
-        let slope = f64(&slopes.get(p).unwrap().sum(0).unwrap().reshape((N, A)).unwrap());
+        near(
+            "state",
+            &list(&rows.narrow(1, 0, S).unwrap()),
+            &batch.get(p).unwrap(),
+        );
+        let slope = f64(&slopes
+            .get(p)
+            .unwrap()
+            .sum(0)
+            .unwrap()
+            .reshape((N, A))
+            .unwrap());
         let loss = ((pi.mean_all().unwrap() * log_alpha.exp()).unwrap()
             + (slope * a).unwrap().sum_all().unwrap())
         .unwrap();
         let grads = loss.backward().unwrap();
-        compare("d raw", &list(&deltas.get(p).unwrap())[..2 * N * A], grads.get(&raw).unwrap());
-        compare("d m", &list(&grad.get(p).unwrap())[1..2], grads.get(&m).unwrap());
-        compare("d o", &list(&grad.get(p).unwrap())[2..3], grads.get(&o).unwrap());
+        compare(
+            "d raw",
+            &list(&deltas.get(p).unwrap())[..2 * N * A],
+            grads.get(&raw).unwrap(),
+        );
+        compare(
+            "d m",
+            &list(&grad.get(p).unwrap())[1..2],
+            grads.get(&m).unwrap(),
+        );
+        compare(
+            "d o",
+            &list(&grad.get(p).unwrap())[2..3],
+            grads.get(&o).unwrap(),
+        );
     }
 }
 
@@ -113,9 +162,11 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let h = head();
     let stride = h.raw_stride;
     let acts = (normals(5, &[P, stride]) * 0.8).unwrap();
-    let theta =
-        Tensor::new(&[[0f32, 1.1, -0.9, -0.3], [0.0, 0.7, -0.5, 0.2]], &candle_core::Device::Cpu)
-            .unwrap();
+    let theta = Tensor::new(
+        &[[0f32, 1.1, -0.9, -0.3], [0.0, 0.7, -0.5, 0.2]],
+        &candle_core::Device::Cpu,
+    )
+    .unwrap();
     let batch = normals(6, &[P, N * (S + A)]).tanh().unwrap();
     let base = 4 * N * A;
     let awr = AwrLoss {
@@ -135,7 +186,12 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         let piece = |at: usize| act.narrow(0, at, N).unwrap();
         let advantage =
             (piece(base).minimum(&piece(base + N)).unwrap() - piece(base + 2 * N)).unwrap();
-        let weight = (advantage * (3.0 * scale)).unwrap().exp().unwrap().minimum(20.0).unwrap();
+        let weight = (advantage * (3.0 * scale))
+            .unwrap()
+            .exp()
+            .unwrap()
+            .minimum(20.0)
+            .unwrap();
         let raw = var(&acts
             .get(p)
             .unwrap()
@@ -146,17 +202,44 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         let at = |n: usize| var(&theta.get(p).unwrap().narrow(0, n, 1).unwrap());
         let (m, o) = (at(1), at(2));
         let ls = log_std(&raw.as_tensor().narrow(1, A, A).unwrap(), &m, &o);
-        let a = f64(&batch.get(p).unwrap().reshape((N, S + A)).unwrap().narrow(1, S, A).unwrap());
-        let u =
-            (((1.0 + &a).unwrap() / (1.0 - &a).unwrap()).unwrap().log().unwrap() * 0.5).unwrap();
+        let a = f64(&batch
+            .get(p)
+            .unwrap()
+            .reshape((N, S + A))
+            .unwrap()
+            .narrow(1, S, A)
+            .unwrap());
+        let u = (((1.0 + &a).unwrap() / (1.0 - &a).unwrap())
+            .unwrap()
+            .log()
+            .unwrap()
+            * 0.5)
+            .unwrap();
         let eps =
             ((&u - raw.as_tensor().narrow(1, 0, A).unwrap()).unwrap() / ls.exp().unwrap()).unwrap();
-        let loss = (weight * log_pi(&u, &eps, &ls)).unwrap().mean_all().unwrap().neg().unwrap();
+        let loss = (weight * log_pi(&u, &eps, &ls))
+            .unwrap()
+            .mean_all()
+            .unwrap()
+            .neg()
+            .unwrap();
         let grads = loss.backward().unwrap();
         compare("awr loss", &list(&stats.get(p).unwrap())[..1], &loss);
-        compare("awr d raw", &list(&deltas.get(p).unwrap())[..2 * N * A], grads.get(&raw).unwrap());
-        compare("awr d m", &list(&grad.get(p).unwrap())[1..2], grads.get(&m).unwrap());
-        compare("awr d o", &list(&grad.get(p).unwrap())[2..3], grads.get(&o).unwrap());
+        compare(
+            "awr d raw",
+            &list(&deltas.get(p).unwrap())[..2 * N * A],
+            grads.get(&raw).unwrap(),
+        );
+        compare(
+            "awr d m",
+            &list(&grad.get(p).unwrap())[1..2],
+            grads.get(&m).unwrap(),
+        );
+        compare(
+            "awr d o",
+            &list(&grad.get(p).unwrap())[2..3],
+            grads.get(&o).unwrap(),
+        );
     }
 }
 

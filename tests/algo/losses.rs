@@ -22,7 +22,10 @@ fn piece(t: &Tensor, at: usize, len: usize) -> Tensor {
 
 fn check_td(scale: f64, compare: Compare) {
     let acts = normals(1, &[P, 3 * ROWS]);
-    let (y, w) = (normals(2, &[P, ROWS]), normals(3, &[P, ROWS]).sqr().unwrap());
+    let (y, w) = (
+        normals(2, &[P, ROWS]),
+        normals(3, &[P, ROWS]).sqr().unwrap(),
+    );
     let td = TdLoss {
         members: P,
         halves: vec![N, M],
@@ -34,7 +37,10 @@ fn check_td(scale: f64, compare: Compare) {
     let (deltas, stats) = (poison(&[P, 3 * ROWS]), zeros(&[P, 8]));
     launch(&td, [&deltas, &stats], [&acts, &y, &w]).unwrap();
     for p in 0..P {
-        let (y, w) = (f64(&y.get(p).unwrap()), (f64(&w.get(p).unwrap()) * scale).unwrap());
+        let (y, w) = (
+            f64(&y.get(p).unwrap()),
+            (f64(&w.get(p).unwrap()) * scale).unwrap(),
+        );
         for (i, at) in td.q.into_iter().enumerate() {
             let q = var(&piece(&acts.get(p).unwrap(), at, ROWS));
             let square = ((q.as_tensor() - &y).unwrap().sqr().unwrap() * &w).unwrap();
@@ -43,7 +49,11 @@ fn check_td(scale: f64, compare: Compare) {
             .unwrap();
             compare("td", &list(&stats.get(p).unwrap())[1 + i..2 + i], &loss);
             let grads = loss.backward().unwrap();
-            compare("dQ", &list(&piece(&deltas.get(p).unwrap(), at, ROWS)), grads.get(&q).unwrap());
+            compare(
+                "dQ",
+                &list(&piece(&deltas.get(p).unwrap(), at, ROWS)),
+                grads.get(&q).unwrap(),
+            );
         }
     }
 }
@@ -51,8 +61,15 @@ fn check_td(scale: f64, compare: Compare) {
 fn check_value(tau: f64, compare: Compare) {
     let acts = normals(4, &[P, 3 * N]);
     let rule = ValueRule::Expectile(0.7);
-    let value =
-        ValueLoss { members: P, rows: N, v: N, q: [0, 2 * N], stride: 3 * N, rule, stats: [0, 2] };
+    let value = ValueLoss {
+        members: P,
+        rows: N,
+        v: N,
+        q: [0, 2 * N],
+        stride: 3 * N,
+        rule,
+        stats: [0, 2],
+    };
     let (deltas, stats) = (poison(&[P, 3 * N]), zeros(&[P, 2]));
     launch(&value, [&deltas, &stats], [&acts]).unwrap();
     for p in 0..P {
@@ -66,14 +83,24 @@ fn check_value(tau: f64, compare: Compare) {
         let loss = (up + down).unwrap().mean_all().unwrap();
         compare("V loss", &list(&stats.get(p).unwrap())[..1], &loss);
         let grads = loss.backward().unwrap();
-        compare("dV", &list(&piece(&deltas.get(p).unwrap(), N, N)), grads.get(&v).unwrap());
+        compare(
+            "dV",
+            &list(&piece(&deltas.get(p).unwrap(), N, N)),
+            grads.get(&v).unwrap(),
+        );
     }
 }
 
 fn check_ratio(scale: f64, compare: Compare) {
     let stride = 8 * N;
     let acts = normals(5, &[P, stride]);
-    let loss = RatioLoss { members: P, half: N, raw: [0, 4 * N], stride, stats: [0, 2] };
+    let loss = RatioLoss {
+        members: P,
+        half: N,
+        raw: [0, 4 * N],
+        stride,
+        stats: [0, 2],
+    };
     let (deltas, stats) = (poison(&[P, stride]), zeros(&[P, 2]));
     launch(&loss, [&deltas, &stats], [&acts]).unwrap();
     let weight = RatioWeight {
@@ -136,9 +163,16 @@ fn check_ratio(scale: f64, compare: Compare) {
 
 fn check_target(lambda: f64, exploration: Exploration, compare: Compare) {
     let (stride, row) = (3 * ROWS, 5);
-    let (acts, log_pi, theta) =
-        (normals(6, &[P, stride]), normals(7, &[P, 2 * ROWS]), normals(8, &[P, 3]));
-    let batch = normals(9, &[P, ROWS * row]).relu().unwrap().minimum(1f32).unwrap();
+    let (acts, log_pi, theta) = (
+        normals(6, &[P, stride]),
+        normals(7, &[P, 2 * ROWS]),
+        normals(8, &[P, 3]),
+    );
+    let batch = normals(9, &[P, ROWS * row])
+        .relu()
+        .unwrap()
+        .minimum(1f32)
+        .unwrap();
     let target = Target {
         members: P,
         rows: ROWS,
@@ -161,7 +195,9 @@ fn check_target(lambda: f64, exploration: Exploration, compare: Compare) {
         let alpha = list(&theta.get(p).unwrap())[1].exp();
         let rows = f64(&batch.get(p).unwrap().reshape((ROWS, row)).unwrap());
         let column = |c: usize| rows.narrow(1, c, 1).unwrap().flatten_all().unwrap();
-        let q = piece(&act, 0, ROWS).minimum(&piece(&act, ROWS, ROWS)).unwrap();
+        let q = piece(&act, 0, ROWS)
+            .minimum(&piece(&act, ROWS, ROWS))
+            .unwrap();
         let bonus = match exploration {
             Exploration::Entropy => {
                 (f64(&piece(&log_pi.get(p).unwrap(), ROWS, ROWS)) * -alpha).unwrap()
@@ -180,8 +216,11 @@ fn check_target(lambda: f64, exploration: Exploration, compare: Compare) {
 
 fn check_actor(scale: f64, compare: Compare) {
     let stride = 2 * N;
-    let (acts, log_pi, theta) =
-        (normals(10, &[P, stride]), normals(11, &[P, 2 * N]), normals(12, &[P, 2]));
+    let (acts, log_pi, theta) = (
+        normals(10, &[P, stride]),
+        normals(11, &[P, 2 * N]),
+        normals(12, &[P, 2]),
+    );
     let actor = ActorLoss {
         members: P,
         rows: N,
@@ -199,15 +238,31 @@ fn check_actor(scale: f64, compare: Compare) {
         let q = var(&acts.get(p).unwrap());
         let log_alpha = var(&theta.get(p).unwrap().narrow(0, 1, 1).unwrap());
         let pi = f64(&piece(&log_pi.get(p).unwrap(), 0, N));
-        let worse = piece(q.as_tensor(), 0, N).minimum(&piece(q.as_tensor(), N, N)).unwrap();
+        let worse = piece(q.as_tensor(), 0, N)
+            .minimum(&piece(q.as_tensor(), N, N))
+            .unwrap();
         let alpha = list(log_alpha.as_tensor())[0].exp() * scale;
-        let loss = ((&pi * alpha).unwrap() - worse).unwrap().mean_all().unwrap();
+        let loss = ((&pi * alpha).unwrap() - worse)
+            .unwrap()
+            .mean_all()
+            .unwrap();
         compare("actor", &list(&stats.get(p).unwrap())[..1], &loss);
-        near("dQ", &list(&deltas.get(p).unwrap()), loss.backward().unwrap().get(&q).unwrap());
+        near(
+            "dQ",
+            &list(&deltas.get(p).unwrap()),
+            loss.backward().unwrap().get(&q).unwrap(),
+        );
         let gap = (pi - 3.0 * scale).unwrap().mean_all().unwrap();
-        let loss = (log_alpha.as_tensor() * list(&gap)[0]).unwrap().neg().unwrap();
+        let loss = (log_alpha.as_tensor() * list(&gap)[0])
+            .unwrap()
+            .neg()
+            .unwrap();
         let grads = loss.sum_all().unwrap().backward().unwrap();
-        compare("d log alpha", &list(&grad.get(p).unwrap())[1..], grads.get(&log_alpha).unwrap());
+        compare(
+            "d log alpha",
+            &list(&grad.get(p).unwrap())[1..],
+            grads.get(&log_alpha).unwrap(),
+        );
     }
 }
 

@@ -4,7 +4,12 @@ use std::path::Path;
 
 use h2oplus::cli::verify::algorithms::{Case, TOLERANCE};
 
-const CASES: [&str; 4] = ["h2oplus-paper", "h2oplus-expectile", "h2oplus-no-ratio", "sac"];
+const CASES: [&str; 4] = [
+    "h2oplus-paper",
+    "h2oplus-expectile",
+    "h2oplus-no-ratio",
+    "sac",
+];
 
 fn case(name: &str) -> Case {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/algorithms");
@@ -40,11 +45,14 @@ fn a_wrong_setting_fails() {
     ] {
         let mut case = case(name);
         let value = case.settings[setting].as_f64().unwrap();
-        case.settings.insert(setting.to_owned(), (1.01 * value).into());
+        case.settings
+            .insert(setting.to_owned(), (1.01 * value).into());
         assert!(error(&case) > TOLERANCE, "{name}: {setting}");
     }
     let mut flipped = case("h2oplus-paper");
-    flipped.settings.insert("use_td_target_ratio".into(), false.into());
+    flipped
+        .settings
+        .insert("use_td_target_ratio".into(), false.into());
     assert!(error(&flipped) > TOLERANCE, "the ratio");
 }
 
@@ -52,7 +60,8 @@ fn a_wrong_setting_fails() {
 #[test]
 fn a_method_that_is_not_built_says_so() {
     let mut case = case("h2oplus-paper");
-    case.settings.insert("use_quantile_regression".into(), false.into());
+    case.settings
+        .insert("use_quantile_regression".into(), false.into());
     assert!(case.agent().unwrap().is_none());
     case.name = "cql".into();
     assert!(case.agent().unwrap().is_none());
@@ -67,9 +76,14 @@ fn damaged_files_are_named() {
     let path = folder.path().join("sac.safetensors");
     let reject = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        let message =
-            Case::read(&path).and_then(|case| case.agent().map(|_| ())).unwrap_err().to_string();
-        assert!(message.contains("sac.safetensors") && message.contains("mend:"), "{message}");
+        let message = Case::read(&path)
+            .and_then(|case| case.agent().map(|_| ()))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("sac.safetensors") && message.contains("mend:"),
+            "{message}"
+        );
     };
     reject(b"");
     reject(&bytes[..1000]);

@@ -45,7 +45,11 @@ pub fn error(ours: &[f64], reference: &[f64]) -> f64 {
     assert_eq!(ours.len(), reference.len());
     let scale = reference.iter().fold(1e-30, |m: f64, r| m.max(r.abs()));
     let worst = |m: f64, (x, r): (&f64, &f64)| {
-        if x.is_nan() { f64::INFINITY } else { m.max((x - r).abs()) }
+        if x.is_nan() {
+            f64::INFINITY
+        } else {
+            m.max((x - r).abs())
+        }
     };
     ours.iter().zip(reference).fold(0.0, worst) / scale
 }

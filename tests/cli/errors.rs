@@ -11,26 +11,41 @@ fn refused(args: &[&str], parts: &[&str]) {
         assert!(text.contains(part), "{args:?}: no `{part}` in: {text}");
     }
     assert!(!text.contains("panicked"), "{args:?}: {text}");
-    assert!(!dir.path().join("runs").exists(), "{args:?} left a run folder");
+    assert!(
+        !dir.path().join("runs").exists(),
+        "{args:?} left a run folder"
+    );
 }
 
 #[test]
 fn unknown_names_are_refused() {
     refused(&["train", "--task", "cheetah"], &["cheetah", "halfcheetah"]);
-    refused(&["train", "--gap", "gravitation"], &["gravitation", "gravity"]);
+    refused(
+        &["train", "--gap", "gravitation"],
+        &["gravitation", "gravity"],
+    );
     refused(&["train", "--algo", "ppo"], &["ppo", "h2oplus", "sac"]);
     refused(&["train", "--data", "nowhere.hdf5"], &["nowhere.hdf5"]);
     refused(&["train", "--seeds", "4..1"], &["4..1"]);
     refused(&["train", "--updates", "0"], &["--updates"]);
-    refused(&["train", "--gap", "gravity=1"], &["gravity", "changes nothing"]);
+    refused(
+        &["train", "--gap", "gravity=1"],
+        &["gravity", "changes nothing"],
+    );
     refused(&["eval"], &["runs", "h2oplus train"]);
     refused(&["eval", "nowhere.hdf5"], &["nowhere.hdf5"]);
-    refused(&["train", "--resume", "nowhere"], &["nowhere", "run folder"]);
+    refused(
+        &["train", "--resume", "nowhere"],
+        &["nowhere", "run folder"],
+    );
 }
 
 #[test]
 fn a_setting_of_another_method_is_refused() {
-    refused(&["train", "--algo", "sac", "--lambda", "0.5"], &["lambda", "sac"]);
+    refused(
+        &["train", "--algo", "sac", "--lambda", "0.5"],
+        &["lambda", "sac"],
+    );
 }
 
 #[test]
@@ -39,7 +54,11 @@ fn unknown_keys_of_a_config_file_are_refused() {
     std::fs::write(dir.path().join("c.toml"), "updates = 10\nupdatez = 3\n").unwrap();
     let out = h2oplus(dir.path(), &["train", "--config-file", "c.toml"]);
     assert_eq!(out.status.code(), Some(2));
-    assert!(stderr(&out).contains("c.toml") && stderr(&out).contains("updatez"), "{}", stderr(&out));
+    assert!(
+        stderr(&out).contains("c.toml") && stderr(&out).contains("updatez"),
+        "{}",
+        stderr(&out)
+    );
 
     std::fs::write(dir.path().join("c.toml"), "updates = 10\n= 3\n").unwrap();
     let out = h2oplus(dir.path(), &["train", "--config-file", "c.toml"]);
@@ -50,10 +69,19 @@ fn unknown_keys_of_a_config_file_are_refused() {
 #[test]
 fn usage_errors_and_help_have_their_codes() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(h2oplus(dir.path(), &["--no-such-flag"]).status.code(), Some(2));
+    assert_eq!(
+        h2oplus(dir.path(), &["--no-such-flag"]).status.code(),
+        Some(2)
+    );
     let help = h2oplus(dir.path(), &["train", "--help"]);
     assert_eq!(help.status.code(), Some(0));
-    assert!(stdout(&help).contains("--lambda"), "the method's settings are flags");
+    assert!(
+        stdout(&help).contains("--lambda"),
+        "the method's settings are flags"
+    );
     assert_eq!(h2oplus(dir.path(), &["--version"]).status.code(), Some(0));
-    assert_eq!(h2oplus(dir.path(), &["completions", "zsh"]).status.code(), Some(0));
+    assert_eq!(
+        h2oplus(dir.path(), &["completions", "zsh"]).status.code(),
+        Some(0)
+    );
 }

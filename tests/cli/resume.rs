@@ -11,7 +11,10 @@ fn state(run: &Path, updates: u64) -> BTreeMap<String, Vec<u8>> {
     let path = run.join(format!("checkpoints/step_{updates}.safetensors"));
     let data = std::fs::read(&path).expect("the checkpoint is there");
     let file = safetensors::SafeTensors::deserialize(&data).unwrap();
-    file.tensors().into_iter().map(|(name, view)| (name, view.data().to_vec())).collect()
+    file.tensors()
+        .into_iter()
+        .map(|(name, view)| (name, view.data().to_vec()))
+        .collect()
 }
 
 fn uninterrupted(more: &[&str]) -> BTreeMap<String, Vec<u8>> {
@@ -32,7 +35,9 @@ fn a_killed_run_resumes_to_the_same_bits() {
     let first = || {
         let runs = std::fs::read_dir(dir.path().join("runs")).ok()?;
         let run = runs.flatten().next()?.path();
-        run.join("checkpoints/step_20.safetensors").is_file().then_some(run)
+        run.join("checkpoints/step_20.safetensors")
+            .is_file()
+            .then_some(run)
     };
     let run = loop {
         if let Some(run) = first() {
@@ -45,7 +50,10 @@ fn a_killed_run_resumes_to_the_same_bits() {
     child.wait().unwrap();
     let out = h2oplus(dir.path(), &["train", "--resume", run.to_str().unwrap()]);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
-    assert!(state(&run, 120) == expected, "the resumed run ended in other bits");
+    assert!(
+        state(&run, 120) == expected,
+        "the resumed run ended in other bits"
+    );
     // Negative control: another seed ends elsewhere.
     let other = uninterrupted(&["--updates", "120", "--seeds", "1..2"]);
     assert!(other != expected, "the comparison sees nothing");
@@ -68,6 +76,9 @@ fn a_budget_may_grow() {
     let out = h2oplus(dir.path(), &["train", "--resume", path, "--updates", "120"]);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
     assert!(state(&run, 120) == expected);
-    let out = h2oplus(dir.path(), &["train", "--resume", path, "--gap", "friction"]);
+    let out = h2oplus(
+        dir.path(),
+        &["train", "--resume", path, "--gap", "friction"],
+    );
     assert_eq!(out.status.code(), Some(2), "a changed gap must be refused");
 }

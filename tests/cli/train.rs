@@ -5,29 +5,63 @@ use super::{h2oplus, only_run, small, stderr, stdout};
 #[test]
 fn a_run_leaves_its_records() {
     let dir = tempfile::tempdir().unwrap();
-    let args = small(&["--updates", "40", "--seeds", "0..1", "--lambda", "0.2", "--format", "json"]);
+    let args = small(&[
+        "--updates",
+        "40",
+        "--seeds",
+        "0..1",
+        "--lambda",
+        "0.2",
+        "--format",
+        "json",
+    ]);
     let out = h2oplus(dir.path(), &args);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
     let doc: serde_json::Value = serde_json::from_str(&stdout(&out)).expect("JSON alone on stdout");
     let results = doc["results"].as_array().unwrap();
     assert_eq!(results.len(), 3, "the data and two seeds: {doc}");
-    assert!(results.iter().all(|r| r["mean"].as_f64().is_some_and(f64::is_finite)));
+    assert!(
+        results
+            .iter()
+            .all(|r| r["mean"].as_f64().is_some_and(f64::is_finite))
+    );
 
     let run = only_run(dir.path());
-    let config: toml::Table = std::fs::read_to_string(run.join("config.toml")).unwrap().parse().unwrap();
+    let config: toml::Table = std::fs::read_to_string(run.join("config.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
     assert_eq!(config["settings"]["lambda"].as_float(), Some(0.2));
-    assert!(config["settings"].as_table().unwrap().len() > 5, "settings are saved resolved");
-    for file in ["meta.json", "metrics.jsonl", "learning_curve.svg", "checkpoints/step_40.safetensors"] {
+    assert!(
+        config["settings"].as_table().unwrap().len() > 5,
+        "settings are saved resolved"
+    );
+    for file in [
+        "meta.json",
+        "metrics.jsonl",
+        "learning_curve.svg",
+        "checkpoints/step_40.safetensors",
+    ] {
         assert!(run.join(file).is_file(), "{file} is missing");
     }
     let events = std::fs::read_dir(&run).unwrap().flatten();
     assert!(
-        events.flat_map(|e| std::fs::read_dir(e.path()).into_iter().flatten().flatten().chain([e]))
+        events
+            .flat_map(|e| std::fs::read_dir(e.path())
+                .into_iter()
+                .flatten()
+                .flatten()
+                .chain([e]))
             .any(|e| e.file_name().to_string_lossy().contains("tfevents")),
         "no TensorBoard events"
     );
     let metrics = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    for name in ["eval/return", "eval/normalized_score", "losses/qf1_loss", "perf/updates_per_s"] {
+    for name in [
+        "eval/return",
+        "eval/normalized_score",
+        "losses/qf1_loss",
+        "perf/updates_per_s",
+    ] {
         assert!(metrics.contains(name), "{name} is not in metrics.jsonl");
     }
 
@@ -54,11 +88,21 @@ fn flags_win_over_the_config_file() {
         "updates = 60\nseeds = \"3\"\n[settings]\nlambda = 0.3\ntau = 0.9\n",
     )
     .unwrap();
-    let args = small(&["--config-file", "c.toml", "--updates", "20", "--lambda", "0.4"]);
+    let args = small(&[
+        "--config-file",
+        "c.toml",
+        "--updates",
+        "20",
+        "--lambda",
+        "0.4",
+    ]);
     let out = h2oplus(dir.path(), &args);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
     let run = only_run(dir.path());
-    let config: toml::Table = std::fs::read_to_string(run.join("config.toml")).unwrap().parse().unwrap();
+    let config: toml::Table = std::fs::read_to_string(run.join("config.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
     assert_eq!(config["updates"].as_integer(), Some(20));
     assert_eq!(config["seeds"].as_str(), Some("3"));
     assert_eq!(config["settings"]["lambda"].as_float(), Some(0.4));

@@ -94,7 +94,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Format::Short => {
             let share = 100.0 * m.share_of_peak;
             let (algo, rate, gflops) = (&m.algo, m.total_updates_per_s, m.gflops);
-            emit(&format!("{algo} {rate:.1} updates/s {gflops:.1} GFLOP/s {share:.0} % of peak"));
+            emit(&format!(
+                "{algo} {rate:.1} updates/s {gflops:.1} GFLOP/s {share:.0} % of peak"
+            ));
         }
         Format::Human => emit(&human(&m)),
     }
@@ -103,7 +105,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 fn human(m: &Measured) -> String {
     let mut lines = vec![
-        format!("{} × {} members on {} threads", m.algo, m.population, m.threads),
+        format!(
+            "{} × {} members on {} threads",
+            m.algo, m.population, m.threads
+        ),
         format!(
             "  updates/s           {:10.1} per member, {:.1} in all",
             m.updates_per_s, m.total_updates_per_s
@@ -141,7 +146,10 @@ pub fn measure(args: &Args) -> Result<Measured> {
     let seeds: Vec<u64> = (0..args.population as u64).collect();
     let (s, a) = (args.obs_dim, args.act_dim);
     let mut agent = build(&args.algo, &toml::Table::new(), s, a, &seeds, &device)?;
-    let (real, sim) = (random_replay(s, a, 1, &device)?, random_replay(s, a, 2, &device)?);
+    let (real, sim) = (
+        random_replay(s, a, 1, &device)?,
+        random_replay(s, a, 2, &device)?,
+    );
     let before = peak_gflops();
     for _ in 0..5 {
         agent.update(&real, &sim)?;
@@ -202,7 +210,9 @@ fn random_replay(obs_dim: usize, act_dim: usize, seed: u64, device: &Device) -> 
     let mut rows = vec![0.0; ROWS * row];
     fill_normal(&mut rows, seed, 0, 0, Stream::Data);
     for row in rows.chunks_exact_mut(row) {
-        row[obs_dim..obs_dim + act_dim].iter_mut().for_each(|a| *a = a.tanh());
+        row[obs_dim..obs_dim + act_dim]
+            .iter_mut()
+            .for_each(|a| *a = a.tanh());
         row[2 * obs_dim + act_dim + 1] = 0.0;
     }
     let mut replay = Replay::new(1, ROWS, obs_dim, act_dim, device)?;

@@ -37,10 +37,15 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let mut outcomes = Vec::new();
     for path in cases(&args.reference)? {
         let case = Case::read(&path)?;
-        let worst = case.agent()?.map(|mut agent| case.replay(agent.as_mut())).transpose()?;
+        let worst = case
+            .agent()?
+            .map(|mut agent| case.replay(agent.as_mut()))
+            .transpose()?;
         outcomes.push((case.name, worst));
     }
-    let failed = outcomes.iter().any(|(_, w)| w.as_ref().is_some_and(|w| !w.passes()));
+    let failed = outcomes
+        .iter()
+        .any(|(_, w)| w.as_ref().is_some_and(|w| !w.passes()));
     let verdict = |worst: &Option<Worst>| match worst {
         None => "not built",
         Some(worst) if worst.passes() => "ok",
@@ -84,7 +89,11 @@ fn cases(folder: &Path) -> Result<Vec<PathBuf>> {
         .collect();
     paths.sort();
     if paths.is_empty() {
-        return Err(Error::input(folder.display(), "holds no *.safetensors", mend));
+        return Err(Error::input(
+            folder.display(),
+            "holds no *.safetensors",
+            mend,
+        ));
     }
     Ok(paths)
 }
@@ -125,14 +134,20 @@ impl Case {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let place = path.display().to_string();
         let bad = |problem: String| {
-            Error::input(&place, problem, "record the case again, or copy the file whole")
+            Error::input(
+                &place,
+                problem,
+                "record the case again, or copy the file whole",
+            )
         };
         let (_, header) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| bad(format!("not a safetensors file: {e}")))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(format!("damaged: {e}")))?;
         let text = header.metadata().clone().unwrap_or_default();
         let json = |key: &str| -> Result<Value> {
-            let text = text.get(key).ok_or_else(|| bad(format!("its metadata has no `{key}`")))?;
+            let text = text
+                .get(key)
+                .ok_or_else(|| bad(format!("its metadata has no `{key}`")))?;
             serde_json::from_str(text).map_err(|e| bad(format!("metadata `{key}`: {e}")))
         };
         let mut tensors = HashMap::new();
@@ -182,7 +197,16 @@ impl Case {
         let mut put = |key: &str, value: Option<toml::Value>| {
             table.extend(value.map(|v| (key.to_owned(), v)))
         };
-        put("hidden", Some(self.hidden.iter().map(|h| *h as i64).collect::<Vec<_>>().into()));
+        put(
+            "hidden",
+            Some(
+                self.hidden
+                    .iter()
+                    .map(|h| *h as i64)
+                    .collect::<Vec<_>>()
+                    .into(),
+            ),
+        );
         for (ours, theirs) in [
             ("discount", "discount"),
             ("target_rate", "soft_target_update_rate"),
@@ -211,7 +235,10 @@ impl Case {
             {
                 put("real_batch", Some(rows(0)?));
                 put("sim_batch", Some(rows(1)?));
-                put("ratio_batch", number("batch_size").map(|n| (n as i64).into()));
+                put(
+                    "ratio_batch",
+                    number("batch_size").map(|n| (n as i64).into()),
+                );
                 put("use_ratio", flag("use_td_target_ratio").map(Into::into));
                 for (ours, theirs) in [
                     ("lambda", "exploit_coeff"),
@@ -234,7 +261,10 @@ impl Case {
 
     /// Runs the recorded updates and compares after each.
     pub fn replay(&self, agent: &mut dyn Agent) -> Result<Worst> {
-        let mut worst = Worst { error: 0.0, parameter: String::from("nothing compared") };
+        let mut worst = Worst {
+            error: 0.0,
+            parameter: String::from("nothing compared"),
+        };
         for update in 0..self.updates {
             agent.update_recorded(&self.recorded(update)?)?;
             let after = self.snapshot(&format!("after{update}"));
@@ -265,10 +295,23 @@ impl Case {
         let [obs, act] = self.dims;
         let fields = |batch: usize, full: bool| -> Result<Vec<f32>> {
             let part = |field: &str| self.tensor(&format!("update{update}.batch{batch}.{field}"));
-            let (s, a, s2) = (part("observations")?, part("actions")?, part("next_observations")?);
-            let (r, d) = if full { (part("rewards")?, part("dones")?) } else { (&[][..], &[][..]) };
-            let columns =
-                [(s, obs), (a, act), (s2, obs), (r, usize::from(full)), (d, usize::from(full))];
+            let (s, a, s2) = (
+                part("observations")?,
+                part("actions")?,
+                part("next_observations")?,
+            );
+            let (r, d) = if full {
+                (part("rewards")?, part("dones")?)
+            } else {
+                (&[][..], &[][..])
+            };
+            let columns = [
+                (s, obs),
+                (a, act),
+                (s2, obs),
+                (r, usize::from(full)),
+                (d, usize::from(full)),
+            ];
             self.interleave(s.len() / obs, &columns)
         };
         let draw = |n: usize| self.tensor(&format!("update{update}.draw{n}"));
@@ -291,7 +334,10 @@ impl Case {
     }
 
     fn interleave(&self, rows: usize, columns: &[(&[f32], usize)]) -> Result<Vec<f32>> {
-        if columns.iter().any(|(values, width)| values.len() != rows * width) {
+        if columns
+            .iter()
+            .any(|(values, width)| values.len() != rows * width)
+        {
             return Err(Error::input(
                 &self.place,
                 "a batch's fields differ in length",
@@ -299,7 +345,9 @@ impl Case {
             ));
         }
         let row = |n: usize| {
-            columns.iter().flat_map(move |(values, width)| &values[n * width..(n + 1) * width])
+            columns
+                .iter()
+                .flat_map(move |(values, width)| &values[n * width..(n + 1) * width])
         };
         Ok((0..rows).flat_map(row).copied().collect())
     }
@@ -307,7 +355,11 @@ impl Case {
     fn tensor(&self, name: &str) -> Result<&[f32]> {
         let found = self.tensors.get(name).map(Vec::as_slice);
         found.ok_or_else(|| {
-            Error::input(&self.place, format!("tensor {name} is missing"), "record the case again")
+            Error::input(
+                &self.place,
+                format!("tensor {name} is missing"),
+                "record the case again",
+            )
         })
     }
 
@@ -324,10 +376,14 @@ impl Case {
 /// `policy.base_network.network.2.bias` → `policy.1.bias`, `d_sa.fc3.weight` → `d_sa.2.weight`: their modules
 /// count ReLUs as layers.
 fn our_name(theirs: &str) -> String {
-    let parts =
-        theirs.split('.').filter(|part| !matches!(*part, "base_network" | "network" | "constant"));
+    let parts = theirs
+        .split('.')
+        .filter(|part| !matches!(*part, "base_network" | "network" | "constant"));
     let renamed = parts.map(|part| {
-        let fc = part.strip_prefix("fc").and_then(|n| n.parse::<usize>().ok()).map(|n| n - 1);
+        let fc = part
+            .strip_prefix("fc")
+            .and_then(|n| n.parse::<usize>().ok())
+            .map(|n| n - 1);
         let module = part.parse::<usize>().ok().map(|n| n / 2);
         fc.or(module).map_or(part.to_owned(), |n| n.to_string())
     });

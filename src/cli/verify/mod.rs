@@ -32,7 +32,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => {
             let codes = [physics::run(defaults())?, algorithms::run(defaults())?];
             let failed = codes.iter().any(|code| *code != ExitCode::SUCCESS);
-            Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+            Ok(if failed {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::SUCCESS
+            })
         }
     }
 }

@@ -28,15 +28,22 @@ pub struct ActorLoss {
 
 impl ActorLoss {
     /// What it reports.
-    pub const STATS: [&'static str; 4] =
-        ["losses/actor_loss", "losses/alpha_loss", "losses/alpha", "losses/log_pi"];
+    pub const STATS: [&'static str; 4] = [
+        "losses/actor_loss",
+        "losses/alpha_loss",
+        "losses/alpha",
+        "losses/log_pi",
+    ];
 }
 
 impl Kernel<3, 3> for ActorLoss {
     const NAME: &'static str = "actor_loss";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * self.rows * 5) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * self.rows * 5) as u64,
+        }
     }
 
     fn cpu(&self, [delta, grad, stats]: [&mut [f32]; 3], [out, log_pi, parameters]: [&[f32]; 3]) {

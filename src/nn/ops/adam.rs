@@ -37,7 +37,10 @@ impl Kernel<3, 1> for Adam {
 
     fn cost(&self) -> Cost {
         let floats: usize = self.groups.iter().map(|g| g.range.len()).sum();
-        Cost { flops: 0, bytes: (4 * 7 * self.members * floats) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * 7 * self.members * floats) as u64,
+        }
     }
 
     fn cpu(&self, [theta, m, v]: [&mut [f32]; 3], [grad]: [&[f32]; 1]) {
@@ -54,7 +57,14 @@ impl Kernel<3, 1> for Adam {
             // SAFETY: blocks, groups and members are disjoint.
             let (theta, m, v) = unsafe { (theta.at(at, len), m.at(at, len), v.at(at, len)) };
             let [b1, b2] = BETA.map(|b| 1.0 - b.powf(group.step as f64));
-            step(theta, m, v, &grad[at..at + len], (group.rate / b1) as f32, b2.sqrt() as f32);
+            step(
+                theta,
+                m,
+                v,
+                &grad[at..at + len],
+                (group.rate / b1) as f32,
+                b2.sqrt() as f32,
+            );
         });
     }
 }

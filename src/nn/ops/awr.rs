@@ -39,7 +39,10 @@ impl Kernel<3, 3> for AwrLoss {
 
     fn cost(&self) -> Cost {
         let h = &self.head;
-        Cost { flops: 0, bytes: (4 * h.members * h.rows * (5 * h.act_dim + 3)) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * h.members * h.rows * (5 * h.act_dim + 3)) as u64,
+        }
     }
 
     fn cpu(&self, [delta, grad, stats]: [&mut [f32]; 3], [out, parameters, batch]: [&[f32]; 3]) {
@@ -80,7 +83,11 @@ impl Kernel<3, 3> for AwrLoss {
                         - 2.0 * (std::f32::consts::LN_2 - u - softplus(-2.0 * u));
                     loss -= weight * log_pi;
                     let inside = (LOG_STD[0]..=LOG_STD[1]).contains(&free);
-                    let d_log_std = if inside { -weight * (square - 1.0) } else { 0.0 };
+                    let d_log_std = if inside {
+                        -weight * (square - 1.0)
+                    } else {
+                        0.0
+                    };
                     d_raw[2 * a_dim * n + j] = -weight * off * precision;
                     d_raw[2 * a_dim * n + a_dim + j] = m * d_log_std;
                     d_affine[0] += d_log_std * rho;

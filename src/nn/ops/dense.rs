@@ -84,7 +84,12 @@ impl Dense {
             .enumerate()
             .flat_map(|(j, job)| blocks(job.rows, TILE).map(move |b| (j, b.start, b.len())))
             .collect();
-        Self { members, stride, jobs, tiles }
+        Self {
+            members,
+            stride,
+            jobs,
+            tiles,
+        }
     }
 }
 
@@ -131,7 +136,13 @@ impl<const I: usize> Kernel<1, I> for Dense {
                 });
                 let (mut x, mut ld) = (&input[2 + job.x.buffer][job.x.at(member, row)..], job.x.ld);
                 for (l, layer) in job.layers.iter().enumerate() {
-                    let Layer { inputs, outputs, weight, bias, out } = *layer;
+                    let Layer {
+                        inputs,
+                        outputs,
+                        weight,
+                        bias,
+                        out,
+                    } = *layer;
                     let last = l + 1 == job.layers.len();
                     let y = if job.keep || last {
                         // SAFETY: tiles are disjoint row blocks of disjoint passes.
@@ -142,8 +153,10 @@ impl<const I: usize> Kernel<1, I> for Dense {
                         // SAFETY: this thread alone uses its scratch, and layer l reads the other half.
                         unsafe { scratch[l % 2].at(0, rows * outputs) }
                     };
-                    let (w, b) =
-                        (&weights[weight..][..inputs * outputs], &weights[bias..][..outputs]);
+                    let (w, b) = (
+                        &weights[weight..][..inputs * outputs],
+                        &weights[bias..][..outputs],
+                    );
                     if outputs <= NARROW && last {
                         narrow::forward(y, x, ld, &narrow::columns(w, inputs, outputs), b);
                     } else {

@@ -48,8 +48,10 @@ impl DenseGrad {
     /// All `jobs` for each of `members` members; `strides`: floats a member of parameters and of activations.
     pub fn new(members: usize, strides: [usize; 2], jobs: Vec<Back>) -> Self {
         let above = jobs.iter().flat_map(|job| &job.layers[1..]);
-        let mut transposes: Vec<Layer> =
-            above.filter(|layer| layer.outputs > NARROW).copied().collect();
+        let mut transposes: Vec<Layer> = above
+            .filter(|layer| layer.outputs > NARROW)
+            .copied()
+            .collect();
         transposes.sort_by_key(|layer| layer.weight);
         transposes.dedup_by_key(|layer| layer.weight);
         let (mut tiles, mut dw) = (Vec::new(), Vec::new());
@@ -59,7 +61,11 @@ impl DenseGrad {
                 for (l, layer) in job.layers.iter().enumerate() {
                     for rows in blocks(
                         layer.inputs,
-                        BLOCK.max(if layer.outputs <= NARROW { layer.inputs } else { 0 }),
+                        BLOCK.max(if layer.outputs <= NARROW {
+                            layer.inputs
+                        } else {
+                            0
+                        }),
                     ) {
                         dw.extend(
                             blocks(layer.outputs, BLOCK)
@@ -71,7 +77,14 @@ impl DenseGrad {
         }
         // Long tasks first, so that the threads finish together.
         dw.sort_by_key(|(j, _, r, c)| std::cmp::Reverse(r.len() * c.len() * jobs[*j].rows));
-        Self { members, strides, jobs, transposes, tiles, blocks: dw }
+        Self {
+            members,
+            strides,
+            jobs,
+            transposes,
+            tiles,
+            blocks: dw,
+        }
     }
 }
 
@@ -106,7 +119,10 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         let wt = Shared::new(transposed);
         each(self.members * self.transposes.len(), |task| {
             let (member, layer) = (task % self.members, &self.transposes[task / self.members]);
-            let (at, len) = (member * param_stride + layer.weight, layer.inputs * layer.outputs);
+            let (at, len) = (
+                member * param_stride + layer.weight,
+                layer.inputs * layer.outputs,
+            );
             // SAFETY: layers and members are disjoint.
             transpose(
                 unsafe { wt.at(at, len) },
@@ -126,7 +142,13 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
             let (member, (job, l, rows, columns)) =
                 (task % self.members, &self.blocks[task / self.members]);
             let job = &self.jobs[*job];
-            let Layer { inputs, outputs, weight, bias, out } = job.layers[*l];
+            let Layer {
+                inputs,
+                outputs,
+                weight,
+                bias,
+                out,
+            } = job.layers[*l];
             let first = member * param_stride + weight + rows.start * outputs;
             let (x, ld) = match l {
                 0 => (&input[2 + job.x.buffer][job.x.at(member, 0)..], job.x.ld),
@@ -135,10 +157,18 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
             let dy = &deltas[member * act_stride + out..][..job.rows * outputs];
             if outputs <= NARROW {
                 // SAFETY: layers are disjoint, and a narrow one is one block.
-                narrow::weights(unsafe { grad.at(first, inputs * outputs) }, x, ld, dy, outputs);
+                narrow::weights(
+                    unsafe { grad.at(first, inputs * outputs) },
+                    x,
+                    ld,
+                    dy,
+                    outputs,
+                );
             } else {
-                let dw =
-                    grad.pointer(first + columns.start, (rows.len() - 1) * outputs + columns.len());
+                let dw = grad.pointer(
+                    first + columns.start,
+                    (rows.len() - 1) * outputs + columns.len(),
+                );
                 let size = (rows.len(), columns.len(), job.rows);
                 // SAFETY: blocks of one layer, and layers, are disjoint.
                 unsafe {
@@ -152,7 +182,10 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
             }
             if rows.start == 0 && columns.start == 0 {
                 // SAFETY: only the first block writes db.
-                column_sums(unsafe { grad.at(member * param_stride + bias, outputs) }, dy);
+                column_sums(
+                    unsafe { grad.at(member * param_stride + bias, outputs) },
+                    dy,
+                );
             }
         });
     }
@@ -179,10 +212,15 @@ impl DenseGrad {
             let (inputs, outputs) = (layer.inputs, layer.outputs);
             // SAFETY: row blocks of one pass, passes, and the layers of a pass are disjoint.
             let (dy, dx) = unsafe {
-                (deltas.at(place(layer), n * outputs), deltas.at(place(below), n * inputs))
+                (
+                    deltas.at(place(layer), n * outputs),
+                    deltas.at(place(below), n * inputs),
+                )
             };
-            let (at, x) =
-                (member * param_stride + layer.weight, &acts[place(below)..][..n * inputs]);
+            let (at, x) = (
+                member * param_stride + layer.weight,
+                &acts[place(below)..][..n * inputs],
+            );
             if outputs <= NARROW {
                 let columns = narrow::columns(&parameters[at..], inputs, outputs);
                 narrow::backward(dx, dy, &columns, outputs, x);

@@ -39,7 +39,10 @@ impl Kernel<1, 1> for Gather {
     const NAME: &'static str = "gather";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * 2 * self.seeds.len() * self.rows * self.width) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * 2 * self.seeds.len() * self.rows * self.width) as u64,
+        }
     }
 
     fn cpu(&self, [batch]: [&mut [f32]; 1], [replay]: [&[f32]; 1]) {

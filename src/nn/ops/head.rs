@@ -78,7 +78,10 @@ impl Kernel<2, 4> for Sample {
             // SAFETY: row blocks are disjoint.
             let (fresh, log_pi) = unsafe {
                 let first = member * h.rows + tile.start;
-                (fresh.at(first * width, tile.len() * width), log_pi.at(first, tile.len()))
+                (
+                    fresh.at(first * width, tile.len() * width),
+                    log_pi.at(first, tile.len()),
+                )
             };
             for ((n, to), log_pi) in tile.clone().zip(fresh.chunks_exact_mut(width)).zip(log_pi) {
                 let state = (member * self.batch + n % self.batch) * self.row
@@ -126,7 +129,10 @@ impl Kernel<2, 3> for SampleGrad {
 
     fn cost(&self) -> Cost {
         let h = &self.head;
-        Cost { flops: 0, bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64,
+        }
     }
 
     fn cpu(&self, [deltas, grad]: [&mut [f32]; 2], [raw, parameters, noise]: [&[f32]; 3]) {
@@ -144,7 +150,9 @@ impl Kernel<2, 3> for SampleGrad {
             let noise = &noise[member * h.noise_stride + h.noise + tile.start * a_dim..][..len];
             // SAFETY: members, tiles, and the places within a member are disjoint.
             let ([d1, d2], d_raw) = unsafe {
-                let d_action = self.d_action.map(|offset| &*deltas.at(at(offset, a_dim), len));
+                let d_action = self
+                    .d_action
+                    .map(|offset| &*deltas.at(at(offset, a_dim), len));
                 (d_action, deltas.at(at(h.raw, pair), 2 * len))
             };
             let mut d_affine = [0.0; 2];

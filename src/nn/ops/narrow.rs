@@ -9,7 +9,9 @@ const LANES: usize = 16;
 
 /// Columns of W `[inputs, outputs]`, one after another.
 pub(crate) fn columns(weights: &[f32], inputs: usize, outputs: usize) -> Vec<f32> {
-    (0..outputs * inputs).map(|n| weights[(n % inputs) * outputs + n / inputs]).collect()
+    (0..outputs * inputs)
+        .map(|n| weights[(n % inputs) * outputs + n / inputs])
+        .collect()
 }
 
 wide! {

@@ -24,7 +24,10 @@ impl Kernel<1, 0> for Normals {
     const NAME: &'static str = "normals";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.seeds.len() * self.len) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.seeds.len() * self.len) as u64,
+        }
     }
 
     fn cpu(&self, [noise]: [&mut [f32]; 1], []: [&[f32]; 0]) {
@@ -62,7 +65,10 @@ impl Kernel<1, 1> for Blur {
     const NAME: &'static str = "blur";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * 3 * self.members * self.len) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * 3 * self.members * self.len) as u64,
+        }
     }
 
     fn cpu(&self, [x]: [&mut [f32]; 1], [noise]: [&[f32]; 1]) {

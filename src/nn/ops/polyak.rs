@@ -24,7 +24,10 @@ impl Kernel<1, 1> for Polyak {
     const NAME: &'static str = "polyak";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * 3 * self.members * self.range.len()) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * 3 * self.members * self.range.len()) as u64,
+        }
     }
 
     fn cpu(&self, [target]: [&mut [f32]; 1], [theta]: [&[f32]; 1]) {

@@ -33,7 +33,10 @@ impl Kernel<2, 1> for RatioLoss {
     const NAME: &'static str = "ratio_loss";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * self.half * 16) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * self.half * 16) as u64,
+        }
     }
 
     fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
@@ -44,13 +47,19 @@ impl Kernel<2, 1> for RatioLoss {
             let at = |raw: usize| member * self.stride + raw + 2 * tile.start;
             let [sa, sas] = self.raw.map(|raw| &out[at(raw)..][..2 * tile.len()]);
             // SAFETY: members, tiles and networks are disjoint.
-            let [d_sa, d_sas] = self.raw.map(|raw| unsafe { delta.at(at(raw), 2 * tile.len()) });
+            let [d_sa, d_sas] = self
+                .raw
+                .map(|raw| unsafe { delta.at(at(raw), 2 * tile.len()) });
             let mut losses = [0.0; 2];
             for n in 0..tile.len() {
                 let (t, u) = (2 * n, 2 * n + 1);
                 let (sa, sas) = ([sa[t].tanh(), sa[u].tanh()], [sas[t].tanh(), sas[u].tanh()]);
                 // With two classes, cross-entropy is softplus of (wrong − right logit).
-                let sign = if tile.start + n < self.half { 1.0 } else { -1.0 };
+                let sign = if tile.start + n < self.half {
+                    1.0
+                } else {
+                    -1.0
+                };
                 let gap_sa = sign * SCALE * (sa[1] - sa[0]);
                 let gap_sas = gap_sa + sign * SCALE * (sas[1] - sas[0]);
                 losses[0] += softplus(gap_sa) * inverse;
@@ -103,7 +112,10 @@ impl Kernel<2, 1> for RatioWeight {
     const NAME: &'static str = "ratio_weight";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * (self.real + 3 * self.sim)) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * (self.real + 3 * self.sim)) as u64,
+        }
     }
 
     fn cpu(&self, [w, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {

@@ -52,7 +52,10 @@ impl Kernel<1, 4> for Target {
     const NAME: &'static str = "target";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * self.rows * 7) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * self.rows * 7) as u64,
+        }
     }
 
     fn cpu(&self, [y]: [&mut [f32]; 1], [out, log_pi, parameters, batch]: [&[f32]; 4]) {

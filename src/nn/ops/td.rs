@@ -35,7 +35,10 @@ impl Kernel<2, 3> for TdLoss {
     const NAME: &'static str = "td_loss";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * self.halves.iter().sum::<usize>() * 6) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * self.halves.iter().sum::<usize>() * 6) as u64,
+        }
     }
 
     fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out, y, w]: [&[f32]; 3]) {

@@ -53,7 +53,10 @@ impl Kernel<2, 1> for ValueLoss {
     const NAME: &'static str = "value_loss";
 
     fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: (4 * self.members * self.rows * 4) as u64 }
+        Cost {
+            flops: 0,
+            bytes: (4 * self.members * self.rows * 4) as u64,
+        }
     }
 
     fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
@@ -71,7 +74,9 @@ impl Kernel<2, 1> for ValueLoss {
             let (mut sum, mut values) = (0.0, 0.0);
             for (n, dv) in dv.iter_mut().enumerate() {
                 let v = out[self.v + n];
-                let (loss, slope) = self.rule.loss(out[self.q[0] + n].min(out[self.q[1] + n]) - v);
+                let (loss, slope) = self
+                    .rule
+                    .loss(out[self.q[0] + n].min(out[self.q[1] + n]) - v);
                 *dv = -slope * inverse;
                 sum += loss * inverse;
                 values += v * inverse;

@@ -61,7 +61,10 @@ wide! {
 
 /// `to` `[columns, rows]` ← `from` `[rows, columns]`ᵀ, by 4 × 4 blocks in registers.
 pub(crate) fn transpose(to: &mut [f32], from: &[f32], rows: usize, columns: usize) {
-    assert!(to.len() >= rows * columns && from.len() >= rows * columns, "room for the matrix");
+    assert!(
+        to.len() >= rows * columns && from.len() >= rows * columns,
+        "room for the matrix"
+    );
     let (r4, c4) = (rows / 4 * 4, columns / 4 * 4);
     for r in (0..r4).step_by(4) {
         for c in (0..c4).step_by(4) {

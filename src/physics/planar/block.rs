@@ -122,7 +122,10 @@ impl<R: Real> Lanes<R> {
 
     /// Rows that one environment had at each evaluation of the latest env step.
     pub(super) fn rows(&self, env: usize) -> Vec<RowSet> {
-        let trace = self.states[env / R::LANES].trace.as_deref().unwrap_or_default();
+        let trace = self.states[env / R::LANES]
+            .trace
+            .as_deref()
+            .unwrap_or_default();
         trace.iter().map(|rows| rows[env % R::LANES]).collect()
     }
 
@@ -265,4 +268,3 @@ impl<R: Real> Block<'_, R> {
         }
     }
 }
-
