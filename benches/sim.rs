@@ -1,12 +1,10 @@
-//! The planar kernel stage by stage and whole env steps, on one thread.
+//! Whole env steps of the planar kernel, on one thread; `h2oplus bench sim` prints the stages.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use h2oplus::env::{PlanarVecEnv, Task, VecEnv};
 use h2oplus::physics::planar::Precision;
-use h2oplus::physics::planar::profile::{Lap, ticks};
 use h2oplus::rng::{Stream, fill_unit};
 use std::hint::black_box;
-use std::time::Instant;
 
 const ENVS: usize = 256;
 
@@ -24,30 +22,6 @@ fn rolled(task: &str) -> (PlanarVecEnv, Vec<f32>) {
     (env, actions)
 }
 
-/// Time of each stage inside whole env steps, by its share of their ticks.
-fn stages(c: &mut Criterion) {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .expect("a thread");
-    for task in ["halfcheetah-v2", "walker2d-v2"] {
-        let (mut env, actions) = rolled(task);
-        let mut group = c.benchmark_group(format!("{task} stage, env step of {ENVS} environments"));
-        for lap in Lap::ALL {
-            group.bench_function(lap.label(), |b| {
-                b.iter_custom(|times| {
-                    env.start_laps();
-                    let (start, first) = (Instant::now(), ticks());
-                    pool.install(|| (0..times).for_each(|_| drop(black_box(env.step(&actions)))));
-                    let (time, all) = (start.elapsed(), ticks() - first);
-                    time.mul_f64(env.take_laps()[lap as usize] as f64 / all as f64)
-                });
-            });
-        }
-        group.finish();
-    }
-}
-
 fn env_step(c: &mut Criterion) {
     let mut group = c.benchmark_group("env step");
     group.throughput(Throughput::Elements(ENVS as u64));
@@ -63,5 +37,5 @@ fn env_step(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, stages, env_step);
+criterion_group!(benches, env_step);
 criterion_main!(benches);
