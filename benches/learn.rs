@@ -2,7 +2,7 @@
 
 use candle_core::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
-use h2oplus::algo::{METHODS, build};
+use h2oplus::algo::{build, methods};
 use h2oplus::nn::Replay;
 
 fn updates(c: &mut Criterion) {
@@ -14,7 +14,7 @@ fn updates(c: &mut Criterion) {
     replay.push(&rows).expect("the rows fit");
     let mut group = c.benchmark_group("update");
     group.sample_size(20);
-    for method in METHODS {
+    for method in methods() {
         let mut agent =
             build(method, &toml::Table::new(), s, a, &[0], &device).expect("defaults are valid");
         group.bench_function(method, |b| {

@@ -10,6 +10,9 @@ use toml::{Table, Value};
 use super::{Agent, H2oPlus, H2oPlusSettings, Sac, SacSettings};
 use crate::error::{Error, Result};
 
+/// Settings, observation, action, seeds, device → a fresh population.
+type Build = fn(&Table, usize, usize, &[u64], &Device) -> Result<Box<dyn Agent>>;
+
 /// What the registry knows of a method.
 struct Method {
     name: &'static str,
@@ -17,7 +20,7 @@ struct Method {
     flags: fn() -> Vec<Arg>,
     defaults: fn() -> Table,
     resolve: fn(&str, &Table) -> Result<Table>,
-    build: fn(&Table, usize, usize, &[u64], &Device) -> Result<Box<dyn Agent>>,
+    build: Build,
 }
 
 /// A row of [`METHODS`].

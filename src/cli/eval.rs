@@ -101,9 +101,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ] {
             if args.actions == flag || args.actions == Actions::Both {
                 let keys = EnvKey::population(&[args.seed], args.episodes);
-                let mut env =
-                    PlanarVecEnv::new(&task, &[gap.clone()], keys.len(), 0, Precision::F32)?
-                        .with_keys(keys);
+                let mut env = PlanarVecEnv::new(
+                    &task,
+                    std::slice::from_ref(&gap),
+                    keys.len(),
+                    0,
+                    Precision::F32,
+                )?
+                .with_keys(keys);
                 let mut actor = |obs: &[f32], n: Option<&[f32]>| Ok(policy.act(obs, n));
                 let episodes = evaluate(&mut env, &mut actor, noise)?;
                 rows.push(row(name, label, &task, &gap, &episodes));

@@ -70,12 +70,14 @@ pub fn evaluate(
         }
         let actions = actor(&obs, noise_seed.map(|_| noise.as_slice()))?;
         let batch = env.step(&actions)?;
-        for e in 0..n {
-            if running[e] {
-                out.returns[e] += f64::from(batch.reward[e]);
-                out.lengths[e] += 1;
-                running[e] = !(batch.terminated[e] || batch.truncated[e]);
-            }
+        for (e, running) in running
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, running)| **running)
+        {
+            out.returns[e] += f64::from(batch.reward[e]);
+            out.lengths[e] += 1;
+            *running = !(batch.terminated[e] || batch.truncated[e]);
         }
         obs.copy_from_slice(&batch.obs);
         step += 1;

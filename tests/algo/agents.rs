@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
-use h2oplus::algo::{Agent, METHODS, build};
+use h2oplus::algo::{Agent, build, methods};
 use h2oplus::nn::replay::row_len;
 use h2oplus::nn::{PolicySnapshot, Replay};
 
@@ -70,7 +70,7 @@ fn bits(agent: &dyn Agent, member: usize) -> Vec<u32> {
 
 #[test]
 fn two_hundred_updates_learn_and_stay_finite() {
-    for method in METHODS {
+    for method in methods() {
         let mut agent = agent(method, 20, &[1]);
         let before: HashMap<_, _> = agent.parameters(0).unwrap().into_iter().collect();
         run(agent.as_mut(), 200);
@@ -91,7 +91,7 @@ fn two_hundred_updates_learn_and_stay_finite() {
 /// On a few transitions seen over and over, the critics' error must fall.
 #[test]
 fn losses_fall() {
-    for method in METHODS {
+    for method in methods() {
         let mut agent = agent(method, 0, &[1]);
         let loss = |agent: &dyn Agent| {
             let all: HashMap<_, _> = agent.metrics().unwrap().into_iter().collect();
@@ -110,7 +110,7 @@ fn losses_fall() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    for method in METHODS {
+    for method in methods() {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
@@ -129,7 +129,7 @@ fn bits_do_not_depend_on_threads() {
 
 #[test]
 fn a_member_learns_as_it_would_alone() {
-    for method in METHODS {
+    for method in methods() {
         let mut all = agent(method, 5, &[3, 4, 5]);
         run(all.as_mut(), 30);
         for (member, seed) in [3, 4, 5].into_iter().enumerate() {
@@ -151,7 +151,7 @@ fn a_member_learns_as_it_would_alone() {
 
 #[test]
 fn resume_is_exact() {
-    for method in METHODS {
+    for method in methods() {
         // 12 lies within the warm start, 30 after it.
         for stop in [12, 30] {
             let mut through = agent(method, 20, &[3, 4]);

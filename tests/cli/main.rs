@@ -1,5 +1,7 @@
 //! The program as a user meets it: outputs, exit codes, messages, interruption.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod errors;
 mod resume;
 mod train;
