@@ -46,25 +46,39 @@ pub struct Nets {
 }
 
 impl Nets {
-    /// Lays them out.
-    pub fn new(spec: &mut Spec, obs_dim: usize, act_dim: usize, hidden: &[usize]) -> Self {
+    /// Lays them out; β starts at `alpha`.
+    pub fn new(
+        spec: &mut Spec,
+        obs_dim: usize,
+        act_dim: usize,
+        hidden: &[usize],
+        alpha: f64,
+    ) -> Result<Self> {
+        if !(alpha.is_finite() && alpha > 0.0) {
+            let problem = format!("is {alpha}");
+            return Err(Error::input(
+                "initial_alpha",
+                problem,
+                "give a number above 0",
+            ));
+        }
         let sizes = |inputs: usize, outputs: usize| [&[inputs], hidden, &[outputs]].concat();
         let policy = spec.mlp("policy", &sizes(obs_dim, 2 * act_dim), LastLayer::Small);
         let affine = spec.scalars(&[
             ("policy.log_std_multiplier", 1.0),
             ("policy.log_std_offset", -1.0),
         ]);
-        let alpha_range = spec.scalars(&[("log_alpha", 0.0)]);
+        let alpha_range = spec.scalars(&[("log_alpha", alpha.ln() as f32)]);
         let q = ["qf1", "qf2"]
             .map(|name| spec.mlp(name, &sizes(obs_dim + act_dim, 1), LastLayer::Small));
-        Self {
+        Ok(Self {
             policy_range: policy.range.start..affine.end,
             policy,
             affine: affine.start,
             log_alpha: alpha_range.start,
             q,
             alpha_range,
-        }
+        })
     }
 }
 

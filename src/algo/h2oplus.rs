@@ -93,6 +93,9 @@ pub struct H2oPlusSettings {
     /// Polyak rate of the target critics.
     #[arg(long)]
     pub target_rate: f64,
+    /// β before the first update.
+    #[arg(long)]
+    pub initial_alpha: f64,
     /// H̄; none: −(length of an action).
     #[arg(long, allow_negative_numbers = true)]
     pub target_entropy: Option<f64>,
@@ -140,6 +143,7 @@ impl Default for H2oPlusSettings {
             vf_lr: 3e-4,
             ratio_lr: 3e-4,
             target_rate: 0.005,
+            initial_alpha: 1.0,
             target_entropy: None,
             warmup: 0,
             warmup_beta: 1.0,
@@ -206,7 +210,13 @@ impl H2oPlus {
             |inputs: usize, outputs: usize| [&[inputs], &settings.hidden[..], &[outputs]].concat();
         let (sa, sas) = (obs_dim + act_dim, 2 * obs_dim + act_dim);
         let mut spec = Spec::default();
-        let nets = Nets::new(&mut spec, obs_dim, act_dim, &settings.hidden);
+        let nets = Nets::new(
+            &mut spec,
+            obs_dim,
+            act_dim,
+            &settings.hidden,
+            settings.initial_alpha,
+        )?;
         let vf = spec.mlp("vf", &sizes(obs_dim, 1), LastLayer::Small);
         let d_sa = spec.mlp("d_sa", &sizes(sa, 2), LastLayer::Linear);
         let d_sas = spec.mlp("d_sas", &sizes(sas, 2), LastLayer::Linear);

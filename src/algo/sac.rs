@@ -48,6 +48,9 @@ pub struct SacSettings {
     /// Polyak rate of the target critics.
     #[arg(long)]
     pub target_rate: f64,
+    /// β before the first update.
+    #[arg(long)]
+    pub initial_alpha: f64,
     /// H̄; none: −(length of an action).
     #[arg(long, allow_negative_numbers = true)]
     pub target_entropy: Option<f64>,
@@ -67,6 +70,7 @@ impl Default for SacSettings {
             alpha_lr: 3e-4,
             qf_lr: 3e-4,
             target_rate: 0.005,
+            initial_alpha: 1.0,
             target_entropy: None,
             exploration: Exploration::Entropy,
         }
@@ -95,7 +99,13 @@ impl Sac {
         device: &Device,
     ) -> Result<Self> {
         let mut spec = Spec::default();
-        let nets = Nets::new(&mut spec, obs_dim, act_dim, &settings.hidden);
+        let nets = Nets::new(
+            &mut spec,
+            obs_dim,
+            act_dim,
+            &settings.hidden,
+            settings.initial_alpha,
+        )?;
         let rules = Rules {
             rates: [settings.policy_lr, settings.alpha_lr, settings.qf_lr],
             target_entropy: settings

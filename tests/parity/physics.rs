@@ -92,7 +92,7 @@ fn one_per_cent_off_is_seen() {
         }
         // The walker's joints are hardly damped: one per cent of that drowns in float32.
         let seen = |path: &&PathBuf| !run(path, Precision::F32, edit).unexplained.is_empty();
-        assert!(plain.iter().any(|p| seen(p)), "{name} passed float32");
+        assert!(plain.iter().any(seen), "{name} passed float32");
     }
 }
 
