@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{command, h2oplus, only_run, small, stderr};
@@ -24,13 +25,11 @@ fn uninterrupted(more: &[&str]) -> BTreeMap<String, Vec<u8>> {
     state(&only_run(dir.path()), 120)
 }
 
-#[test]
-fn a_killed_run_resumes_to_the_same_bits() {
-    let flags = ["--updates", "120", "--seeds", "0..1"];
-    let expected = uninterrupted(&flags);
+/// Starts a run, sends it `signal` as soon as a first checkpoint lies there (some way into the next
+/// stretch), resumes it, and gives the first process's exit code and the final state.
+fn interrupted(signal: &str, flags: &[&str]) -> (Option<i32>, BTreeMap<String, Vec<u8>>) {
     let dir = tempfile::tempdir().unwrap();
-    let mut child = command(dir.path(), &small(&flags)).spawn().unwrap();
-    // Kill it as soon as a first checkpoint lies there: some way into the next stretch.
+    let mut child = command(dir.path(), &small(flags)).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);
     let first = || {
         let runs = std::fs::read_dir(dir.path().join("runs")).ok()?;
@@ -46,15 +45,30 @@ fn a_killed_run_resumes_to_the_same_bits() {
         assert!(Instant::now() < deadline, "no checkpoint appeared");
         std::thread::sleep(Duration::from_millis(2));
     };
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let kill = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let code = child.wait().unwrap().code();
     let out = h2oplus(dir.path(), &["train", "--resume", run.to_str().unwrap()]);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+    (code, state(&run, 120))
+}
+
+#[test]
+fn interrupted_runs_resume_to_the_same_bits() {
+    let flags = ["--updates", "120", "--seeds", "0..1"];
+    let expected = uninterrupted(&flags);
+    let (code, killed) = interrupted("-KILL", &flags);
+    assert_eq!(code, None, "a killed process has no exit code");
+    assert!(killed == expected, "killed, the run ended in other bits");
+    let (code, stopped) = interrupted("-INT", &flags);
+    assert_eq!(code, Some(130), "Ctrl-C saves and says so");
     assert!(
-        state(&run, 120) == expected,
-        "the resumed run ended in other bits"
+        stopped == expected,
+        "stopped by Ctrl-C, the run ended in other bits"
     );
-    // Negative control: another seed ends elsewhere.
+    // Negative control: other seeds end elsewhere.
     let other = uninterrupted(&["--updates", "120", "--seeds", "1..2"]);
     assert!(other != expected, "the comparison sees nothing");
 }
