@@ -2,7 +2,7 @@
 //! and the H2O+ learner in batched kernels.
 //!
 //! Layers, each of which names only those below it: [`cli`] → [`train`] → [`algo`] → [`nn`] and
-//! [`data`] → [`env`] → [`physics`] → [`model`]; [`error`] and [`rng`] lie under all of them.
+//! [`data`] → [`mod@env`] → [`physics`] → [`model`]; [`error`] and [`rng`] lie under all of them.
 
 pub mod algo;
 pub mod cli;

@@ -158,7 +158,7 @@ impl PlanarVecEnv {
         self.batch.start_laps();
     }
 
-    /// Stops measuring; ticks of each [`Lap`](crate::physics::planar::profile::Lap), summed over threads.
+    /// Stops measuring; ticks of each [`Lap`], summed over threads.
     pub fn take_laps(&mut self) -> [u64; Lap::COUNT] {
         self.batch.take_laps()
     }

@@ -1,7 +1,7 @@
 //! The dynamics ratio from two classifiers, on (s,a) and on (s,a,s'): their cross-entropies and the weight.
 //!
 //! Each head is z = 2 tanh(·), class 0 real, class 1 simulated. The (s,a,s') logits are z_sas + z_sa, so
-//! log p_real/p_sim (s'|s,a) = z_sas[0] − z_sas[1] exactly, and the second loss reaches the first network.
+//! log p_real/p_sim (s'|s,a) = `z_sas[0] − z_sas[1]` exactly, and the second loss reaches the first network.
 
 use super::head::softplus;
 use super::{Shared, each, tile_sums};
