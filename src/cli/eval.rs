@@ -11,7 +11,6 @@ use crate::env::{EnvKey, PlanarVecEnv, Task};
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::nn::PolicySnapshot;
-use crate::physics::planar::Precision;
 use crate::train::behaviour::Behaviour;
 use crate::train::evaluate::{Episodes, evaluate};
 use crate::train::run_folder::RunFolder;
@@ -101,14 +100,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ] {
             if args.actions == flag || args.actions == Actions::Both {
                 let keys = EnvKey::population(&[args.seed], args.episodes);
-                let mut env = PlanarVecEnv::new(
-                    &task,
-                    std::slice::from_ref(&gap),
-                    keys.len(),
-                    0,
-                    Precision::F32,
-                )?
-                .with_keys(keys);
+                let mut env = PlanarVecEnv::keyed(&task, std::slice::from_ref(&gap), keys)?;
                 let mut actor = |obs: &[f32], n: Option<&[f32]>| Ok(policy.act(obs, n));
                 let episodes = evaluate(&mut env, &mut actor, noise)?;
                 rows.push(row(name, label, &task, &gap, &episodes));

@@ -73,8 +73,8 @@ impl Dataset {
     }
 }
 
-/// Mean and standard deviation, in two passes.
-fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+/// Mean and standard deviation (divided by `n`), in two passes; NaN of nothing.
+pub fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let n = values.clone().count() as f64;
     let mean = values.clone().sum::<f64>() / n;
     let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / n;

@@ -3,7 +3,7 @@
 use crate::env::task::Noise;
 use crate::env::{StepBatch, Task, VecEnv};
 use crate::error::{Error, Result};
-use crate::model::Gap;
+use crate::model::{Gap, Model};
 use crate::physics::planar::profile::Lap;
 use crate::physics::planar::real::Real;
 use crate::physics::planar::status::BROKEN;
@@ -68,9 +68,17 @@ impl PlanarVecEnv {
         seed: u64,
         precision: Precision,
     ) -> Result<Self> {
-        let (models, noise) = models(task, gaps)?;
-        let batch = Batch::new(&models, num_envs, precision)?;
-        Ok(Self::on(task, &models[0].dofs, noise, batch, seed))
+        Self::on(task, gaps, seed, |models| {
+            Batch::new(models, num_envs, precision)
+        })
+    }
+
+    /// As [`new`](Self::new) in float32, one environment a key; see [`with_keys`](Self::with_keys).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn keyed(task: &Task, gaps: &[Gap], keys: Vec<EnvKey>) -> Result<Self> {
+        Ok(Self::new(task, gaps, keys.len(), 0, Precision::F32)?.with_keys(keys))
     }
 
     /// As [`new`](Self::new) in float32 on registers of `width`.
@@ -84,9 +92,9 @@ impl PlanarVecEnv {
         seed: u64,
         width: Width,
     ) -> Result<Self> {
-        let (models, noise) = models(task, gaps)?;
-        let batch = Batch::with_width(&models, num_envs, Precision::F32, width)?;
-        Ok(Self::on(task, &models[0].dofs, noise, batch, seed))
+        Self::on(task, gaps, seed, |models| {
+            Batch::with_width(models, num_envs, Precision::F32, width)
+        })
     }
 
     /// As [`with_width`](Self::with_width), counting operations.
@@ -100,24 +108,25 @@ impl PlanarVecEnv {
         seed: u64,
         width: Width,
     ) -> Result<Self> {
-        let (models, noise) = models(task, gaps)?;
-        let batch = Batch::counted(&models, num_envs, width)?;
-        Ok(Self::on(task, &models[0].dofs, noise, batch, seed))
+        Self::on(task, gaps, seed, |models| {
+            Batch::counted(models, num_envs, width)
+        })
     }
 
     fn on(
         task: &Task,
-        dofs: &[crate::model::Dof],
-        noise: Vec<f64>,
-        batch: Batch,
+        gaps: &[Gap],
         seed: u64,
-    ) -> Self {
+        batch: impl FnOnce(&[Model]) -> Result<Batch>,
+    ) -> Result<Self> {
+        let (models, noise) = models(task, gaps)?;
+        let batch = batch(&models)?;
         let n = batch.num_envs();
         let obs = vec![f32::NAN; n * task.obs_dim()];
-        Self {
+        Ok(Self {
             rules: Rules {
                 task: task.clone(),
-                qpos0: dofs.iter().map(|d| d.qpos0).collect(),
+                qpos0: models[0].dofs.iter().map(|d| d.qpos0).collect(),
                 noise,
                 keys: EnvKey::population(&[seed], n),
                 tick: 0,
@@ -132,7 +141,7 @@ impl PlanarVecEnv {
                 terminated: vec![false; n],
                 truncated: vec![false; n],
             },
-        }
+        })
     }
 
     /// Keys every environment's draws by `keys[e]` from now on, so that what happens in one does not
@@ -189,7 +198,7 @@ impl PlanarVecEnv {
 }
 
 /// Compiled models and action noises of `gaps`.
-fn models(task: &Task, gaps: &[Gap]) -> Result<(Vec<crate::model::Model>, Vec<f64>)> {
+fn models(task: &Task, gaps: &[Gap]) -> Result<(Vec<Model>, Vec<f64>)> {
     let none = [Gap::none()];
     let gaps = if gaps.is_empty() { &none } else { gaps };
     let pairs: Result<Vec<_>> = gaps.iter().map(|gap| task.model(gap)).collect();

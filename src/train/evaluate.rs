@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::moments;
 use crate::env::VecEnv;
 use crate::error::Result;
 use crate::rng::{Stream, fill_normal};
@@ -22,27 +23,16 @@ pub struct Episodes {
 impl Episodes {
     /// Mean return.
     pub fn mean(&self) -> f64 {
-        mean(&self.returns)
+        moments(self.returns.iter().copied()).0
     }
     /// Standard deviation of the returns over episodes (divisor n).
     pub fn std(&self) -> f64 {
-        std(&self.returns)
+        moments(self.returns.iter().copied()).1
     }
     /// Mean length, env steps.
     pub fn mean_length(&self) -> f64 {
-        self.lengths.iter().map(|&n| f64::from(n)).sum::<f64>() / self.lengths.len().max(1) as f64
+        moments(self.lengths.iter().map(|&n| f64::from(n))).0
     }
-}
-
-/// Arithmetic mean; 0 of nothing.
-pub fn mean(x: &[f64]) -> f64 {
-    x.iter().sum::<f64>() / x.len().max(1) as f64
-}
-
-/// Standard deviation with divisor n.
-pub fn std(x: &[f64]) -> f64 {
-    let m = mean(x);
-    (x.iter().map(|v| (v - m).powi(2)).sum::<f64>() / x.len().max(1) as f64).sqrt()
 }
 
 /// Runs the first episode of every environment to its end; entry `e` belongs to environment `e`.

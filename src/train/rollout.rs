@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::algo::Agent;
+use crate::data::moments;
 use crate::env::VecEnv;
 use crate::error::{Error, Result};
 use crate::nn::Replay;
@@ -105,7 +106,7 @@ impl Rollout {
 
     /// Mean return of the episodes that ended since the last call, by member.
     pub fn take_finished(&mut self) -> Vec<Option<f64>> {
-        let mean = |r: Vec<f64>| (!r.is_empty()).then(|| super::evaluate::mean(&r));
+        let mean = |r: Vec<f64>| (!r.is_empty()).then(|| moments(r.iter().copied()).0);
         self.finished
             .iter_mut()
             .map(|r| mean(std::mem::take(r)))

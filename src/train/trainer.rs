@@ -16,11 +16,10 @@ use super::rollout::Rollout;
 use super::run_folder::RunFolder;
 use super::stop;
 use crate::algo::{self, Agent};
-use crate::data::Dataset;
+use crate::data::{Dataset, moments};
 use crate::env::{EnvKey, PlanarVecEnv, Task};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
-use crate::physics::planar::Precision;
 
 /// Shipped recipes give the same rows in every run.
 const DATA_SEED: u64 = 0;
@@ -140,7 +139,7 @@ impl Trainer {
         let agent = algo::build(&config.algo, &config.settings, s, a, &seeds, &device)?;
         let gap = task.gap(&config.gap)?;
         let keys = EnvKey::population(&seeds, config.envs);
-        let env = PlanarVecEnv::new(&task, &[gap], keys.len(), 0, Precision::F32)?.with_keys(keys);
+        let env = PlanarVecEnv::keyed(&task, &[gap], keys)?;
         let real_rows = data.map_or(0, Dataset::len);
         let sim_rows = config.replay_rows(real_rows);
         plan_memory(&config, real_rows, sim_rows, s, a);
@@ -214,11 +213,11 @@ impl Trainer {
                 let seconds = begun.elapsed().as_secs_f64();
                 let per_s = (k - at_start) as f64 / seconds;
                 let steps_per_s = (self.rollout.env_steps() - steps_at_start) as f64 / seconds;
-                let latest: Vec<f64> = self.latest.iter().map(Episodes::mean).collect();
+                let (latest, _) = moments(self.latest.iter().map(Episodes::mean));
                 progress.set(k);
                 progress.message(format!(
                     "{per_s:.0} updates/s {steps_per_s:.0} env steps/s return {:.0}",
-                    super::evaluate::mean(&latest)
+                    latest
                 ));
                 self.log_rates(k, per_s, steps_per_s)?;
             }
@@ -229,7 +228,8 @@ impl Trainer {
                 self.snapshot()?;
             }
             let stop = stop::asked();
-            if stop || k.is_multiple_of(self.config.checkpoint_every) || k == total {
+            // The last one is written once, behind the loop.
+            if stop || (k.is_multiple_of(self.config.checkpoint_every) && k < total) {
                 self.checkpoint()?;
             }
             if stop {
@@ -282,8 +282,7 @@ impl Trainer {
         let (p, n) = (self.agent.members(), self.config.eval_episodes);
         // Every member and every evaluation meets the same initial states.
         let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
-        let mut env =
-            PlanarVecEnv::new(&self.task, &[], keys.len(), 0, Precision::F32)?.with_keys(keys);
+        let mut env = PlanarVecEnv::keyed(&self.task, &[], keys)?;
         let s = self.task.obs_dim();
         let (agent, device) = (self.agent.as_ref(), &self.device);
         let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
@@ -371,7 +370,6 @@ impl Trainer {
                 "cycles": self.cycles,
                 "latest": self.latest,
                 "seconds": self.seconds(),
-                "replay_len": self.sim.len,
                 "replay_cursor": self.sim.cursor,
             }),
             ..Checkpoint::default()
