@@ -1,11 +1,15 @@
 //! Tasks and vectors of environments.
 
+pub mod dynamics;
 pub mod planar;
 pub mod reference;
 pub mod replay;
+mod rules;
 pub mod task;
 
-pub use planar::{EnvKey, PlanarVecEnv};
+pub use dynamics::Dynamics;
+pub use planar::PlanarVecEnv;
+pub use rules::EnvKey;
 pub use task::Task;
 
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! Transitions that another engine recorded, and how far the planar kernel is from them.
 
 use crate::env::Task;
-use crate::env::planar::pay;
+use crate::env::rules::pay;
 use crate::error::{Error, Result};
 use crate::model::{Gap, Model};
 use crate::physics::planar::{Batch, Precision};

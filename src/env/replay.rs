@@ -2,8 +2,8 @@
 //! our successors from theirs is the dynamics gap in the data.
 
 use crate::env::Task;
-use crate::env::planar::pay;
 use crate::env::reference::{Spread, distances, scale};
+use crate::env::rules::pay;
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::physics::planar::{Batch, Precision};

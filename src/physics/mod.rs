@@ -1,3 +1,4 @@
 //! What advances the state of a robot.
 
 pub mod planar;
+pub mod status;

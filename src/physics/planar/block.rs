@@ -6,20 +6,10 @@ use crate::physics::planar::real::{Mask, Real};
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::{MAX_DOFS, Topology};
 use crate::physics::planar::work::{Dofs, Work};
+use crate::physics::status;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-
-/// Bits of an environment's status after an env step.
-pub mod status {
-    /// A position or velocity is not a number, or beyond 1e10.
-    pub const BROKEN: u32 = 1;
-    /// The solver stopped before its active set settled (the result is close all the same).
-    pub const UNCONVERGED: u32 = 2;
-}
-
-/// MuJoCo's `mjMAXVAL`: a state beyond it counts as broken.
-const LARGEST: f64 = 1e10;
 
 /// Parameters of a block.
 enum Page<R: Real> {
@@ -233,7 +223,7 @@ impl<R: Real> Block<'_, R> {
     /// Bits of [`status`].
     pub fn status(&self, lane: usize) -> u32 {
         let nv = self.topology.nv();
-        let sound = |x: &R| x.get(lane).abs() <= LARGEST;
+        let sound = |x: &R| x.get(lane).abs() <= status::LARGEST;
         let sound = self.state.q[..nv].iter().all(sound) && self.state.v[..nv].iter().all(sound);
         let unconverged = self.state.unconverged.test(lane);
         u32::from(!sound) * status::BROKEN + u32::from(unconverged) * status::UNCONVERGED

@@ -30,5 +30,5 @@ pub mod topology;
 mod work;
 
 pub use batch::{Batch, Precision, Visitor, Width};
-pub use block::{Block, Lanes, status};
+pub use block::{Block, Lanes};
 pub use integrate::RowSet;

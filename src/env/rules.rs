@@ -1,0 +1,284 @@
+//! What every engine shares: keys of random draws, observation, reward, termination, autoreset.
+
+use crate::env::dynamics::Dynamics;
+use crate::env::task::Noise;
+use crate::env::{StepBatch, Task};
+use crate::error::{Error, Result};
+use crate::physics::status::BROKEN;
+use crate::rng::{Stream, fill_normal, fill_unit};
+use rayon::prelude::*;
+
+/// What an environment's random draws are keyed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnvKey {
+    /// Seed of its member.
+    pub seed: u64,
+    /// Index among its member's environments.
+    pub env: u32,
+}
+
+impl EnvKey {
+    /// `per_member` environments of each seed, member after member.
+    pub fn population(seeds: &[u64], per_member: usize) -> Vec<Self> {
+        let of = |&seed: &u64| (0..per_member as u32).map(move |env| Self { seed, env });
+        seeds.iter().flat_map(of).collect()
+    }
+}
+
+/// What all environments of a vector share, whatever the engine.
+pub(super) struct Rules {
+    pub task: Task,
+    pub dynamics: Dynamics,
+    /// `qpos0` `[nv]`.
+    pub qpos0: Vec<f64>,
+    /// What the draws of each environment are keyed by, `[n]`.
+    pub keys: Vec<EnvKey>,
+    /// Vector steps and resets so far: the step part of every draw's counter.
+    pub tick: u32,
+}
+
+/// How an env step ended.
+pub(super) struct Outcome {
+    pub reward: f64,
+    pub terminated: bool,
+    pub status: u32,
+}
+
+impl Rules {
+    pub fn new(task: &Task, dynamics: Dynamics, keys: Vec<EnvKey>) -> Self {
+        Self {
+            task: task.clone(),
+            qpos0: dynamics.rows[0]
+                .model
+                .dofs
+                .iter()
+                .map(|d| d.qpos0)
+                .collect(),
+            dynamics,
+            keys,
+            tick: 0,
+        }
+    }
+
+    /// Refuses actions that are not `[n, act_dim]` finite numbers.
+    pub fn check_actions(&self, actions: &[f32]) -> Result<()> {
+        let ad = self.task.act_dim();
+        let want = self.keys.len() * ad;
+        if actions.len() != want {
+            return Err(Error::input(
+                "actions",
+                format!("{} numbers where {want} are wanted", actions.len()),
+                format!("give {ad} numbers an environment"),
+            ));
+        }
+        if let Some(i) = actions.iter().position(|a| !a.is_finite()) {
+            return Err(Error::input(
+                format!("actions of environment {}", i / ad),
+                format!("component {} is {}", i % ad, actions[i]),
+                "the policy has diverged: lower its learning rate",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes the observation of a state, `[obs_dim]`.
+    pub fn observe(&self, qpos: &[f64], qvel: &[f64], obs: &mut [f32]) {
+        let seen = &self.task.observation;
+        let clip = seen.qvel_clip.unwrap_or(f64::INFINITY);
+        let (positions, velocities) = obs.split_at_mut(qpos.len() - seen.qpos_from);
+        for (o, q) in positions.iter_mut().zip(&qpos[seen.qpos_from..]) {
+            *o = *q as f32;
+        }
+        for (o, v) in velocities.iter_mut().zip(qvel) {
+            *o = v.clamp(-clip, clip) as f32;
+        }
+    }
+
+    /// Draws the initial state of `env`.
+    pub fn initial(&self, env: usize, qpos: &mut [f64], qvel: &mut [f64]) {
+        let nv = qpos.len();
+        // Velocities begin at a Philox block of their own, so that the two never share a word.
+        let second = nv.next_multiple_of(4);
+        let mut draws = vec![0f32; second + nv];
+        for (noise, part, first) in [
+            (self.task.reset.qpos, &mut *qpos, 0),
+            (self.task.reset.qvel, qvel, second),
+        ] {
+            let EnvKey { seed, env } = self.keys[env];
+            let (scale, shift) = match noise {
+                Noise::Uniform(a) => {
+                    fill_unit(&mut draws, seed, env, self.tick, Stream::Reset);
+                    (2.0 * a, -a)
+                }
+                Noise::Normal(std) => {
+                    fill_normal(&mut draws, seed, env, self.tick, Stream::Reset);
+                    (std, 0.0)
+                }
+            };
+            for (x, d) in part.iter_mut().zip(&draws[first..]) {
+                *x = scale.mul_add(f64::from(*d), shift);
+            }
+        }
+        for (q, q0) in qpos.iter_mut().zip(&self.qpos0) {
+            *q += q0;
+        }
+    }
+
+    /// The controls that reach the robot of `env`, with its gap's noise, into `ctrl` (`[act_dim]`);
+    /// returns their cost.
+    pub fn act(&self, env: usize, action: &[f32], ctrl: &mut [f64]) -> f64 {
+        let std = self.dynamics.rows[env % self.dynamics.rows.len()].noise;
+        for (c, a) in ctrl.iter_mut().zip(action) {
+            *c = f64::from(*a);
+        }
+        if std != 0.0 {
+            let mut noise = vec![0f32; action.len()];
+            let key = self.keys[env];
+            fill_normal(&mut noise, key.seed, key.env, self.tick, Stream::JointNoise);
+            for (c, n) in ctrl.iter_mut().zip(noise) {
+                *c += std * f64::from(n);
+            }
+        }
+        self.task.reward.control_cost * ctrl.iter().map(|a| a * a).sum::<f64>()
+    }
+
+    /// Reward and termination after the physics of an env step that went `dx` m along x and cost
+    /// `cost`; writes the observation.
+    pub fn outcome(
+        &self,
+        qpos: &[f64],
+        qvel: &[f64],
+        dx: f64,
+        cost: f64,
+        status: u32,
+        next_obs: &mut [f32],
+    ) -> Outcome {
+        self.observe(qpos, qvel, next_obs);
+        let (reward, terminated) = if status & BROKEN != 0 {
+            (0.0, false)
+        } else {
+            pay(&self.task, qpos, dx, cost)
+        };
+        Outcome {
+            reward,
+            terminated,
+            status,
+        }
+    }
+}
+
+/// Reward of an env step that went `dx` m along x, ended at `qpos` and cost `cost`; whether it
+/// terminates the episode.
+pub(super) fn pay(task: &Task, qpos: &[f64], dx: f64, cost: f64) -> (f64, bool) {
+    let healthy = task.is_healthy(qpos);
+    let alive = if healthy || task.reward.healthy_on_fall {
+        task.reward.healthy
+    } else {
+        0.0
+    };
+    (
+        task.reward.forward_velocity * dx / task.dt() + alive - cost,
+        !healthy,
+    )
+}
+
+/// The episodes of a vector and what their latest step returned.
+pub(super) struct Episodes {
+    obs_dim: usize,
+    /// Env steps of the running episode, `[n]`.
+    pub steps: Vec<u32>,
+    /// Status bits of the latest step, `[n]`.
+    pub status: Vec<u32>,
+    /// What the latest step returned.
+    pub out: StepBatch,
+}
+
+impl Episodes {
+    pub fn new(n: usize, obs_dim: usize) -> Self {
+        let obs = vec![f32::NAN; n * obs_dim];
+        Self {
+            obs_dim,
+            steps: vec![0; n],
+            status: vec![0; n],
+            out: StepBatch {
+                next_obs: obs.clone(),
+                obs,
+                reward: vec![f32::NAN; n],
+                terminated: vec![false; n],
+                truncated: vec![false; n],
+            },
+        }
+    }
+
+    /// Pieces of `width` environments each, for threads of their own.
+    pub fn pieces(&mut self, width: usize) -> impl IndexedParallelIterator<Item = Piece<'_>> {
+        let od = self.obs_dim;
+        self.steps
+            .par_chunks_mut(width)
+            .zip(self.status.par_chunks_mut(width))
+            .zip(self.out.obs.par_chunks_mut(width * od))
+            .zip(self.out.next_obs.par_chunks_mut(width * od))
+            .zip(self.out.reward.par_chunks_mut(width))
+            .zip(self.out.terminated.par_chunks_mut(width))
+            .zip(self.out.truncated.par_chunks_mut(width))
+            .map(move |row| {
+                let ((((((steps, status), obs), next_obs), reward), terminated), truncated) = row;
+                Piece {
+                    obs_dim: od,
+                    steps,
+                    status,
+                    obs,
+                    next_obs,
+                    reward,
+                    terminated,
+                    truncated,
+                }
+            })
+    }
+}
+
+/// Some neighbouring environments of [`Episodes`].
+pub(super) struct Piece<'a> {
+    obs_dim: usize,
+    pub steps: &'a mut [u32],
+    status: &'a mut [u32],
+    obs: &'a mut [f32],
+    next_obs: &'a mut [f32],
+    reward: &'a mut [f32],
+    terminated: &'a mut [bool],
+    truncated: &'a mut [bool],
+}
+
+impl Piece<'_> {
+    /// Where the observation that environment `i` of the piece acts on next belongs.
+    pub fn obs(&mut self, i: usize) -> &mut [f32] {
+        &mut self.obs[i * self.obs_dim..][..self.obs_dim]
+    }
+
+    /// Where the true successor belongs.
+    pub fn next_obs(&mut self, i: usize) -> &mut [f32] {
+        &mut self.next_obs[i * self.obs_dim..][..self.obs_dim]
+    }
+
+    /// Records how the step of environment `i` ended. Where that ends its episode, `restart` begins
+    /// a new one and writes its first observation.
+    pub fn end(&mut self, i: usize, task: &Task, end: &Outcome, restart: impl FnOnce(&mut [f32])) {
+        self.steps[i] += 1;
+        self.status[i] = end.status;
+        self.reward[i] = end.reward as f32;
+        self.terminated[i] = end.terminated;
+        let broken = end.status & BROKEN != 0;
+        let over = self.steps[i] as usize >= task.max_episode_steps;
+        self.truncated[i] = (over || broken) && !end.terminated;
+        let at = i * self.obs_dim..(i + 1) * self.obs_dim;
+        if self.terminated[i] || self.truncated[i] {
+            restart(&mut self.obs[at.clone()]);
+            self.steps[i] = 0;
+            if broken {
+                self.next_obs[at.clone()].copy_from_slice(&self.obs[at]);
+            }
+        } else {
+            self.obs[at.clone()].copy_from_slice(&self.next_obs[at]);
+        }
+    }
+}
