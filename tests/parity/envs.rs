@@ -1,7 +1,8 @@
 //! Episodes: reset, reward, termination, truncation, autoreset, snapshots.
 
 use h2oplus::env::{PlanarVecEnv, Task, VecEnv};
-use h2oplus::physics::planar::{Precision, status};
+use h2oplus::physics::planar::Precision;
+use h2oplus::physics::status;
 use h2oplus::rng::{Stream, fill_unit};
 
 fn make(task: &str, gap: &str, n: usize, precision: Precision) -> PlanarVecEnv {
