@@ -17,8 +17,8 @@ var<private> converged: bool;
 // Controls by motor.
 var<private> ctrl: array<f32, NU>;
 
-// `frames` physics steps with the controls `ctrl`, from and to (q, v) and the warm start x.
-fn advance(frames: u32) {
+// Torques of the controls `ctrl`, which are clamped to the motors' ranges.
+fn motors() {
     for (var i = 0u; i < NV; i++) {
         torque[i] = 0.0;
     }
@@ -27,6 +27,11 @@ fn advance(frames: u32) {
         let held = min(max(ctrl[n], parameter(CTRL_LOWER + n)), parameter(CTRL_UPPER + n));
         torque[i] = fma(parameter(GEAR + n), held, torque[i]);
     }
+}
+
+// `frames` physics steps with the controls `ctrl`, from and to (q, v) and the warm start x.
+fn advance(frames: u32) {
+    motors();
     dx = 0.0;
     converged = true;
     var frame = 0u;

@@ -2,6 +2,7 @@
 
 pub mod dynamics;
 pub mod planar;
+pub mod planar_gpu;
 pub mod reference;
 pub mod replay;
 mod rules;
