@@ -10,6 +10,7 @@ pub mod task;
 
 pub use dynamics::Dynamics;
 pub use planar::PlanarVecEnv;
+pub use planar_gpu::PlanarGpuEnv;
 pub use rules::EnvKey;
 pub use task::Task;
 
