@@ -1,6 +1,7 @@
 //! The device: which adapter, with which limits, and what has gone wrong on it.
 
 use crate::error::{Error, Result};
+use crate::gpu::pipeline;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wgpu::{AdapterInfo, Backends, DeviceType};
 
@@ -24,6 +25,7 @@ pub struct Caps {
 pub struct Gpu {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
+    pub(super) pipelines: pipeline::Cache,
     info: AdapterInfo,
     caps: Caps,
     /// The first thing that went wrong; nothing works after it.
@@ -133,6 +135,7 @@ impl Gpu {
         Ok(Self {
             device,
             queue,
+            pipelines: pipeline::Cache::default(),
             info,
             caps,
             failure,

@@ -5,6 +5,8 @@ use crate::gpu::compose::{Kernel, compose};
 use crate::gpu::constants::Constants;
 use crate::gpu::context::Gpu;
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::naga;
 
 /// A kernel compiled for a model. Its bindings are those that the shader names, all in group 0.
@@ -16,14 +18,30 @@ pub(crate) struct Pipeline {
     label: &'static str,
 }
 
+/// Pipelines by what they were made from.
+pub(super) type Cache = Mutex<HashMap<String, Arc<Pipeline>>>;
+
 impl Pipeline {
-    /// Compiles `kernel`.
+    /// `kernel` for a model, compiled the first time it is asked for: seconds, where later vectors of
+    /// the same shape and rules take none.
     ///
     /// # Errors
     /// Where the shader or the driver fails.
-    pub(crate) fn new(gpu: &Gpu, kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Result<Self> {
+    pub(crate) fn new(gpu: &Gpu, kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Result<Arc<Self>> {
+        let texts = constants.iter().map(|c| format!("{}{:?}", c.text(), c.defs()));
+        let key = format!("{}{defs:?}{}", kernel.stem, texts.collect::<String>());
+        let mut known = gpu.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = known.get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = Arc::new(Self::compile(gpu, kernel, constants, defs)?);
+        known.insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(gpu: &Gpu, kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Result<Self> {
         let module = compose(kernel, constants, defs)?;
-        let (bindings, entries) = layout_entries(&module, kernel);
+        let (bindings, entries) = layout_entries(&module);
         let label = Some(kernel.stem);
         // SAFETY: kernels return before touching an environment beyond `num_envs`, whose buffers
         // have room for it, index private arrays by constants, and leave every loop after a bounded
@@ -102,9 +120,8 @@ impl Pipeline {
 /// Binding of the uniform buffer, `dispatch`.
 pub(crate) const UNIFORM: u32 = 5;
 
-/// The bindings that `kernel` uses, as its shader declares them.
-fn layout_entries(module: &naga::Module, kernel: Kernel) -> (Vec<u32>, Vec<wgpu::BindGroupLayoutEntry>) {
-    let _ = kernel;
+/// The bindings that a kernel uses, as its shader declares them.
+fn layout_entries(module: &naga::Module) -> (Vec<u32>, Vec<wgpu::BindGroupLayoutEntry>) {
     let mut entries = Vec::new();
     for (_, variable) in module.global_variables.iter() {
         let Some(place) = &variable.binding else {

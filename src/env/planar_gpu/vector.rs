@@ -32,8 +32,8 @@ pub struct PlanarGpuEnv {
     plan: MemoryPlan,
     pub(super) chunks: Vec<Chunk>,
     pub(super) parameters: wgpu::Buffer,
-    reset: Pipeline,
-    step: Pipeline,
+    reset: Arc<Pipeline>,
+    step: Arc<Pipeline>,
     status: Vec<u32>,
     out: StepBatch,
 }
@@ -128,6 +128,7 @@ impl PlanarGpuEnv {
         &self.rules.task
     }
 
+    #[doc(hidden)] pub fn reset_obs(&self) -> Vec<f32> { self.out.obs.clone() }
     /// Where the device's memory goes.
     pub fn memory(&self) -> &MemoryPlan {
         &self.plan
@@ -280,11 +281,45 @@ impl VecEnv for PlanarGpuEnv {
         self.part(1).unwrap_or_else(|_| vec![f32::NAN; self.num_envs() * self.topology.nv()])
     }
 
+    /// Empty where the device fails; the next step then says how.
     fn snapshot(&self) -> Vec<u8> {
-        Vec::new()
+        let parts = || -> Result<Vec<u8>> {
+            let mut bytes = self.rules.tick.to_le_bytes().to_vec();
+            for chunk in &self.chunks {
+                for words in chunk.store.read_episodes(&self.gpu)? {
+                    bytes.extend(words.iter().flat_map(|w| w.to_le_bytes()));
+                }
+                let state = chunk.store.read_state(&self.gpu)?;
+                bytes.extend(state.iter().flat_map(|x| x.to_le_bytes()));
+            }
+            Ok(bytes)
+        };
+        parts().unwrap_or_default()
     }
 
-    fn restore(&mut self, _bytes: &[u8]) -> Result<()> {
-        Err(Error::input("", "", ""))
+    fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+        let nv = self.topology.nv();
+        let want = 4 * (1 + (2 + 3 * nv) * self.num_envs());
+        if bytes.len() != want {
+            return Err(Error::input(
+                "snapshot of environments on the GPU",
+                format!("{} bytes where {want} are wanted", bytes.len()),
+                "restore it with the task, the device and the number of environments it was taken with",
+            ));
+        }
+        let word = |chunk: &[u8]| u32::from_le_bytes(chunk.try_into().expect("chunks of 4"));
+        let words: Vec<u32> = bytes.chunks(4).map(word).collect();
+        let (tick, mut rest) = words.split_at(1);
+        self.rules.tick = tick[0];
+        for chunk in &self.chunks {
+            let n = chunk.store.len();
+            let (rows, after) = rest.split_at(n);
+            let (steps, after) = after.split_at(n);
+            let (state, after) = after.split_at(3 * nv * n);
+            chunk.store.write_episodes(&self.gpu, rows, steps);
+            chunk.store.write_state(&self.gpu, bytemuck::cast_slice(state));
+            rest = after;
+        }
+        Ok(())
     }
 }

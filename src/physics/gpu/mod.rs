@@ -2,6 +2,9 @@
 //! parameters, and the buffers. The stages are `shaders/shared/<stage>.wgsl`, under the names of
 //! their CPU twins in [`planar`](crate::physics::planar).
 
+mod batch;
 pub mod constants;
 pub mod rows;
 pub mod store;
+
+pub use batch::GpuBatch;

@@ -21,6 +21,7 @@ mod integrate;
 mod kinematics;
 pub mod lanes;
 mod line_search;
+pub mod probe;
 pub mod profile;
 pub mod real;
 mod smooth;
