@@ -6,7 +6,7 @@ use crate::gpu::unroll::{self, unroll};
 use naga_oil::compose::{
     ComposableModuleDescriptor, Composer, ComposerError, NagaModuleDescriptor, ShaderDefValue,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use wgpu::naga;
 
 macro_rules! shared {
@@ -83,7 +83,11 @@ pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Resul
         let head = head.map_or("", |c| c.text());
         (*stem, format!("{source}\n{head}"))
     });
+    let needed = needed(kernel.source);
     for (stem, source) in heads.chain(modules) {
+        if !needed.contains(&stem) {
+            continue;
+        }
         let source = unroll(&source, &known).map_err(|e| broken(stem, e))?;
         let added = composer.add_composable_module(ComposableModuleDescriptor {
             source: &source,
@@ -103,6 +107,21 @@ pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Resul
         ..Default::default()
     });
     module.map_err(|error| explained(kernel.stem, &error, &composer))
+}
+
+/// Stems of the modules that `source` imports, and those they import.
+fn needed(source: &str) -> HashSet<&str> {
+    let mut found = HashSet::new();
+    let mut sources = vec![source];
+    while let Some(source) = sources.pop() {
+        let imports = source.lines().filter_map(|l| l.strip_prefix("#import shared::"));
+        for stem in imports.filter_map(|l| l.split("::").next()) {
+            if found.insert(stem) {
+                sources.extend(SHARED.iter().filter(|(s, _)| *s == stem).map(|(_, s)| *s));
+            }
+        }
+    }
+    found
 }
 
 fn explained(stem: &str, error: &ComposerError, composer: &Composer) -> Error {

@@ -46,7 +46,7 @@ impl MemoryPlan {
         }
         let wanted = if num_envs >= SPLIT_FROM { num_envs.div_ceil(2) } else { num_envs };
         let mut size = wanted.min(fit).max(1);
-        if size > unit {
+        if size > unit && size < num_envs {
             size -= size % unit;
         }
         let chunks = (0..num_envs).step_by(size).map(|first| first..num_envs.min(first + size));
