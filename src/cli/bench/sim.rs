@@ -1,12 +1,12 @@
 //! `h2oplus bench sim`: full env steps (observation, reward, autoreset) with random actions.
 
 use crate::cli::{Format, emit};
-use crate::env::{PlanarVecEnv, Task, VecEnv};
+use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::physics::planar::lanes::counted::take_flops;
 use crate::physics::planar::profile::{Lap, PeakFlops, ticks};
-use crate::physics::planar::{Precision, Width};
+use crate::physics::planar::{Arithmetic, Precision, Width};
 use crate::rng::{Stream, fill_unit};
 use rayon::prelude::*;
 use serde_json::json;
@@ -58,7 +58,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
         .iter()
         .map(|g| task.gap(g))
         .collect::<Result<_>>()?;
-    let mut env = PlanarVecEnv::new(&task, &gaps, args.num_envs, 0, Precision::F32)?;
+    let dynamics = Dynamics::new(&task, &gaps)?;
+    let mut env = make(&task, &dynamics, args.num_envs, Arithmetic::default())?;
     let rate = steps_per_second(&mut env, args.seconds)?;
 
     let threads = rayon::current_num_threads();
@@ -67,13 +68,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
         threads,
         lanes: env.width(),
         rate,
-        needed: flops_per_step(&task, &gaps, Width::One)?,
+        needed: flops_per_step(&task, &dynamics, Width::One)?,
         executed: match Width::detect() {
-            Width::Sixteen => Some(flops_per_step(&task, &gaps, Width::Sixteen)?),
+            Width::Sixteen => Some(flops_per_step(&task, &dynamics, Width::Sixteen)?),
             _ => None,
         },
         peak: peak_flops(&task, threads)?,
-        stages: stage_shares(&task, &gaps)?,
+        stages: stage_shares(&task, &dynamics)?,
         task,
         gaps,
     };
@@ -225,12 +226,27 @@ fn steps_per_second(env: &mut PlanarVecEnv, seconds: f64) -> Result<f64> {
     Ok((steps * env.num_envs()) as f64 / start.elapsed().as_secs_f64())
 }
 
+/// `num_envs` environments that compute `with`.
+fn make(
+    task: &Task,
+    dynamics: &Dynamics,
+    num_envs: usize,
+    with: Arithmetic,
+) -> Result<PlanarVecEnv> {
+    let keys = EnvKey::population(&[0], num_envs);
+    PlanarVecEnv::with_dynamics(task, dynamics.clone(), keys, with)
+}
+
 /// Floating-point operations of an env step, counted on one thread.
-fn flops_per_step(task: &Task, gaps: &[Gap], width: Width) -> Result<f64> {
+fn flops_per_step(task: &Task, dynamics: &Dynamics, width: Width) -> Result<f64> {
     let pool = one_thread()?;
     let (envs, steps) = COUNTED;
     pool.install(|| {
-        let mut env = PlanarVecEnv::counted(task, gaps, envs, 0, width)?;
+        let with = Arithmetic {
+            counted: true,
+            ..width.into()
+        };
+        let mut env = make(task, dynamics, envs, with)?;
         roll(&mut env, WARM_UP)?;
         take_flops();
         let actions = action_batches(&env);
@@ -262,9 +278,9 @@ fn peak_flops(task: &Task, threads: usize) -> Result<f64> {
 
 /// Share of a thread's time in each stage of the kernel, and in all else: actions, observation,
 /// reward, autoreset.
-fn stage_shares(task: &Task, gaps: &[Gap]) -> Result<Vec<(&'static str, f64)>> {
+fn stage_shares(task: &Task, dynamics: &Dynamics) -> Result<Vec<(&'static str, f64)>> {
     one_thread()?.install(|| {
-        let mut env = PlanarVecEnv::new(task, gaps, 256, 0, Precision::F32)?;
+        let mut env = make(task, dynamics, 256, Arithmetic::default())?;
         roll(&mut env, WARM_UP)?;
         let actions = action_batches(&env);
         env.start_laps();
