@@ -260,10 +260,10 @@ fn restart<R: Real>(
         block.set_row(lane, drawn as usize);
         *row = drawn;
     }
-    let nv = rules.qpos0.len();
+    let nv = rules.nv();
     let mut state = vec![0.0; 2 * nv];
     let (qpos, qvel) = state.split_at_mut(nv);
-    rules.initial(env, qpos, qvel);
+    rules.initial(env, drawn, qpos, qvel);
     block.set_state(lane, qpos, qvel);
     // As the lanes hold it: rounded.
     for i in 0..nv {
@@ -310,7 +310,7 @@ impl Visitor for Step<'_> {
             actions,
             episodes,
         } = self;
-        let (nv, ad) = (rules.qpos0.len(), rules.task.act_dim());
+        let (nv, ad) = (rules.nv(), rules.task.act_dim());
         lanes
             .par_blocks()
             .zip(actions.par_chunks(R::LANES * ad))

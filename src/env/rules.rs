@@ -29,8 +29,6 @@ impl EnvKey {
 pub(super) struct Rules {
     pub task: Task,
     pub dynamics: Dynamics,
-    /// `qpos0` `[nv]`.
-    pub qpos0: Vec<f64>,
     /// What the draws of each environment are keyed by, `[n]`.
     pub keys: Vec<EnvKey>,
     /// Vector steps and resets so far: the step part of every draw's counter.
@@ -48,12 +46,6 @@ impl Rules {
     pub fn new(task: &Task, dynamics: Dynamics, keys: Vec<EnvKey>) -> Self {
         Self {
             task: task.clone(),
-            qpos0: dynamics.rows[0]
-                .model
-                .dofs
-                .iter()
-                .map(|d| d.qpos0)
-                .collect(),
             dynamics,
             keys,
             tick: 0,
@@ -94,13 +86,18 @@ impl Rules {
         }
     }
 
+    /// Degrees of freedom.
+    pub fn nv(&self) -> usize {
+        self.dynamics.rows[0].model.nv()
+    }
+
     /// The parameter row that `env` has if its episode begins now.
     pub fn row(&self, env: usize) -> u32 {
         self.dynamics.row(env, self.keys[env], self.tick) as u32
     }
 
-    /// Draws the initial state of `env`.
-    pub fn initial(&self, env: usize, qpos: &mut [f64], qvel: &mut [f64]) {
+    /// Draws the initial state of `env`, which has parameter row `row` then.
+    pub fn initial(&self, env: usize, row: u32, qpos: &mut [f64], qvel: &mut [f64]) {
         let nv = qpos.len();
         // Velocities begin at a Philox block of their own, so that the two never share a word.
         let second = nv.next_multiple_of(4);
@@ -124,8 +121,9 @@ impl Rules {
                 *x = scale.mul_add(f64::from(*d), shift);
             }
         }
-        for (q, q0) in qpos.iter_mut().zip(&self.qpos0) {
-            *q += q0;
+        let dofs = &self.dynamics.rows[row as usize].model.dofs;
+        for (q, dof) in qpos.iter_mut().zip(dofs) {
+            *q += dof.qpos0;
         }
     }
 
