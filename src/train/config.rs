@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::given::{Given, defaults};
 use super::seeds::Seeds;
+use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
@@ -15,9 +16,18 @@ pub struct TrainConfig {
     /// Robot and version, or a TOML file of your own
     #[arg(long, default_value = "halfcheetah-v2")]
     pub task: String,
-    /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`
+    /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`; several in turn,
+    /// `none/gravity`; drawn, `gravity=0.5..2.0`; or a TOML file of distributions
     #[arg(long, default_value = "gravity")]
     pub gap: String,
+    /// Parameter rows into which strengths are drawn for each member (default: the file's, or 1024;
+    /// at most one an environment unless they are redrawn)
+    #[arg(long, value_name = "N")]
+    pub gap_rows: Option<usize>,
+    /// Draw an environment's parameters anew at every reset
+    #[arg(long)]
+    #[serde(default)]
+    pub gap_redraw: bool,
     /// Real data: `medium-replay`, `medium`, or a D4RL or Minari file
     #[arg(long, default_value = "medium-replay")]
     pub data: String,
@@ -172,6 +182,15 @@ impl TrainConfig {
             ));
         }
         Ok(())
+    }
+
+    /// The simulator's parameter rows: `envs` environments of every member, each with those that the
+    /// member has alone.
+    pub fn dynamics(&self, task: &Task) -> Result<Dynamics> {
+        let domain = task
+            .domain(&self.gap)?
+            .with(self.gap_rows, self.gap_redraw)?;
+        Dynamics::population(task, &domain, self.seeds.as_slice(), self.envs)
     }
 
     /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.
