@@ -6,6 +6,7 @@
 mod agents;
 mod dense;
 mod draws;
+mod gaussian;
 mod head;
 mod losses;
 mod optimiser;
