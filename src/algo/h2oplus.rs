@@ -324,6 +324,7 @@ impl H2oPlus {
             members,
             halves: vec![real, sim],
             q: q_out,
+            step: 1,
             stride,
             row_stride: rows,
             stats: [STATS_TD, STATS],

@@ -136,6 +136,7 @@ impl Sac {
             members,
             halves: vec![rows],
             q,
+            step: 1,
             stride,
             row_stride: rows,
             stats: [STATS_TD, STATS],

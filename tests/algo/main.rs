@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic anywhere")]
 
 mod agents;
+mod critics;
 mod dense;
 mod draws;
+mod grouped;
 mod head;
 mod losses;
 mod optimiser;
