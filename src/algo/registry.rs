@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::{Agent, H2oPlus, H2oPlusSettings, Sac, SacSettings};
+use super::{
+    Agent, Cql, CqlSettings, H2o, H2oPlus, H2oPlusSettings, H2oSettings, Sac, SacSettings,
+};
 use crate::error::{Error, Result};
 
 /// Settings, observation, action, seeds, device → a fresh population.
@@ -41,9 +43,11 @@ macro_rules! method {
     };
 }
 
-static METHODS: [Method; 2] = [
+static METHODS: &[Method] = &[
     method!("h2oplus", H2oPlus, H2oPlusSettings),
     method!("sac", Sac, SacSettings),
+    method!("cql", Cql, CqlSettings),
+    method!("h2o", H2o, H2oSettings),
 ];
 
 /// Names of the methods.
@@ -108,7 +112,7 @@ impl SettingsFlags {
 
     fn all() -> Vec<Arg> {
         let mut all: Vec<Arg> = Vec::new();
-        for method in &METHODS {
+        for method in METHODS {
             for flag in (method.flags)() {
                 if all.iter().all(|known| known.get_id() != flag.get_id()) {
                     all.push(flag);
@@ -194,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_flag_and_flags_reach_the_settings() {
-        for method in &METHODS {
+        for method in METHODS {
             let flags = (method.flags)();
             for key in (method.defaults)().keys() {
                 assert!(

@@ -225,6 +225,17 @@ pub struct Backprop<'a> {
     pub input: Option<(usize, usize, usize)>,
 }
 
+impl<'a> Backprop<'a> {
+    /// The gradient of its parameters alone.
+    pub fn weights(pass: &'a Pass) -> Self {
+        Self {
+            pass,
+            weights: true,
+            input: None,
+        }
+    }
+}
+
 /// Activations and their gradients, `[members, Plan::len]`.
 pub struct Workspace {
     /// Activations.

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use h2oplus::cli::verify::algorithms::{Case, TOLERANCE};
 
-const CASES: [&str; 4] = [
+const CASES: [&str; 6] = [
     "h2oplus-paper",
     "h2oplus-expectile",
     "h2oplus-no-ratio",
     "sac",
+    "cql",
+    "h2o",
 ];
 
 fn case(name: &str) -> Case {
@@ -42,6 +44,13 @@ fn a_wrong_setting_fails() {
         ("sac", "discount"),
         ("sac", "qf_lr"),
         ("sac", "reward_scale"),
+        ("cql", "discount"),
+        ("cql", "cql_min_q_weight"),
+        ("cql", "cql_temp"),
+        ("h2o", "discount"),
+        ("h2o", "cql_min_q_weight"),
+        ("h2o", "cql_temp"),
+        ("h2o", "s_prime_std_ratio"),
     ] {
         let mut case = case(name);
         let value = case.settings[setting].as_f64().unwrap();
@@ -63,7 +72,7 @@ fn a_method_that_is_not_built_says_so() {
     case.settings
         .insert("use_quantile_regression".into(), false.into());
     assert!(case.agent().unwrap().is_none());
-    case.name = "cql".into();
+    case.name = "dreamer".into();
     assert!(case.agent().unwrap().is_none());
 }
 
