@@ -7,7 +7,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 use crate::algo::Recorded;
-use crate::algo::learner::{Actor, Group, Learner, set};
+use crate::algo::learner::{Group, Learner, set};
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
 use crate::nn::ops::actor::ActorLoss;
@@ -18,6 +18,7 @@ use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::params::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
+use crate::nn::{Actor, Spread};
 use crate::rng::Stream;
 
 /// Buffer number of the rows with fresh actions.
@@ -43,6 +44,8 @@ pub struct Rules<'a> {
 pub struct Nets {
     /// The policy.
     pub actor: Actor,
+    /// Offset of log-std's multiplier; its offset follows.
+    pub affine: usize,
     /// Offset of log β.
     pub log_alpha: usize,
     /// S + A → hidden → 1, twice.
@@ -76,8 +79,9 @@ impl Nets {
             ],
             actor: Actor {
                 mlp,
-                affine: affine.start,
+                spread: Spread::Affine(affine.start),
             },
+            affine: affine.start,
             q,
         })
     }
@@ -265,7 +269,7 @@ impl ActorCritic {
             raw_stride: learner.plan.len(),
             noise: 0,
             noise_stride: 2 * learner.rows * learner.act_dim,
-            affine: self.nets.actor.affine,
+            affine: self.nets.affine,
             param_stride: learner.params.len(),
         }
     }
@@ -282,6 +286,8 @@ impl ActorCritic {
             stride: learner.plan.len(),
             log_pi: [learner.rows, 2 * learner.rows],
             exploration,
+            optimism: 0.0,
+            log_ratio: None,
             log_alpha: self.nets.log_alpha,
             param_stride: learner.params.len(),
             discount: discount as f32,

@@ -84,6 +84,8 @@ settings! {
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::None,
+        /// κ of the exploration term `optimism`.
+        optimism: f64 = 1.0,
     }
 }
 
@@ -174,10 +176,11 @@ impl H2o {
         let own = [&centre, &advantage];
         core.finish(&own[..1 + usize::from(s.use_ratio)], &[])?;
         classifiers.finish(&core.learner);
-        let (td, target) = (
-            core.td(&[real, sim]),
-            core.target(s.discount, s.reward_scale, s.exploration),
-        );
+        let td = core.td(&[real, sim]);
+        let target = Target {
+            optimism: s.optimism as f32,
+            ..core.target(s.discount, s.reward_scale, s.exploration)
+        };
         let learner = &mut core.learner;
         let stride = learner.plan.len();
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
@@ -233,20 +236,23 @@ impl H2o {
 }
 
 impl Gap {
-    /// What [`ScaleColumns`] does with steps drawn anew.
+    /// Draws the steps, before they are scaled.
     fn draw(&mut self, learner: &Learner, real: &Replay) -> Result<()> {
         if self.std.is_none() {
-            let std = deviations(real, learner.obs_dim, self.spread[1])?;
-            self.std = Some(self.scaled(&std, learner)?);
+            let by_group = real.state_moments(learner.obs_dim)?;
+            let of_member = |m: usize| &by_group[m % by_group.len()];
+            let all = (0..learner.members()).flat_map(of_member);
+            let [spread, padding] = self.spread;
+            let std = all.map(|m| (spread * padded_deviation(*m, padding)) as f32);
+            self.std = Some(self.shaped(std.collect(), learner)?);
         }
         learner.normals(Stream::NextStates, &self.steps)
     }
 
-    /// σ_s of every member from deviations `[groups, S]`.
-    fn scaled(&self, std: &Tensor, learner: &Learner) -> Result<Tensor> {
+    /// σ_s of every member as a tensor.
+    fn shaped(&self, std: Vec<f32>, learner: &Learner) -> Result<Tensor> {
         let shape = (learner.members(), learner.obs_dim);
-        let std = (std * self.spread[0])?.to_dtype(DType::F32)?;
-        Ok(std.broadcast_as(shape)?.contiguous()?)
+        Ok(Tensor::from_vec(std, shape, learner.batch.device())?)
     }
 
     fn measure(&self, learner: &Learner) -> Result<()> {
@@ -261,15 +267,11 @@ impl Gap {
     }
 }
 
-/// Standard deviations of the states among `padding` rows of zeros per row, plus the authors' 1e-3, `[groups, S]` in
-/// f64.
-fn deviations(real: &Replay, obs_dim: usize, padding: f64) -> Result<Tensor> {
-    let states = real.rows.narrow(1, 0, real.len)?.narrow(2, 0, obs_dim)?;
-    let states = states.to_dtype(DType::F64)?;
-    let rows = real.len as f64 * (1.0 + padding);
-    let mean = (states.sum(1)? / rows)?;
-    let square = (states.sqr()?.sum(1)? / rows)?;
-    Ok(((square - mean.sqr()?)?.relu()?.sqrt()? + 1e-3)?)
+/// Deviation of numbers with this mean and deviation among `padding` zeros per number, plus the authors' 1e-3.
+fn padded_deviation((mean, std): (f64, f64), padding: f64) -> f64 {
+    let share = 1.0 / (1.0 + padding);
+    let square = (std * std + mean * mean) * share;
+    (square - (mean * share).powi(2)).max(0.0).sqrt() + 1e-3
 }
 
 // ---- update ----
@@ -297,10 +299,9 @@ impl Agent for H2o {
         self.classifiers.set_draws(draws)?;
         let (gap, learner) = (&mut self.gap, &self.core.learner);
         set("next states", &draws.next_states, &mut gap.steps)?;
-        let shape = (learner.members(), learner.obs_dim);
-        let mut std = Tensor::zeros(shape, DType::F32, learner.batch.device())?;
+        let mut std = gap.shaped(vec![0.0; learner.members() * learner.obs_dim], learner)?;
         set("deviations", &draws.spread, &mut std)?;
-        gap.std = Some(gap.scaled(&std, learner)?);
+        gap.std = Some((std * gap.spread[0])?);
         Ok(())
     }
 
@@ -329,5 +330,21 @@ impl Agent for H2o {
 
     fn simulated_updates(&self) -> Option<u64> {
         Some(self.updates())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::moments;
+
+    #[test]
+    fn deviations_among_zeros_are_those_of_the_padded_list() {
+        let mut values = vec![1.0, -2.0, 3.5, 0.25];
+        let of_values = moments(values.iter().copied());
+        values.extend([0.0; 40]);
+        let (_, std) = moments(values.iter().copied());
+        assert!((padded_deviation(of_values, 10.0) - std - 1e-3).abs() < 1e-12);
+        assert!((padded_deviation(of_values, 0.0) - of_values.1 - 1e-3).abs() < 1e-12);
     }
 }

@@ -11,17 +11,21 @@ use crate::nn::Replay;
 pub mod actor_critic;
 pub mod classifiers;
 pub mod cql;
+pub mod darc;
 pub mod h2o;
 pub mod h2oplus;
 pub mod in_sample;
+pub mod iql;
 pub mod learner;
 pub mod registry;
 pub mod sac;
 mod settings;
 
 pub use cql::{Cql, CqlSettings};
+pub use darc::{Darc, DarcSettings};
 pub use h2o::{H2o, H2oSettings};
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
+pub use iql::{Iql, IqlSettings};
 pub use registry::{SettingsFlags, build, methods, resolve_settings};
 pub use sac::{Sac, SacSettings};
 
@@ -51,10 +55,11 @@ pub trait Agent: Send {
     }
     /// One update of every member.
     fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
-        let mut done = Ok(());
         // From inside the pool, a launch forks without waking a thread of its own.
-        rayon::scope(|_| done = self.draw(real, sim).and_then(|()| self.learn()));
-        done
+        rayon::scope(|_| {
+            self.draw(real, sim)?;
+            self.learn()
+        })
     }
     /// One update from recorded draws.
     fn update_recorded(&mut self, draws: &Recorded) -> Result<()> {

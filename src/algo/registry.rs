@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::{
-    Agent, Cql, CqlSettings, H2o, H2oPlus, H2oPlusSettings, H2oSettings, Sac, SacSettings,
+    Agent, Cql, CqlSettings, Darc, DarcSettings, H2o, H2oPlus, H2oPlusSettings, H2oSettings, Iql,
+    IqlSettings, Sac, SacSettings,
 };
 use crate::error::{Error, Result};
 
@@ -25,13 +26,13 @@ struct Method {
     build: Build,
 }
 
-/// A row of [`METHODS`].
+/// A row of [`METHODS`], with what differs from the settings' own defaults.
 macro_rules! method {
-    ($name:literal, $agent:ty, $settings:ty) => {
+    ($name:literal, $agent:ty, $settings:ident $(, $key:ident = $value:expr)*) => {
         Method {
             name: $name,
             flags: flags_of::<$settings>,
-            defaults: || table(&<$settings>::default()),
+            defaults: || table(&$settings { $($key: $value,)* ..Default::default() }),
             resolve: |name, given| Ok(table(&parse::<$settings>(name, given)?)),
             build: |given, obs_dim, act_dim, seeds, device| {
                 let settings = parse::<$settings>($name, given)?;
@@ -45,9 +46,12 @@ macro_rules! method {
 
 static METHODS: &[Method] = &[
     method!("h2oplus", H2oPlus, H2oPlusSettings),
-    method!("sac", Sac, SacSettings),
-    method!("cql", Cql, CqlSettings),
     method!("h2o", H2o, H2oSettings),
+    method!("sac", Sac, SacSettings),
+    method!("rlpd", Sac, SacSettings, real_batch = 128, batch = 128),
+    method!("darc", Darc, DarcSettings),
+    method!("iql", Iql, IqlSettings),
+    method!("cql", Cql, CqlSettings),
 ];
 
 /// Names of the methods.
@@ -80,7 +84,9 @@ pub fn build(
 }
 
 fn parse<T: DeserializeOwned>(method: &str, given: &Table) -> Result<T> {
-    given.clone().try_into().map_err(|e: toml::de::Error| {
+    let mut settings = (find(method)?.defaults)();
+    settings.extend(given.clone());
+    settings.try_into().map_err(|e: toml::de::Error| {
         let mend = "`h2oplus train --help` lists each method's settings";
         Error::input(format!("settings of {method}"), e.message(), mend)
     })
