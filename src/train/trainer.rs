@@ -159,7 +159,11 @@ impl Trainer {
             rows::save(&recorded, env.dynamics())?;
         }
         let real_rows = data.map_or(0, Dataset::len);
-        let sim_rows = config.replay_rows(real_rows);
+        // A method without a simulator leaves its replay empty.
+        let sim_rows = match agent.simulates() {
+            true => config.replay_rows(real_rows),
+            false => 1,
+        };
         plan_memory(&config, real_rows, sim_rows, s, a);
         let real = match data {
             Some(data) => Replay::from_dataset(data, &device)?,

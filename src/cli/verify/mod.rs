@@ -6,7 +6,9 @@ use crate::error::Result;
 use crate::train::given::defaults;
 
 pub mod algorithms;
+pub mod case;
 pub mod physics;
+pub mod published;
 
 /// Flags of `verify`.
 #[derive(Debug, clap::Args)]
