@@ -30,6 +30,7 @@ fn check_td(scale: f64, compare: Compare) {
         members: P,
         halves: vec![N, M],
         q: [0, 2 * ROWS],
+        step: 1,
         stride: 3 * ROWS,
         row_stride: ROWS,
         stats: [1, 8],

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use h2oplus::cli::verify::algorithms::{Case, TOLERANCE};
 
-const CASES: [&str; 7] = [
+const CASES: [&str; 9] = [
     "h2oplus-paper",
     "h2oplus-expectile",
     "h2oplus-sparse",
@@ -12,6 +12,8 @@ const CASES: [&str; 7] = [
     "sac",
     "iql",
     "darc",
+    "cql",
+    "h2o",
 ];
 
 fn case(name: &str) -> Case {
@@ -52,6 +54,13 @@ fn a_wrong_setting_fails() {
         ("darc", "reward_scale"),
         ("darc", "noise_std_discriminator"),
         ("darc", "policy_lr"),
+        ("cql", "discount"),
+        ("cql", "cql_min_q_weight"),
+        ("cql", "cql_temp"),
+        ("h2o", "discount"),
+        ("h2o", "cql_min_q_weight"),
+        ("h2o", "cql_temp"),
+        ("h2o", "s_prime_std_ratio"),
     ] {
         let mut case = case(name);
         let value = case.settings[setting].as_f64().unwrap();

@@ -261,6 +261,43 @@ impl Case {
                 put("exploration", entropy.map(Into::into));
                 "darc"
             }
+            "cql" => {
+                put("batch", Some(rows(0)?));
+                let entropy = flag("backup_entropy").map(|on| if on { "entropy" } else { "none" });
+                put("exploration", entropy.map(Into::into));
+                put("importance", flag("cql_importance_sample").map(Into::into));
+                let actions = number("cql_n_actions").map(|n| (n as i64).into());
+                put("penalty_actions", actions);
+                for (ours, theirs) in [
+                    ("penalty_weight", "cql_min_q_weight"),
+                    ("penalty_temperature", "cql_temp"),
+                ] {
+                    put(ours, number(theirs).map(Into::into));
+                }
+                "cql"
+            }
+            "h2o" => {
+                put("real_batch", Some(rows(0)?));
+                put("sim_batch", Some(rows(1)?));
+                let whole = |key: &str| number(key).map(|n| (n as i64).into());
+                put("ratio_batch", whole("batch_size"));
+                put("gap_samples", whole("sampling_n_next_states"));
+                let entropy = flag("backup_entropy").map(|on| if on { "entropy" } else { "none" });
+                put("exploration", entropy.map(Into::into));
+                for (ours, theirs) in [
+                    ("penalty_weight", "cql_min_q_weight"),
+                    ("penalty_temperature", "cql_temp"),
+                    ("gap_min", "sim_q_coeff_min"),
+                    ("gap_max", "sim_q_coeff_max"),
+                    ("gap_spread", "s_prime_std_ratio"),
+                    ("ratio_noise", "noise_std_discriminator"),
+                    ("ratio_min", "clip_dynamics_ratio_min"),
+                    ("ratio_max", "clip_dynamics_ratio_max"),
+                ] {
+                    put(ours, number(theirs).map(Into::into));
+                }
+                "h2o"
+            }
             name if name.starts_with("h2oplus") => {
                 let sparse = flag("use_quantile_regression") == Some(false);
                 put("value", sparse.then(|| "sparse".into()));
@@ -362,6 +399,12 @@ impl Case {
                 recorded.noise = [draw(0)?, draw(1)?].concat();
             }
             "iql" => recorded.batch = fields(0, true)?,
+            "cql" => {
+                recorded.batch = fields(0, true)?;
+                recorded.noise = [draw(0)?, draw(1)?].concat();
+                recorded.uniforms = draw(2)?.to_vec();
+                recorded.candidates = [draw(3)?, draw(4)?].concat();
+            }
             "darc" => {
                 recorded.batch = fields(0, true)?;
                 recorded.ratio = [fields(1, false)?, fields(2, false)?].concat();
@@ -373,6 +416,10 @@ impl Case {
                 recorded.ratio = [fields(2, false)?, fields(3, false)?].concat();
                 recorded.ratio_noise = ratio_noise(0)?;
                 recorded.noise = [draw(6)?, draw(7)?, draw(8)?].concat();
+                if self.name == "h2o" {
+                    recorded.next_states = draw(9)?.to_vec();
+                    recorded.spread = self.tensor("state_std")?.to_vec();
+                }
             }
         }
         Ok(recorded)
