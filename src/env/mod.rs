@@ -1,13 +1,14 @@
 //! Tasks and vectors of environments.
 
 pub mod dynamics;
+pub mod effect;
 pub mod planar;
 pub mod reference;
 pub mod replay;
 mod rules;
 pub mod task;
 
-pub use dynamics::Dynamics;
+pub use dynamics::{Dynamics, Row};
 pub use planar::PlanarVecEnv;
 pub use rules::EnvKey;
 pub use task::Task;
