@@ -10,7 +10,7 @@ use std::path::Path;
 use hdf5_pure::{FileBuilder, GroupBuilder};
 
 use super::hdf5::{GZIP_LEVEL, H5File, boolean};
-use super::{BehaviourPolicy, Dataset, DenseLayer, replace_file};
+use super::{BehaviourPolicy, Dataset, DenseLayer, Distribution, replace_file};
 use crate::error::{Error, Result};
 
 /// Step limit of D4RL's locomotion tasks, by which episodes are cut in files without `timeouts`.
@@ -141,11 +141,14 @@ fn derive_successors(data: &mut Dataset) {
 
 fn read_policy(file: &H5File) -> Result<Option<BehaviourPolicy>> {
     let text = |name| file.find(name)?.map(|array| array.text()).transpose();
-    if text("metadata/policy/nonlinearity")?.as_deref() != Some("relu")
-        || text("metadata/policy/output_distribution")?.as_deref() != Some("tanh_gaussian")
-    {
+    let distribution = text("metadata/policy/output_distribution")?;
+    let distribution = distribution.as_deref().and_then(Distribution::parse);
+    let (Some(distribution), Some("relu")) = (
+        distribution,
+        text("metadata/policy/nonlinearity")?.as_deref(),
+    ) else {
         return Ok(None);
-    }
+    };
     let mut hidden = Vec::new();
     while let Some(layer) = read_layer(file, &format!("fc{}", hidden.len()))? {
         hidden.push(layer);
@@ -168,6 +171,7 @@ fn read_policy(file: &H5File) -> Result<Option<BehaviourPolicy>> {
         hidden,
         mean,
         log_std,
+        distribution,
     }))
 }
 
@@ -268,7 +272,11 @@ fn build(data: &Dataset) -> Built<FileBuilder> {
         layer(&mut group, "last_fc", &policy.mean);
         layer(&mut group, "last_fc_log_std", &policy.log_std);
         text(&mut group, "nonlinearity", "relu")?;
-        text(&mut group, "output_distribution", "tanh_gaussian")?;
+        text(
+            &mut group,
+            "output_distribution",
+            policy.distribution.name(),
+        )?;
         metadata.add_group(group.finish());
         builder.add_group(metadata.finish());
     }

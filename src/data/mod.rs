@@ -67,6 +67,35 @@ pub struct BehaviourPolicy {
     pub mean: DenseLayer,
     /// `last_fc_log_std`, clipped to [−20, 2] by whoever samples.
     pub log_std: DenseLayer,
+    /// `metadata/policy/output_distribution`: how an action comes of them.
+    pub distribution: Distribution,
+}
+
+/// How an action comes of mean μ, standard deviation σ and a standard normal ε.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Distribution {
+    /// tanh(μ + σ·ε), as D4RL's policies.
+    #[default]
+    TanhGaussian,
+    /// clip(tanh(μ) + σ·ε, −1, 1): IQL's.
+    ClippedGaussian,
+}
+
+impl Distribution {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TanhGaussian => "tanh_gaussian",
+            Self::ClippedGaussian => "clipped_gaussian",
+        }
+    }
+
+    /// The distribution of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::TanhGaussian, Self::ClippedGaussian]
+            .into_iter()
+            .find(|d| d.name() == name)
+    }
 }
 
 /// A dense layer.

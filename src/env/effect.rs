@@ -201,6 +201,7 @@ impl Original {
         let task = &self.task;
         let mut endless = task.clone();
         (endless.max_episode_steps, endless.healthy) = (usize::MAX, Vec::new());
+        endless.healthy_state = None;
         let n = self.keys.len();
         let (keys, with) = (self.keys.clone(), Arithmetic::default());
         let mut env = PlanarVecEnv::with_dynamics(&endless, dynamics, keys, with)?;
@@ -217,15 +218,16 @@ impl Original {
         for t in 0..self.horizons.last().copied().unwrap_or(0) {
             let actions = choose(t, &env, &running)?;
             let batch = env.step(&actions)?.clone();
-            let qpos = env.qpos();
-            let pairs = running.iter_mut().zip(&mut reward).zip(qpos.chunks(nv));
-            for (e, ((running, reward), qpos)) in pairs.enumerate() {
+            let (qpos, qvel) = (env.qpos(), env.qvel());
+            let states = qpos.chunks(nv).zip(qvel.chunks(nv));
+            let pairs = running.iter_mut().zip(&mut reward).zip(states);
+            for (e, ((running, reward), (qpos, qvel))) in pairs.enumerate() {
                 if !*running {
                     continue;
                 }
                 // A state that broke was truncated, and paid nothing.
                 let broken = batch.truncated[e];
-                *running = !broken && task.is_healthy(&double(qpos));
+                *running = !broken && task.is_healthy(&double(qpos), &double(qvel));
                 *reward += f64::from(batch.reward[e]);
                 if !*running && !broken && !task.reward.healthy_on_fall {
                     *reward -= task.reward.healthy;
@@ -233,7 +235,7 @@ impl Original {
             }
             if self.horizons.contains(&(t + 1)) {
                 seen.qpos.push(qpos);
-                seen.qvel.push(env.qvel());
+                seen.qvel.push(qvel);
                 seen.running.push(running.clone());
                 seen.reward.push(reward.clone());
             }

@@ -8,7 +8,7 @@ use std::path::Path;
 use half::f16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::data::{BehaviourPolicy, Dataset, DenseLayer};
+use crate::data::{BehaviourPolicy, Dataset, DenseLayer, Distribution};
 use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Domain;
@@ -122,6 +122,8 @@ impl Behaviour {
             })
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(damaged)?;
+        let distribution = self.snapshots.first().map(|s| s.policy.distribution);
+        let distribution = distribution.unwrap_or_default();
         let updates: Vec<u64> = self.snapshots.iter().map(|s| s.updates).collect();
         let returns: Vec<f64> = self.snapshots.iter().map(|s| s.eval_return).collect();
         let meta = HashMap::from([
@@ -133,6 +135,7 @@ impl Behaviour {
                 "returns".to_string(),
                 serde_json::json!(returns).to_string(),
             ),
+            ("distribution".to_string(), distribution.name().to_string()),
         ]);
         let bytes = safetensors::serialize(views, Some(meta)).map_err(damaged)?;
         super::run_folder::write(path, &bytes)
@@ -184,6 +187,14 @@ impl Behaviour {
                 bias: part(b.data(), outputs),
             })
         };
+        // Files from before there were two hold tanh-Gaussians.
+        let text = header.metadata().as_ref();
+        let distribution = text.and_then(|m| m.get("distribution"));
+        let distribution = distribution.map_or(Some(Distribution::default()), |name| {
+            Distribution::parse(name)
+        });
+        let distribution =
+            distribution.ok_or_else(|| damaged(place, "its `distribution` has no known name"))?;
         let depth = (0..)
             .take_while(|i| file.tensor(&format!("fc{i}.weight")).is_ok())
             .count();
@@ -198,6 +209,7 @@ impl Behaviour {
                     hidden: hidden.collect::<Result<_>>()?,
                     mean: layer("last_fc", k)?,
                     log_std: layer("last_fc_log_std", k)?,
+                    distribution,
                 },
             })
         };
