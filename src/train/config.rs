@@ -8,6 +8,7 @@ use super::given::{Given, defaults};
 use super::seeds::Seeds;
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
+use crate::model::Domain;
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -184,12 +185,18 @@ impl TrainConfig {
         Ok(())
     }
 
+    /// The simulator's gaps, tried on the robot.
+    pub fn domain(&self, task: &Task) -> Result<Domain> {
+        let domain = task.domain(&self.gap)?;
+        let domain = domain.with(self.gap_rows, self.gap_redraw)?;
+        domain.check(&task.spec)?;
+        Ok(domain)
+    }
+
     /// The simulator's parameter rows: `envs` environments of every member, each with those that the
     /// member has alone.
     pub fn dynamics(&self, task: &Task) -> Result<Dynamics> {
-        let domain = task
-            .domain(&self.gap)?
-            .with(self.gap_rows, self.gap_redraw)?;
+        let domain = self.domain(task)?;
         Dynamics::population(task, &domain, self.seeds.as_slice(), self.envs)
     }
 

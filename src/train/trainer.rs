@@ -116,11 +116,11 @@ impl Trainer {
         let task = Task::load(&config.task)?;
         // Bad settings are refused before a folder is made.
         algo::resolve_settings(&config.algo, &config.settings)?;
-        config.dynamics(&task)?;
+        let domain = config.domain(&task)?;
         let parts = [
             &task.name,
             &config.algo,
-            &task.domain(&config.gap)?.to_string(),
+            &domain.to_string(),
             &config.seeds.to_string(),
         ];
         let folder = RunFolder::create(root, parts.map(String::as_str))?;
