@@ -6,9 +6,7 @@ use crate::physics::planar::Arithmetic;
 use serde::{Deserialize, Serialize};
 
 /// What advances the state of the robots.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Physics {
     /// Our kernel, which follows MuJoCo

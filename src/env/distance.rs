@@ -50,9 +50,9 @@ pub struct Distance {
 /// As [`Batch::new`].
 pub fn distance(reference: &Reference, model: &Model) -> Result<Vec<Distance>> {
     let (nv, nu, frames) = (model.nv(), model.nu(), reference.task.frame_skip);
-    let mut oracle = Batch::new(&[model], reference.len, Precision::F64)?;
+    let mut oracle = Batch::new(std::slice::from_ref(model), reference.len, Precision::F64)?;
     oracle.trace_rows();
-    let robot = Robot::new(model);
+    let robot = Robot::new(model)?;
     let mut engine = Engine::new();
     let mut world = World::of(&robot);
     let (mut qpos, mut qvel) = (reference.qpos.clone(), reference.qvel.clone());

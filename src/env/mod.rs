@@ -3,6 +3,7 @@
 mod build;
 pub mod distance;
 pub mod dynamics;
+pub mod effect;
 pub mod planar;
 pub mod rapier;
 pub mod reference;
@@ -12,7 +13,7 @@ mod snapshot;
 pub mod task;
 
 pub use build::{Physics, build};
-pub use dynamics::Dynamics;
+pub use dynamics::{Dynamics, Row};
 pub use planar::PlanarVecEnv;
 pub use rapier::RapierVecEnv;
 pub use rules::EnvKey;

@@ -35,7 +35,7 @@ impl RapierVecEnv {
     /// [`reset`](VecEnv::reset).
     ///
     /// # Errors
-    /// Where a gap does not fit the task.
+    /// Where a gap does not fit the task; as [`Robot::new`].
     pub fn new(task: &Task, gaps: &[Gap], num_envs: usize, seed: u64) -> Result<Self> {
         let keys = EnvKey::population(&[seed], num_envs);
         Self::with_dynamics(task, Dynamics::new(task, gaps)?, keys)
@@ -44,7 +44,7 @@ impl RapierVecEnv {
     /// One environment a key, with the rows of `dynamics`.
     ///
     /// # Errors
-    /// Without environments.
+    /// Without environments; as [`Robot::new`].
     pub fn with_dynamics(task: &Task, dynamics: Dynamics, keys: Vec<EnvKey>) -> Result<Self> {
         if keys.is_empty() {
             return Err(Error::input(
@@ -56,7 +56,8 @@ impl RapierVecEnv {
         let rules = Rules::new(task, dynamics, keys);
         let episodes = Episodes::new(&rules);
         let models = rules.dynamics.models();
-        let robots: Vec<Robot> = models.into_par_iter().map(Robot::new).collect();
+        let robots: Vec<Result<Robot>> = models.into_par_iter().map(Robot::new).collect();
+        let robots: Vec<Robot> = robots.into_iter().collect::<Result<_>>()?;
         let rows = episodes.row.par_iter();
         let worlds = rows.map(|&row| World::of(&robots[row as usize])).collect();
         Ok(Self {

@@ -230,9 +230,77 @@ impl Case {
                 put("exploration", entropy.map(Into::into));
                 "sac"
             }
-            name if name.starts_with("h2oplus")
-                && flag("use_quantile_regression") == Some(true) =>
-            {
+            "iql" => {
+                put("batch", Some(rows(0)?));
+                for (ours, theirs) in [
+                    ("tau", "expectile"),
+                    ("beta", "beta"),
+                    ("weight_max", "exp_advantage_max"),
+                    ("policy_lr", "lr"),
+                    ("qf_lr", "lr"),
+                    ("vf_lr", "lr"),
+                ] {
+                    put(ours, number(theirs).map(Into::into));
+                }
+                let steps = number("max_steps").map(|n| (n as i64).into());
+                put("policy_lr_updates", steps);
+                "iql"
+            }
+            "darc" => {
+                put("batch", Some(rows(0)?));
+                put(
+                    "ratio_batch",
+                    number("batch_size").map(|n| (n as i64).into()),
+                );
+                put("reward_scale", number("reward_scale").map(Into::into));
+                put(
+                    "ratio_noise",
+                    number("noise_std_discriminator").map(Into::into),
+                );
+                let entropy = flag("backup_entropy").map(|on| if on { "entropy" } else { "none" });
+                put("exploration", entropy.map(Into::into));
+                "darc"
+            }
+            "cql" => {
+                put("batch", Some(rows(0)?));
+                let entropy = flag("backup_entropy").map(|on| if on { "entropy" } else { "none" });
+                put("exploration", entropy.map(Into::into));
+                put("importance", flag("cql_importance_sample").map(Into::into));
+                let actions = number("cql_n_actions").map(|n| (n as i64).into());
+                put("penalty_actions", actions);
+                for (ours, theirs) in [
+                    ("penalty_weight", "cql_min_q_weight"),
+                    ("penalty_temperature", "cql_temp"),
+                ] {
+                    put(ours, number(theirs).map(Into::into));
+                }
+                "cql"
+            }
+            "h2o" => {
+                put("real_batch", Some(rows(0)?));
+                put("sim_batch", Some(rows(1)?));
+                let whole = |key: &str| number(key).map(|n| (n as i64).into());
+                put("ratio_batch", whole("batch_size"));
+                put("gap_samples", whole("sampling_n_next_states"));
+                let entropy = flag("backup_entropy").map(|on| if on { "entropy" } else { "none" });
+                put("exploration", entropy.map(Into::into));
+                for (ours, theirs) in [
+                    ("penalty_weight", "cql_min_q_weight"),
+                    ("penalty_temperature", "cql_temp"),
+                    ("gap_min", "sim_q_coeff_min"),
+                    ("gap_max", "sim_q_coeff_max"),
+                    ("gap_spread", "s_prime_std_ratio"),
+                    ("ratio_noise", "noise_std_discriminator"),
+                    ("ratio_min", "clip_dynamics_ratio_min"),
+                    ("ratio_max", "clip_dynamics_ratio_max"),
+                ] {
+                    put(ours, number(theirs).map(Into::into));
+                }
+                "h2o"
+            }
+            name if name.starts_with("h2oplus") => {
+                let sparse = flag("use_quantile_regression") == Some(false);
+                put("value", sparse.then(|| "sparse".into()));
                 put("real_batch", Some(rows(0)?));
                 put("sim_batch", Some(rows(1)?));
                 put(
@@ -243,6 +311,7 @@ impl Case {
                 for (ours, theirs) in [
                     ("lambda", "exploit_coeff"),
                     ("tau", "quantile"),
+                    ("value_alpha", "sparse_alpha"),
                     ("ratio_noise", "noise_std_discriminator"),
                     ("ratio_min", "clip_dynamics_ratio_min"),
                     ("ratio_max", "clip_dynamics_ratio_max"),
@@ -316,20 +385,43 @@ impl Case {
         };
         let draw = |n: usize| self.tensor(&format!("update{update}.draw{n}"));
         let mut recorded = Recorded::default();
-        if self.name == "sac" {
-            recorded.batch = fields(0, true)?;
-            recorded.noise = [draw(0)?, draw(1)?].concat();
-            return Ok(recorded);
+        // The classifiers' normals, of their real and of their simulated rows, from draw `first` on.
+        let ratio_noise = |first: usize| -> Result<Vec<f32>> {
+            let half = |n: usize| {
+                let (s, a, s2) = (draw(n)?, draw(n + 1)?, draw(n + 2)?);
+                self.interleave(s.len() / obs, &[(s, obs), (a, act), (s2, obs)])
+            };
+            Ok([half(first)?, half(first + 3)?].concat())
+        };
+        match self.name.as_str() {
+            "sac" => {
+                recorded.batch = fields(0, true)?;
+                recorded.noise = [draw(0)?, draw(1)?].concat();
+            }
+            "iql" => recorded.batch = fields(0, true)?,
+            "cql" => {
+                recorded.batch = fields(0, true)?;
+                recorded.noise = [draw(0)?, draw(1)?].concat();
+                recorded.uniforms = draw(2)?.to_vec();
+                recorded.candidates = [draw(3)?, draw(4)?].concat();
+            }
+            "darc" => {
+                recorded.batch = fields(0, true)?;
+                recorded.ratio = [fields(1, false)?, fields(2, false)?].concat();
+                recorded.ratio_noise = ratio_noise(1)?;
+                recorded.noise = [draw(0)?, draw(7)?].concat();
+            }
+            _ => {
+                recorded.batch = [fields(0, true)?, fields(1, true)?].concat();
+                recorded.ratio = [fields(2, false)?, fields(3, false)?].concat();
+                recorded.ratio_noise = ratio_noise(0)?;
+                recorded.noise = [draw(6)?, draw(7)?, draw(8)?].concat();
+                if self.name == "h2o" {
+                    recorded.next_states = draw(9)?.to_vec();
+                    recorded.spread = self.tensor("state_std")?.to_vec();
+                }
+            }
         }
-        recorded.batch = [fields(0, true)?, fields(1, true)?].concat();
-        recorded.ratio = [fields(2, false)?, fields(3, false)?].concat();
-        for half in [0, 3] {
-            let (s, a, s2) = (draw(half)?, draw(half + 1)?, draw(half + 2)?);
-            recorded
-                .ratio_noise
-                .extend(self.interleave(s.len() / obs, &[(s, obs), (a, act), (s2, obs)])?);
-        }
-        recorded.noise = [draw(6)?, draw(7)?, draw(8)?].concat();
         Ok(recorded)
     }
 
@@ -373,12 +465,16 @@ impl Case {
     }
 }
 
-/// `policy.base_network.network.2.bias` → `policy.1.bias`, `d_sa.fc3.weight` → `d_sa.2.weight`: their modules
-/// count ReLUs as layers.
+/// `policy.base_network.network.2.bias` → `policy.1.bias`, `d_sa.fc3.weight` → `d_sa.2.weight`, `q.q1.net.0.bias` →
+/// `qf1.0.bias`: their modules count ReLUs as layers.
 fn our_name(theirs: &str) -> String {
+    let theirs = theirs
+        .replace("q.q1.", "qf1.")
+        .replace("q.q2.", "qf2.")
+        .replace("vf.v.", "vf.");
     let parts = theirs
         .split('.')
-        .filter(|part| !matches!(*part, "base_network" | "network" | "constant"));
+        .filter(|part| !matches!(*part, "base_network" | "network" | "net" | "constant"));
     let renamed = parts.map(|part| {
         let fc = part
             .strip_prefix("fc")

@@ -7,7 +7,8 @@ use super::head::softplus;
 use super::{Shared, each, tile_sums};
 use crate::nn::launch::{Cost, Kernel};
 
-const SCALE: f32 = 2.0;
+/// Of a head's tanh.
+pub(crate) const SCALE: f32 = 2.0;
 
 /// Kernel: outputs `[d raw in the deltas, stats]`, inputs `[activations]`.
 #[derive(Clone, Copy, Debug)]

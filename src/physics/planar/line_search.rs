@@ -1,6 +1,7 @@
 //! How far to go along a Newton step (physics-spec 5): a zero of the exact piecewise-linear slope.
 
 use crate::physics::planar::kinematics::anchors;
+use crate::physics::planar::pair::pair_product;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::{MAX_BODIES, Topology};
@@ -41,6 +42,7 @@ pub fn line_search<R: Real, X: Param<R>>(
     slope = slope + metric(t, m, k, &k.velocity, &d);
     curve = curve + metric(t, m, k, &d, &d);
     let line = Line {
+        topology: t,
         slope,
         curve,
         direction: &d,
@@ -91,6 +93,7 @@ fn metric<R: Real, X: Param<R>>(
 
 /// The objective along a step.
 struct Line<'a, R> {
+    topology: &'a Topology,
     slope: R,
     curve: R,
     direction: &'a Spatial<R>,
@@ -123,6 +126,11 @@ impl<R: Real> Line<'_, R> {
                 l.jacobian[n] * self.step[l.dof[n]],
                 l.weight[n],
             );
+        }
+        let pairs = &k.pairs;
+        for n in 0..pairs.len {
+            let dj = pair_product(self.topology, pairs, n, self.step);
+            add_row(&mut sum, a, pairs.residual[n], dj, pairs.weight[n]);
         }
         sum
     }

@@ -70,6 +70,8 @@ pub trait Real:
     fn min(self, other: Self) -> Self;
     /// Larger number; the second where one is NaN.
     fn max(self, other: Self) -> Self;
+    /// Square root, rounded to nearest.
+    fn sqrt(self) -> Self;
     /// self < other.
     fn lt(self, other: Self) -> Self::Mask;
     /// `yes` where the mask is set, else `no`.

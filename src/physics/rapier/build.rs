@@ -1,9 +1,10 @@
 //! [`Model`] → [`Robot`]: a world to copy, and the numbers that drive it.
 
+use crate::error::Result;
 use crate::model::{Actuator, Body, Model, Softness};
 use crate::physics::rapier::scheme::Scheme;
 use crate::physics::rapier::world::{Engine, World};
-use crate::physics::rapier::flywheel;
+use crate::physics::rapier::{colliders, flywheel};
 use rapier3d::prelude::*;
 use std::f64::consts::TAU;
 
@@ -26,10 +27,13 @@ pub struct Robot {
 
 impl Robot {
     /// Builds the world of `model`.
-    pub fn new(model: &Model) -> Self {
+    ///
+    /// # Errors
+    /// Where more than 30 limbs may touch others.
+    pub fn new(model: &Model) -> Result<Self> {
         let scheme = Scheme::new(model.integrator, model.timestep);
         let mut robot = Self {
-            pristine: world(model),
+            pristine: world(model)?,
             scheme,
             gravity: Vector::new(0.0, 0.0, -model.gravity as f32),
             parameters: parameters(model, scheme),
@@ -48,7 +52,7 @@ impl Robot {
         };
         Engine::new().advance(&mut world, Vector::ZERO, &still);
         robot.pristine = world;
-        robot
+        Ok(robot)
     }
 
     /// Degrees of freedom.
@@ -81,6 +85,7 @@ fn parameters(model: &Model, scheme: Scheme) -> IntegrationParameters {
         // What a constraint's spring and damper add to the velocity stays, as in MuJoCo.
         num_internal_stabilization_iterations: 0,
         static_contact_softness: softness(&model.contact),
+        contact_softness: softness(&model.pair),
         normalized_allowed_linear_error: 0.0,
         max_ccd_substeps: 0,
         // A state is positions and velocities alone.
@@ -101,16 +106,19 @@ fn softness(row: &Softness) -> SpringCoefficients<f32> {
     let d = row.solimp[1];
     let ratio = (d / (1.0 - d)).sqrt();
     let omega = (row.stiffness * ratio).sqrt();
-    SpringCoefficients::new((omega / TAU) as f32, (0.5 * row.damping * ratio / omega) as f32)
+    SpringCoefficients::new(
+        (omega / TAU) as f32,
+        (0.5 * row.damping * ratio / omega) as f32,
+    )
 }
 
-fn xz(v: [f64; 2]) -> Vector {
+/// A vector in the plane of motion.
+pub(super) fn xz(v: [f64; 2]) -> Vector {
     Vector::new(v[0] as f32, 0.0, v[1] as f32)
 }
 
-fn world(model: &Model) -> World {
+fn world(model: &Model) -> Result<World> {
     let (mut bodies, mut joints) = (RigidBodySet::new(), MultibodyJointSet::new());
-    let mut colliders = ColliderSet::new();
     let base = bodies.insert(RigidBodyBuilder::fixed());
     let mut handles = Vec::with_capacity(model.nb());
     for body in &model.bodies {
@@ -128,7 +136,7 @@ fn world(model: &Model) -> World {
         .expect("the base has links")
         .multibody;
     let robot = joints.get_multibody_mut(index).expect("just found");
-    robot.set_self_contacts_enabled(false);
+    robot.set_self_contacts_enabled(!model.pairs.is_empty());
     // The base has six degrees of freedom until this finds that it is fixed.
     robot.forward_kinematics(&bodies, true);
     robot.damping_mut().fill(0.0);
@@ -136,18 +144,8 @@ fn world(model: &Model) -> World {
         robot.damping_mut()[i] = dof.damping as f32;
         robot.armature_mut()[i] = dof.armature as f32;
     }
-    let up = rapier3d::na::Unit::new_unchecked(Vector::Z);
-    colliders.insert(ColliderBuilder::halfspace(up).friction(0.0));
-    for ends in model.points.chunks(2) {
-        let [a, b] = [xz(ends[0].offset), xz(ends[1].offset)];
-        let capsule = ColliderBuilder::capsule_from_endpoints(a, b, ends[0].radius as f32)
-            .density(0.0)
-            // The model's coefficient is the combined one.
-            .friction(ends[0].friction as f32)
-            .friction_combine_rule(CoefficientCombineRule::Max);
-        colliders.insert_with_parent(capsule, handles[ends[0].body], &mut bodies);
-    }
-    World::new(bodies, colliders, joints, index)
+    let colliders = colliders::of(model, &handles, &mut bodies)?;
+    Ok(World::new(bodies, colliders, joints, index))
 }
 
 /// The joint between `body` and what carries it, with its limits.

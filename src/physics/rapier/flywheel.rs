@@ -15,7 +15,11 @@ const INERTIA: f32 = 1e18;
 const SPEED: f32 = 1e21;
 
 /// Hangs the wheel on `base`. Its degree of freedom comes after those that are there.
-pub(super) fn add(bodies: &mut RigidBodySet, joints: &mut MultibodyJointSet, base: RigidBodyHandle) {
+pub(super) fn add(
+    bodies: &mut RigidBodySet,
+    joints: &mut MultibodyJointSet,
+    base: RigidBodyHandle,
+) {
     let mass = MassProperties::new(Vector::ZERO, 1.0, Vector::new(INERTIA, 1.0, INERTIA));
     let body = RigidBodyBuilder::dynamic()
         .gravity_scale(0.0)

@@ -9,6 +9,7 @@
 //! are off, so that a restored state has the same future, bit for bit.
 
 mod build;
+mod colliders;
 mod flywheel;
 mod scheme;
 mod world;

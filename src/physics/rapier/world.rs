@@ -172,7 +172,11 @@ impl World {
         flywheel::set(multibody, pass.implicit_coriolis);
         if robot.scheme.passes.len() > 1 {
             for (d, damping) in multibody.damping_mut().iter_mut().zip(&robot.damping) {
-                *d = if pass.implicit_damping { *damping as f32 } else { 0.0 };
+                *d = if pass.implicit_damping {
+                    *damping as f32
+                } else {
+                    0.0
+                };
             }
         }
     }

@@ -65,6 +65,10 @@ macro_rules! scalar {
                 if self > other { self } else { other }
             }
             #[inline(always)]
+            fn sqrt(self) -> Self {
+                $type::sqrt(self)
+            }
+            #[inline(always)]
             fn lt(self, other: Self) -> bool {
                 self < other
             }
