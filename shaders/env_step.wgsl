@@ -3,15 +3,12 @@
 #import shared::task::{OBS, MAX_EPISODE_STEPS}
 #import shared::work::{q, v, x}
 #import shared::integrate::advance
-#import shared::state::{dispatch, load, store, episode, outcome, STEPS}
+#import shared::state::{dispatch, load, store, episode, outcome, STEPS, TERMINATED, TRUNCATED, STATUS_FROM, ROW_FROM}
+#import shared::parameters::row
 #import shared::rules::{observe, act, status, is_healthy, pay, restart, BROKEN}
 #ifdef TRANSITIONS
 #import shared::transitions::record_outcome
 #endif
-
-const TERMINATED = 1u;
-const TRUNCATED = 2u;
-const STATUS_FROM = 2u;
 
 @compute @workgroup_size(#{WORKGROUP})
 fn env_step(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -41,7 +38,7 @@ fn env_step(@builtin(global_invocation_id) id: vec3<u32>) {
     if (broken) {
         observe(next_at);
     }
-    let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated) | (bits << STATUS_FROM);
+    let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated) | (bits << STATUS_FROM) | (row << ROW_FROM);
     outcome[2u * n * OBS + env] = bitcast<u32>(reward);
     outcome[2u * n * OBS + n + env] = ending;
     episode[STEPS * n + env] = select(steps, 0u, over);

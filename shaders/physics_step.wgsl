@@ -17,7 +17,7 @@ fn physics_step(@builtin(global_invocation_id) id: vec3<u32>) {
         ctrl[n] = actions[env * NU + n];
     }
 #ifdef TRACE_ROWS
-    trace_at = env * dispatch.frames * EVALUATIONS * 3u;
+    trace_at = env * dispatch.frames * EVALUATIONS * 4u;
 #endif
     advance(dispatch.frames);
     outcome[env] = bitcast<u32>(dx);

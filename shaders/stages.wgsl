@@ -1,6 +1,6 @@
 // The result of every stage at the state of each environment, `[fields, n]` in the order in which
 // `physics::planar::probe` lists those of the CPU twins.
-#import shared::topology::{NB, NV, NU, NP, NL, ENTRIES, LIMITED}
+#import shared::topology::{NB, NV, NU, NP, NL, ENTRIES, LIMITED, PAIRS, LEVERS}
 #import shared::parameters::ARMATURE
 #import shared::integrate::{ctrl, motors}
 #import shared::solver::{prepare, gradient, remember_active, acceleration}
@@ -9,7 +9,7 @@
 #import shared::work::{x, torque, sine, cosine, rx, rz, height, hx, hz, anchor_x, anchor_z, anchor_w}
 #import shared::work::{smooth_part, slope, direction, hessian}
 #import shared::work::{contact_x, contact_z, contact_weight, reference_t, reference_n}
-#import shared::work::{limit_side, limit_weight, limit_reference}
+#import shared::work::{limit_side, limit_weight, limit_reference, pair_weight, pair_reference, pair_jacobian}
 
 var<private> at: u32;
 
@@ -61,6 +61,9 @@ fn stages(@builtin(global_invocation_id) id: vec3<u32>) {
         let i = LIMITED[n];
         put(select(0.0, limit_reference[i], limit_weight[i] > 0.0));
     }
+    for (var i = 0u; i < PAIRS; i++) { put(pair_weight[i]); }
+    for (var i = 0u; i < PAIRS; i++) { put(select(0.0, pair_reference[i], pair_weight[i] > 0.0)); }
+    for (var l = 0u; l < LEVERS; l++) { put(pair_jacobian[l]); }
     let changed = gradient();
     for (var i = 0u; i < NV; i++) { put(slope[i]); }
     remember_active();

@@ -9,9 +9,10 @@
 #import shared::work::{contact_x, contact_z, contact_weight, reference_t, reference_n, touching}
 #import shared::work::{limit_side, limit_weight, limit_reference, exceeded}
 
-// The two kinds of rows, which have an impedance curve each.
+// The kinds of rows, which have an impedance curve each.
 const CONTACT = 0u;
 const LIMIT = 1u;
+const PAIR = 2u;
 // Reference acceleration of a row that is not there: its residual is then positive whatever the
 // acceleration, so the row is never active.
 const NEVER = -1e30;

@@ -1,13 +1,17 @@
 // The mass matrix with the stiffness of active rows, and its LDL factor (physics-spec 5).
 #define_import_path shared::inertia
-#import shared::topology::{NB, NV, NL, PARENT, DEPTH, ROW, COLUMN, LIMITED, POINT_FIRST}
+#import shared::topology::{NB, NV, NL, PARENT, DEPTH, ROW, COLUMN, LIMITED, POINT_FIRST, CHAIN, CHAIN_FROM}
 #import shared::parameters::{parameter, MASS, INERTIA, FRICTION}
+#ifdef LIMBS
+#import shared::pair::pair_stiffness
+#endif
 #import shared::work::{rx, rz, hx, hz, hessian}
 #import shared::work::{contact_x, contact_z, contact_weight, touching, active_plus, active_minus, active_normal}
 #import shared::work::{limit_weight, active_limits}
 
 // Lower triangle of M + diag(parameters from `diagonal` on) into `hessian`, by composite inertias.
-// With `rows` the active contacts add to their bodies' inertia and the active limits to the diagonal.
+// With `rows` the active contacts add to their bodies' inertia, the active limits to the diagonal, and
+// the contacts between limbs to the hinges between them.
 fn inertia(diagonal: u32, rows: bool) {
     // Composite inertia at the anchors.
     var xx: array<f32, NB>;
@@ -65,11 +69,16 @@ fn inertia(diagonal: u32, rows: bool) {
         // The row of the body's hinge: its unit force carried from anchor to anchor up to the root.
         let row = ROW[b + 2u];
         let depth = DEPTH[b + 2u];
+#ifdef FILL
+        for (var k = 2u; k < depth; k++) {
+            hessian[row + k] = 0.0;
+        }
+#endif
         var torque = ww[b];
         hessian[row + depth] = torque;
-        for (var k = 1u; k < depth - 1u; k++) {
-            let entry = row + depth - k;
-            let at = COLUMN[entry + 1u] - 2u;
+        for (var k = CHAIN_FROM[b]; k < CHAIN_FROM[b + 1u]; k++) {
+            let at = CHAIN[k];
+            let entry = row + DEPTH[PARENT[at] + 2u];
             torque = fma(-rx[at], zw[b], fma(rz[at], xw[b], torque));
             hessian[entry] = torque;
         }
@@ -89,6 +98,9 @@ fn inertia(diagonal: u32, rows: bool) {
             let entry = ROW[i] + DEPTH[i];
             hessian[entry] += select(0.0, limit_weight[i], (active_limits & (1u << i)) != 0u);
         }
+#ifdef LIMBS
+        pair_stiffness();
+#endif
     }
 }
 

@@ -1,14 +1,14 @@
 // Observation, reward, termination, reset: as `rules.rs`, specialised to the task.
 #define_import_path shared::rules
-#import shared::topology::{NV, NU, SIGN, QPOS}
+#import shared::topology::{NV, NU, SIGN}
 #import shared::task::{OBS, QPOS_FROM, QVEL_CLIP, FORWARD_RATE, CONTROL_COST, HEALTHY_REWARD}
-#import shared::task::{HEALTHY, HEALTHY_QPOS, HEALTHY_LOW, HEALTHY_HIGH, QPOS_SCALE, QPOS_SHIFT, QVEL_SCALE, QVEL_SHIFT}
+#import shared::task::{STATE_FROM, STATE_LOW, STATE_HIGH, HEALTHY, HEALTHY_QPOS, HEALTHY_LOW, HEALTHY_HIGH, QPOS_SCALE, QPOS_SHIFT, QVEL_SCALE, QVEL_SHIFT}
 #import shared::task::{STREAM_RESET, STREAM_NOISE, STREAM_GAP, LARGEST}
-#import shared::parameters::{parameter, row, ROWS, NOISE}
+#import shared::parameters::{parameter, row, NOISE, QPOS}
 #import shared::philox::{philox, units, normals, high}
 #import shared::work::{q, v, x}
 #import shared::integrate::{ctrl, dx, converged}
-#import shared::state::{dispatch, episode, actions, outcome, KEY_LOW, KEY_HIGH, KEY_ENV}
+#import shared::state::{dispatch, episode, actions, outcome, KEY_LOW, KEY_HIGH, KEY_ENV, POOL_FROM, POOL_LEN}
 
 const BROKEN = 1u;
 const UNCONVERGED = 2u;
@@ -67,6 +67,14 @@ fn is_healthy() -> bool {
         let at = SIGN[i] * q[i];
         healthy = healthy && HEALTHY_LOW[n] < at && at < HEALTHY_HIGH[n];
     }
+#ifdef HEALTHY_STATE
+    for (var i = 0u; i < NV; i++) {
+        let at = SIGN[i] * q[i];
+        let rate = SIGN[i] * v[i];
+        healthy = healthy && (i < STATE_FROM || (STATE_LOW < at && at < STATE_HIGH));
+        healthy = healthy && STATE_LOW < rate && rate < STATE_HIGH;
+    }
+#endif
     return healthy;
 }
 
@@ -85,6 +93,11 @@ fn restart(env: u32) {
     let n = dispatch.num_envs;
     let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
     let key = episode[KEY_ENV * n + env];
+#ifdef REDRAWN
+    // The word as a fraction of 2^32, times the number of rows.
+    let word = philox(seed, vec4(key, dispatch.tick, STREAM_GAP, 0u)).x;
+    row = episode[POOL_FROM * n + env] + high(word, episode[POOL_LEN * n + env]);
+#endif
     for (var block = 0u; block < (NV + 3u) / 4u; block++) {
         let words = philox(seed, vec4(key, dispatch.tick, STREAM_RESET, block));
         // Velocities begin at a Philox block of their own, so that the two never share a word.
@@ -101,13 +114,9 @@ fn restart(env: u32) {
 #endif
         for (var i = 4u * block; i < min(4u * block + 4u, NV); i++) {
             let noise = fma(QPOS_SCALE, positions[i - 4u * block], QPOS_SHIFT);
-            q[i] = SIGN[i] * (noise + QPOS[i]);
+            q[i] = SIGN[i] * (noise + parameter(QPOS + i));
             v[i] = SIGN[i] * fma(QVEL_SCALE, velocities[i - 4u * block], QVEL_SHIFT);
             x[i] = 0.0;
         }
     }
-#ifdef REDRAWN
-    // The word as a fraction of 2^32, times the number of rows.
-    row = high(philox(seed, vec4(key, dispatch.tick, STREAM_GAP, 0u)).x, ROWS);
-#endif
 }

@@ -5,12 +5,16 @@
 #import shared::kinematics::{kinematics, anchors, project}
 #import shared::smooth::smooth_force
 #import shared::contact::{contact_rows, limit_rows}
+#ifdef LIMBS
+#import shared::pair::{pair_rows, pair_gradient}
+#endif
 #import shared::inertia::{inertia, factor, solve}
 #import shared::line_search::{Search, search_from, overshoots, shorten}
 #import shared::work::{v, x, smooth_part, slope, direction, hx, hz}
 #import shared::work::{anchor_x, anchor_z, anchor_w, wrench_x, wrench_z, wrench_w}
 #import shared::work::{contact_x, contact_z, contact_weight, reference_t, reference_n, touching}
-#import shared::work::{active_plus, active_minus, active_normal}
+#import shared::work::{active_plus, active_minus, active_normal, active_pairs}
+#import shared::work::{now_plus, now_minus, now_normal, now_limits, now_pairs}
 #import shared::work::{limit_side, limit_weight, limit_reference, exceeded, active_limits}
 
 // Full steps are taken before this pass; from it on a line search keeps the set from cycling.
@@ -28,6 +32,9 @@ fn prepare() {
     smooth_force();
     contact_rows();
     limit_rows();
+#ifdef LIMBS
+    pair_rows();
+#endif
 }
 
 // Replaces the warm start `x` by the constrained acceleration at (q, v); whether it converged.
@@ -71,17 +78,12 @@ fn acceleration() -> bool {
     return done;
 }
 
-// Rows active at the latest gradient, from which `remember_active` takes those of the factor.
-var<private> now_plus: vec2<u32>;
-var<private> now_minus: vec2<u32>;
-var<private> now_normal: vec2<u32>;
-var<private> now_limits: u32;
-
 fn remember_active() {
     active_plus = now_plus;
     active_minus = now_minus;
     active_normal = now_normal;
     active_limits = now_limits;
+    active_pairs = now_pairs;
 }
 
 // Gradient of the objective at `x` into `slope`, from unassembled bodies and rows (float32 would
@@ -133,8 +135,12 @@ fn gradient() -> bool {
             slope[i] = fma(limit_weight[i] * min(residual, 0.0), limit_side[i], slope[i]);
         }
     }
+#ifdef LIMBS
+    pair_gradient();
+#endif
     return any((now_plus ^ active_plus) != vec2(0u))
         || any((now_minus ^ active_minus) != vec2(0u))
         || any((now_normal ^ active_normal) != vec2(0u))
-        || now_limits != active_limits;
+        || now_limits != active_limits
+        || now_pairs != active_pairs;
 }

@@ -26,8 +26,8 @@ struct Dispatch {
 
 // `[q, v, x][NV, n]`.
 @group(0) @binding(1) var<storage, read_write> state: array<f32>;
-// `[seed low, seed high, key, row, steps][n]`: what the draws are keyed by, the parameter row, and
-// the env steps of the running episode.
+// `[seed low, seed high, key, row, steps, pool from, pool length][n]`: what the draws are keyed by, the
+// parameter row, the env steps of the running episode, and the rows that a reset may draw.
 @group(0) @binding(2) var<storage, read_write> episode: array<u32>;
 // `[n, NU]`.
 @group(0) @binding(3) var<storage, read_write> actions: array<f32>;
@@ -40,6 +40,14 @@ const KEY_HIGH = 1u;
 const KEY_ENV = 2u;
 const ROW_OF = 3u;
 const STEPS = 4u;
+const POOL_FROM = 5u;
+const POOL_LEN = 6u;
+
+// Bits of an ending; the parameter row from then on lies above them.
+const TERMINATED = 1u;
+const TRUNCATED = 2u;
+const STATUS_FROM = 2u;
+const ROW_FROM = 8u;
 
 fn load(env: u32) {
     let n = dispatch.num_envs;

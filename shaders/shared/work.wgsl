@@ -1,7 +1,7 @@
 // What the stages of one environment leave for each other, as `Work` on the CPU. Every array is
 // indexed by constants once the loops are unrolled, so that it lives in registers.
 #define_import_path shared::work
-#import shared::topology::{NB, NV, NP, ENTRIES}
+#import shared::topology::{NB, NV, ENTRIES, POINT_ROOM, PAIR_ROOM, LEVER_ROOM}
 
 // Where the acceleration is evaluated: positions and velocities, hinges about +y.
 var<private> q: array<f32, NV>;
@@ -40,14 +40,14 @@ var<private> direction: array<f32, NV>;
 var<private> hessian: array<f32, ENTRIES>;
 
 // Floor contacts by end sphere: anchor -> contact point, D, reference accelerations.
-var<private> contact_x: array<f32, NP>;
-var<private> contact_z: array<f32, NP>;
-var<private> contact_weight: array<f32, NP>;
-var<private> reference_t: array<f32, NP>;
-var<private> reference_n: array<f32, NP>;
+var<private> contact_x: array<f32, POINT_ROOM>;
+var<private> contact_z: array<f32, POINT_ROOM>;
+var<private> contact_weight: array<f32, POINT_ROOM>;
+var<private> reference_t: array<f32, POINT_ROOM>;
+var<private> reference_n: array<f32, POINT_ROOM>;
 // Which end spheres touch: bit i of word i / 32.
 var<private> touching: vec2<u32>;
-// Rows n + mu t, n - mu t, n of the end spheres, active at `x`.
+// Rows n + mu t, n - mu t, n of the end spheres: those active when the Hessian was made.
 var<private> active_plus: vec2<u32>;
 var<private> active_minus: vec2<u32>;
 var<private> active_normal: vec2<u32>;
@@ -55,6 +55,24 @@ var<private> active_normal: vec2<u32>;
 var<private> limit_side: array<f32, NV>;
 var<private> limit_weight: array<f32, NV>;
 var<private> limit_reference: array<f32, NV>;
-// Which limits are exceeded, and whose rows are active at `x`: bit i is degree of freedom i.
+// Which limits are exceeded, and whose rows are active: bit i is degree of freedom i.
 var<private> exceeded: u32;
 var<private> active_limits: u32;
+
+// Root's anchor -> anchors, world axes, m; only where limbs may touch.
+var<private> place_x: array<f32, NB>;
+var<private> place_z: array<f32, NB>;
+// Contacts between limbs, by pair: J of the levers of all pairs, D, reference acceleration.
+var<private> pair_jacobian: array<f32, LEVER_ROOM>;
+var<private> pair_weight: array<f32, PAIR_ROOM>;
+var<private> pair_reference: array<f32, PAIR_ROOM>;
+// Which pairs touch, and whose rows are active: bit i is pair i.
+var<private> pressed: u32;
+var<private> active_pairs: u32;
+
+// Rows active at the latest gradient; those above are the factor's.
+var<private> now_plus: vec2<u32>;
+var<private> now_minus: vec2<u32>;
+var<private> now_normal: vec2<u32>;
+var<private> now_limits: u32;
+var<private> now_pairs: u32;

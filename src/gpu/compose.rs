@@ -16,8 +16,8 @@ macro_rules! shared {
 }
 
 /// What kernels import, each after what it imports itself. Modules of constants come first.
-const SHARED: [(&str, &str); 16] = shared![
-    "parameters" "math" "philox" "work" "trace" "state" "kinematics" "smooth" "contact" "inertia"
+const SHARED: [(&str, &str); 17] = shared![
+    "parameters" "math" "philox" "work" "trace" "state" "kinematics" "smooth" "contact" "pair" "inertia"
     "line_search" "solver" "integrate" "rules" "transitions" "head"
 ];
 

@@ -2,4 +2,5 @@
 
 pub mod gpu;
 pub mod planar;
+pub mod rapier;
 pub mod status;

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod dynamics;
 mod envs;
 mod gpu;
 mod lanes;
 mod physics;
+mod rapier;

@@ -22,6 +22,11 @@ pub fn task(task: &Task, redrawn: bool) -> Constants {
     c.numbers("HEALTHY_QPOS", healthy.iter().map(|h| h.qpos));
     c.reals("HEALTHY_LOW", healthy.iter().map(|h| h.range[0]));
     c.reals("HEALTHY_HIGH", healthy.iter().map(|h| h.range[1]));
+    let state = task.healthy_state.as_ref();
+    c.flag("HEALTHY_STATE", state.is_some());
+    c.number("STATE_FROM", state.map_or(0, |h| h.qpos_from));
+    c.real("STATE_LOW", state.map_or(0.0, |h| h.range[0]));
+    c.real("STATE_HIGH", state.map_or(0.0, |h| h.range[1]));
     c.number("MAX_EPISODE_STEPS", task.max_episode_steps.min(u32::MAX as usize));
     for (names, flag, noise) in [
         (["QPOS_SCALE", "QPOS_SHIFT"], "NORMAL_QPOS", task.reset.qpos),

@@ -1,7 +1,8 @@
 //! Environments whose state stays on the device.
 
-use crate::env::rules::Rules;
-use crate::env::{Dynamics, EnvKey, StepBatch, Task, VecEnv, planar_gpu::constants};
+use crate::env::rules::{Episodes, Rules};
+use crate::env::snapshot::{self, Snapshot};
+use crate::env::{Dynamics, EnvKey, Row, StepBatch, Task, VecEnv, planar_gpu::constants};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::gpu::buffers::Flight;
@@ -18,9 +19,12 @@ use crate::physics::status::{BROKEN, UNCONVERGED};
 use std::sync::Arc;
 
 /// Bits of an ending in `env_step.wgsl`; those above are the status.
+const STATUS: u32 = BROKEN | UNCONVERGED;
 const TERMINATED: u32 = 1;
 const TRUNCATED: u32 = 2;
 const STATUS_FROM: u32 = 2;
+/// The parameter row from then on lies above them.
+const ROW_FROM: u32 = 8;
 
 /// Environments of one task on a GPU, an invocation each. As
 /// [`PlanarVecEnv`](crate::env::PlanarVecEnv), with its draws; results agree within float32.
@@ -34,8 +38,7 @@ pub struct PlanarGpuEnv {
     pub(super) parameters: wgpu::Buffer,
     reset: Arc<Pipeline>,
     step: Arc<Pipeline>,
-    status: Vec<u32>,
-    out: StepBatch,
+    episodes: Episodes,
 }
 
 /// Some neighbouring environments with buffers of their own.
@@ -63,11 +66,20 @@ impl PlanarGpuEnv {
     pub fn keyed(gpu: &Arc<Gpu>, task: &Task, dynamics: Dynamics, keys: Vec<EnvKey>) -> Result<Self> {
         let n = keys.len();
         let rules = Rules::new(task, dynamics, keys);
-        let (topology_, tables) = batch::rows(&rules.dynamics.models(), n)?;
+        let (topology_, tables) = batch::tables(&rules.dynamics.models(), n)?;
+        if tables.len() >> (32 - ROW_FROM) != 0 {
+            return Err(Error::input(
+                "environments on the GPU",
+                format!("{} parameter rows", tables.len()),
+                "take fewer than 16,777,216, or `--device cpu`",
+            ));
+        }
         let noise: Vec<f64> = rules.dynamics.rows.iter().map(|row| row.noise).collect();
-        let rows = Rows::new(&topology_, &tables, &noise);
+        let start = |row: &Row| row.model.dofs.iter().map(|d| d.qpos0).collect();
+        let qpos0: Vec<Vec<f64>> = rules.dynamics.rows.iter().map(start).collect();
+        let rows = Rows::new(&topology_, &tables, &noise, &qpos0);
         let constants = vec![
-            topology(&topology_, &rules.qpos0, task.frame_skip),
+            topology(&topology_, task.frame_skip),
             rows.constants(),
             constants::task(task, rules.dynamics.redrawn),
         ];
@@ -85,10 +97,14 @@ impl PlanarGpuEnv {
         let reset = Pipeline::new(gpu, Kernel::RESET, &all, &[])?;
         let step = Pipeline::new(gpu, Kernel::ENV_STEP, &all, &[])?;
         let chunks = plan.chunks.iter().map(|envs| {
-            let begin = |e: usize| Begin {
-                seed: rules.keys[e].seed,
-                env: rules.keys[e].env,
-                row: rules.dynamics.row(e, rules.keys[e], 0) as u32,
+            let begin = |e: usize| {
+                let pool = rules.dynamics.pool(e);
+                Begin {
+                    seed: rules.keys[e].seed,
+                    env: rules.keys[e].env,
+                    row: rules.row(e),
+                    pool: [pool.start as u32, pool.len() as u32],
+                }
             };
             let begins: Vec<_> = envs.clone().map(begin).collect();
             let store = Store::new(gpu, envs.clone(), widths, &begins, 1);
@@ -101,9 +117,9 @@ impl PlanarGpuEnv {
         });
         let chunks = chunks.collect();
         gpu.check()?;
-        let obs = vec![f32::NAN; n * od];
         Ok(Self {
             gpu: gpu.clone(),
+            episodes: Episodes::new(&rules),
             rules,
             topology: topology_,
             constants,
@@ -112,14 +128,6 @@ impl PlanarGpuEnv {
             parameters,
             reset,
             step,
-            status: vec![0; n],
-            out: StepBatch {
-                next_obs: obs.clone(),
-                obs,
-                reward: vec![f32::NAN; n],
-                terminated: vec![false; n],
-                truncated: vec![false; n],
-            },
         })
     }
 
@@ -128,7 +136,6 @@ impl PlanarGpuEnv {
         &self.rules.task
     }
 
-    #[doc(hidden)] pub fn reset_obs(&self) -> Vec<f32> { self.out.obs.clone() }
     /// Where the device's memory goes.
     pub fn memory(&self) -> &MemoryPlan {
         &self.plan
@@ -136,12 +143,12 @@ impl PlanarGpuEnv {
 
     /// Bits of [`status`](crate::physics::status) of the latest step, `[n]`.
     pub fn status(&self) -> &[u32] {
-        &self.status
+        &self.episodes.status
     }
 
     /// The first environments of the latest step whose status is not 0, and why; empty if none.
     pub fn offenders(&self) -> String {
-        let bad = self.status.iter().enumerate().filter(|(_, s)| **s != 0);
+        let bad = self.episodes.status.iter().enumerate().filter(|(_, s)| **s != 0);
         let name = |(env, status): (usize, &u32)| {
             let broken = (status & BROKEN != 0).then_some("state not finite or beyond 1e10");
             let open = (status & UNCONVERGED != 0).then_some("solver not converged");
@@ -154,19 +161,6 @@ impl PlanarGpuEnv {
             named.push(format!("and {} more", count - named.len()));
         }
         named.join("; ")
-    }
-
-    /// Parameter row of each environment, `[n]`.
-    ///
-    /// # Errors
-    /// Where the device fails.
-    pub fn rows(&self) -> Result<Vec<u32>> {
-        let mut rows = Vec::with_capacity(self.num_envs());
-        for chunk in &self.chunks {
-            let [row, _] = chunk.store.read_episodes(&self.gpu)?;
-            rows.extend(row);
-        }
-        Ok(rows)
     }
 
     /// Puts one environment at `qpos`, `qvel` (`[nv]` each), at the start of an episode.
@@ -189,7 +183,7 @@ impl PlanarGpuEnv {
         let flights: Vec<Flight> = self.chunks.iter().map(|chunk| {
             let store = &chunk.store;
             let dispatch = Dispatch {
-                num_envs: store.len() as u32,
+                num_envs: store.envs.len() as u32,
                 tick: self.rules.tick,
                 ..Default::default()
             };
@@ -204,8 +198,8 @@ impl PlanarGpuEnv {
         }).collect();
         let od = self.rules.task.obs_dim();
         for (chunk, flight) in self.chunks.iter().zip(flights) {
-            let (envs, out) = (chunk.store.envs.clone(), &mut self.out);
-            let status = &mut self.status[envs.clone()];
+            let (envs, episodes) = (chunk.store.envs.clone(), &mut self.episodes);
+            let out = &mut episodes.out;
             chunk.store.staging.receive(&self.gpu, flight, |bytes| {
                 let (n, words) = (envs.len(), bytemuck::cast_slice::<u8, u32>(bytes));
                 let numbers = bytemuck::cast_slice::<u8, f32>(bytes);
@@ -217,7 +211,8 @@ impl PlanarGpuEnv {
                 for (i, ending) in endings.iter().enumerate() {
                     out.terminated[envs.start + i] = ending & TERMINATED != 0;
                     out.truncated[envs.start + i] = ending & TRUNCATED != 0;
-                    status[i] = ending >> STATUS_FROM;
+                    episodes.status[envs.start + i] = ending >> STATUS_FROM & STATUS;
+                    episodes.row[envs.start + i] = ending >> ROW_FROM;
                 }
             })?;
         }
@@ -229,7 +224,7 @@ impl PlanarGpuEnv {
         let nv = self.topology.nv();
         let mut out = Vec::with_capacity(self.num_envs() * nv);
         for chunk in &self.chunks {
-            let (n, state) = (chunk.store.len(), chunk.store.read_state(&self.gpu)?);
+            let (n, state) = (chunk.store.envs.len(), chunk.store.read_state(&self.gpu)?);
             let signs = &self.topology.sign[..nv];
             let one = |e: usize| {
                 let field = |(i, sign): (usize, &f64)| *sign as f32 * state[(part * nv + i) * n + e];
@@ -257,7 +252,7 @@ impl VecEnv for PlanarGpuEnv {
     fn reset(&mut self) -> Result<&[f32]> {
         self.rules.tick += 1;
         self.run(|e| &e.reset, |c| &c.reset)?;
-        Ok(&self.out.obs)
+        Ok(&self.episodes.out.obs)
     }
 
     fn step(&mut self, actions: &[f32]) -> Result<&StepBatch> {
@@ -270,7 +265,7 @@ impl VecEnv for PlanarGpuEnv {
             self.gpu.queue.write_buffer(&chunk.store.actions, 0, bytemuck::cast_slice(part));
         }
         self.run(|e| &e.step, |c| &c.step)?;
-        Ok(&self.out)
+        Ok(&self.episodes.out)
     }
 
     fn qpos(&self) -> Vec<f32> {
@@ -281,45 +276,50 @@ impl VecEnv for PlanarGpuEnv {
         self.part(1).unwrap_or_else(|_| vec![f32::NAN; self.num_envs() * self.topology.nv()])
     }
 
-    /// Empty where the device fails; the next step then says how.
+    fn dynamics(&self) -> &Dynamics {
+        &self.rules.dynamics
+    }
+
+    fn row(&self) -> &[u32] {
+        &self.episodes.row
+    }
+
+    /// Not a number where the device fails; the next step then says how.
     fn snapshot(&self) -> Vec<u8> {
-        let parts = || -> Result<Vec<u8>> {
-            let mut bytes = self.rules.tick.to_le_bytes().to_vec();
-            for chunk in &self.chunks {
-                for words in chunk.store.read_episodes(&self.gpu)? {
-                    bytes.extend(words.iter().flat_map(|w| w.to_le_bytes()));
-                }
-                let state = chunk.store.read_state(&self.gpu)?;
-                bytes.extend(state.iter().flat_map(|x| x.to_le_bytes()));
-            }
-            Ok(bytes)
-        };
-        parts().unwrap_or_default()
+        let mut episodes = Episodes::new(&self.rules);
+        episodes.steps.clear();
+        episodes.row.clone_from(&self.episodes.row);
+        for chunk in &self.chunks {
+            let steps = chunk.store.read_steps(&self.gpu);
+            episodes.steps.extend(steps.unwrap_or_else(|_| vec![0; chunk.store.envs.len()]));
+        }
+        let width = self.num_envs() * self.topology.nv();
+        let parts = [0, 1, 2].map(|part| self.part(part).unwrap_or_else(|_| vec![f32::NAN; width]));
+        let state = parts.into_iter().flatten().map(f64::from);
+        snapshot::bytes(&self.rules, &episodes, state)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<()> {
-        let nv = self.topology.nv();
-        let want = 4 * (1 + (2 + 3 * nv) * self.num_envs());
-        if bytes.len() != want {
-            return Err(Error::input(
-                "snapshot of environments on the GPU",
-                format!("{} bytes where {want} are wanted", bytes.len()),
-                "restore it with the task, the device and the number of environments it was taken with",
-            ));
-        }
-        let word = |chunk: &[u8]| u32::from_le_bytes(chunk.try_into().expect("chunks of 4"));
-        let words: Vec<u32> = bytes.chunks(4).map(word).collect();
-        let (tick, mut rest) = words.split_at(1);
-        self.rules.tick = tick[0];
+        let (total, nv) = (self.num_envs(), self.topology.nv());
+        let Snapshot {
+            tick,
+            steps,
+            row,
+            state,
+        } = Snapshot::parse(bytes, &self.rules, 3 * nv)?;
         for chunk in &self.chunks {
-            let n = chunk.store.len();
-            let (rows, after) = rest.split_at(n);
-            let (steps, after) = after.split_at(n);
-            let (state, after) = after.split_at(3 * nv * n);
-            chunk.store.write_episodes(&self.gpu, rows, steps);
-            chunk.store.write_state(&self.gpu, bytemuck::cast_slice(state));
-            rest = after;
+            let envs = chunk.store.envs.clone();
+            let mut words = Vec::with_capacity(3 * nv * envs.len());
+            for (part, i) in (0..3).flat_map(|part| (0..nv).map(move |i| (part, i))) {
+                let sign = self.topology.sign[i];
+                let of = |e: usize| (sign * state[(part * total + e) * nv + i]) as f32;
+                words.extend(envs.clone().map(of));
+            }
+            chunk.store.write_state(&self.gpu, &words);
+            chunk.store.write_episodes(&self.gpu, &row[envs.clone()], &steps[envs]);
         }
-        Ok(())
+        self.rules.tick = tick;
+        (self.episodes.row, self.episodes.steps) = (row, steps);
+        self.gpu.check()
     }
 }

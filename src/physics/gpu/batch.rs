@@ -31,7 +31,7 @@ pub struct GpuBatch {
 }
 
 /// Words a traced evaluation.
-const TRACED: usize = 3;
+const TRACED: usize = 4;
 
 impl GpuBatch {
     /// `num_envs` environments whose parameter rows are `models`; all at position and velocity 0.
@@ -40,10 +40,11 @@ impl GpuBatch {
     /// As [`planar::Batch::new`](crate::physics::planar::Batch::new), and where they do not fit a
     /// buffer of the device or it fails.
     pub fn new(gpu: &Arc<Gpu>, models: &[Model], num_envs: usize) -> Result<Self> {
-        let (t, tables) = batch::rows(models, num_envs)?;
-        let rows = Rows::new(&t, &tables, &vec![0.0; tables.len()]);
-        let still = vec![0.0; t.nv()];
-        let constants = [topology(&t, &still, 1), rows.constants()];
+        let models: Vec<&Model> = models.iter().collect();
+        let (t, tables) = batch::tables(&models, num_envs)?;
+        let still = vec![vec![0.0; t.nv()]; tables.len()];
+        let rows = Rows::new(&t, &tables, &vec![0.0; tables.len()], &still);
+        let constants = [topology(&t, 1), rows.constants()];
         let widths = Widths {
             nv: t.nv(),
             nu: t.motor_dof.len(),
@@ -56,6 +57,7 @@ impl GpuBatch {
             seed: 0,
             env: e as u32,
             row: (e % rows.len) as u32,
+            pool: [0, 1],
         };
         let begins: Vec<_> = (0..num_envs).map(begin).collect();
         Ok(Self {
@@ -73,7 +75,7 @@ impl GpuBatch {
 
     /// Sets position and velocity `[nv]` of one environment, and forgets its warm start.
     pub fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
-        let (n, nv) = (self.store.len(), self.topology.nv());
+        let (n, nv) = (self.store.envs.len(), self.topology.nv());
         for i in 0..nv {
             let sign = self.topology.sign[i];
             self.state[i * n + env] = (sign * qpos[i]) as f32;
@@ -95,7 +97,7 @@ impl GpuBatch {
     /// # Errors
     /// Where the device fails.
     pub fn step(&mut self, frames: usize) -> Result<()> {
-        let n = self.store.len();
+        let n = self.store.envs.len();
         let evaluations = frames * if self.topology.rk4 { 4 } else { 1 };
         let trace = self.gpu.storage("trace", (4 * n * evaluations * TRACED) as u64);
         self.run(Kernel::PHYSICS_STEP, frames, &["TRACE_ROWS"], &[(6, &trace)])?;
@@ -111,7 +113,7 @@ impl GpuBatch {
     /// Where the device fails.
     pub fn stages(&mut self) -> Result<Vec<(&'static str, Vec<f32>)>> {
         self.run(Kernel::STAGES, 0, &[], &[])?;
-        let (n, fields) = (self.store.len(), stage_fields(&self.topology));
+        let (n, fields) = (self.store.envs.len(), stage_fields(&self.topology));
         let all: Vec<f32> = self.gpu.read(&self.store.outcome, n * fields.iter().map(|f| f.1).sum::<usize>())?;
         let mut first = 0;
         let stage = |(name, len): (&'static str, usize)| {
@@ -127,7 +129,7 @@ impl GpuBatch {
         let (gpu, store) = (&self.gpu, &self.store);
         let constants: Vec<_> = self.constants.iter().collect();
         let pipeline = Pipeline::new(gpu, kernel, &constants, defs)?;
-        let n = store.len() as u32;
+        let n = store.envs.len() as u32;
         let dispatch = Dispatch {
             num_envs: n,
             frames: frames as u32,
@@ -150,7 +152,7 @@ impl GpuBatch {
     }
 
     fn part(&self, part: usize) -> Vec<f64> {
-        let (n, nv) = (self.store.len(), self.topology.nv());
+        let (n, nv) = (self.store.envs.len(), self.topology.nv());
         let at = |e: usize, i: usize| f64::from(self.state[(part * nv + i) * n + e]);
         let signs = &self.topology.sign;
         (0..n).flat_map(|e| (0..nv).map(move |i| signs[i] * at(e, i))).collect()
@@ -168,22 +170,23 @@ impl GpuBatch {
 
     /// Ways along x during the latest steps, m, `[n]`.
     pub fn dx(&self) -> Vec<f64> {
-        self.outcome[..self.store.len()].iter().map(|x| f64::from(*x)).collect()
+        self.outcome[..self.store.envs.len()].iter().map(|x| f64::from(*x)).collect()
     }
 
     /// Environments in which some acceleration of the latest steps did not converge.
     pub fn unconverged(&self) -> Vec<usize> {
-        let n = self.store.len();
+        let n = self.store.envs.len();
         (0..n).filter(|e| self.outcome[n + e].to_bits() != 0).collect()
     }
 
     /// Rows that one environment had at each evaluation of the latest steps.
     pub fn rows(&self, env: usize) -> Vec<RowSet> {
-        let each = self.trace.len() / self.store.len();
+        let each = self.trace.len() / self.store.envs.len();
         let words = self.trace[env * each..][..each].chunks(TRACED);
         let rows = words.map(|w| RowSet {
             contacts: u64::from(w[0]) | u64::from(w[1]) << 32,
             limits: w[2],
+            pairs: w[3],
         });
         rows.collect()
     }
@@ -214,6 +217,9 @@ fn stage_fields(t: &Topology) -> Vec<(&'static str, usize)> {
         ("limit_weight", nl),
         ("limit_side", nl),
         ("limit_reference", nl),
+        ("pair_weight", t.pairs.len()),
+        ("pair_reference", t.pairs.len()),
+        ("pair_jacobian", t.pairs.iter().map(|p| p.levers.len()).sum()),
         ("gradient", nv),
         ("inertia", entries),
         ("factor", entries),

@@ -2,7 +2,9 @@
 
 use crate::gpu::constants::Constants;
 use crate::physics::planar::tables::Tables;
-use crate::physics::planar::topology::{MAX_BODIES, MAX_DOFS, MAX_POINTS, Topology};
+use crate::physics::planar::topology::{
+    MAX_BODIES, MAX_CAPSULES, MAX_DOFS, MAX_PAIRS, MAX_POINTS, Topology,
+};
 
 /// Parameter rows of one shape.
 pub struct Rows {
@@ -19,18 +21,24 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// `tables` with the standard deviation of each row's action noise.
-    pub fn new(t: &Topology, tables: &[Tables<f64>], noise: &[f64]) -> Self {
+    /// `tables` with the standard deviation of each row's action noise and its `qpos0`.
+    pub fn new(t: &Topology, tables: &[Tables<f64>], noise: &[f64], qpos0: &[Vec<f64>]) -> Self {
         // The kernel's arrays are as long as the largest robot's; here they are the robot's own.
         let trimmed = |len: usize| match len {
             MAX_BODIES => t.nb,
             MAX_DOFS => t.nv().max(t.motor_dof.len()),
             MAX_POINTS => t.point_body.len(),
+            MAX_PAIRS => t.pairs.len(),
             other => other,
         };
         let (mut fields, mut numbers) = (Vec::new(), Vec::new());
+        // Capsules are as many as bodies may be: their fields say which they are.
+        const { assert!(MAX_CAPSULES == MAX_BODIES) };
         for (n, (name, all)) in tables[0].fields().iter().enumerate() {
-            let len = trimmed(all.len());
+            let len = match name.starts_with("capsule") {
+                true => t.capsule_body.len(),
+                false => trimmed(all.len()),
+            };
             fields.push((name.to_uppercase(), len));
             for i in 0..len {
                 numbers.extend(tables.iter().map(|row| row.fields()[n].1[i] as f32));
@@ -38,6 +46,10 @@ impl Rows {
         }
         fields.push(("NOISE".to_owned(), 1));
         numbers.extend(noise.iter().map(|x| *x as f32));
+        fields.push(("QPOS".to_owned(), t.nv()));
+        for i in 0..t.nv() {
+            numbers.extend(qpos0.iter().map(|row| row[i] as f32));
+        }
         Self {
             fields,
             numbers,

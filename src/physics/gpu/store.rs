@@ -40,7 +40,7 @@ pub struct Widths {
 }
 
 /// Fields of `episode`.
-const EPISODE: usize = 5;
+const EPISODE: usize = 7;
 const ROW: usize = 3;
 const STEPS: usize = 4;
 
@@ -65,6 +65,8 @@ pub struct Begin {
     pub env: u32,
     /// Parameter row.
     pub row: u32,
+    /// Rows that a reset may draw: the first, and how many.
+    pub pool: [u32; 2],
 }
 
 /// The buffers of some environments.
@@ -101,18 +103,16 @@ impl Store {
         };
         let mut words = vec![0u32; EPISODE * begins.len()];
         for (e, begin) in begins.iter().enumerate() {
-            let fields = [begin.seed as u32, (begin.seed >> 32) as u32, begin.env, begin.row, 0];
+            let fields = [begin.seed as u32, (begin.seed >> 32) as u32, begin.env, begin.row, 0, begin.pool[0], begin.pool[1]];
             for (field, word) in fields.into_iter().enumerate() {
                 words[field * begins.len() + e] = word;
             }
         }
         gpu.queue.write_buffer(&store.episode, 0, bytemuck::cast_slice(&words));
+        // What a kernel leaves unwritten shows.
+        let poison = vec![f32::NAN; n as usize * widths.outcome];
+        gpu.queue.write_buffer(&store.outcome, 0, bytemuck::cast_slice(&poison));
         store
-    }
-
-    /// Number of environments.
-    pub fn len(&self) -> usize {
-        self.envs.len()
     }
 
     /// Bindings of the buffers, but for the parameters.
@@ -147,7 +147,7 @@ impl Store {
 
     /// Replaces one environment's position, velocity and warm start (`[nv]` each, hinges about +y).
     pub(crate) fn write_env(&self, gpu: &Gpu, env: usize, parts: [&[f32]; 3]) {
-        let (n, nv) = (self.len(), self.widths.nv);
+        let (n, nv) = (self.envs.len(), self.widths.nv);
         for (part, numbers) in parts.into_iter().enumerate() {
             for (i, number) in numbers.iter().enumerate() {
                 let at = 4 * ((part * nv + i) * n + env) as u64;
@@ -158,19 +158,19 @@ impl Store {
 
     /// Positions, velocities and warm starts, `[3, nv, n]`.
     pub(crate) fn read_state(&self, gpu: &Gpu) -> Result<Vec<f32>> {
-        gpu.read(&self.state, 3 * self.widths.nv * self.len())
+        gpu.read(&self.state, 3 * self.widths.nv * self.envs.len())
     }
 
-    /// Parameter row and env steps of the running episode, `[n]` each.
-    pub(crate) fn read_episodes(&self, gpu: &Gpu) -> Result<[Vec<u32>; 2]> {
-        let n = self.len();
+    /// Env steps of the running episodes, `[n]`.
+    pub(crate) fn read_steps(&self, gpu: &Gpu) -> Result<Vec<u32>> {
+        let n = self.envs.len();
         let words: Vec<u32> = gpu.read(&self.episode, EPISODE * n)?;
-        Ok([ROW, STEPS].map(|field| words[field * n..][..n].to_vec()))
+        Ok(words[STEPS * n..][..n].to_vec())
     }
 
     /// Replaces parameter rows and env steps.
     pub(crate) fn write_episodes(&self, gpu: &Gpu, rows: &[u32], steps: &[u32]) {
-        let n = self.len();
+        let n = self.envs.len();
         for (field, words) in [(ROW, rows), (STEPS, steps)] {
             let at = 4 * (field * n) as u64;
             gpu.queue.write_buffer(&self.episode, at, bytemuck::cast_slice(words));
@@ -179,7 +179,7 @@ impl Store {
 
     /// Replaces the env steps of one environment.
     pub(crate) fn write_steps(&self, gpu: &Gpu, env: usize, steps: u32) {
-        let at = 4 * (STEPS * self.len() + env) as u64;
+        let at = 4 * (STEPS * self.envs.len() + env) as u64;
         gpu.queue.write_buffer(&self.episode, at, bytemuck::bytes_of(&steps));
     }
 }

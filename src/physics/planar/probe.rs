@@ -2,14 +2,15 @@
 
 use crate::error::Result;
 use crate::model::Model;
-use crate::physics::planar::batch::rows;
+use crate::physics::planar::batch::tables;
 use crate::physics::planar::contact::{contact_rows, limit_rows};
 use crate::physics::planar::inertia::{factor, inertia, solve};
 use crate::physics::planar::kinematics::{anchors, kinematics};
+use crate::physics::planar::pair::pair_rows;
 use crate::physics::planar::real::{Mask, Real};
 use crate::physics::planar::smooth::smooth_force;
 use crate::physics::planar::solver::{acceleration, gradient};
-use crate::physics::planar::topology::MAX_DOFS;
+use crate::physics::planar::topology::{LimbPair, MAX_DOFS};
 use crate::physics::planar::work::Work;
 
 /// Every stage of `model` at position `qpos`, velocity `qvel`, controls `ctrl` and warm start 0, in
@@ -18,7 +19,7 @@ use crate::physics::planar::work::Work;
 /// # Errors
 /// Where the model exceeds the kernel's limits.
 pub fn stages(model: &Model, qpos: &[f64], qvel: &[f64], ctrl: &[f64]) -> Result<Vec<(&'static str, Vec<f64>)>> {
-    let (t, tables) = rows(std::slice::from_ref(model), 1)?;
+    let (t, tables) = tables(&[model], 1)?;
     let (t, m) = (&t, &tables[0].shared::<f64>());
     let (nb, nv, np) = (t.nb, t.nv(), t.point_body.len());
     let entries = t.row[nv - 1] + t.depth[nv - 1] + 1;
@@ -37,6 +38,7 @@ pub fn stages(model: &Model, qpos: &[f64], qvel: &[f64], ctrl: &[f64]) -> Result
     smooth_force(t, m, &q, &v, k);
     contact_rows(t, m, k);
     limit_rows(t, m, &q, &v, k);
+    pair_rows(t, m, &v, k);
     let mut out = vec![
         ("torque", k.torque[..nv].to_vec()),
         ("sine", k.sin[..nb].to_vec()),
@@ -74,6 +76,17 @@ pub fn stages(model: &Model, qpos: &[f64], qvel: &[f64], ctrl: &[f64]) -> Result
         let row = |i: &usize| (0..l.len).find(|&n| l.dof[n] == *i).map_or(0.0, |n| numbers[n]);
         out.push((name, t.limited.iter().map(row).collect()));
     }
+    let p = &k.pairs;
+    let entry = |i: usize| (0..p.len).find(|&n| p.pair[n] == i);
+    for (name, numbers) in [("pair_weight", &p.weight), ("pair_reference", &p.reference)] {
+        let row = |i| entry(i).map_or(0.0, |n| numbers[n]);
+        out.push((name, (0..t.pairs.len()).map(row).collect()));
+    }
+    let arms = |(i, pair): (usize, &LimbPair)| {
+        let len = pair.levers.len();
+        entry(i).map_or(vec![0.0; len], |n| p.jacobian[n][..len].to_vec())
+    };
+    out.push(("pair_jacobian", t.pairs.iter().enumerate().flat_map(arms).collect()));
     gradient(t, m, &x, k);
     out.push(("gradient", k.step[..nv].to_vec()));
     inertia(t, m, &m.armature, true, k);

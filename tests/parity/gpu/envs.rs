@@ -181,11 +181,11 @@ fn rows_are_redrawn_as_dynamics_says() {
         keys.iter().enumerate().map(row).collect()
     };
     env.reset().unwrap();
-    assert_eq!(env.rows().unwrap(), drawn(1));
+    assert_eq!(env.row(), drawn(1));
     env.step(&[0.0; 240]).unwrap();
-    assert_eq!(env.rows().unwrap(), drawn(1));
+    assert_eq!(env.row(), drawn(1));
     env.step(&[0.0; 240]).unwrap();
-    assert_eq!(env.rows().unwrap(), drawn(3));
+    assert_eq!(env.row(), drawn(3));
     assert_ne!(drawn(1), drawn(3));
 }
 
