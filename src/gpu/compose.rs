@@ -69,9 +69,16 @@ pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Resul
     on.insert("WORKGROUP".into(), ShaderDefValue::UInt(WORKGROUP));
     for c in constants {
         known.extend(c.known().clone());
-        on.extend(c.defs().iter().map(|d| (d.to_string(), ShaderDefValue::Bool(true))));
+        on.extend(
+            c.defs()
+                .iter()
+                .map(|d| (d.to_string(), ShaderDefValue::Bool(true))),
+        );
     }
-    on.extend(defs.iter().map(|d| (d.to_string(), ShaderDefValue::Bool(true))));
+    on.extend(
+        defs.iter()
+            .map(|d| (d.to_string(), ShaderDefValue::Bool(true))),
+    );
     let stands_alone = |c: &&&Constants| SHARED.iter().all(|(stem, _)| *stem != c.name());
     let heads = constants.iter().filter(stands_alone);
     let heads = heads.map(|c| {
@@ -114,7 +121,9 @@ fn needed(source: &str) -> HashSet<&str> {
     let mut found = HashSet::new();
     let mut sources = vec![source];
     while let Some(source) = sources.pop() {
-        let imports = source.lines().filter_map(|l| l.strip_prefix("#import shared::"));
+        let imports = source
+            .lines()
+            .filter_map(|l| l.strip_prefix("#import shared::"));
         for stem in imports.filter_map(|l| l.split("::").next()) {
             if found.insert(stem) {
                 sources.extend(SHARED.iter().filter(|(s, _)| *s == stem).map(|(_, s)| *s));

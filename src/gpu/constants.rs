@@ -63,9 +63,7 @@ impl Constants {
             values.push(format!("{kind}()"));
         }
         let (len, values) = (values.len(), values.join(", "));
-        self.line(format!(
-            "const {name} = array<{kind}, {len}>({values});"
-        ));
+        self.line(format!("const {name} = array<{kind}, {len}>({values});"));
     }
 
     /// Its name after `shared::`.

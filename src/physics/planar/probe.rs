@@ -18,7 +18,12 @@ use crate::physics::planar::work::Work;
 ///
 /// # Errors
 /// Where the model exceeds the kernel's limits.
-pub fn stages(model: &Model, qpos: &[f64], qvel: &[f64], ctrl: &[f64]) -> Result<Vec<(&'static str, Vec<f64>)>> {
+pub fn stages(
+    model: &Model,
+    qpos: &[f64],
+    qvel: &[f64],
+    ctrl: &[f64],
+) -> Result<Vec<(&'static str, Vec<f64>)>> {
     let (t, tables) = tables(&[model], 1)?;
     let (t, m) = (&t, &tables[0].shared::<f64>());
     let (nb, nv, np) = (t.nb, t.nv(), t.point_body.len());
@@ -73,7 +78,11 @@ pub fn stages(model: &Model, qpos: &[f64], qvel: &[f64], ctrl: &[f64]) -> Result
         ("limit_side", &l.jacobian),
         ("limit_reference", &l.reference),
     ] {
-        let row = |i: &usize| (0..l.len).find(|&n| l.dof[n] == *i).map_or(0.0, |n| numbers[n]);
+        let row = |i: &usize| {
+            (0..l.len)
+                .find(|&n| l.dof[n] == *i)
+                .map_or(0.0, |n| numbers[n])
+        };
         out.push((name, t.limited.iter().map(row).collect()));
     }
     let p = &k.pairs;
@@ -86,7 +95,10 @@ pub fn stages(model: &Model, qpos: &[f64], qvel: &[f64], ctrl: &[f64]) -> Result
         let len = pair.levers.len();
         entry(i).map_or(vec![0.0; len], |n| p.jacobian[n][..len].to_vec())
     };
-    out.push(("pair_jacobian", t.pairs.iter().enumerate().flat_map(arms).collect()));
+    out.push((
+        "pair_jacobian",
+        t.pairs.iter().enumerate().flat_map(arms).collect(),
+    ));
     gradient(t, m, &x, k);
     out.push(("gradient", k.step[..nv].to_vec()));
     inertia(t, m, &m.armature, true, k);

@@ -3,6 +3,7 @@
 
 mod envs;
 mod physics;
+mod rollouts;
 mod stages;
 
 use h2oplus::gpu::Gpu;
