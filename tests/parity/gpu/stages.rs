@@ -74,20 +74,22 @@ fn every_stage_is_its_cpu_twin() {
             return;
         };
         for (stage, e) in errors {
-            // A sphere at exactly the touching distance may touch here and not there.
-            let (median, most) = (e[e.len() / 2], e[e.len() * 95 / 100]);
-            // A row's weight follows from how deep it is, a small difference of large heights.
-            let (usual, rare) = if stage.starts_with("contact") {
-                (3e-5, 3e-4)
-            } else {
-                (3e-6, 3e-4)
-            };
-            assert!(
-                median < usual && most < rare,
-                "{task} {stage}: median {median:e}, 95 % {most:e}"
-            );
+            assert!(passes(stage, &e), "{task} {stage}: {}", told(&e));
         }
     }
+}
+
+/// Are the sorted errors of a stage those of rounding? Weights of rows, and what follows from them,
+/// rest on how deep a row is, a small difference of large numbers; and a sphere at exactly the
+/// touching distance may touch here and not there.
+fn passes(stage: &str, e: &[f64]) -> bool {
+    let usual = if stage.starts_with("contact") { 3e-5 } else { 3e-6 };
+    e[e.len() / 2] < usual && e[e.len() * 98 / 100] < 1e-3
+}
+
+fn told(e: &[f64]) -> String {
+    let [median, most] = [e[e.len() / 2], e[e.len() * 98 / 100]];
+    format!("median {median:e}, 98 % {most:e}")
 }
 
 /// One per cent more of a parameter must show in the stage that it is for.
@@ -122,8 +124,10 @@ fn one_per_cent_off_shows_in_its_stage() {
         ("pair_reference", "pair's spring", |m| {
             m.pair.stiffness *= 1.01
         }),
-        ("pair_jacobian", "capsule", |m| {
-            m.capsules.iter_mut().for_each(|c| c.radius *= 1.01)
+        ("pair_jacobian", "hinge", |m| {
+            m.bodies
+                .iter_mut()
+                .for_each(|b| b.offset.iter_mut().for_each(|x| *x *= 1.01))
         }),
         ("gradient", "friction", |m| {
             m.points.iter_mut().for_each(|p| p.friction *= 1.01)
@@ -152,7 +156,6 @@ fn one_per_cent_off_shows_in_its_stage() {
             return;
         };
         let (_, e) = errors.iter().find(|(name, _)| *name == stage).unwrap();
-        let worst = e[e.len() * 98 / 100];
-        assert!(worst > 5e-4, "{what} passed {stage}: {worst:e}");
+        assert!(!passes(stage, e), "{what} passed {stage}: {}", told(e));
     }
 }
