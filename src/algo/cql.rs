@@ -258,7 +258,7 @@ impl Agent for Cql {
         core.learner.close()
     }
 
-    fn simulated_updates(&self) -> Option<u64> {
-        None
+    fn simulates(&self) -> bool {
+        false
     }
 }

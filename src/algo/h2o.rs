@@ -327,10 +327,6 @@ impl Agent for H2o {
         core.learner.step(&groups)?;
         core.learner.close()
     }
-
-    fn simulated_updates(&self) -> Option<u64> {
-        Some(self.updates())
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::given::{Given, defaults};
 use super::seeds::Seeds;
-use crate::env::{Dynamics, Task};
+use crate::env::{Dynamics, Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Domain;
 
@@ -17,6 +17,10 @@ pub struct TrainConfig {
     /// Robot and version, or a TOML file of your own
     #[arg(long, default_value = "halfcheetah-v2")]
     pub task: String,
+    /// Engine of the simulator; the real task stays with `planar`
+    #[arg(long, value_enum, default_value_t)]
+    #[serde(default)]
+    pub physics: Physics,
     /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`; several in turn,
     /// `none/gravity`; drawn, `gravity=0.5..2.0`; or a TOML file of distributions
     #[arg(long, default_value = "gravity")]
