@@ -2,7 +2,7 @@
 
 use crate::physics::planar::integrate::{EnvStep, RowSet, State};
 use crate::physics::planar::profile::Laps;
-use crate::physics::planar::real::{Mask, Real};
+use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::{MAX_DOFS, Topology};
 use crate::physics::planar::work::{Dofs, Work};
@@ -235,26 +235,39 @@ impl<R: Real> Block<'_, R> {
         let mut work = self.scratch[thread]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let (topology, state, work) = (self.topology, &mut *self.state, &mut **work);
         match self.page {
             Page::Shared(tables) => {
-                R::vectorize(EnvStep {
-                    topology,
-                    tables: &**tables,
-                    state,
-                    work,
-                    frames,
-                });
+                env_step(self.topology, &**tables, self.state, &mut work, frames)
             }
             Page::Mixed(tables) => {
-                R::vectorize(EnvStep {
-                    topology,
-                    tables: &**tables,
-                    state,
-                    work,
-                    frames,
-                });
+                env_step(self.topology, &**tables, self.state, &mut work, frames)
             }
         }
+    }
+}
+
+/// Runs the kernel that is compiled for robots like this one.
+fn env_step<R: Real, X: Param<R>>(
+    topology: &Topology,
+    tables: &Tables<X>,
+    state: &mut State<R>,
+    work: &mut Work<R>,
+    frames: usize,
+) {
+    macro_rules! run {
+        ($limbs:literal) => {
+            R::vectorize(EnvStep::<R, X, $limbs> {
+                topology,
+                tables,
+                state,
+                work,
+                frames,
+            })
+        };
+    }
+    if topology.pairs.is_empty() {
+        run!(false)
+    } else {
+        run!(true)
     }
 }
