@@ -8,49 +8,108 @@ use crate::data::BehaviourPolicy;
 use crate::error::Result;
 use crate::nn::Replay;
 
-pub mod core;
+pub mod actor_critic;
+pub mod classifiers;
+pub mod cql;
+pub mod darc;
+pub mod h2o;
 pub mod h2oplus;
+pub mod in_sample;
+pub mod iql;
+pub mod learner;
 pub mod registry;
 pub mod sac;
+mod settings;
 
+pub use cql::{Cql, CqlSettings};
+pub use darc::{Darc, DarcSettings};
+pub use h2o::{H2o, H2oSettings};
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
+pub use iql::{Iql, IqlSettings};
 pub use registry::{SettingsFlags, build, methods, resolve_settings};
 pub use sac::{Sac, SacSettings};
 
-/// A population of agents of one method, updated together.
+use learner::Learner;
+
+/// A population of agents of one method, updated together. A method says how it draws and learns; the rest is the
+/// [`Learner`]'s.
 pub trait Agent: Send {
-    /// Number of members, P.
-    fn members(&self) -> usize;
-    /// One update of every member from the real data set and the simulator's replay (a method that
-    /// uses only one of them ignores the other). Draws depend on (member seed, update index) alone.
-    fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()>;
-    /// One update from recorded draws in place of random ones.
-    fn update_recorded(&mut self, draws: &Recorded) -> Result<()>;
-    /// Updates done so far.
-    fn updates(&self) -> u64;
-    /// Actions for observations `[P, n, obs_dim]` → `[P, n, act_dim]`. `noise`: standard normals of
-    /// that shape for a sample of the policy, `None` for its deterministic action.
-    fn act(&self, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor>;
-    /// One member's policy, for the host ([`PolicySnapshot`](crate::nn::PolicySnapshot) acts with it).
-    fn policy(&self, member: usize) -> Result<BehaviourPolicy>;
+    /// Parameters, batch and counters.
+    fn learner(&self) -> &Learner;
+    /// The same, to be changed.
+    fn learner_mut(&mut self) -> &mut Learner;
+    /// Draws what one update needs from the real data set and the simulator's replay (a method that uses only one of
+    /// them ignores the other). Draws depend on (member seed, update index) alone.
+    fn draw(&mut self, real: &Replay, sim: &Replay) -> Result<()>;
+    /// Takes recorded draws in place of random ones.
+    fn set_draws(&mut self, draws: &Recorded) -> Result<()>;
+    /// The update itself, from what was drawn.
+    fn learn(&mut self) -> Result<()>;
+
+    /// Whether the method uses the simulator at all.
+    fn simulates(&self) -> bool {
+        true
+    }
     /// How many of the updates used the simulator's replay; `None` where the next one does not: during
     /// a warm start, and for a method that never does.
-    fn simulated_updates(&self) -> Option<u64>;
+    fn simulated_updates(&self) -> Option<u64> {
+        self.simulates().then(|| self.updates())
+    }
+    /// Number of members, P.
+    fn members(&self) -> usize {
+        self.learner().members()
+    }
+    /// One update of every member.
+    fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
+        // From inside the pool, a launch forks without waking a thread of its own.
+        rayon::scope(|_| {
+            self.draw(real, sim)?;
+            self.learn()
+        })
+    }
+    /// One update from recorded draws.
+    fn update_recorded(&mut self, draws: &Recorded) -> Result<()> {
+        self.set_draws(draws)?;
+        self.learn()
+    }
+    /// Updates done so far.
+    fn updates(&self) -> u64 {
+        self.learner().updates
+    }
+    /// Actions for observations `[P, n, obs_dim]` → `[P, n, act_dim]`. `noise`: standard normals of
+    /// that shape for a sample of the policy, `None` for its deterministic action.
+    fn act(&self, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor> {
+        self.learner().act(obs, noise)
+    }
+    /// One member's policy, for the host ([`PolicySnapshot`](crate::nn::PolicySnapshot) acts with it).
+    fn policy(&self, member: usize) -> Result<BehaviourPolicy> {
+        self.learner().policy(member)
+    }
     /// Losses and means of the last update: (CleanRL's name, `[P]` values).
-    fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>>;
+    fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>> {
+        self.learner().metrics()
+    }
     /// Everything that a checkpoint must hold, by name: parameters, moments, counters.
-    fn state(&self) -> Result<Vec<(String, Tensor)>>;
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        self.learner().state()
+    }
     /// Puts a [`state`](Agent::state) back.
-    fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()>;
+    fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
+        self.learner_mut().load_state(state)
+    }
     /// Every parameter of one member by name, in PyTorch's layout (weights `[outputs, inputs]`).
-    fn parameters(&self, member: usize) -> Result<Vec<(String, Vec<f32>)>>;
+    fn parameters(&self, member: usize) -> Result<Vec<(String, Vec<f32>)>> {
+        self.learner().params.named(member)
+    }
     /// Sets all [`parameters`](Agent::parameters) of one member; `place` names their source in errors.
     fn set_parameters(
         &mut self,
         member: usize,
         values: &HashMap<String, Vec<f32>>,
         place: &str,
-    ) -> Result<()>;
+    ) -> Result<()> {
+        self.learner_mut().params.set_named(member, values, place)
+    }
 }
 
 /// What an update would have drawn, for every member in turn.
@@ -64,4 +123,12 @@ pub struct Recorded {
     pub ratio: Vec<f32>,
     /// Normals added to them, of the same shape.
     pub ratio_noise: Vec<f32>,
+    /// CQL's uniform actions on [−1, 1), `[P, rows, K, A]`.
+    pub uniforms: Vec<f32>,
+    /// Normals of CQL's sampled actions, `[P, 2, rows, K, A]`: at the batch's states, then at its next states.
+    pub candidates: Vec<f32>,
+    /// Normals of the next states at which H2O measures the gap, `[P, sim, samples, S]`.
+    pub next_states: Vec<f32>,
+    /// Their standard deviations, `[P, S]`.
+    pub spread: Vec<f32>,
 }

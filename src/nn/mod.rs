@@ -13,7 +13,8 @@ pub mod ops;
 pub mod params;
 pub mod policy;
 pub mod replay;
+pub mod spec;
 pub mod workspace;
 
-pub use policy::PolicySnapshot;
+pub use policy::{Actor, PolicySnapshot, Spread};
 pub use replay::Replay;

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, moments};
 use crate::error::{Error, Result};
 
 /// Transitions on the device, one row each, laid out as
@@ -109,6 +109,18 @@ impl Replay {
         self.cursor = (self.cursor + n) % capacity;
         self.len = (self.len + n).min(capacity);
         Ok(())
+    }
+
+    /// Mean and deviation of each number of the states, by group.
+    pub fn state_moments(&self, obs_dim: usize) -> Result<Vec<Vec<(f64, f64)>>> {
+        let (_, capacity, row) = self.dims();
+        let rows = self.rows.flatten_all()?.to_vec1::<f32>()?;
+        let of_group = |rows: &[f32]| {
+            let rows = rows[..self.len * row].chunks_exact(row);
+            let column = |j: usize| moments(rows.clone().map(move |r| f64::from(r[j])));
+            (0..obs_dim).map(column).collect()
+        };
+        Ok(rows.chunks_exact(capacity * row).map(of_group).collect())
     }
 
     /// Goes back to a state saved in a checkpoint: the filled rows `[groups, len, row]` and the cursor.

@@ -1,0 +1,366 @@
+//! What every method has: parameters and their optimiser, a batch, room for activations, the agent's bookkeeping.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::data::BehaviourPolicy;
+use crate::error::{Error, Result};
+use crate::nn::launch::launch;
+use crate::nn::ops::dense::{Dense, View};
+use crate::nn::ops::gather::Gather;
+use crate::nn::ops::noise::{Normals, Uniforms};
+use crate::nn::ops::standardise::Standardise;
+use crate::nn::params::{Params, Stepped, take};
+use crate::nn::replay::row_len;
+use crate::nn::spec::{Mlp, Spec};
+use crate::nn::workspace::{Plan, Workspace};
+use crate::nn::{Actor, PolicySnapshot, Replay};
+use crate::rng::Stream;
+
+/// Room for losses and means, floats a member.
+pub const STATS: usize = 32;
+
+/// Buffer number of the batch as a pass's input.
+pub const BATCH: usize = 0;
+
+/// Parameters that step together, by their number in [`Learner::groups`].
+pub type Group = usize;
+
+/// A population of learners, each with the same networks.
+pub struct Learner {
+    /// Length of an observation.
+    pub obs_dim: usize,
+    /// Length of an action.
+    pub act_dim: usize,
+    /// Rows of a member's batch.
+    pub rows: usize,
+    /// One seed a member.
+    pub seeds: Vec<u64>,
+    /// Updates done.
+    pub updates: u64,
+    /// All parameters.
+    pub params: Params,
+    /// Where the policy lies in them.
+    pub actor: Actor,
+    /// Where passes are laid out.
+    pub plan: Plan,
+    /// Activations.
+    pub ws: Workspace,
+    /// `[P, rows, row]`.
+    pub batch: Tensor,
+    /// Targets y, `[P, rows]`.
+    pub y: Tensor,
+    /// Weights of the critics' squared errors, `[P, rows]`.
+    pub w: Tensor,
+    /// Losses and means, `[P, STATS]`.
+    pub stats: Tensor,
+    names: Vec<&'static str>,
+    groups: Vec<Stepped>,
+    target_rate: f32,
+    /// Mean and 1/σ of the data set's states, `[P, 2, S]`, where states are learned from on its scale.
+    state_scale: Option<Tensor>,
+}
+
+impl Learner {
+    /// Parameters and buffers for batches of `rows` rows a member. `targets`: see [`Params::new`];
+    /// `target_rate`: their Polyak rate.
+    pub fn new(
+        spec: Spec,
+        actor: Actor,
+        targets: &[(&Mlp, &'static str)],
+        target_rate: f64,
+        [obs_dim, act_dim, rows]: [usize; 3],
+        seeds: &[u64],
+        device: &Device,
+    ) -> Result<Self> {
+        let members = seeds.len();
+        if members == 0 || rows == 0 {
+            let problem = "no seeds, or an empty batch";
+            let mend = "give at least one seed and one row";
+            return Err(Error::input("settings", problem, mend));
+        }
+        let params = Params::new(spec, targets, seeds, device)?;
+        let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
+        Ok(Self {
+            obs_dim,
+            act_dim,
+            rows,
+            seeds: seeds.to_vec(),
+            updates: 0,
+            plan: Plan::new(members, [params.len(), params.target_len()]),
+            ws: Plan::new(members, [0, 0]).alloc(device)?,
+            batch: zeros(rows * row_len(obs_dim, act_dim))?,
+            y: zeros(rows)?,
+            w: Tensor::ones((members, rows), DType::F32, device)?,
+            stats: zeros(STATS)?,
+            names: Vec::new(),
+            groups: Vec::new(),
+            target_rate: target_rate as f32,
+            state_scale: None,
+            params,
+            actor,
+        })
+    }
+
+    // ---- layout ----
+
+    /// Parameters `range` step together, at `rate`.
+    pub fn group(&mut self, range: Range<usize>, rate: f64) -> Group {
+        self.groups.push(Stepped {
+            range,
+            rate,
+            falls_over: None,
+            steps: 0,
+        });
+        self.groups.len() - 1
+    }
+
+    /// The rate of `group` falls to 0 along half a cosine over so many `steps`.
+    pub fn anneal(&mut self, group: Group, steps: u64) {
+        self.groups[group].falls_over = Some(steps);
+    }
+
+    /// States are learned from on the data set's scale, once [`fit_states`](Self::fit_states) has it.
+    pub fn standardise_states(&mut self) -> Result<()> {
+        let shape = (self.members(), 1, self.obs_dim);
+        let (device, f32) = (self.batch.device(), DType::F32);
+        let parts = [
+            Tensor::zeros(shape, f32, device)?,
+            Tensor::ones(shape, f32, device)?,
+        ];
+        self.state_scale = Some(Tensor::cat(&parts, 1)?);
+        Ok(())
+    }
+
+    /// Where a loss puts the numbers called `names`, and floats a member. The same names share their places.
+    pub fn places(&mut self, names: &[&'static str]) -> [usize; 2] {
+        let known = self.names.windows(names.len()).position(|w| w == names);
+        let first = known.unwrap_or_else(|| {
+            self.names.extend(names);
+            self.names.len() - names.len()
+        });
+        assert!(self.names.len() <= STATS, "room for every loss");
+        [first, STATS]
+    }
+
+    /// The batch from `row` and `column` on, as a pass's input.
+    pub fn batch_view(&self, row: usize, column: usize) -> View {
+        let ld = row_len(self.obs_dim, self.act_dim);
+        View {
+            buffer: BATCH,
+            offset: row * ld + column,
+            ld,
+            stride: self.rows * ld,
+        }
+    }
+
+    /// Makes room for the passes laid out.
+    pub fn alloc(&mut self) -> Result<()> {
+        self.ws = self.plan.alloc(self.batch.device())?;
+        Ok(())
+    }
+
+    /// Members, P.
+    pub fn members(&self) -> usize {
+        self.seeds.len()
+    }
+
+    /// Length of a batch row.
+    pub fn row(&self) -> usize {
+        row_len(self.obs_dim, self.act_dim)
+    }
+
+    // ---- update ----
+
+    /// Takes the scale of the states from `data`: mean and deviation, to which 1e-3 is added as in the published code.
+    pub fn fit_states(&mut self, data: &Replay) -> Result<()> {
+        let Some(scale) = &mut self.state_scale else {
+            return Ok(());
+        };
+        let by_group = data.state_moments(self.obs_dim)?;
+        let members = self.seeds.len();
+        let of_member = |m: usize| {
+            let fitted = &by_group[m % by_group.len()];
+            let inverse = |(_, std): &(f64, f64)| (1.0 / (std + 1e-3)) as f32;
+            let means = fitted.iter().map(|(mean, _)| *mean as f32);
+            means.chain(fitted.iter().map(inverse))
+        };
+        let all: Vec<f32> = (0..members).flat_map(of_member).collect();
+        *scale = Tensor::from_vec(all, (members, 2, self.obs_dim), scale.device())?;
+        Ok(())
+    }
+
+    /// Draws `rows` rows of `replay` into the batch from row `first` on.
+    pub fn draw(&self, replay: &Replay, stream: Stream, first: usize, rows: usize) -> Result<()> {
+        let place = [first, rows, self.rows];
+        self.gather(replay, stream, 0, place, self.row(), &self.batch)?;
+        let Some(scale) = &self.state_scale else {
+            return Ok(());
+        };
+        let standardise = Standardise {
+            members: self.members(),
+            first,
+            rows,
+            batch_rows: self.rows,
+            row: self.row(),
+            obs_dim: self.obs_dim,
+            columns: [0, self.obs_dim + self.act_dim],
+        };
+        launch(&standardise, [&self.batch], [scale])
+    }
+
+    /// Draws rows `[first, rows, of a member]` of `width` floats into `into`.
+    pub fn gather(
+        &self,
+        replay: &Replay,
+        stream: Stream,
+        lane: u32,
+        [first, rows, batch_rows]: [usize; 3],
+        width: usize,
+        into: &Tensor,
+    ) -> Result<()> {
+        let (groups, capacity, row) = replay.dims();
+        let fits = row == self.row() && (groups == 1 || groups == self.members());
+        if !fits || replay.len == 0 {
+            let problem = format!(
+                "a replay of {} rows, {groups} groups, {row} floats a row",
+                replay.len
+            );
+            let mend = "fill it first, with this task's transitions";
+            return Err(Error::input("replay", problem, mend));
+        }
+        let gather = Gather {
+            seeds: self.seeds.clone(),
+            lane,
+            update: self.updates as u32,
+            stream,
+            groups,
+            capacity,
+            len: replay.len,
+            row,
+            first,
+            rows,
+            batch_rows,
+            width,
+        };
+        launch(&gather, [into], [&replay.rows])
+    }
+
+    /// Fills `into`, `[P, len]`, with standard normals.
+    pub fn normals(&self, stream: Stream, into: &Tensor) -> Result<()> {
+        let normals = Normals {
+            seeds: self.seeds.clone(),
+            update: self.updates as u32,
+            stream,
+            len: into.elem_count() / self.members(),
+        };
+        launch(&normals, [into], [])
+    }
+
+    /// Fills `into`, `[P, len]`, with uniforms on [−1, 1).
+    pub fn uniforms(&self, stream: Stream, into: &Tensor) -> Result<()> {
+        let uniforms = Uniforms {
+            seeds: self.seeds.clone(),
+            update: self.updates as u32,
+            stream,
+            len: into.elem_count() / self.members(),
+        };
+        launch(&uniforms, [into], [])
+    }
+
+    /// Runs passes that read the batch alone.
+    pub fn forward(&self, passes: &Dense) -> Result<()> {
+        let input = [&self.params.theta, &self.params.target, &self.batch];
+        self.ws.forward(passes, input)
+    }
+
+    /// Adam on `groups`.
+    pub fn step(&mut self, groups: &[Group]) -> Result<()> {
+        let chosen = self.groups.iter_mut().enumerate();
+        let chosen = chosen.filter_map(|(n, group)| groups.contains(&n).then_some(group));
+        self.params.step(&mut chosen.collect::<Vec<_>>())
+    }
+
+    /// Ends an update: moves the targets, counts.
+    pub fn close(&mut self) -> Result<()> {
+        self.params.smooth(self.target_rate)?;
+        self.updates += 1;
+        Ok(())
+    }
+
+    // ---- what an agent is asked for ----
+
+    /// See [`Agent::act`](crate::algo::Agent::act).
+    pub fn act(&self, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor> {
+        let obs = match &self.state_scale {
+            Some(scale) => &obs
+                .broadcast_sub(&scale.narrow(1, 0, 1)?)?
+                .broadcast_mul(&scale.narrow(1, 1, 1)?)?,
+            None => obs,
+        };
+        crate::nn::policy::act(&self.params, &self.actor, obs, noise)
+    }
+
+    /// See [`Agent::policy`](crate::algo::Agent::policy).
+    pub fn policy(&self, member: usize) -> Result<BehaviourPolicy> {
+        let policy = PolicySnapshot::of(&self.params, &self.actor, member)?;
+        let policy = match &self.state_scale {
+            Some(scale) => {
+                let scale = scale.get(member)?.to_vec2::<f32>()?;
+                policy.standardised(&scale[0], &scale[1])
+            }
+            None => policy,
+        };
+        Ok(BehaviourPolicy::from(&policy))
+    }
+
+    /// See [`Agent::metrics`](crate::algo::Agent::metrics).
+    pub fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>> {
+        let stats = self.stats.to_vec2::<f32>()?;
+        let of = |n: usize| stats.iter().map(|s| s[n]).collect();
+        let named = self.names.iter().enumerate();
+        Ok(named.map(|(n, name)| (*name, of(n))).collect())
+    }
+
+    /// See [`Agent::state`](crate::algo::Agent::state).
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut state = self.params.state()?;
+        let scale = self.state_scale.iter();
+        state.extend(scale.map(|scale| ("state_scale".to_owned(), scale.clone())));
+        let counts = self.groups.iter().map(|g| g.steps as i64);
+        let counts: Vec<_> = counts.chain([self.updates as i64]).collect();
+        state.push(("counters".to_owned(), Tensor::new(counts, &Device::Cpu)?));
+        Ok(state)
+    }
+
+    /// See [`Agent::load_state`](crate::algo::Agent::load_state).
+    pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
+        let len = self.groups.len() + 1;
+        let counters = take(state, "counters", &[len], DType::I64, &Device::Cpu)?;
+        let counters = counters.to_vec1::<i64>()?;
+        if let Some(scale) = &mut self.state_scale {
+            let (dims, device) = (scale.dims().to_vec(), scale.device().clone());
+            *scale = take(state, "state_scale", &dims, DType::F32, &device)?;
+        }
+        self.params.load_state(state)?;
+        for (group, steps) in self.groups.iter_mut().zip(&counters) {
+            group.steps = *steps as u64;
+        }
+        self.updates = counters[self.groups.len()] as u64;
+        Ok(())
+    }
+}
+
+/// Overwrites a buffer with recorded numbers.
+pub fn set(name: &str, from: &[f32], to: &mut Tensor) -> Result<()> {
+    if from.len() != to.elem_count() {
+        let (have, want) = (from.len(), to.elem_count());
+        let problem = format!("recorded {name} has {have} numbers, not {want}");
+        let mend = "use a record made with these sizes";
+        return Err(Error::input("recorded draws", problem, mend));
+    }
+    *to = Tensor::from_slice(from, to.shape(), to.device())?;
+    Ok(())
+}
