@@ -235,6 +235,19 @@ fn unknown_settings_and_methods_are_refused() {
     };
     assert!(error("sac").contains("lambda"));
     assert!(error("dreamer").contains("h2oplus, sac"));
+    for (method, settings, place) in [
+        ("cql", "penalty_actions = 0", "penalty_actions"),
+        ("cql", "penalty_temperature = 0.0", "penalty_temperature"),
+        ("h2o", "gap_samples = 0", "gap_samples"),
+        // Zero as a float, though not as written.
+        ("h2o", "gap_min = 1e-46", "gap_min"),
+        ("h2o", "sim_batch = 0", "sim_batch"),
+    ] {
+        let table = settings.parse().unwrap();
+        let error = build(method, &table, S, A, &[0], &Device::Cpu).err();
+        let error = error.unwrap().to_string();
+        assert!(error.contains(place) && error.contains("mend:"), "{error}");
+    }
     let empty = Replay::new(1, 10, S, A, &Device::Cpu).unwrap();
     assert!(agent("sac", 0, &[3]).update(&empty, &empty).is_err());
 }
