@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::algo::Recorded;
 use crate::algo::learner::{Group, Learner, set};
-use crate::error::{Error, Result};
+use crate::error::{Result, above_zero};
 use crate::nn::launch::launch;
 use crate::nn::ops::actor::ActorLoss;
 use crate::nn::ops::dense::{Dense, View};
@@ -16,7 +16,7 @@ use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::head::{Head, Sample, SampleGrad};
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::{LastLayer, Mlp, Spec};
+use crate::nn::spec::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::nn::{Actor, Spread};
 use crate::rng::Stream;
@@ -56,11 +56,7 @@ pub struct Nets {
 impl Nets {
     /// Lays them out.
     pub fn new(spec: &mut Spec, obs_dim: usize, act_dim: usize, rules: &Rules) -> Result<Self> {
-        let alpha = rules.initial_alpha;
-        if !(alpha.is_finite() && alpha > 0.0) {
-            let mend = "give a number above 0";
-            return Err(Error::input("initial_alpha", format!("is {alpha}"), mend));
-        }
+        let alpha = above_zero("initial_alpha", rules.initial_alpha)?;
         let sizes = |inputs: usize, outputs: usize| [&[inputs], rules.hidden, &[outputs]].concat();
         let mlp = spec.mlp("policy", &sizes(obs_dim, 2 * act_dim), LastLayer::Small);
         let affine = spec.scalars(&[

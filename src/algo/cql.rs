@@ -11,7 +11,7 @@ use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::learner::{BATCH, Learner, set};
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::{Error, Result};
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::launch::launch;
 use crate::nn::ops::candidates::Candidates;
@@ -20,7 +20,7 @@ use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
 
@@ -192,15 +192,6 @@ impl Cql {
     }
 }
 
-/// Refuses a setting that must be above 0.
-pub(super) fn above_zero(name: &str, value: f64) -> Result<()> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(());
-    }
-    let mend = "give a number above 0";
-    Err(Error::input(name, format!("is {value}"), mend))
-}
-
 // ---- update ----
 
 impl Agent for Cql {
@@ -258,7 +249,7 @@ impl Agent for Cql {
         core.learner.close()
     }
 
-    fn simulated_updates(&self) -> Option<u64> {
-        None
+    fn simulates(&self) -> bool {
+        false
     }
 }

@@ -1,5 +1,8 @@
 //! DARC (Eysenbach et al., ICLR 2021) as H2O+'s authors ported it: SAC on the simulator, whose reward is corrected by
 //! log(p_real/p_sim) of the dynamics; only the classifiers see the real data.
+//!
+//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256, classifiers 256 + 256): SAC's
+//! 0.58 GFLOP of products and 0.48 of the classifiers.
 
 use candle_core::Device;
 
@@ -8,11 +11,11 @@ use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::Learner;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::nn::workspace::Use;
 use crate::rng::Stream;
 
@@ -82,6 +85,9 @@ impl Darc {
         device: &Device,
     ) -> Result<Self> {
         let s = settings;
+        for (name, rows) in [("batch", s.batch), ("ratio_batch", s.ratio_batch)] {
+            above_zero(name, rows as f64)?;
+        }
         let rules = Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
@@ -171,9 +177,5 @@ impl Agent for Darc {
         ];
         core.learner.step(&groups)?;
         core.learner.close()
-    }
-
-    fn simulated_updates(&self) -> Option<u64> {
-        Some(self.updates())
     }
 }

@@ -6,9 +6,9 @@ use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::in_sample::{InSample, Passes};
 use crate::algo::learner::{Group, Learner};
-use crate::algo::settings::settings;
+use crate::algo::settings::{bounds, settings};
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::launch::launch;
 use crate::nn::ops::awr::AwrLoss;
@@ -17,7 +17,7 @@ use crate::nn::ops::ratio::RatioWeight;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
-use crate::nn::params::{LastLayer, Spec};
+use crate::nn::spec::{LastLayer, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
 
@@ -119,6 +119,13 @@ impl H2oPlus {
         device: &Device,
     ) -> Result<Self> {
         let s = settings;
+        for (name, rows) in [
+            ("real_batch", s.real_batch),
+            ("sim_batch", s.sim_batch),
+            ("ratio_batch", s.ratio_batch),
+        ] {
+            above_zero(name, rows as f64)?;
+        }
         let rules = Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
@@ -193,7 +200,7 @@ impl H2oPlus {
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
             stride,
-            clip: [s.ratio_min as f32, s.ratio_max as f32],
+            clip: bounds(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max])?,
             stats: core.learner.places(&RatioWeight::STATS),
         };
         let awr = AwrLoss {

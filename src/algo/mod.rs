@@ -45,10 +45,16 @@ pub trait Agent: Send {
     fn set_draws(&mut self, draws: &Recorded) -> Result<()>;
     /// The update itself, from what was drawn.
     fn learn(&mut self) -> Result<()>;
+
+    /// Whether the method uses the simulator at all.
+    fn simulates(&self) -> bool {
+        true
+    }
     /// How many of the updates used the simulator's replay; `None` where the next one does not: during
     /// a warm start, and for a method that never does.
-    fn simulated_updates(&self) -> Option<u64>;
-
+    fn simulated_updates(&self) -> Option<u64> {
+        self.simulates().then(|| self.updates())
+    }
     /// Number of members, P.
     fn members(&self) -> usize {
         self.learner().members()

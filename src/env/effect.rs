@@ -291,3 +291,91 @@ impl Moments {
         self.sums.iter().map(one).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn random(task: &Task, n: usize) -> impl FnMut(&[f32], u32) -> Result<Vec<f32>> + use<> {
+        let len = n * task.act_dim();
+        move |_: &[f32], step: u32| {
+            let mut actions = vec![0.0; len];
+            fill_unit(&mut actions, 4, 0, step, Stream::Action);
+            actions.iter_mut().for_each(|a| *a = 2.0 * *a - 1.0);
+            Ok(actions)
+        }
+    }
+
+    /// Rewards up to the failure are those of the task itself, whichever way it pays the fall.
+    #[test]
+    fn rewards_are_the_tasks() {
+        for name in ["walker2d-v2", "walker2d-v5"] {
+            let task = Task::load(name).unwrap();
+            let n = 20;
+            let original = Original::record(&task, n, 0, &[5, 60], &mut random(&task, n)).unwrap();
+            let keys = original.keys.clone();
+            let mut env = PlanarVecEnv::keyed(&task, &[], keys).unwrap();
+            env.reset().unwrap();
+            let double = |x: &[f32]| -> Vec<f64> { x.iter().map(|x| f64::from(*x)).collect() };
+            let (qpos, qvel) = (double(&original.start.0), double(&original.start.1));
+            (0..n).for_each(|e| env.set_state(e, &qpos[9 * e..][..9], &qvel[9 * e..][..9]));
+            let (mut running, mut reward) = (vec![true; n], vec![0.0; n]);
+            for actions in &original.actions {
+                let batch = env.step(actions).unwrap();
+                for e in 0..n {
+                    if running[e] {
+                        reward[e] += f64::from(batch.reward[e]);
+                        running[e] = !batch.terminated[e];
+                    }
+                }
+            }
+            assert!(running.contains(&false), "{name}: nobody fell");
+            assert_eq!(running, original.seen.running[1], "{name}");
+            for (e, (is, want)) in original.seen.reward[1].iter().zip(&reward).enumerate() {
+                assert!(
+                    (is - want).abs() < 1e-5,
+                    "{name}, env {e}: {is} instead of {want}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_gap_is_no_distance_and_a_larger_gap_is_further() {
+        let task = Task::load("halfcheetah-v2").unwrap();
+        let n = 16;
+        let original = Original::record(&task, n, 0, &[1, 10], &mut random(&task, n)).unwrap();
+        let median = |gaps: &str| {
+            let gap = task.gap(gaps).unwrap();
+            let apart = original
+                .against(Dynamics::new(&task, &[gap]).unwrap())
+                .unwrap();
+            apart[0].qvel.unwrap().median
+        };
+        let none = original
+            .against(Dynamics::new(&task, &[]).unwrap())
+            .unwrap();
+        for apart in &none {
+            assert_eq!(apart.pairs, n);
+            for quantiles in [apart.qpos, apart.qvel, apart.reward] {
+                assert_eq!(quantiles.unwrap().q90, 0.0);
+            }
+        }
+        let floor = original.floor().unwrap()[0].qvel.unwrap().median;
+        assert!(
+            floor > 0.0 && 10.0 * floor < median("gravity=1.01"),
+            "{floor}"
+        );
+        let ratio = median("gravity=1.2") / median("gravity=1.01");
+        assert!((10.0..40.0).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn quantiles_of_a_ramp() {
+        let ramp: Vec<f64> = (0..=100).rev().map(f64::from).collect();
+        let quantiles = Quantiles::of(ramp).unwrap();
+        let Quantiles { q10, median, q90 } = quantiles;
+        assert_eq!([q10, median, q90], [10.0, 50.0, 90.0]);
+        assert_eq!(Quantiles::of(Vec::new()), None);
+    }
+}

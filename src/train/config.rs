@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::given::{Given, defaults};
 use super::seeds::Seeds;
-use crate::env::{Dynamics, Task};
+use crate::env::{Dynamics, Physics, Task};
 use crate::error::{Error, Result};
+use crate::model::Domain;
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -16,6 +17,10 @@ pub struct TrainConfig {
     /// Robot and version, or a TOML file of your own
     #[arg(long, default_value = "halfcheetah-v2")]
     pub task: String,
+    /// Engine of the simulator; the real task stays with `planar`
+    #[arg(long, value_enum, default_value_t)]
+    #[serde(default)]
+    pub physics: Physics,
     /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`; several in turn,
     /// `none/gravity`; drawn, `gravity=0.5..2.0`; or a TOML file of distributions
     #[arg(long, default_value = "gravity")]
@@ -184,12 +189,18 @@ impl TrainConfig {
         Ok(())
     }
 
+    /// The simulator's gaps, tried on the robot.
+    pub fn domain(&self, task: &Task) -> Result<Domain> {
+        let domain = task.domain(&self.gap)?;
+        let domain = domain.with(self.gap_rows, self.gap_redraw)?;
+        domain.check(&task.spec)?;
+        Ok(domain)
+    }
+
     /// The simulator's parameter rows: `envs` environments of every member, each with those that the
     /// member has alone.
     pub fn dynamics(&self, task: &Task) -> Result<Dynamics> {
-        let domain = task
-            .domain(&self.gap)?
-            .with(self.gap_rows, self.gap_redraw)?;
+        let domain = self.domain(task)?;
         Dynamics::population(task, &domain, self.seeds.as_slice(), self.envs)
     }
 

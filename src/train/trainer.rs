@@ -18,11 +18,10 @@ use super::run_folder::RunFolder;
 use super::stop;
 use crate::algo::{self, Agent};
 use crate::data::{Dataset, moments};
-use crate::env::{EnvKey, PlanarVecEnv, Task, VecEnv};
+use crate::env::{self, EnvKey, PlanarVecEnv, Task};
 use crate::error::{Error, Result};
 use crate::model::Domain;
 use crate::nn::Replay;
-use crate::physics::planar::Arithmetic;
 
 /// Shipped recipes give the same rows in every run.
 const DATA_SEED: u64 = 0;
@@ -116,11 +115,11 @@ impl Trainer {
         let task = Task::load(&config.task)?;
         // Bad settings are refused before a folder is made.
         algo::resolve_settings(&config.algo, &config.settings)?;
-        config.dynamics(&task)?;
+        let domain = config.domain(&task)?;
         let parts = [
             &task.name,
             &config.algo,
-            &task.domain(&config.gap)?.to_string(),
+            &domain.to_string(),
             &config.seeds.to_string(),
         ];
         let folder = RunFolder::create(root, parts.map(String::as_str))?;
@@ -154,12 +153,16 @@ impl Trainer {
                 "restore the file as the run wrote it",
             ));
         }
-        let env = PlanarVecEnv::with_dynamics(&task, dynamics, keys, Arithmetic::default())?;
+        let env = env::build(config.physics, &task, dynamics, keys)?;
         if !resume {
             rows::save(&recorded, env.dynamics())?;
         }
         let real_rows = data.map_or(0, Dataset::len);
-        let sim_rows = config.replay_rows(real_rows);
+        // A method without a simulator leaves its replay empty.
+        let sim_rows = match agent.simulates() {
+            true => config.replay_rows(real_rows),
+            false => 1,
+        };
         plan_memory(&config, real_rows, sim_rows, s, a);
         let real = match data {
             Some(data) => Replay::from_dataset(data, &device)?,
@@ -176,7 +179,7 @@ impl Trainer {
         let mut trainer = Self {
             real,
             sim: Replay::new(seeds.len(), sim_rows, s, a, &device)?,
-            rollout: Rollout::new(Box::new(env), &seeds)?,
+            rollout: Rollout::new(env, &seeds)?,
             metrics,
             cycles: 0,
             latest: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use h2oplus::cli::verify::algorithms::{Case, TOLERANCE};
+use h2oplus::cli::verify::case::{Case, TOLERANCE};
 
 const CASES: [&str; 9] = [
     "h2oplus-paper",

@@ -68,7 +68,11 @@ fn published_constants() {
                 (1.25, -0.999, true),
                 (f64::NAN, 0.0, false),
             ] {
-                assert_eq!(task.is_healthy(&[0.0, z, pitch], &[0.0; 9]), healthy, "{z} {pitch}");
+                assert_eq!(
+                    task.is_healthy(&[0.0, z, pitch], &[0.0; 9]),
+                    healthy,
+                    "{z} {pitch}"
+                );
             }
             assert!((task.normalized_score(4592.3).unwrap() - 100.0).abs() < 1e-12);
         }

@@ -1,10 +1,10 @@
 //! How far to go along a Newton step (physics-spec 5): a zero of the exact piecewise-linear slope.
 
 use crate::physics::planar::kinematics::anchors;
-use crate::physics::planar::pair::pair_product;
+use crate::physics::planar::pair::pair_changes;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::Tables;
-use crate::physics::planar::topology::{MAX_BODIES, Topology};
+use crate::physics::planar::topology::{MAX_BODIES, MAX_PAIRS, Topology};
 use crate::physics::planar::work::{Dofs, Spatial, Work};
 
 /// Slope evaluations after the first.
@@ -41,8 +41,10 @@ pub fn line_search<R: Real, X: Param<R>>(
     }
     slope = slope + metric(t, m, k, &k.velocity, &d);
     curve = curve + metric(t, m, k, &d, &d);
+    let mut changes = [nan; MAX_PAIRS];
+    pair_changes(t, k, &p, &mut changes);
     let line = Line {
-        topology: t,
+        pair_changes: &changes,
         slope,
         curve,
         direction: &d,
@@ -93,7 +95,7 @@ fn metric<R: Real, X: Param<R>>(
 
 /// The objective along a step.
 struct Line<'a, R> {
-    topology: &'a Topology,
+    pair_changes: &'a [R; MAX_PAIRS],
     slope: R,
     curve: R,
     direction: &'a Spatial<R>,
@@ -129,8 +131,8 @@ impl<R: Real> Line<'_, R> {
         }
         let pairs = &k.pairs;
         for n in 0..pairs.len {
-            let dj = pair_product(self.topology, pairs, n, self.step);
-            add_row(&mut sum, a, pairs.residual[n], dj, pairs.weight[n]);
+            let (residual, weight) = (pairs.residual[n], pairs.weight[n]);
+            add_row(&mut sum, a, residual, self.pair_changes[n], weight);
         }
         sum
     }

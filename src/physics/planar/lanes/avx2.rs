@@ -159,6 +159,7 @@ impl Real for F32x8 {
     }
     #[inline(always)]
     fn vectorize<K: Kernel>(kernel: K) {
+        #[inline(never)]
         #[target_feature(enable = "avx2,fma")]
         unsafe fn with_avx2<K: Kernel>(kernel: K) {
             kernel.run();
