@@ -7,9 +7,9 @@ use candle_core::{DType, Device, Tensor};
 use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::{BATCH, Learner, set};
-use crate::algo::settings::settings;
+use crate::algo::settings::{bounds, settings};
 use crate::algo::{Agent, Recorded};
-use crate::error::{Result, above_zero};
+use crate::error::{Error, Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::launch::launch;
 use crate::nn::ops::dense::{Dense, View};
@@ -138,6 +138,10 @@ impl H2o {
         ] {
             above_zero(name, value)?;
         }
+        if s.gap_padding < 0.0 {
+            let problem = format!("is {}", s.gap_padding);
+            return Err(Error::input("gap_padding", problem, "give 0 or more"));
+        }
         let rules = Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
@@ -191,7 +195,7 @@ impl H2o {
                 samples: s.gap_samples,
                 raw: around.out(),
                 stride,
-                clip: [s.gap_min as f32, s.gap_max as f32],
+                clip: bounds(["gap_min", "gap_max"], [s.gap_min, s.gap_max])?,
                 stats: learner.places(&GapWeight::STATS),
             },
             scale: ScaleColumns {
@@ -209,7 +213,7 @@ impl H2o {
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
             stride,
-            clip: [s.ratio_min as f32, s.ratio_max as f32],
+            clip: bounds(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max])?,
             stats: learner.places(&RatioWeight::STATS),
         };
         let loss = H2oLoss {

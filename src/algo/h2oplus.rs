@@ -6,7 +6,7 @@ use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::in_sample::{InSample, Passes};
 use crate::algo::learner::{Group, Learner};
-use crate::algo::settings::settings;
+use crate::algo::settings::{bounds, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
@@ -200,7 +200,7 @@ impl H2oPlus {
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
             stride,
-            clip: [s.ratio_min as f32, s.ratio_max as f32],
+            clip: bounds(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max])?,
             stats: core.learner.places(&RatioWeight::STATS),
         };
         let awr = AwrLoss {

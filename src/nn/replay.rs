@@ -165,6 +165,9 @@ mod tests {
         let all = replay.rows.to_vec3::<f32>().unwrap();
         let first: Vec<f32> = all[1].iter().map(|r| r[0]).collect();
         assert_eq!(first, [105.0, 106.0, 102.0, 103.0, 104.0]);
+        let moments = replay.state_moments(1).unwrap();
+        assert_eq!(moments[1], [(104.0, 2f64.sqrt())]);
+        assert_eq!(moments[0], [(4.0, 2f64.sqrt())]);
         assert!(replay.push(&rows(0, 6)).is_err());
         assert!(replay.push(&[0.0; 7]).is_err());
     }
