@@ -83,7 +83,7 @@ pub fn acceleration<const LIMBS: bool, R: Real, X: Param<R>>(
 /// Gradient of the objective at `x` into `k.step`, from unassembled bodies and rows (float32 would
 /// lose digits in M x). Returns the lanes whose active set differs from the previous pass's.
 #[inline(always)]
-fn gradient<const LIMBS: bool, R: Real, X: Param<R>>(
+pub(super) fn gradient<const LIMBS: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     x: &Dofs<R>,
