@@ -4,6 +4,7 @@
 use crate::algo::learner::{Group, Learner};
 use crate::error::Result;
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
 use crate::nn::ops::dense::Dense;
 use crate::nn::ops::dense_grad::DenseGrad;
@@ -42,7 +43,7 @@ impl InSample {
     pub fn new(
         learner: &mut Learner,
         passes: &Passes,
-        [discount, reward_scale]: [f64; 2],
+        [discount, reward_scale]: [PerMember<f32>; 2],
         value: ValueLoss,
         awr: AwrLoss,
         groups: Vec<Group>,
@@ -60,14 +61,14 @@ impl InSample {
                 rows,
                 row_stride: learner.rows,
                 q: passes.q_target.each_ref().map(Pass::out),
-                value: Some((passes.v_next.out(), 1.0)),
+                value: Some((passes.v_next.out(), 1.0.into())),
                 stride: plan.len(),
                 log_pi: [0, 0],
                 exploration: Exploration::None,
                 log_alpha: 0,
                 param_stride: learner.params.len(),
-                discount: discount as f32,
-                reward_scale: reward_scale as f32,
+                discount,
+                reward_scale,
                 row: learner.row(),
             },
             td: TdLoss {

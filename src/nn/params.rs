@@ -8,7 +8,9 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::adam::{Adam, Group};
+use crate::nn::ops::guard::{FROZEN, Guard, HEALTH};
 use crate::nn::ops::polyak::Polyak;
 use crate::rng::{Stream, fill_unit};
 
@@ -69,7 +71,7 @@ pub enum LastLayer {
 pub struct Spec {
     len: usize,
     mlps: Vec<(Mlp, LastLayer)>,
-    scalars: Vec<(&'static str, usize, f32)>,
+    scalars: Vec<(&'static str, usize, PerMember<f32>)>,
 }
 
 impl Spec {
@@ -97,11 +99,11 @@ impl Spec {
         mlp
     }
 
-    /// Learned scalars that lie side by side; the offset of the first.
-    pub fn scalars(&mut self, values: &[(&'static str, f32)]) -> Range<usize> {
+    /// Learned scalars that lie side by side, with their first values; their places.
+    pub fn scalars(&mut self, values: &[(&'static str, PerMember<f32>)]) -> Range<usize> {
         let start = self.take(values.len());
         for (n, (name, value)) in values.iter().enumerate() {
-            self.scalars.push((name, start + n, *value));
+            self.scalars.push((name, start + n, value.clone()));
         }
         start..self.len
     }
@@ -123,7 +125,7 @@ impl Spec {
     }
 
     /// A member's first parameters.
-    fn init(&self, seed: u64) -> Vec<f32> {
+    fn init(&self, member: usize, seed: u64) -> Vec<f32> {
         let mut theta = vec![0.0; self.len];
         for (net, (mlp, last)) in self.mlps.iter().enumerate() {
             for (n, layer) in mlp.layers.iter().enumerate() {
@@ -146,7 +148,7 @@ impl Spec {
             }
         }
         for (_, at, value) in &self.scalars {
-            theta[*at] = *value;
+            theta[*at] = value.of(member);
         }
         theta
     }
@@ -158,7 +160,7 @@ pub struct Stepped {
     /// Which.
     pub range: Range<usize>,
     /// Learning rate.
-    pub rate: f64,
+    pub rate: PerMember<f64>,
     /// Steps done.
     pub steps: u64,
 }
@@ -174,6 +176,8 @@ pub struct Params {
     pub grad: Tensor,
     /// Smoothed copies of `target_of`, `[P, target_of.len()]`.
     pub target: Tensor,
+    /// Which members are frozen, `[P, HEALTH]`: see [`guard`](crate::nn::ops::guard).
+    pub health: Tensor,
     moments: [Tensor; 2],
     target_of: Range<usize>,
     target_names: Vec<(Mlp, &'static str)>,
@@ -193,7 +197,8 @@ impl Params {
             (Some((a, _)), Some((b, _))) => a.range.start..b.range.end,
             _ => 0..0,
         };
-        let first: Vec<f32> = seeds.iter().flat_map(|s| spec.init(*s)).collect();
+        let init = |(member, seed): (usize, &u64)| spec.init(member, *seed);
+        let first: Vec<f32> = seeds.iter().enumerate().flat_map(init).collect();
         let theta = Tensor::from_vec(first, (members, len), device)?;
         let target = theta
             .narrow(1, target_of.start, target_of.len())?
@@ -202,6 +207,7 @@ impl Params {
         Ok(Self {
             members,
             grad: zeros()?,
+            health: Tensor::zeros((members, HEALTH), DType::F32, device)?,
             moments: [zeros()?, zeros()?],
             theta,
             target,
@@ -237,7 +243,7 @@ impl Params {
             g.steps += 1;
             Group {
                 range: g.range.clone(),
-                rate: g.rate,
+                rate: g.rate.clone(),
                 step: g.steps,
             }
         });
@@ -247,22 +253,50 @@ impl Params {
             groups: groups.collect(),
         };
         let [m, v] = &self.moments;
-        launch(&adam, [&self.theta, m, v], [&self.grad])
+        launch(&adam, [&self.theta, m, v, &self.health], [&self.grad])
     }
 
     /// Moves the targets a step of `rate` towards the parameters.
-    pub fn smooth(&self, rate: f32) -> Result<()> {
+    pub fn smooth(&self, rate: &PerMember<f32>) -> Result<()> {
         let (members, stride, range) = (self.members, self.spec.len, self.target_of.clone());
         launch(
             &Polyak {
                 members,
                 stride,
                 range,
-                rate,
+                rate: rate.clone(),
             },
             [&self.target],
-            [&self.theta],
+            [&self.theta, &self.health],
         )
+    }
+
+    /// Freezes the members whose `stats` (`[P, floats]`) or parameters are no longer finite: nothing of theirs moves
+    /// any more. `update` counts from 1.
+    pub fn guard(&self, stats: &Tensor, update: u64) -> Result<()> {
+        let guard = Guard {
+            members: self.members,
+            stats: stats.elem_count() / self.members,
+            update,
+        };
+        launch(&guard, [&self.health], [stats])
+    }
+
+    /// The update, counted from 1, in which each member diverged.
+    pub fn frozen(&self) -> Result<Vec<Option<u64>>> {
+        let health = self.health.to_vec2::<f32>()?;
+        let at = |h: &Vec<f32>| (h[FROZEN] != 0.0).then_some(h[FROZEN] as u64);
+        Ok(health.iter().map(at).collect())
+    }
+
+    /// Freezes member `member` as of `update`, counted from 1.
+    pub fn freeze(&mut self, member: usize, update: u64) -> Result<()> {
+        let mut health = self.health.to_vec2::<f32>()?;
+        if health[member][FROZEN] == 0.0 {
+            health[member][FROZEN] = update as f32;
+            self.health = Tensor::new(health, self.health.device())?;
+        }
+        Ok(())
     }
 
     /// Tensors of a checkpoint.
@@ -272,6 +306,7 @@ impl Params {
             ("adam_m", &self.moments[0]),
             ("adam_v", &self.moments[1]),
             ("target", &self.target),
+            ("health", &self.health),
         ];
         named
             .into_iter()
@@ -288,6 +323,7 @@ impl Params {
             ("adam_m", m),
             ("adam_v", v),
             ("target", &mut self.target),
+            ("health", &mut self.health),
         ] {
             *slot = take(state, name, slot.dims(), slot.dtype(), &device)?;
         }

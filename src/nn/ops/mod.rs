@@ -9,9 +9,11 @@ pub mod awr;
 pub mod dense;
 pub mod dense_grad;
 pub mod gather;
+pub mod guard;
 pub mod head;
 mod narrow;
 pub mod noise;
+mod per_member;
 pub mod polyak;
 pub mod ratio;
 pub mod target;
@@ -21,6 +23,7 @@ mod wide;
 
 use std::ops::Range;
 
+pub use per_member::PerMember;
 use rayon::prelude::*;
 
 /// Rows per tile of a product. Fixed, so that bits depend neither on threads nor on the population.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, each};
+use super::{PerMember, Shared, each};
 use crate::nn::launch::{Cost, Kernel};
 
 /// The exploration term of the target.
@@ -18,7 +18,7 @@ pub enum Exploration {
 }
 
 /// Kernel: outputs `[y [members, rows]]`, inputs `[activations, log π, parameters, batch]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// Members.
     pub members: usize,
@@ -29,7 +29,7 @@ pub struct Target {
     /// Offsets of Q̂1 and Q̂2 at the next actions, `[rows]` each.
     pub q: [usize; 2],
     /// Offset of V at the next states, `[rows]`, and λ; none for SAC's target.
-    pub value: Option<(usize, f32)>,
+    pub value: Option<(usize, PerMember<f32>)>,
     /// Floats a member of the activations.
     pub stride: usize,
     /// Where log π of the next actions begins in `log π`, and floats a member.
@@ -41,9 +41,9 @@ pub struct Target {
     /// Floats a member of the parameters.
     pub param_stride: usize,
     /// γ.
-    pub discount: f32,
+    pub discount: PerMember<f32>,
     /// Factor of the reward.
-    pub reward_scale: f32,
+    pub reward_scale: PerMember<f32>,
     /// Length of a batch row, which ends in reward and terminated.
     pub row: usize,
 }
@@ -63,6 +63,8 @@ impl Kernel<1, 4> for Target {
         each(self.members, |member| {
             let out = &out[member * self.stride..][..self.stride];
             let log_pi = &log_pi[member * self.log_pi[1] + self.log_pi[0]..][..self.rows];
+            let (discount, scale) = (self.discount.of(member), self.reward_scale.of(member));
+            let value = self.value.as_ref().map(|(v, lambda)| (*v, lambda.of(member)));
             let alpha = parameters[member * self.param_stride + self.log_alpha].exp();
             // SAFETY: members are disjoint.
             let y = unsafe { y.at(member * self.row_stride, self.rows) };
@@ -73,12 +75,12 @@ impl Kernel<1, 4> for Target {
                     Exploration::None => 0.0,
                 };
                 let q = out[self.q[0] + n].min(out[self.q[1] + n]) + explore;
-                let next = match self.value {
+                let next = match value {
                     Some((v, lambda)) => lambda * out[v + n] + (1.0 - lambda) * q,
                     None => q,
                 };
                 let (reward, terminated) = (row[self.row - 2], row[self.row - 1]);
-                *y = self.reward_scale * reward + self.discount * (1.0 - terminated) * next;
+                *y = scale * reward + discount * (1.0 - terminated) * next;
             }
         });
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, each};
+use super::{PerMember, Shared, each};
 use crate::nn::launch::{Cost, Kernel};
 
 /// How V is learned: the one place of this choice.
@@ -26,7 +26,7 @@ impl ValueRule {
 }
 
 /// Kernel: outputs `[dV in the deltas, stats]`, inputs `[activations]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ValueLoss {
     /// Members.
     pub members: usize,
@@ -39,7 +39,7 @@ pub struct ValueLoss {
     /// Floats a member of the activations.
     pub stride: usize,
     /// The loss.
-    pub rule: ValueRule,
+    pub rule: PerMember<ValueRule>,
     /// Where this loss's [`ValueLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -63,7 +63,10 @@ impl Kernel<2, 1> for ValueLoss {
         let (delta, stats) = (Shared::new(delta), Shared::new(stats));
         let inverse = 1.0 / self.rows as f32;
         each(self.members, |member| {
-            let out = &out[member * self.stride..][..self.stride];
+            let (rule, out) = (
+                self.rule.of(member),
+                &out[member * self.stride..][..self.stride],
+            );
             // SAFETY: members are disjoint.
             let (dv, stats) = unsafe {
                 (
@@ -74,9 +77,7 @@ impl Kernel<2, 1> for ValueLoss {
             let (mut sum, mut values) = (0.0, 0.0);
             for (n, dv) in dv.iter_mut().enumerate() {
                 let v = out[self.v + n];
-                let (loss, slope) = self
-                    .rule
-                    .loss(out[self.q[0] + n].min(out[self.q[1] + n]) - v);
+                let (loss, slope) = rule.loss(out[self.q[0] + n].min(out[self.q[1] + n]) - v);
                 *dv = -slope * inverse;
                 sum += loss * inverse;
                 values += v * inverse;
