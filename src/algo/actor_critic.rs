@@ -7,7 +7,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 use crate::algo::Recorded;
-use crate::algo::learner::{Actor, Group, Learner, set};
+use crate::algo::learner::{Group, Learner, set};
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
@@ -19,6 +19,7 @@ use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::params::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
+use crate::nn::{Actor, Spread};
 use crate::rng::Stream;
 
 /// Buffer number of the rows with fresh actions.
@@ -44,6 +45,8 @@ pub struct Rules<'a> {
 pub struct Nets {
     /// The policy.
     pub actor: Actor,
+    /// Offset of log-std's multiplier; its offset follows.
+    pub affine: usize,
     /// Offset of log β.
     pub log_alpha: usize,
     /// S + A → hidden → 1, twice.
@@ -53,18 +56,14 @@ pub struct Nets {
 
 impl Nets {
     /// Lays them out.
-    pub fn new(
-        spec: &mut Spec,
-        obs_dim: usize,
-        act_dim: usize,
-        rules: &[Rules],
-    ) -> Result<Self> {
+    pub fn new(spec: &mut Spec, obs_dim: usize, act_dim: usize, rules: &[Rules]) -> Result<Self> {
         let sound = |alpha: &f64| alpha.is_finite() && *alpha > 0.0;
         if let Some(alpha) = rules.iter().map(|r| r.initial_alpha).find(|a| !sound(a)) {
             let mend = "give a number above 0";
             return Err(Error::input("initial_alpha", format!("is {alpha}"), mend));
         }
-        let sizes = |inputs: usize, outputs: usize| [&[inputs], rules[0].hidden, &[outputs]].concat();
+        let sizes =
+            |inputs: usize, outputs: usize| [&[inputs], rules[0].hidden, &[outputs]].concat();
         let mlp = spec.mlp("policy", &sizes(obs_dim, 2 * act_dim), LastLayer::Small);
         let affine = spec.scalars(&[
             ("policy.log_std_multiplier", 1.0.into()),
@@ -83,8 +82,9 @@ impl Nets {
             ],
             actor: Actor {
                 mlp,
-                affine: affine.start,
+                spread: Spread::Affine(affine.start),
             },
+            affine: affine.start,
             q,
         })
     }
@@ -262,7 +262,7 @@ impl ActorCritic {
             raw_stride: learner.plan.len(),
             noise: 0,
             noise_stride: 2 * learner.rows * learner.act_dim,
-            affine: self.nets.actor.affine,
+            affine: self.nets.affine,
             param_stride: learner.params.len(),
         }
     }
@@ -284,6 +284,8 @@ impl ActorCritic {
             stride: learner.plan.len(),
             log_pi: [learner.rows, 2 * learner.rows],
             exploration,
+            optimism: 0.0.into(),
+            log_ratio: None,
             log_alpha: self.nets.log_alpha,
             param_stride: learner.params.len(),
             discount,

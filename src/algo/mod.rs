@@ -10,14 +10,18 @@ use crate::nn::Replay;
 
 pub mod actor_critic;
 pub mod classifiers;
+pub mod darc;
 pub mod h2oplus;
 pub mod in_sample;
+pub mod iql;
 pub mod learner;
 pub mod registry;
 pub mod sac;
 mod settings;
 
+pub use darc::{Darc, DarcSettings};
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
+pub use iql::{Iql, IqlSettings};
 pub use registry::{
     SettingsFlags, build, build_members, methods, resolve_members, resolve_settings,
 };
@@ -49,10 +53,11 @@ pub trait Agent: Send {
     }
     /// One update of every member.
     fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
-        let mut done = Ok(());
         // From inside the pool, a launch forks without waking a thread of its own.
-        rayon::scope(|_| done = self.draw(real, sim).and_then(|()| self.learn()));
-        done
+        rayon::scope(|_| {
+            self.draw(real, sim)?;
+            self.learn()
+        })
     }
     /// One update from recorded draws.
     fn update_recorded(&mut self, draws: &Recorded) -> Result<()> {

@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::{Agent, H2oPlus, H2oPlusSettings, Sac, SacSettings};
+use super::{
+    Agent, Darc, DarcSettings, H2oPlus, H2oPlusSettings, Iql, IqlSettings, Sac, SacSettings,
+};
 use crate::error::{Error, Result};
 
 /// Settings, observation, action, seeds, device → a fresh population.
@@ -23,13 +25,13 @@ struct Method {
     build: Build,
 }
 
-/// A row of [`METHODS`].
+/// A row of [`METHODS`], with what differs from the settings' own defaults.
 macro_rules! method {
-    ($name:literal, $agent:ty, $settings:ty) => {
+    ($name:literal, $agent:ty, $settings:ident $(, $key:ident = $value:expr)*) => {
         Method {
             name: $name,
             flags: flags_of::<$settings>,
-            defaults: || table(&<$settings>::default()),
+            defaults: || table(&$settings { $($key: $value,)* ..Default::default() }),
             resolve: |name, given| Ok(table(&parse::<$settings>(name, given)?)),
             build: |given, obs_dim, act_dim, seeds, device| {
                 let settings = given.iter().map(|given| parse::<$settings>($name, given));
@@ -42,9 +44,12 @@ macro_rules! method {
     };
 }
 
-static METHODS: [Method; 2] = [
+static METHODS: [Method; 5] = [
     method!("h2oplus", H2oPlus, H2oPlusSettings),
     method!("sac", Sac, SacSettings),
+    method!("rlpd", Sac, SacSettings, real_batch = 128, batch = 128),
+    method!("iql", Iql, IqlSettings),
+    method!("darc", Darc, DarcSettings),
 ];
 
 /// Names of the methods.
@@ -67,18 +72,30 @@ pub fn resolve_settings(method: &str, given: &Table) -> Result<Table> {
 /// Settings of each member of a population of `method`: those of `given` over the defaults. Members may differ in
 /// any number with a fraction; what decides shapes, or which kernels run, all have alike.
 pub fn resolve_members(method: &str, given: &[Table]) -> Result<Vec<Table>> {
-    let all: Vec<Table> = given.iter().map(|one| resolve_settings(method, one)).collect::<Result<_>>()?;
+    let all: Vec<Table> = given
+        .iter()
+        .map(|one| resolve_settings(method, one))
+        .collect::<Result<_>>()?;
     let Some(first) = all.first() else {
         let problem = "has no members";
-        return Err(Error::input("population", problem, "give at least one seed"));
+        return Err(Error::input(
+            "population",
+            problem,
+            "give at least one seed",
+        ));
     };
     for key in all.iter().flat_map(Table::keys) {
         let values = || all.iter().map(|one| one.get(key));
         let number = |value: Option<&Value>| value.is_none_or(Value::is_float);
         if values().any(|v| v != first.get(key)) && !values().all(number) {
-            let problem = "differs between members, but it decides the shapes or the kernels that all share";
+            let problem =
+                "differs between members, but it decides the shapes or the kernels that all share";
             let mend = "give one value for all members; numbers such as lambda or qf_lr may differ";
-            return Err(Error::input(format!("setting `{key}` of {method}"), problem, mend));
+            return Err(Error::input(
+                format!("setting `{key}` of {method}"),
+                problem,
+                mend,
+            ));
         }
     }
     Ok(all)
@@ -115,7 +132,9 @@ pub fn build_members(
 }
 
 fn parse<T: DeserializeOwned>(method: &str, given: &Table) -> Result<T> {
-    given.clone().try_into().map_err(|e: toml::de::Error| {
+    let mut settings = (find(method)?.defaults)();
+    settings.extend(given.clone());
+    settings.try_into().map_err(|e: toml::de::Error| {
         let mend = "`h2oplus train --help` lists each method's settings";
         Error::input(format!("settings of {method}"), e.message(), mend)
     })
@@ -214,7 +233,7 @@ impl clap::FromArgMatches for SettingsFlags {
 }
 
 /// A flag's text as the TOML value that it looks like.
-fn literal(text: &str) -> Value {
+pub(crate) fn literal(text: &str) -> Value {
     if let Ok(v) = text.parse::<i64>() {
         Value::Integer(v)
     } else if let Ok(v) = text.parse::<f64>() {

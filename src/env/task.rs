@@ -1,7 +1,8 @@
 //! A task as data: robot, observation, reward, termination, reset, from `envs/<name>.toml`.
 
 use crate::error::{Error, Result};
-use crate::model::{CapsuleMass, Gap, GapTable, Model, Spec, toml_input};
+use crate::model::gap::impossible;
+use crate::model::{CapsuleMass, Domain, Gap, GapTable, Model, Spec, toml_input};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -344,6 +345,24 @@ impl Task {
     pub fn model(&self, gap: &Gap) -> Result<(Model, f64)> {
         let (spec, noise) = gap.apply(&self.spec)?;
         Ok((spec.compile()?, noise.std))
+    }
+
+    /// As [`model`](Self::model) for a gap whose strengths were drawn, and may change nothing.
+    ///
+    /// # Errors
+    /// As [`Gap::edit`], and where the robot does not compile.
+    pub fn drawn_model(&self, gap: &Gap) -> Result<(Model, f64)> {
+        let (spec, noise) = gap.edit(&self.spec)?;
+        let model = spec.compile().map_err(|e| impossible(gap, e))?;
+        Ok((model, noise.std))
+    }
+
+    /// Reads the gaps of a batch with this task's gap table.
+    ///
+    /// # Errors
+    /// As [`GapTable::domain`].
+    pub fn domain(&self, text: &str) -> Result<Domain> {
+        self.gaps.domain(text)
     }
 
     /// Reads a gap's text with this task's gap table.

@@ -71,7 +71,7 @@ pub enum LastLayer {
 pub struct Spec {
     len: usize,
     mlps: Vec<(Mlp, LastLayer)>,
-    scalars: Vec<(&'static str, usize, PerMember<f32>)>,
+    scalars: Vec<(&'static str, Range<usize>, PerMember<f32>)>,
 }
 
 impl Spec {
@@ -103,8 +103,16 @@ impl Spec {
     pub fn scalars(&mut self, values: &[(&'static str, PerMember<f32>)]) -> Range<usize> {
         let start = self.take(values.len());
         for (n, (name, value)) in values.iter().enumerate() {
-            self.scalars.push((name, start + n, value.clone()));
+            self.scalars
+                .push((name, start + n..start + n + 1, value.clone()));
         }
+        start..self.len
+    }
+
+    /// A learned vector that begins as `value` everywhere.
+    pub fn vector(&mut self, name: &'static str, len: usize, value: f32) -> Range<usize> {
+        let start = self.take(len);
+        self.scalars.push((name, start..start + len, value.into()));
         start..self.len
     }
 
@@ -148,7 +156,7 @@ impl Spec {
             }
         }
         for (_, at, value) in &self.scalars {
-            theta[*at] = value.of(member);
+            theta[at.clone()].fill(value.of(member));
         }
         theta
     }
@@ -161,8 +169,20 @@ pub struct Stepped {
     pub range: Range<usize>,
     /// Learning rate.
     pub rate: PerMember<f64>,
+    /// Steps over which the rate falls to 0 along half a cosine; none: it stays.
+    pub falls_over: Option<u64>,
     /// Steps done.
     pub steps: u64,
+}
+
+impl Stepped {
+    /// The rate of the next step.
+    fn rate(&self) -> PerMember<f64> {
+        let fallen = |over: u64| self.steps.min(over) as f64 / over as f64;
+        let cosine = |over| 0.5 * (1.0 + (std::f64::consts::PI * fallen(over)).cos());
+        let share = self.falls_over.map_or(1.0, cosine);
+        self.rate.map(|rate| rate * share)
+    }
 }
 
 /// The population's parameters on the device.
@@ -240,10 +260,11 @@ impl Params {
     /// One Adam step of `groups` from the gradient.
     pub fn step(&self, groups: &mut [&mut Stepped]) -> Result<()> {
         let groups = groups.iter_mut().map(|g| {
+            let rate = g.rate();
             g.steps += 1;
             Group {
                 range: g.range.clone(),
-                rate: g.rate.clone(),
+                rate,
                 step: g.steps,
             }
         });
@@ -420,14 +441,14 @@ impl Params {
                 ));
             }
         }
-        for (name, start, _) in &self.spec.scalars {
+        for (name, at, _) in &self.spec.scalars {
             all.push((
                 (*name).to_owned(),
                 Slots {
                     target: false,
-                    start: *start,
+                    start: at.start,
                     inputs: 1,
-                    outputs: 1,
+                    outputs: at.len(),
                 },
             ));
         }

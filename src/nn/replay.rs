@@ -57,7 +57,7 @@ impl Replay {
             return Err(Error::input("replay", "has no room", mend));
         }
         let parts = side_by_side(capacities);
-        let shape = (capacities.iter().sum(), row_len(obs_dim, act_dim));
+        let shape = (capacities.iter().sum::<usize>(), row_len(obs_dim, act_dim));
         Ok(Self {
             rows: Tensor::zeros(shape, DType::F32, device)?,
             part: (0..parts.len()).collect::<Vec<_>>().into(),
@@ -67,11 +67,7 @@ impl Replay {
     }
 
     /// The real half: every row of each data set, once; `set` says which a member draws from.
-    pub fn from_datasets(
-        sets: &[Dataset],
-        set: PerMember<usize>,
-        device: &Device,
-    ) -> Result<Self> {
+    pub fn from_datasets(sets: &[Dataset], set: PerMember<usize>, device: &Device) -> Result<Self> {
         let mut rows = Vec::new();
         for data in sets {
             let (s, a, n) = (data.obs_dim, data.act_dim, data.rewards.len());
@@ -90,7 +86,7 @@ impl Replay {
         let lengths: Vec<_> = sets.iter().map(Dataset::len).collect();
         let row = rows.len() / lengths.iter().sum::<usize>();
         Ok(Self {
-            rows: Tensor::from_vec(rows, (lengths.iter().sum(), row), device)?,
+            rows: Tensor::from_vec(rows, (lengths.iter().sum::<usize>(), row), device)?,
             pushed: lengths.iter().copied().max().unwrap_or(0) as u64,
             parts: side_by_side(&lengths),
             part: set,
@@ -106,6 +102,16 @@ impl Replay {
     /// members draw from one.
     pub fn spans(&self) -> PerMember<Span> {
         PerMember::over(self.part.values(), |&part| self.filled(part))
+    }
+
+    /// The filled rows of each part.
+    pub fn parts(&self) -> impl Iterator<Item = Span> {
+        (0..self.parts.len()).map(|part| self.filled(part))
+    }
+
+    /// The part from which member `member` draws.
+    pub fn part(&self, member: usize) -> usize {
+        self.part.of(member)
     }
 
     /// Rows that each part has been given, also those since written over.
@@ -147,11 +153,8 @@ impl Replay {
 
     /// What a checkpoint keeps beside [`pushed`](Self::pushed): the filled rows, part after part; none while empty.
     pub fn state(&self) -> Result<Option<Tensor>> {
-        let filled = |part: usize| {
-            let Span { start, len } = self.filled(part);
-            self.rows.narrow(0, start, len)
-        };
-        let parts: candle_core::Result<Vec<_>> = (0..self.parts.len()).map(filled).collect();
+        let filled = |Span { start, len }| self.rows.narrow(0, start, len);
+        let parts: candle_core::Result<Vec<_>> = self.parts().map(filled).collect();
         Ok(match self.pushed {
             0 => None,
             _ => Some(Tensor::cat(&parts?, 0)?),
@@ -161,16 +164,21 @@ impl Replay {
     /// Goes back to a [`state`](Self::state), after which `pushed` rows had been given to each part.
     pub fn restore(&mut self, rows: &Tensor, pushed: u64) -> Result<()> {
         self.pushed = pushed;
-        let spans: Vec<_> = (0..self.parts.len()).map(|part| self.filled(part)).collect();
+        let spans: Vec<_> = self.parts().collect();
         let total = spans.iter().map(|span| span.len).sum::<usize>();
         if rows.dims() != [total, self.row()] {
-            let problem = format!("{:?} rows where {total} × {} are due", rows.shape(), self.row());
+            let problem = format!(
+                "{:?} rows where {total} × {} are due",
+                rows.shape(),
+                self.row()
+            );
             let mend = "resume with the settings that the run began with";
             return Err(Error::input("replay", problem, mend));
         }
         let mut from = 0;
         for Span { start, len } in spans {
-            self.rows.slice_set(&rows.narrow(0, from, len)?.contiguous()?, 0, start)?;
+            self.rows
+                .slice_set(&rows.narrow(0, from, len)?.contiguous()?, 0, start)?;
             from += len;
         }
         Ok(())
@@ -184,7 +192,12 @@ fn side_by_side(lengths: &[usize]) -> Vec<Span> {
         Some(*end)
     });
     let spans = ends.zip(lengths);
-    spans.map(|(end, &len)| Span { start: end - len, len }).collect()
+    spans
+        .map(|(end, &len)| Span {
+            start: end - len,
+            len,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -198,7 +211,14 @@ mod tests {
             let one = |g: usize| (from..from + n).flat_map(move |i| [(100 * g + i) as f32; 5]);
             (0..2).flat_map(one).collect()
         };
-        let spans = |replay: &Replay| replay.spans().values().iter().map(|s| s.len).collect::<Vec<_>>();
+        let spans = |replay: &Replay| {
+            replay
+                .spans()
+                .values()
+                .iter()
+                .map(|s| s.len)
+                .collect::<Vec<_>>()
+        };
         replay.push(&rows(0, 3)).unwrap();
         assert_eq!(spans(&replay), [3, 3]);
         replay.push(&rows(3, 4)).unwrap();

@@ -9,10 +9,10 @@ use h2oplus::nn::{PolicySnapshot, Replay};
 
 use crate::support::{list, normals};
 
-const S: usize = 5;
-const A: usize = 2;
+pub const S: usize = 5;
+pub const A: usize = 2;
 
-fn settings(method: &str, warmup: i64) -> toml::Table {
+pub fn settings(method: &str, warmup: i64) -> toml::Table {
     let mut table: toml::Table = "hidden = [32, 32]".parse().unwrap();
     if method == "h2oplus" {
         table.extend(
@@ -59,7 +59,7 @@ fn run_on(agent: &mut dyn Agent, updates: u64, rows: usize) {
     }
 }
 
-fn bits(agent: &dyn Agent, member: usize) -> Vec<u32> {
+pub fn bits(agent: &dyn Agent, member: usize) -> Vec<u32> {
     agent
         .parameters(member)
         .unwrap()

@@ -67,7 +67,7 @@ fn check_value(tau: f64, compare: Compare) {
         v: N,
         q: [0, 2 * N],
         stride: 3 * N,
-        rule,
+        rule: rule.into(),
         stats: [0, 2],
     };
     let (deltas, stats) = (poison(&[P, 3 * N]), zeros(&[P, 2]));
@@ -109,7 +109,7 @@ fn check_ratio(scale: f64, compare: Compare) {
         sim: 2 * N,
         raw: Some(4 * N),
         stride,
-        clip: [0.3, 1.0],
+        clip: [0.3, 1.0].into(),
         stats: [0, 2],
     };
     let w = poison(&[P, M + 2 * N]);
@@ -178,14 +178,16 @@ fn check_target(lambda: f64, exploration: Exploration, compare: Compare) {
         rows: ROWS,
         row_stride: ROWS,
         q: [0, ROWS],
-        value: Some((2 * ROWS, 0.3)),
+        value: Some((2 * ROWS, 0.3.into())),
         stride,
         log_pi: [ROWS, 2 * ROWS],
         exploration,
         log_alpha: 1,
         param_stride: 3,
-        discount: 0.9,
-        reward_scale: 2.0,
+        discount: 0.9.into(),
+        reward_scale: 2.0.into(),
+        optimism: 0.5.into(),
+        log_ratio: None,
         row,
     };
     let y = poison(&[P, ROWS]);
@@ -203,6 +205,10 @@ fn check_target(lambda: f64, exploration: Exploration, compare: Compare) {
                 (f64(&piece(&log_pi.get(p).unwrap(), ROWS, ROWS)) * -alpha).unwrap()
             }
             Exploration::None => q.zeros_like().unwrap(),
+            Exploration::Optimism => {
+                let gap = piece(&act, 0, ROWS) - piece(&act, ROWS, ROWS);
+                (gap.unwrap().abs().unwrap() * (0.5 * 0.5)).unwrap()
+            }
         };
         let mixed = ((piece(&act, 2 * ROWS, ROWS) * lambda).unwrap()
             + ((q + bonus).unwrap() * (1.0 - lambda)).unwrap())
@@ -229,7 +235,7 @@ fn check_actor(scale: f64, compare: Compare) {
         log_pi_stride: 2 * N,
         log_alpha: 1,
         param_stride: 2,
-        target_entropy: -3.0,
+        target_entropy: (-3.0).into(),
         stats: [0, 4],
     };
     let (deltas, grad, stats) = (poison(&[P, stride]), poison(&[P, 2]), zeros(&[P, 4]));

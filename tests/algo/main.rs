@@ -9,5 +9,6 @@ mod draws;
 mod head;
 mod losses;
 mod optimiser;
+mod population;
 mod published;
 mod support;

@@ -78,7 +78,11 @@ impl Kernel<4, 1> for Adam {
                 broken,
             );
         });
-        for (task, _) in broken.iter().enumerate().filter(|(_, broken)| **broken != 0) {
+        for (task, _) in broken
+            .iter()
+            .enumerate()
+            .filter(|(_, broken)| **broken != 0)
+        {
             health[task % self.members * HEALTH + BROKEN] = 1.0;
         }
     }

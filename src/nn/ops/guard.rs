@@ -32,7 +32,9 @@ impl Kernel<1, 1> for Guard {
     }
 
     fn cpu(&self, [health]: [&mut [f32]; 1], [stats]: [&[f32]; 1]) {
-        let members = health.chunks_exact_mut(HEALTH).zip(stats.chunks_exact(self.stats));
+        let members = health
+            .chunks_exact_mut(HEALTH)
+            .zip(stats.chunks_exact(self.stats));
         for (health, stats) in members {
             let lost = health[BROKEN] != 0.0 || stats.iter().any(|s| !s.is_finite());
             if lost && health[FROZEN] == 0.0 {

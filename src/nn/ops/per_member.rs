@@ -18,6 +18,11 @@ impl<T: Copy> PerMember<T> {
         self.0[member % self.0.len()]
     }
 
+    /// The values as `change` makes them.
+    pub fn map(&self, change: impl FnMut(T) -> T) -> Self {
+        Self(self.0.iter().copied().map(change).collect())
+    }
+
     /// All values: one a member, or one for all of them.
     pub fn values(&self) -> &[T] {
         &self.0

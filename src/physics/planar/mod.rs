@@ -29,6 +29,6 @@ pub mod tables;
 pub mod topology;
 mod work;
 
-pub use batch::{Batch, Precision, Visitor, Width};
+pub use batch::{Arithmetic, Batch, Precision, Visitor, Width};
 pub use block::{Block, Lanes};
 pub use integrate::RowSet;

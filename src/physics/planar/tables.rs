@@ -34,6 +34,15 @@ macro_rules! tables {
                 }
             }
         }
+
+        impl<R: Real> Tables<R> {
+            /// Gives lane `lane` another row, rounded as [`mixed`](Tables::mixed) rounds it. A curve
+            /// of another power stays accounted for when it has left, which costs time, not bits.
+            pub fn set_lane(&mut self, lane: usize, row: &Tables<f64>) {
+                $(set_column(&mut self.$name, lane, &row.$name);)*
+                self.quadratic &= row.quadratic;
+            }
+        }
     };
 }
 
@@ -50,6 +59,14 @@ fn columns<R: Real, const N: usize>(
         }
     }
     columns
+}
+
+/// `numbers` into lane `lane`.
+#[inline(never)]
+fn set_column<R: Real>(column: &mut [R], lane: usize, numbers: &[f64]) {
+    for (x, number) in column.iter_mut().zip(numbers) {
+        x.set(lane, *number);
+    }
 }
 
 tables! {
