@@ -162,11 +162,13 @@ impl TrainConfig {
     }
 }
 
-/// A value as a name shows it: of a file, the last part of its path.
+/// A value as a name shows it: of a file, the last part of its path; a number without zeros.
 fn short(key: &str, value: &Value) -> String {
-    let text = value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned);
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Float(x) => format!("{x:?}"),
+        other => other.to_string(),
+    };
     match Path::new(&text).file_name() {
         Some(file) if key == "data" => file.to_string_lossy().into_owned(),
         _ => text,
