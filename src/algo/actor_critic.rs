@@ -96,8 +96,8 @@ pub struct ActorCritic {
     pub learner: Learner,
     /// Networks.
     pub nets: Nets,
-    /// Critics at the batch's actions.
-    pub q_data: [Pass; 2],
+    /// Where the critics' values at the batch's actions lie.
+    q_data: [usize; 2],
     /// Critics at fresh actions of the batch's states.
     pub q_fresh: [Pass; 2],
     /// Target critics at the next actions.
@@ -170,7 +170,6 @@ impl ActorCritic {
             .map(|(input, purpose)| plan.pass(&nets.actor.mlp, purpose, input, rows));
         let mut critics =
             |q: &[Mlp; 2], purpose, input| q.each_ref().map(|q| plan.pass(q, purpose, input, rows));
-        let q_data = critics(&nets.q, Use::Train, s);
         let q_fresh = critics(&nets.q, Use::Train, fresh(0));
         let q_next = critics(&q_target, Use::Target, fresh(rows));
         let action_grads = q_fresh
@@ -193,7 +192,7 @@ impl ActorCritic {
         Ok(Self {
             learner,
             nets,
-            q_data,
+            q_data: [0; 2],
             q_fresh,
             q_next,
             actions,
@@ -208,14 +207,27 @@ impl ActorCritic {
 
     // ---- layout ----
 
-    /// Ends the layout: `passes` join the first forward launch, `backs` the first backward one.
+    /// Ends the layout: `passes` and the critics at the batch's actions join the first forward launch, `backs` and
+    /// they the first backward one.
     pub fn finish(&mut self, passes: &[&Pass], backs: &[Backprop]) -> Result<()> {
+        let (s, rows) = (self.learner.batch_view(0, 0), self.learner.rows);
+        let plan = &mut self.learner.plan;
+        let q = self.nets.q.each_ref();
+        let q = q.map(|q| plan.pass(q, Use::Train, s, rows));
+        self.q_data = q.each_ref().map(Pass::out);
+        let passes: Vec<_> = q.iter().chain(passes.iter().copied()).collect();
+        let own = q.iter().map(Backprop::weights);
+        let backs: Vec<_> = own.chain(backs.iter().copied()).collect();
+        self.finish_without_data(&passes, &backs)
+    }
+
+    /// As [`finish`](Self::finish), for a method with passes of its own at the batch's actions.
+    pub fn finish_without_data(&mut self, passes: &[&Pass], backs: &[Backprop]) -> Result<()> {
         self.learner.alloc()?;
         let (learner, plan) = (&self.learner, &self.learner.plan);
-        let own = self.actions.iter().chain(&self.q_data);
-        let own: Vec<_> = own.chain(passes.iter().copied()).collect();
+        let own: Vec<_> = self.actions.iter().chain(passes.iter().copied()).collect();
         let later: Vec<_> = self.q_fresh.iter().chain(&self.q_next).collect();
-        let mut critics: Vec<_> = self.q_data.iter().map(Backprop::weights).collect();
+        let mut critics = Vec::new();
         for (pass, at) in self.q_fresh.iter().zip(self.action_grads) {
             critics.push(Backprop {
                 pass,
@@ -300,7 +312,8 @@ impl ActorCritic {
         TdLoss {
             members: self.learner.members(),
             halves: halves.to_vec(),
-            q: self.q_data.each_ref().map(Pass::out),
+            q: self.q_data,
+            step: 1,
             stride: self.learner.plan.len(),
             row_stride: self.learner.rows,
             stats,

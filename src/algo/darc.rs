@@ -179,8 +179,4 @@ impl Agent for Darc {
         core.learner.step(&groups)?;
         core.learner.close()
     }
-
-    fn simulated_updates(&self) -> Option<u64> {
-        Some(self.updates())
-    }
 }

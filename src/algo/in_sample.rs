@@ -77,6 +77,7 @@ impl<K: Kernel<3, 3>> InSample<K> {
                 members,
                 halves: vec![rows],
                 q: passes.q.each_ref().map(Pass::out),
+                step: 1,
                 stride: plan.len(),
                 row_stride: learner.rows,
                 stats,

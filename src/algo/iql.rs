@@ -193,7 +193,7 @@ impl Agent for Iql {
         self.in_sample.learn(&mut self.learner)
     }
 
-    fn simulated_updates(&self) -> Option<u64> {
-        None
+    fn simulates(&self) -> bool {
+        false
     }
 }

@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::data::{BehaviourPolicy, moments};
+use crate::data::BehaviourPolicy;
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
-use crate::nn::ops::gather::{Gather, Span};
-use crate::nn::ops::noise::Normals;
+use crate::nn::ops::gather::Gather;
+use crate::nn::ops::noise::{Normals, Uniforms};
 use crate::nn::ops::standardise::Standardise;
 use crate::nn::params::{Mlp, Params, Spec, Stepped, take};
 use crate::nn::replay::row_len;
@@ -176,25 +176,19 @@ impl Learner {
 
     /// Takes the scale of the states from `data`: mean and deviation, to which 1e-3 is added as in the published code.
     pub fn fit_states(&mut self, data: &Replay) -> Result<()> {
-        let (s, row) = (self.obs_dim, data.row());
         let Some(scale) = &mut self.state_scale else {
             return Ok(());
         };
-        let rows = data.rows.flatten_all()?.to_vec1::<f32>()?;
-        let of_part = |Span { start, len }: Span| {
-            let rows = &rows[start * row..][..len * row];
-            let column = |j: usize| moments(rows.chunks_exact(row).map(move |r| f64::from(r[j])));
-            let fitted: Vec<_> = (0..s).map(column).collect();
+        let by_part = data.state_moments(self.obs_dim)?;
+        let members = self.seeds.len();
+        let of_member = |m: usize| {
+            let fitted = &by_part[data.part(m)];
             let inverse = |(_, std): &(f64, f64)| (1.0 / (std + 1e-3)) as f32;
             let means = fitted.iter().map(|(mean, _)| *mean as f32);
-            means.chain(fitted.iter().map(inverse)).collect::<Vec<_>>()
+            means.chain(fitted.iter().map(inverse))
         };
-        let by_part: Vec<_> = data.parts().map(of_part).collect();
-        let members = self.seeds.len();
-        let all: Vec<f32> = (0..members)
-            .flat_map(|member| by_part[data.part(member)].clone())
-            .collect();
-        *scale = Tensor::from_vec(all, (members, 2, s), scale.device())?;
+        let all: Vec<f32> = (0..members).flat_map(of_member).collect();
+        *scale = Tensor::from_vec(all, (members, 2, self.obs_dim), scale.device())?;
         Ok(())
     }
 
@@ -259,6 +253,17 @@ impl Learner {
             len: into.elem_count() / self.members(),
         };
         launch(&normals, [into], [])
+    }
+
+    /// Fills `into`, `[P, len]`, with uniforms on [−1, 1).
+    pub fn uniforms(&self, stream: Stream, into: &Tensor) -> Result<()> {
+        let uniforms = Uniforms {
+            seeds: self.seeds.clone(),
+            update: self.updates as u32,
+            stream,
+            len: into.elem_count() / self.members(),
+        };
+        launch(&uniforms, [into], [])
     }
 
     /// Runs passes that read the batch alone.

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::{
-    Agent, Darc, DarcSettings, H2oPlus, H2oPlusSettings, Iql, IqlSettings, Sac, SacSettings,
+    Agent, Cql, CqlSettings, Darc, DarcSettings, H2o, H2oPlus, H2oPlusSettings, H2oSettings, Iql,
+    IqlSettings, Sac, SacSettings,
 };
 use crate::error::{Error, Result};
 
@@ -44,12 +45,14 @@ macro_rules! method {
     };
 }
 
-static METHODS: [Method; 5] = [
+static METHODS: &[Method] = &[
     method!("h2oplus", H2oPlus, H2oPlusSettings),
+    method!("h2o", H2o, H2oSettings),
     method!("sac", Sac, SacSettings),
     method!("rlpd", Sac, SacSettings, real_batch = 128, batch = 128),
-    method!("iql", Iql, IqlSettings),
     method!("darc", Darc, DarcSettings),
+    method!("iql", Iql, IqlSettings),
+    method!("cql", Cql, CqlSettings),
 ];
 
 /// Names of the methods.
@@ -166,7 +169,7 @@ impl SettingsFlags {
 
     fn all() -> Vec<Arg> {
         let mut all: Vec<Arg> = Vec::new();
-        for method in &METHODS {
+        for method in METHODS {
             for flag in (method.flags)() {
                 if all.iter().all(|known| known.get_id() != flag.get_id()) {
                     all.push(flag);
@@ -252,7 +255,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_flag_and_flags_reach_the_settings() {
-        for method in &METHODS {
+        for method in METHODS {
             let flags = (method.flags)();
             for key in (method.defaults)().keys() {
                 assert!(

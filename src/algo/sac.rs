@@ -149,8 +149,4 @@ impl Agent for Sac {
         core.learner.step(&groups)?;
         core.learner.close()
     }
-
-    fn simulated_updates(&self) -> Option<u64> {
-        Some(self.updates())
-    }
 }

@@ -53,6 +53,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     };
     let task = Task::load(&config.task)?;
+    if resumed.is_none() {
+        // Before the data are made, which takes seconds.
+        for member in config.population()? {
+            config.domain(&task, &member)?;
+        }
+    }
     let data = RealData::load(&config, &task)?;
     let mut lines: Vec<_> = data.sets.iter().map(Line::data).collect();
     let mut runs = Vec::new();

@@ -1,14 +1,21 @@
 //! Tasks and vectors of environments.
 
+mod build;
+pub mod distance;
 pub mod dynamics;
+pub mod effect;
 pub mod planar;
+pub mod rapier;
 pub mod reference;
 pub mod replay;
 mod rules;
+mod snapshot;
 pub mod task;
 
-pub use dynamics::Dynamics;
+pub use build::{Physics, build};
+pub use dynamics::{Dynamics, Row};
 pub use planar::PlanarVecEnv;
+pub use rapier::RapierVecEnv;
 pub use rules::EnvKey;
 pub use task::Task;
 

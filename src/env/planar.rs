@@ -2,8 +2,9 @@
 
 use crate::env::dynamics::Dynamics;
 use crate::env::rules::{EnvKey, Episodes, Rules};
+use crate::env::snapshot::{self, Snapshot};
 use crate::env::{StepBatch, Task, VecEnv};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Gap;
 use crate::physics::planar::profile::Lap;
 use crate::physics::planar::real::Real;
@@ -189,58 +190,31 @@ impl VecEnv for PlanarVecEnv {
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = self.rules.tick.to_le_bytes().to_vec();
-        for counts in [&self.episodes.steps, &self.episodes.row] {
-            bytes.extend(counts.iter().flat_map(|s| s.to_le_bytes()));
-        }
-        for part in [
+        let parts = [
             self.batch.qpos(),
             self.batch.qvel(),
             self.batch.warm_start(),
-        ] {
-            bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
-        }
-        bytes
+        ];
+        snapshot::bytes(&self.rules, &self.episodes, parts.into_iter().flatten())
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<()> {
-        let n = self.num_envs();
-        let nv = self.batch.nv();
-        let wrong = |problem: String| {
-            Error::input(
-                "snapshot of environments",
-                problem,
-                "restore it with the task, the gaps and the number of environments it was taken with",
-            )
-        };
-        let want = 4 + 8 * n + 8 * 3 * n * nv;
-        if bytes.len() != want {
-            return Err(wrong(format!(
-                "{} bytes where {want} are wanted",
-                bytes.len()
-            )));
-        }
-        let (head, states) = bytes.split_at(4 + 8 * n);
-        let word = |c: &[u8]| u32::from_le_bytes(c.try_into().expect("chunks of 4"));
-        let head: Vec<u32> = head.chunks(4).map(word).collect();
-        let (steps, rows) = head[1..].split_at(n);
-        let known = self.rules.dynamics.rows.len();
-        if let Some(row) = rows.iter().find(|&&row| row as usize >= known) {
-            return Err(wrong(format!(
-                "parameter row {row} where there are {known}"
-            )));
-        }
-        let number = |c: &[u8]| f64::from_le_bytes(c.try_into().expect("chunks of 8"));
-        let states: Vec<f64> = states.chunks(8).map(number).collect();
-        let (qpos, rest) = states.split_at(n * nv);
+        let (n, nv) = (self.num_envs(), self.batch.nv());
+        let Snapshot {
+            tick,
+            steps,
+            row,
+            state,
+        } = Snapshot::parse(bytes, &self.rules, 3 * nv)?;
+        let (qpos, rest) = state.split_at(n * nv);
         let (qvel, warm_start) = rest.split_at(n * nv);
         for (env, (qpos, qvel)) in qpos.chunks(nv).zip(qvel.chunks(nv)).enumerate() {
             self.set_state(env, qpos, qvel);
         }
         self.batch.set_warm_start(warm_start);
-        self.set_rows(rows);
-        self.rules.tick = head[0];
-        self.episodes.steps = steps.to_vec();
+        self.set_rows(&row);
+        self.rules.tick = tick;
+        self.episodes.steps = steps;
         Ok(())
     }
 }

@@ -160,7 +160,7 @@ impl Rules {
         let (reward, terminated) = if status & BROKEN != 0 {
             (0.0, false)
         } else {
-            pay(&self.task, qpos, dx, cost)
+            pay(&self.task, qpos, qvel, dx, cost)
         };
         Outcome {
             reward,
@@ -170,10 +170,10 @@ impl Rules {
     }
 }
 
-/// Reward of an env step that went `dx` m along x, ended at `qpos` and cost `cost`; whether it
-/// terminates the episode.
-pub(super) fn pay(task: &Task, qpos: &[f64], dx: f64, cost: f64) -> (f64, bool) {
-    let healthy = task.is_healthy(qpos);
+/// Reward of an env step that went `dx` m along x, ended at `qpos`, `qvel` and cost `cost`; whether
+/// it terminates the episode.
+pub(super) fn pay(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64) -> (f64, bool) {
+    let healthy = task.is_healthy(qpos, qvel);
     let alive = if healthy || task.reward.healthy_on_fall {
         task.reward.healthy
     } else {

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, moments};
 use crate::error::{Error, Result};
 use crate::nn::ops::PerMember;
 use crate::nn::ops::gather::Span;
@@ -149,6 +149,18 @@ impl Replay {
         }
         self.pushed += n as u64;
         Ok(())
+    }
+
+    /// Mean and deviation of each number of the states, by part.
+    pub fn state_moments(&self, obs_dim: usize) -> Result<Vec<Vec<(f64, f64)>>> {
+        let row = self.row();
+        let rows = self.rows.flatten_all()?.to_vec1::<f32>()?;
+        let of_part = |Span { start, len }: Span| {
+            let rows = rows[start * row..][..len * row].chunks_exact(row);
+            let column = |j: usize| moments(rows.clone().map(move |r| f64::from(r[j])));
+            (0..obs_dim).map(column).collect()
+        };
+        Ok(self.parts().map(of_part).collect())
     }
 
     /// What a checkpoint keeps beside [`pushed`](Self::pushed): the filled rows, part after part; none while empty.

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::given::{Given, defaults};
 use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
-use crate::env::{Dynamics, Task};
+use crate::env::{Dynamics, Physics, Task};
 use crate::error::{Error, Result};
+use crate::model::Domain;
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -17,6 +18,10 @@ pub struct TrainConfig {
     /// Robot and version, or a TOML file of your own
     #[arg(long, default_value = "halfcheetah-v2")]
     pub task: String,
+    /// Engine of the simulator; the real task stays with `planar`
+    #[arg(long, value_enum, default_value_t)]
+    #[serde(default)]
+    pub physics: Physics,
     /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`; several in turn,
     /// `none/gravity`; drawn, `gravity=0.5..2.0`; or a TOML file of distributions
     #[arg(long, default_value = "gravity")]
@@ -201,12 +206,19 @@ impl TrainConfig {
         self.population().map(drop)
     }
 
+    /// The simulator's gaps of `member`, tried on the robot.
+    pub fn domain(&self, task: &Task, member: &Member) -> Result<Domain> {
+        let domain = task.domain(&member.gap)?;
+        let domain = domain.with(self.gap_rows, self.gap_redraw)?;
+        domain.check(&task.spec)?;
+        Ok(domain)
+    }
+
     /// The simulator's parameter rows: `envs` environments of each of `members`, with those that it
     /// has alone.
     pub fn dynamics(&self, task: &Task, members: &[Member]) -> Result<Dynamics> {
         let rows = |member: &Member| {
-            let domain = task.domain(&member.gap)?;
-            let domain = domain.with(self.gap_rows, self.gap_redraw)?;
+            let domain = self.domain(task, member)?;
             Dynamics::draw(task, &domain, member.seed, self.envs)
         };
         let parts = members.iter().map(rows).collect::<Result<_>>()?;

@@ -21,10 +21,9 @@ use super::run_folder::RunFolder;
 use super::stop;
 use crate::algo::{self, Agent};
 use crate::data::{Dataset, moments};
-use crate::env::{EnvKey, PlanarVecEnv, Task, VecEnv};
+use crate::env::{self, EnvKey, PlanarVecEnv, Task};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
-use crate::physics::planar::Arithmetic;
 
 /// Evaluations start from states that no training rollout draws.
 const EVAL_SEED: u64 = 0x5eed_0e7a;
@@ -94,7 +93,9 @@ impl Trainer {
         let members = config.population()?;
         // Bad settings are refused before a folder is made.
         algo::resolve_members(&config.algo, &config.settings_of(&members))?;
-        config.dynamics(&task, &members)?;
+        for member in &members {
+            config.domain(&task, member)?;
+        }
         let gap = match config.varied("gap") {
             Some(gaps) => gaps,
             None => task.domain(&config.gap)?.to_string(),
@@ -133,19 +134,19 @@ impl Trainer {
                 "restore the file as the run wrote it",
             ));
         }
-        let env = PlanarVecEnv::with_dynamics(&task, dynamics, keys, Arithmetic::default())?;
+        let env = env::build(config.physics, &task, dynamics, keys)?;
         if !resume {
             rows::save(&recorded, env.dynamics())?;
         }
-        let real_rows = |member| data.map_or(0, |data| data.rows(member));
-        let sim_rows = (0..members.len()).map(|m| config.replay_rows(real_rows(m)));
-        let sim_rows: Vec<_> = sim_rows.collect();
-        let all_rows = data
-            .iter()
-            .flat_map(|data| &data.sets)
-            .map(Dataset::len)
-            .sum();
-        plan_memory(all_rows, &sim_rows, s, a);
+        // A method without a simulator leaves its replay empty.
+        let sim_rows = |member| match (agent.simulates(), data) {
+            (false, _) => 1,
+            (true, Some(data)) => config.replay_rows(data.rows(member)),
+            (true, None) => config.replay_rows(0),
+        };
+        let sim_rows: Vec<_> = (0..members.len()).map(sim_rows).collect();
+        let sets = data.iter().flat_map(|data| &data.sets);
+        plan_memory(sets.map(Dataset::len).sum(), &sim_rows, s, a);
         let real = match data {
             Some(data) => Replay::from_datasets(&data.sets, data.set.clone().into(), &device)?,
             None => Replay::new(1, 1, s, a, &device)?,
@@ -162,7 +163,7 @@ impl Trainer {
         let mut trainer = Self {
             real,
             sim: Replay::rings(&sim_rows, s, a, &device)?,
-            rollout: Rollout::new(Box::new(env), &seeds)?,
+            rollout: Rollout::new(env, &seeds)?,
             metrics,
             cycles: 0,
             latest: Vec::new(),

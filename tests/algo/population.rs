@@ -117,7 +117,7 @@ fn members_with_numbers_and_data_of_their_own_learn_as_they_would_alone() {
                 _ => other.capacity += 1,
             }
             let alone = run(method, &[other], 30);
-            let offline = alone.simulated_updates().is_none();
+            let offline = !alone.simulates();
             let untouched = offline && change == 2 || method == "sac" && change == 0;
             let same = bits(all.as_ref(), 1) == bits(alone.as_ref(), 0);
             assert_eq!(same, untouched, "{method}, change {change}");

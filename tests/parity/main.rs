@@ -6,3 +6,4 @@ mod dynamics;
 mod envs;
 mod lanes;
 mod physics;
+mod rapier;

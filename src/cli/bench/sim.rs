@@ -1,8 +1,9 @@
 //! `h2oplus bench sim`: full env steps (observation, reward, autoreset) with random actions.
 
+use crate::cli::bench::engine;
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit};
-use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
+use crate::env::{self, Dynamics, EnvKey, Physics, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Domain;
 use crate::physics::planar::lanes::counted::take_flops;
@@ -20,6 +21,9 @@ pub struct Args {
     /// The task
     #[arg(long, default_value = "halfcheetah-v2")]
     task: String,
+    /// What advances the state
+    #[arg(long, value_enum, default_value_t)]
+    physics: Physics,
     #[command(flatten)]
     domain: DomainFlags,
     /// Environments stepped together
@@ -57,6 +61,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let begun = Instant::now();
     let dynamics = Dynamics::draw(&task, &domain, 0, args.num_envs)?;
     let drawing = begun.elapsed().as_secs_f64();
+    if args.physics == Physics::Rapier {
+        let report = foreign(&args, task, dynamics)?;
+        emit(&report.text(args.format));
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut env = make(&task, &dynamics, args.num_envs, Arithmetic::default())?;
     let rate = steps_per_second(&mut env, args.seconds)?;
 
@@ -84,6 +93,27 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Format::Json => report.json(),
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// Measures another engine.
+fn foreign(args: &Args, task: Task, dynamics: Dynamics) -> Result<engine::Report> {
+    let keys = EnvKey::population(&[0], args.num_envs);
+    let (before, begun) = (engine::resident(), Instant::now());
+    let mut env = env::build(args.physics, &task, dynamics, keys)?;
+    let building = begun.elapsed().as_secs_f64();
+    let rate = steps_per_second(env.as_mut(), args.seconds)?;
+    let after = engine::resident();
+    Ok(engine::Report {
+        physics: "rapier",
+        num_envs: args.num_envs,
+        threads: rayon::current_num_threads(),
+        rate,
+        building,
+        bytes: after
+            .zip(before)
+            .map(|(a, b)| (a - b) / args.num_envs as f64),
+        task,
+    })
 }
 
 /// What was measured.
@@ -210,7 +240,7 @@ impl Report {
 }
 
 /// Random actions in [−1, 1], one batch after the other.
-fn action_batches(env: &PlanarVecEnv) -> Vec<Vec<f32>> {
+fn action_batches(env: &dyn VecEnv) -> Vec<Vec<f32>> {
     let batch = |i| {
         let mut actions = vec![0.0; env.num_envs() * env.act_dim()];
         fill_unit(&mut actions, 0, 0, i, Stream::Action);
@@ -221,7 +251,7 @@ fn action_batches(env: &PlanarVecEnv) -> Vec<Vec<f32>> {
 }
 
 /// Resets and takes `steps` steps.
-fn roll(env: &mut PlanarVecEnv, steps: usize) -> Result<()> {
+fn roll(env: &mut dyn VecEnv, steps: usize) -> Result<()> {
     let actions = action_batches(env);
     env.reset()?;
     for i in 0..steps {
@@ -230,7 +260,7 @@ fn roll(env: &mut PlanarVecEnv, steps: usize) -> Result<()> {
     Ok(())
 }
 
-fn steps_per_second(env: &mut PlanarVecEnv, seconds: f64) -> Result<f64> {
+fn steps_per_second(env: &mut dyn VecEnv, seconds: f64) -> Result<f64> {
     roll(env, WARM_UP)?;
     let actions = action_batches(env);
     let start = Instant::now();

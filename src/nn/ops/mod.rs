@@ -6,11 +6,14 @@
 pub mod actor;
 pub mod adam;
 pub mod awr;
+pub mod candidates;
+pub mod cql;
 pub mod dense;
 pub mod dense_grad;
 pub mod gather;
 pub mod gaussian;
 pub mod guard;
+pub mod h2o;
 pub mod head;
 mod narrow;
 pub mod noise;

@@ -7,7 +7,8 @@ use super::head::softplus;
 use super::{PerMember, Shared, each, tile_sums};
 use crate::nn::launch::{Cost, Kernel};
 
-const SCALE: f32 = 2.0;
+/// Of a head's tanh.
+pub(crate) const SCALE: f32 = 2.0;
 
 /// Kernel: outputs `[d raw in the deltas, stats]`, inputs `[activations]`.
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +139,7 @@ impl Kernel<2, 1> for RatioWeight {
             if let Some(raw) = self.raw {
                 let raw = out[member * self.stride + raw..].chunks_exact(2);
                 for (w, z) in sim.iter_mut().zip(raw) {
-                    *w = log_ratio([z[0], z[1]]).exp().clamp(low, high);
+                    *w = log_ratio([z[0], z[1]]).exp().max(low).min(high);
                 }
             }
             stats[0] = sim.iter().sum::<f32>() / self.sim.max(1) as f32;
