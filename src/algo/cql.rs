@@ -157,7 +157,11 @@ impl Cql {
         Ok(Self {
             target: Target {
                 optimism: each(|s| s.optimism),
-                ..core.target(each(|s| s.discount), each(|s| s.reward_scale), s.exploration)
+                ..core.target(
+                    each(|s| s.discount),
+                    each(|s| s.reward_scale),
+                    s.exploration,
+                )
             },
             td: TdLoss {
                 q,

@@ -185,7 +185,11 @@ impl H2o {
         let td = core.td(&[real, sim]);
         let target = Target {
             optimism: each(|s| s.optimism),
-            ..core.target(each(|s| s.discount), each(|s| s.reward_scale), s.exploration)
+            ..core.target(
+                each(|s| s.discount),
+                each(|s| s.reward_scale),
+                s.exploration,
+            )
         };
         let learner = &mut core.learner;
         let stride = learner.plan.len();

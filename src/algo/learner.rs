@@ -1,5 +1,6 @@
 //! What every method has: parameters and their optimiser, a batch, room for activations, the agent's bookkeeping.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -16,7 +17,7 @@ use crate::nn::ops::standardise::Standardise;
 use crate::nn::params::{Mlp, Params, Spec, Stepped, take};
 use crate::nn::replay::row_len;
 use crate::nn::workspace::{Plan, Workspace};
-use crate::nn::{Actor, PolicySnapshot, Replay};
+use crate::nn::{Acting, Actor, PolicySnapshot, Replay};
 use crate::rng::Stream;
 
 /// Room for losses and means, floats a member.
@@ -58,6 +59,8 @@ pub struct Learner {
     pub stats: Tensor,
     names: Vec<&'static str>,
     groups: Vec<Stepped>,
+    /// The policies, laid out for as many observations as they were last asked for.
+    acting: RefCell<Option<Acting>>,
     target_rate: PerMember<f32>,
     /// Mean and 1/σ of the data set's states, `[P, 2, S]`, where states are learned from on its scale.
     state_scale: Option<Tensor>,
@@ -97,6 +100,7 @@ impl Learner {
             stats: zeros(STATS)?,
             names: Vec::new(),
             groups: Vec::new(),
+            acting: RefCell::new(None),
             target_rate,
             state_scale: None,
             params,
@@ -297,7 +301,13 @@ impl Learner {
                 .broadcast_mul(&scale.narrow(1, 1, 1)?)?,
             None => obs,
         };
-        crate::nn::policy::act(&self.params, &self.actor, obs, noise)
+        let (_, rows, _) = obs.dims3()?;
+        let mut acting = self.acting.borrow_mut();
+        if !acting.as_ref().is_some_and(|acting| acting.fits(rows)) {
+            *acting = Some(Acting::new(&self.params, &self.actor, rows)?);
+        }
+        let acting = acting.as_ref().expect("laid out above");
+        acting.act(&self.params, obs, noise)
     }
 
     /// See [`Agent::policy`](crate::algo::Agent::policy).

@@ -15,5 +15,5 @@ pub mod policy;
 pub mod replay;
 pub mod workspace;
 
-pub use policy::{Actor, PolicySnapshot, Spread};
+pub use policy::{Acting, Actor, PolicySnapshot, Spread};
 pub use replay::Replay;

@@ -302,7 +302,9 @@ fn states_are_seen_on_the_data_sets_scale() {
             }
         }
         let mut moved = Replay::new(1, 500, S, A, &Device::Cpu).unwrap();
-        moved.push(&rows[..real.spans().of(0).len * row_len(S, A)]).unwrap();
+        moved
+            .push(&rows[..real.spans().of(0).len * row_len(S, A)])
+            .unwrap();
         moved
     };
     let acts = |stretch: f32, shift: f32, standardise: bool| {
