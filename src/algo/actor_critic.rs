@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::algo::Recorded;
 use crate::algo::learner::{Group, Learner, set};
-use crate::error::{Error, Result};
+use crate::error::{Result, above_zero};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::actor::ActorLoss;
@@ -17,7 +17,7 @@ use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::head::{Head, Sample, SampleGrad};
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::{LastLayer, Mlp, Spec};
+use crate::nn::spec::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::nn::{Actor, Spread};
 use crate::rng::Stream;
@@ -57,10 +57,8 @@ pub struct Nets {
 impl Nets {
     /// Lays them out.
     pub fn new(spec: &mut Spec, obs_dim: usize, act_dim: usize, rules: &[Rules]) -> Result<Self> {
-        let sound = |alpha: &f64| alpha.is_finite() && *alpha > 0.0;
-        if let Some(alpha) = rules.iter().map(|r| r.initial_alpha).find(|a| !sound(a)) {
-            let mend = "give a number above 0";
-            return Err(Error::input("initial_alpha", format!("is {alpha}"), mend));
+        for rules in rules {
+            above_zero("initial_alpha", rules.initial_alpha)?;
         }
         let sizes =
             |inputs: usize, outputs: usize| [&[inputs], rules[0].hidden, &[outputs]].concat();

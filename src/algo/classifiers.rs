@@ -12,7 +12,7 @@ use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::noise::Blur;
 use crate::nn::ops::ratio::RatioLoss;
-use crate::nn::params::{LastLayer, Mlp, Spec};
+use crate::nn::spec::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
 

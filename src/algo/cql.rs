@@ -11,7 +11,7 @@ use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::learner::{BATCH, Learner, set};
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::{Error, Result};
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
@@ -21,7 +21,7 @@ use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
 
@@ -199,15 +199,6 @@ impl Cql {
             core,
         })
     }
-}
-
-/// Refuses a setting that must be above 0.
-pub(super) fn above_zero(name: &str, value: f64) -> Result<()> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(());
-    }
-    let mend = "give a number above 0";
-    Err(Error::input(name, format!("is {value}"), mend))
 }
 
 // ---- update ----

@@ -1,5 +1,8 @@
 //! DARC (Eysenbach et al., ICLR 2021) as H2O+'s authors ported it: SAC on the simulator, whose reward is corrected by
 //! log(p_real/p_sim) of the dynamics; only the classifiers see the real data.
+//!
+//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256, classifiers 256 + 256): SAC's
+//! 0.58 GFLOP of products and 0.48 of the classifiers.
 
 use candle_core::Device;
 
@@ -8,12 +11,12 @@ use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::Learner;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::nn::workspace::Use;
 use crate::rng::Stream;
 
@@ -84,6 +87,9 @@ impl Darc {
     ) -> Result<Self> {
         let s = &settings[0];
         let each = |of: fn(&DarcSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        for (name, rows) in [("batch", s.batch), ("ratio_batch", s.ratio_batch)] {
+            above_zero(name, rows as f64)?;
+        }
         let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],

@@ -6,11 +6,10 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::classifiers::Classifiers;
-use crate::algo::cql::above_zero;
 use crate::algo::learner::{BATCH, Learner, set};
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
@@ -20,7 +19,7 @@ use crate::nn::ops::noise::ScaleColumns;
 use crate::nn::ops::ratio::RatioWeight;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::nn::workspace::Use;
 use crate::rng::Stream;
 

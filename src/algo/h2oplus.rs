@@ -8,7 +8,7 @@ use crate::algo::in_sample::{InSample, Passes};
 use crate::algo::learner::{Group, Learner};
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
@@ -18,7 +18,7 @@ use crate::nn::ops::ratio::RatioWeight;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
-use crate::nn::params::{LastLayer, Spec};
+use crate::nn::spec::{LastLayer, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
 
@@ -121,6 +121,13 @@ impl H2oPlus {
     ) -> Result<Self> {
         let s = &settings[0];
         let each = |of: fn(&H2oPlusSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        for (name, rows) in [
+            ("real_batch", s.real_batch),
+            ("sim_batch", s.sim_batch),
+            ("ratio_batch", s.ratio_batch),
+        ] {
+            above_zero(name, rows as f64)?;
+        }
         let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],

@@ -1,5 +1,8 @@
 //! IQL (Kostrikov et al., ICLR 2022) on the real data alone, as CORL has it: expectile V, TD through V,
 //! advantage-weighted regression of a Gaussian policy whose rate falls along a cosine; states on the data set's scale.
+//!
+//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256): 0.54 GFLOP of products, all in one
+//! forward and one backward launch.
 
 use candle_core::Device;
 
@@ -12,7 +15,7 @@ use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
 use crate::nn::ops::gaussian::{Gaussian, GaussianAwr};
 use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
-use crate::nn::params::{LastLayer, Spec};
+use crate::nn::spec::{LastLayer, Spec};
 use crate::nn::workspace::{Pass, Use};
 use crate::nn::{Actor, Replay, Spread};
 use crate::rng::Stream;

@@ -137,6 +137,12 @@ pub fn build_members(
 fn parse<T: DeserializeOwned>(method: &str, given: &Table) -> Result<T> {
     let mut settings = (find(method)?.defaults)();
     settings.extend(given.clone());
+    for (key, value) in &settings {
+        if value.as_float().is_some_and(|x| !x.is_finite()) {
+            let mend = "give a finite number";
+            return Err(Error::input(key, format!("is {value}"), mend));
+        }
+    }
     settings.try_into().map_err(|e: toml::de::Error| {
         let mend = "`h2oplus train --help` lists each method's settings";
         Error::input(format!("settings of {method}"), e.message(), mend)

@@ -1,5 +1,7 @@
 //! SAC on the simulator alone (zero-shot): y = r + γ(1−d)·(min Q̂(s',a') − β log π(a'|s')).
 //!
+//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256): 0.58 GFLOP of products.
+//!
 //! With `real_batch` it mixes real transitions in plainly, which is H2O+ with λ = 0 and no ratio: the control `rlpd` is
 //! this with halves of 128. (RLPD, Ball et al., ICML 2023, mixes so; its ensembles, layer norms and update ratio are
 //! not here.)
@@ -10,12 +12,12 @@ use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::learner::Learner;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::rng::Stream;
 
 // ---- settings ----
@@ -78,6 +80,7 @@ impl Sac {
     ) -> Result<Self> {
         let s = &settings[0];
         let each = |of: fn(&SacSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        above_zero("batch", s.batch as f64)?;
         let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],

@@ -13,6 +13,7 @@ pub mod ops;
 pub mod params;
 pub mod policy;
 pub mod replay;
+pub mod spec;
 pub mod workspace;
 
 pub use policy::{Acting, Actor, PolicySnapshot, Spread};

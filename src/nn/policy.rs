@@ -8,7 +8,8 @@ use crate::nn::launch::launch;
 use crate::nn::ops::dense::{Dense, View, product};
 use crate::nn::ops::gaussian::{self, Gaussian, GaussianSample};
 use crate::nn::ops::head::{Head, Sample, sample_row};
-use crate::nn::params::{Mlp, Params};
+use crate::nn::params::Params;
+use crate::nn::spec::Mlp;
 use crate::nn::workspace::{Plan, Use};
 
 /// The policy among the parameters.
@@ -167,7 +168,7 @@ impl PolicySnapshot {
     /// Member `member`'s policy.
     pub fn of(params: &Params, actor: &Actor, member: usize) -> Result<Self> {
         let theta = params.theta.get(member)?.to_vec1::<f32>()?;
-        let layer = |l: &crate::nn::params::Linear| DenseLayer {
+        let layer = |l: &crate::nn::spec::Linear| DenseLayer {
             inputs: l.inputs,
             outputs: l.outputs,
             weight: (0..l.outputs * l.inputs)

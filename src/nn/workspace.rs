@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::nn::launch::launch;
 use crate::nn::ops::dense::{Apply, Base, Dense, Layer, View};
 use crate::nn::ops::dense_grad::{Back, DenseGrad};
-use crate::nn::params::{Linear, Mlp};
+use crate::nn::spec::{Linear, Mlp};
 
 /// Floats to which a pass's places are aligned: one cache line.
 const ALIGN: usize = 16;

@@ -185,3 +185,16 @@ fn numbers<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
         .map(|chunk| read(*chunk))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_actions_that_are_no_numbers_become_still() {
+        let mut actions = [0.5, f32::NAN, -1.0, 1.0, f32::INFINITY, f32::NAN];
+        assert_eq!(still(&mut actions, 3), BTreeSet::from([0, 2]));
+        assert_eq!(actions, [0.5, 0.0, -1.0, 1.0, 0.0, 0.0]);
+        assert!(still(&mut actions, 3).is_empty());
+    }
+}

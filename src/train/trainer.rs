@@ -283,13 +283,17 @@ impl Trainer {
         if let Some(used) = self.agent.simulated_updates()
             && self.cycles * self.config.cycle_updates <= used
         {
-            self.rollout.collect(
-                self.agent.as_mut(),
-                &mut self.sim,
-                self.config.cycle_steps,
-                self.config.random_steps,
-                &self.device,
-            )?;
+            let Self {
+                config,
+                rollout,
+                agent,
+                sim,
+                device,
+                ..
+            } = &mut *self;
+            let steps = (config.cycle_steps, config.random_steps);
+            // From inside the pool, every step forks without waking a thread of its own.
+            rayon::scope(|_| rollout.collect(agent.as_mut(), sim, steps.0, steps.1, device))?;
             self.cycles += 1;
         }
         Ok(())

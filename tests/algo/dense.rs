@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use candle_core::{D, Tensor, Var};
 use h2oplus::nn::ops::dense::View;
-use h2oplus::nn::params::{LastLayer, Mlp, Params, Spec};
+use h2oplus::nn::params::Params;
+use h2oplus::nn::spec::{LastLayer, Mlp, Spec};
 use h2oplus::nn::workspace::{Backprop, Plan, Use};
 
 use crate::support::{far, list, near, normals, poison, var};

@@ -109,6 +109,9 @@ impl Kernel<3, 3> for GaussianAwr {
                 )
             };
             d_log_std.fill(0.0);
+            let clipped = |f: &f32| f.clamp(LOG_STD[0], LOG_STD[1]);
+            let log_std: Vec<f32> = free.iter().map(clipped).collect();
+            let precision: Vec<f32> = log_std.iter().map(|l| (-2.0 * l).exp()).collect();
             let mut loss = 0.0;
             for n in 0..g.rows {
                 let advantage = out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
@@ -118,12 +121,10 @@ impl Kernel<3, 3> for GaussianAwr {
                     &batch[(member * self.batch + n) * self.row[0] + self.row[1]..][..a_dim];
                 for j in 0..a_dim {
                     let mean = raw[j].tanh();
-                    let log_std = free[j].clamp(LOG_STD[0], LOG_STD[1]);
-                    let precision = (-2.0 * log_std).exp();
                     let off = action[j] - mean;
-                    let square = off * off * precision;
-                    loss += weight * (0.5 * square + log_std + HALF_LOG_TAU);
-                    d_raw[a_dim * n + j] = -weight * off * precision * (1.0 - mean * mean);
+                    let square = off * off * precision[j];
+                    loss += weight * (0.5 * square + log_std[j] + HALF_LOG_TAU);
+                    d_raw[a_dim * n + j] = -weight * off * precision[j] * (1.0 - mean * mean);
                     if (LOG_STD[0]..=LOG_STD[1]).contains(&free[j]) {
                         d_log_std[j] -= weight * (square - 1.0);
                     }

@@ -132,14 +132,17 @@ impl Kernel<1, 1> for Blur {
     }
 
     fn cpu(&self, [x]: [&mut [f32]; 1], [noise]: [&[f32]; 1]) {
-        for (member, x) in x.chunks_exact_mut(self.len).enumerate() {
-            let (std, noise) = (
-                self.std.of(member),
-                &noise[member * self.noise[1] + self.noise[0]..],
-            );
+        let x = Shared::new(x);
+        let tasks: Vec<_> = blocks(self.len, BLOCK).collect();
+        each(self.members * tasks.len(), |task| {
+            let (member, block) = (task % self.members, &tasks[task / self.members]);
+            let std = self.std.of(member);
+            let noise = &noise[member * self.noise[1] + self.noise[0] + block.start..];
+            // SAFETY: blocks and members are disjoint.
+            let x = unsafe { x.at(member * self.len + block.start, block.len()) };
             for (x, n) in x.iter_mut().zip(noise) {
                 *x += std * n;
             }
-        }
+        });
     }
 }

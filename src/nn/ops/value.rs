@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{PerMember, Shared, each};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, above_zero};
 use crate::nn::launch::{Cost, Kernel};
 
 /// How V is learned, by name.
@@ -40,25 +40,16 @@ pub enum ValueRule {
 impl ValueRule {
     /// The rule called `value`, with the parameter that it needs.
     pub fn new(value: Value, tau: f64, alpha: f64, clip: f64) -> Result<Self> {
-        let (tau, alpha, clip) = (tau as f32, alpha as f32, clip as f32);
-        let above_0 = |name: &str, x: f32| {
-            let problem = || Error::input(name, format!("is {x}"), "give a number above 0");
-            if x.is_finite() && x > 0.0 {
-                Ok(x)
-            } else {
-                Err(problem())
-            }
-        };
         Ok(match value {
-            Value::Expectile if tau > 0.0 && tau < 1.0 => Self::Expectile(tau),
+            Value::Expectile if tau > 0.0 && tau < 1.0 => Self::Expectile(tau as f32),
             Value::Expectile => {
                 let mend = "give a number between 0 and 1";
                 return Err(Error::input("tau", format!("is {tau}"), mend));
             }
-            Value::Sparse => Self::Sparse(above_0("value_alpha", alpha)?),
+            Value::Sparse => Self::Sparse(above_zero("value_alpha", alpha)? as f32),
             Value::Exponential => Self::Exponential {
-                alpha: above_0("value_alpha", alpha)?,
-                clip: above_0("value_clip", clip)?,
+                alpha: above_zero("value_alpha", alpha)? as f32,
+                clip: above_zero("value_clip", clip)? as f32,
             },
         })
     }
