@@ -16,5 +16,5 @@ pub mod replay;
 pub mod spec;
 pub mod workspace;
 
-pub use policy::{Actor, PolicySnapshot, Spread};
+pub use policy::{Acting, Actor, PolicySnapshot, Spread};
 pub use replay::Replay;

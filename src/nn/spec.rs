@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::nn::ops::PerMember;
 use crate::rng::{Stream, fill_unit};
 
 /// Floats to which every block of parameters is aligned: one cache line.
@@ -61,7 +62,7 @@ pub enum LastLayer {
 pub struct Spec {
     len: usize,
     pub(super) mlps: Vec<(Mlp, LastLayer)>,
-    pub(super) scalars: Vec<(&'static str, Range<usize>, f32)>,
+    pub(super) scalars: Vec<(&'static str, Range<usize>, PerMember<f32>)>,
 }
 
 impl Spec {
@@ -89,11 +90,12 @@ impl Spec {
         mlp
     }
 
-    /// Learned scalars that lie side by side; the offset of the first.
-    pub fn scalars(&mut self, values: &[(&'static str, f32)]) -> Range<usize> {
+    /// Learned scalars that lie side by side, with their first values; their places.
+    pub fn scalars(&mut self, values: &[(&'static str, PerMember<f32>)]) -> Range<usize> {
         let start = self.take(values.len());
         for (n, (name, value)) in values.iter().enumerate() {
-            self.scalars.push((name, start + n..start + n + 1, *value));
+            let place = start + n..start + n + 1;
+            self.scalars.push((name, place, value.clone()));
         }
         start..self.len
     }
@@ -101,7 +103,7 @@ impl Spec {
     /// A learned vector that begins as `value` everywhere.
     pub fn vector(&mut self, name: &'static str, len: usize, value: f32) -> Range<usize> {
         let start = self.take(len);
-        self.scalars.push((name, start..start + len, value));
+        self.scalars.push((name, start..start + len, value.into()));
         start..self.len
     }
 
@@ -122,7 +124,7 @@ impl Spec {
     }
 
     /// A member's first parameters.
-    pub(super) fn init(&self, seed: u64) -> Vec<f32> {
+    pub(super) fn init(&self, member: usize, seed: u64) -> Vec<f32> {
         let mut theta = vec![0.0; self.len];
         for (net, (mlp, last)) in self.mlps.iter().enumerate() {
             for (n, layer) in mlp.layers.iter().enumerate() {
@@ -145,7 +147,7 @@ impl Spec {
             }
         }
         for (_, at, value) in &self.scalars {
-            theta[at.clone()].fill(*value);
+            theta[at.clone()].fill(value.of(member));
         }
         theta
     }

@@ -159,11 +159,20 @@ impl Plan {
         at
     }
 
+    /// Room for the activations alone, where nothing goes backward.
+    pub fn activations(&self, device: &Device) -> Result<Tensor> {
+        Ok(Tensor::zeros(
+            (self.members, self.len.max(1)),
+            DType::F32,
+            device,
+        )?)
+    }
+
     /// The buffers.
     pub fn alloc(&self, device: &Device) -> Result<Workspace> {
         let zeros = |len: usize| Tensor::zeros((self.members, len.max(1)), DType::F32, device);
         Ok(Workspace {
-            acts: zeros(self.len)?,
+            acts: self.activations(device)?,
             deltas: zeros(self.len)?,
             transposed: zeros(self.banks[0])?,
         })

@@ -12,5 +12,6 @@ mod grouped;
 mod head;
 mod losses;
 mod optimiser;
+mod population;
 mod published;
 mod support;

@@ -1,10 +1,10 @@
 //! The policy's side of the critics, and the temperature: mean(β log π − min Q), −log β·mean(log π + H̄).
 
-use super::{Shared, each, mean};
+use super::{PerMember, Shared, each, mean};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: outputs `[dQ in the deltas, gradient, stats]`, inputs `[activations, log π, parameters]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ActorLoss {
     /// Members.
     pub members: usize,
@@ -21,7 +21,7 @@ pub struct ActorLoss {
     /// Floats a member of the parameters.
     pub param_stride: usize,
     /// H̄, the target entropy.
-    pub target_entropy: f32,
+    pub target_entropy: PerMember<f32>,
     /// Where this loss's [`ActorLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -53,7 +53,7 @@ impl Kernel<3, 3> for ActorLoss {
             let q = self.q.map(|q| &out[member * self.stride + q..][..rows]);
             let log_pi = &log_pi[member * self.log_pi_stride..][..rows];
             let log_alpha = parameters[member * self.param_stride + self.log_alpha];
-            let alpha = log_alpha.exp();
+            let (alpha, target_entropy) = (log_alpha.exp(), self.target_entropy.of(member));
             // SAFETY: members, and the two critics' rows, are disjoint.
             let (d1, d2, d_alpha, stats) = unsafe {
                 (
@@ -69,7 +69,7 @@ impl Kernel<3, 3> for ActorLoss {
                 d1[n] = if first { push } else { 0.0 };
                 d2[n] = if first { 0.0 } else { push };
             }
-            let entropy_gap = mean(log_pi.iter().map(|l| l + self.target_entropy));
+            let entropy_gap = mean(log_pi.iter().map(|l| l + target_entropy));
             d_alpha[0] = -entropy_gap;
             let loss = mean((0..rows).map(|n| alpha * log_pi[n] - q[0][n].min(q[1][n])));
             stats.copy_from_slice(&[

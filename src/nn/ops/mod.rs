@@ -12,10 +12,12 @@ pub mod dense;
 pub mod dense_grad;
 pub mod gather;
 pub mod gaussian;
+pub mod guard;
 pub mod h2o;
 pub mod head;
 mod narrow;
 pub mod noise;
+mod per_member;
 pub mod polyak;
 pub mod ratio;
 pub mod standardise;
@@ -26,6 +28,7 @@ mod wide;
 
 use std::ops::Range;
 
+pub use per_member::PerMember;
 use rayon::prelude::*;
 
 /// Rows per tile of a product. Fixed, so that bits depend neither on threads nor on the population.

@@ -1,6 +1,6 @@
 //! Standard normals, and inputs blurred by them.
 
-use super::{Shared, blocks, each};
+use super::{PerMember, Shared, blocks, each};
 use crate::nn::launch::{Cost, Kernel};
 use crate::rng::{Stream, fill_unit, normal_pair, philox};
 
@@ -109,14 +109,14 @@ impl Kernel<1, 1> for ScaleColumns {
 }
 
 /// Kernel: x ← x + σ·noise. Outputs `[x [members, len]]`, inputs `[noise]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Blur {
     /// Members.
     pub members: usize,
     /// Floats a member of x.
     pub len: usize,
     /// σ.
-    pub std: f32,
+    pub std: PerMember<f32>,
     /// Where x's normals begin in the noise, and floats a member.
     pub noise: [usize; 2],
 }
@@ -132,11 +132,17 @@ impl Kernel<1, 1> for Blur {
     }
 
     fn cpu(&self, [x]: [&mut [f32]; 1], [noise]: [&[f32]; 1]) {
-        for (member, x) in x.chunks_exact_mut(self.len).enumerate() {
-            let noise = &noise[member * self.noise[1] + self.noise[0]..];
+        let x = Shared::new(x);
+        let tasks: Vec<_> = blocks(self.len, BLOCK).collect();
+        each(self.members * tasks.len(), |task| {
+            let (member, block) = (task % self.members, &tasks[task / self.members]);
+            let std = self.std.of(member);
+            let noise = &noise[member * self.noise[1] + self.noise[0] + block.start..];
+            // SAFETY: blocks and members are disjoint.
+            let x = unsafe { x.at(member * self.len + block.start, block.len()) };
             for (x, n) in x.iter_mut().zip(noise) {
-                *x += self.std * n;
+                *x += std * n;
             }
-        }
+        });
     }
 }

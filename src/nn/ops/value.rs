@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, each};
+use super::{PerMember, Shared, each};
 use crate::error::{Error, Result, above_zero};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -89,7 +89,7 @@ impl ValueRule {
 }
 
 /// Kernel: outputs `[dV in the deltas, stats]`, inputs `[activations]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ValueLoss {
     /// Members.
     pub members: usize,
@@ -102,7 +102,7 @@ pub struct ValueLoss {
     /// Floats a member of the activations.
     pub stride: usize,
     /// The loss.
-    pub rule: ValueRule,
+    pub rule: PerMember<ValueRule>,
     /// Where this loss's [`ValueLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -126,7 +126,10 @@ impl Kernel<2, 1> for ValueLoss {
         let (delta, stats) = (Shared::new(delta), Shared::new(stats));
         let inverse = 1.0 / self.rows as f32;
         each(self.members, |member| {
-            let out = &out[member * self.stride..][..self.stride];
+            let (rule, out) = (
+                self.rule.of(member),
+                &out[member * self.stride..][..self.stride],
+            );
             // SAFETY: members are disjoint.
             let (dv, stats) = unsafe {
                 (
@@ -136,9 +139,9 @@ impl Kernel<2, 1> for ValueLoss {
             };
             let (mut sum, mut values) = (0.0, 0.0);
             let error = |n: usize| out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
-            let shift = self.rule.shift((0..self.rows).map(error));
+            let shift = rule.shift((0..self.rows).map(error));
             for (n, dv) in dv.iter_mut().enumerate() {
-                let (loss, slope) = self.rule.loss(error(n), shift);
+                let (loss, slope) = rule.loss(error(n), shift);
                 *dv = -slope * inverse;
                 sum += loss * inverse;
                 values += out[self.v + n] * inverse;
