@@ -4,6 +4,8 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+#[cfg(feature = "cuda")]
+use crate::nn::cuda::engine;
 
 /// Transitions on the device, one row each, laid out as
 /// `[obs (S), action (A), next_obs (S), reward, terminated]`, so that (s,a) and (s,a,s') are prefixes.
@@ -98,16 +100,32 @@ impl Replay {
                 "push fewer rows at once, or raise the capacity",
             ));
         }
-        let rows = Tensor::from_slice(rows, (groups, n, row), self.rows.device())?;
         let head = n.min(capacity - self.cursor);
-        for (from, len, to) in [(0, head, self.cursor), (head, n - head, 0)] {
-            if len > 0 {
-                self.rows
-                    .slice_set(&rows.narrow(1, from, len)?.contiguous()?, 1, to)?;
-            }
-        }
+        self.write(rows, n, [(0, head, self.cursor), (head, n - head, 0)])?;
         self.cursor = (self.cursor + n) % capacity;
         self.len = (self.len + n).min(capacity);
+        Ok(())
+    }
+
+    /// Copies runs of each group's `n` rows: (first row given, rows, first row written).
+    fn write(&self, rows: &[f32], n: usize, runs: [(usize, usize, usize); 2]) -> Result<()> {
+        let (groups, _capacity, row) = self.dims();
+        let runs = runs.into_iter().filter(|(_, len, _)| *len > 0);
+        #[cfg(feature = "cuda")]
+        if self.rows.device().is_cuda() {
+            let part = |(g, (from, len, to)): (usize, (usize, usize, usize))| {
+                let first = (g * n + from) * row;
+                ((g * _capacity + to) * row, first..first + len * row)
+            };
+            let groups = (0..groups).flat_map(|g| runs.clone().map(move |run| (g, run)));
+            let parts: Vec<_> = groups.map(part).collect();
+            return Ok(engine::upload(&self.rows, rows, &parts)?);
+        }
+        let rows = Tensor::from_slice(rows, (groups, n, row), self.rows.device())?;
+        for (from, len, to) in runs {
+            let run = rows.narrow(1, from, len)?.contiguous()?;
+            self.rows.slice_set(&run, 1, to)?;
+        }
         Ok(())
     }
 

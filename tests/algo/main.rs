@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic anywhere")]
 
 mod agents;
+mod cuda_host;
 mod dense;
 mod draws;
 mod head;
@@ -11,3 +12,4 @@ mod losses;
 mod optimiser;
 mod published;
 mod support;
+mod twins;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::wide::wide;
 use super::{Shared, blocks, each};
+use crate::nn::cuda::{Program, THREADS, arguments, table, word};
 use crate::nn::launch::{Cost, Kernel};
 
 const BLOCK: usize = 16_384;
@@ -30,6 +31,11 @@ pub struct Adam {
     pub stride: usize,
     /// What to step; ranges are disjoint.
     pub groups: Vec<Group>,
+}
+
+arguments! { "adam",
+    struct AdamArgs { stride: u32, groups: u32, beta: [f32; 2], rest: [f32; 2], eps: f32 }
+    struct AdamGroup { first: u32, len: u32, root: f32 }
 }
 
 impl Kernel<3, 1> for Adam {
@@ -66,6 +72,33 @@ impl Kernel<3, 1> for Adam {
                 b2.sqrt() as f32,
             );
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let bias = |g: &Group| BETA.map(|b| 1.0 - b.powf(g.step as f64));
+        let args = AdamArgs {
+            stride: word(self.stride),
+            groups: word(self.groups.len()),
+            beta: BETA.map(|b| b as f32),
+            rest: BETA.map(|b| (1.0 - b) as f32),
+            eps: EPS,
+        };
+        let groups = self.groups.iter().map(|g| AdamGroup {
+            first: word(g.range.start),
+            len: word(g.range.len()),
+            root: bias(g)[1].sqrt() as f32,
+        });
+        let mut tail = table(&groups.collect::<Vec<_>>());
+        for _ in 0..self.members {
+            tail.extend(
+                self.groups
+                    .iter()
+                    .map(|g| ((g.rate / bias(g)[0]) as f32).to_bits()),
+            );
+        }
+        let floats: usize = self.groups.iter().map(|g| g.range.len()).sum();
+        let blocks = floats.div_ceil(4 * THREADS as usize);
+        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rows drawn from a replay, uniformly with replacement.
 
 use super::{Shared, TILE, blocks, each};
+use crate::nn::cuda::{Program, THREADS, arguments, seeds, word};
 use crate::nn::launch::{Cost, Kernel};
 use crate::rng::{Stream, philox};
 
@@ -33,6 +34,13 @@ pub struct Gather {
     pub batch_rows: usize,
     /// Floats of a row that are kept: a prefix.
     pub width: usize,
+}
+
+arguments! { "gather",
+    struct GatherArgs {
+        lane: u32, update: u32, stream: u32, groups: u32, capacity: u32, len: u32, row: u32, first: u32, rows: u32,
+        batch_rows: u32, width: u32,
+    }
 }
 
 impl Kernel<1, 1> for Gather {
@@ -71,5 +79,24 @@ impl Kernel<1, 1> for Gather {
                 to.copy_from_slice(&group[index as usize * self.row..][..self.width]);
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = GatherArgs {
+            lane: self.lane,
+            update: self.update,
+            stream: self.stream as u32,
+            groups: word(self.groups),
+            capacity: word(self.capacity),
+            len: word(self.len),
+            row: word(self.row),
+            first: word(self.first),
+            rows: word(self.rows),
+            batch_rows: word(self.batch_rows),
+            width: word(self.width),
+        };
+        let blocks = self.rows.div_ceil(THREADS as usize / 32);
+        let grid = [blocks, self.seeds.len(), 1];
+        Some(Program::run(&args, &seeds(&self.seeds), grid))
     }
 }

@@ -23,6 +23,28 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::nn::cuda::{Arguments, Entry};
+
+/// Every CUDA kernel of this folder.
+pub(super) fn cuda_entries() -> Vec<Entry> {
+    vec![
+        actor::ActorLossArgs::ENTRY,
+        adam::AdamArgs::ENTRY,
+        awr::AwrLossArgs::ENTRY,
+        gather::GatherArgs::ENTRY,
+        head::SampleArgs::ENTRY,
+        head::SampleGradArgs::ENTRY,
+        noise::BlurArgs::ENTRY,
+        noise::NormalsArgs::ENTRY,
+        polyak::PolyakArgs::ENTRY,
+        ratio::RatioLossArgs::ENTRY,
+        ratio::RatioWeightArgs::ENTRY,
+        target::TargetArgs::ENTRY,
+        td::TdLossArgs::ENTRY,
+        value::ValueLossArgs::ENTRY,
+    ]
+}
+
 /// Rows per tile of a product. Fixed, so that bits depend neither on threads nor on the population.
 pub const TILE: usize = 128;
 

@@ -1,6 +1,7 @@
 //! Standard normals, and inputs blurred by them.
 
 use super::{Shared, blocks, each};
+use crate::nn::cuda::{Program, THREADS, arguments, per_member, seeds, word};
 use crate::nn::launch::{Cost, Kernel};
 use crate::rng::{Stream, normal_pair, philox};
 
@@ -18,6 +19,10 @@ pub struct Normals {
     pub stream: Stream,
     /// Normals a member.
     pub len: usize,
+}
+
+arguments! { "normals",
+    struct NormalsArgs { update: u32, stream: u32, len: u32 }
 }
 
 impl Kernel<1, 0> for Normals {
@@ -46,6 +51,17 @@ impl Kernel<1, 0> for Normals {
             }
         });
     }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = NormalsArgs {
+            update: self.update,
+            stream: self.stream as u32,
+            len: word(self.len),
+        };
+        let blocks = self.len.div_ceil(4 * THREADS as usize);
+        let grid = [blocks, self.seeds.len(), 1];
+        Some(Program::run(&args, &seeds(&self.seeds), grid))
+    }
 }
 
 /// Kernel: x ← x + σ·noise. Outputs `[x [members, len]]`, inputs `[noise]`.
@@ -59,6 +75,10 @@ pub struct Blur {
     pub std: f32,
     /// Where x's normals begin in the noise, and floats a member.
     pub noise: [usize; 2],
+}
+
+arguments! { "blur",
+    struct BlurArgs { len: u32, noise: [u32; 2] }
 }
 
 impl Kernel<1, 1> for Blur {
@@ -78,5 +98,15 @@ impl Kernel<1, 1> for Blur {
                 *x += self.std * n;
             }
         }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = BlurArgs {
+            len: word(self.len),
+            noise: self.noise.map(word),
+        };
+        let tail = per_member(self.members, |_| [self.std]);
+        let blocks = self.len.div_ceil(THREADS as usize);
+        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }
 }

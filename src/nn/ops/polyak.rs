@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Shared, blocks, each};
+use crate::nn::cuda::{Program, THREADS, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 const BLOCK: usize = 32_768;
@@ -18,6 +19,10 @@ pub struct Polyak {
     pub range: Range<usize>,
     /// τ.
     pub rate: f32,
+}
+
+arguments! { "polyak",
+    struct PolyakArgs { first: u32, len: u32, stride: u32 }
 }
 
 impl Kernel<1, 1> for Polyak {
@@ -43,5 +48,16 @@ impl Kernel<1, 1> for Polyak {
                 *t = (1.0 - self.rate) * *t + self.rate * x;
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = PolyakArgs {
+            first: word(self.range.start),
+            len: word(self.range.len()),
+            stride: word(self.stride),
+        };
+        let tail = per_member(self.members, |_| [self.rate]);
+        let blocks = self.range.len().div_ceil(4 * THREADS as usize);
+        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }
 }

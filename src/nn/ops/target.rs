@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Shared, each};
+use crate::nn::cuda::{Program, THREADS, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// The exploration term of the target.
@@ -48,6 +49,13 @@ pub struct Target {
     pub row: usize,
 }
 
+arguments! { "target",
+    struct TargetArgs {
+        rows: u32, row_stride: u32, q: [u32; 2], with_value: u32, value: u32, stride: u32, log_pi: [u32; 2],
+        entropy: u32, log_alpha: u32, param_stride: u32, row: u32,
+    }
+}
+
 impl Kernel<1, 4> for Target {
     const NAME: &'static str = "target";
 
@@ -81,5 +89,25 @@ impl Kernel<1, 4> for Target {
                 *y = self.reward_scale * reward + self.discount * (1.0 - terminated) * next;
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let (value, lambda) = self.value.unwrap_or_default();
+        let args = TargetArgs {
+            rows: word(self.rows),
+            row_stride: word(self.row_stride),
+            q: self.q.map(word),
+            with_value: u32::from(self.value.is_some()),
+            value: word(value),
+            stride: word(self.stride),
+            log_pi: self.log_pi.map(word),
+            entropy: u32::from(self.exploration == Exploration::Entropy),
+            log_alpha: word(self.log_alpha),
+            param_stride: word(self.param_stride),
+            row: word(self.row),
+        };
+        let tail = per_member(self.members, |_| [lambda, self.discount, self.reward_scale]);
+        let blocks = self.rows.div_ceil(THREADS as usize);
+        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }
 }

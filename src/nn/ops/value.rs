@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Shared, each};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// How V is learned: the one place of this choice.
@@ -49,6 +50,10 @@ impl ValueLoss {
     pub const STATS: [&'static str; 2] = ["losses/vf_loss", "losses/vf_values"];
 }
 
+arguments! { "value_loss",
+    struct ValueLossArgs { rows: u32, v: u32, q: [u32; 2], stride: u32, stats: [u32; 2] }
+}
+
 impl Kernel<2, 1> for ValueLoss {
     const NAME: &'static str = "value_loss";
 
@@ -83,5 +88,18 @@ impl Kernel<2, 1> for ValueLoss {
             }
             stats.copy_from_slice(&[sum, values]);
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = ValueLossArgs {
+            rows: word(self.rows),
+            v: word(self.v),
+            q: self.q.map(word),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        let ValueRule::Expectile(tau) = self.rule;
+        let tail = per_member(self.members, |_| [tau]);
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }
