@@ -29,6 +29,10 @@ pub enum Stream {
     RatioNoise = 11,
     /// Making data sets.
     Data = 10,
+    /// Actions of which CQL takes the worst.
+    Candidates = 12,
+    /// Next states around the simulated ones, at which H2O measures the gap.
+    NextStates = 13,
 }
 
 /// Four 32-bit words for key `seed` and counter `(env, step, stream, block)`.

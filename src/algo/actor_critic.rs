@@ -7,7 +7,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 use crate::algo::Recorded;
-use crate::algo::learner::{Actor, Group, Learner, set};
+use crate::algo::learner::{Group, Learner, set};
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
 use crate::nn::ops::actor::ActorLoss;
@@ -18,6 +18,7 @@ use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::params::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
+use crate::nn::{Actor, Spread};
 use crate::rng::Stream;
 
 /// Buffer number of the rows with fresh actions.
@@ -43,6 +44,8 @@ pub struct Rules<'a> {
 pub struct Nets {
     /// The policy.
     pub actor: Actor,
+    /// Offset of log-std's multiplier; its offset follows.
+    pub affine: usize,
     /// Offset of log β.
     pub log_alpha: usize,
     /// S + A → hidden → 1, twice.
@@ -76,8 +79,9 @@ impl Nets {
             ],
             actor: Actor {
                 mlp,
-                affine: affine.start,
+                spread: Spread::Affine(affine.start),
             },
+            affine: affine.start,
             q,
         })
     }
@@ -89,8 +93,8 @@ pub struct ActorCritic {
     pub learner: Learner,
     /// Networks.
     pub nets: Nets,
-    /// Critics at the batch's actions.
-    pub q_data: [Pass; 2],
+    /// Where the critics' values at the batch's actions lie.
+    q_data: [usize; 2],
     /// Critics at fresh actions of the batch's states.
     pub q_fresh: [Pass; 2],
     /// Target critics at the next actions.
@@ -163,7 +167,6 @@ impl ActorCritic {
             .map(|(input, purpose)| plan.pass(&nets.actor.mlp, purpose, input, rows));
         let mut critics =
             |q: &[Mlp; 2], purpose, input| q.each_ref().map(|q| plan.pass(q, purpose, input, rows));
-        let q_data = critics(&nets.q, Use::Train, s);
         let q_fresh = critics(&nets.q, Use::Train, fresh(0));
         let q_next = critics(&q_target, Use::Target, fresh(rows));
         let action_grads = q_fresh
@@ -184,7 +187,7 @@ impl ActorCritic {
         Ok(Self {
             learner,
             nets,
-            q_data,
+            q_data: [0; 2],
             q_fresh,
             q_next,
             actions,
@@ -199,14 +202,27 @@ impl ActorCritic {
 
     // ---- layout ----
 
-    /// Ends the layout: `passes` join the first forward launch, `backs` the first backward one.
+    /// Ends the layout: `passes` and the critics at the batch's actions join the first forward launch, `backs` and
+    /// they the first backward one.
     pub fn finish(&mut self, passes: &[&Pass], backs: &[Backprop]) -> Result<()> {
+        let (s, rows) = (self.learner.batch_view(0, 0), self.learner.rows);
+        let plan = &mut self.learner.plan;
+        let q = self.nets.q.each_ref();
+        let q = q.map(|q| plan.pass(q, Use::Train, s, rows));
+        self.q_data = q.each_ref().map(Pass::out);
+        let passes: Vec<_> = q.iter().chain(passes.iter().copied()).collect();
+        let own = q.iter().map(Backprop::weights);
+        let backs: Vec<_> = own.chain(backs.iter().copied()).collect();
+        self.finish_without_data(&passes, &backs)
+    }
+
+    /// As [`finish`](Self::finish), for a method with passes of its own at the batch's actions.
+    pub fn finish_without_data(&mut self, passes: &[&Pass], backs: &[Backprop]) -> Result<()> {
         self.learner.alloc()?;
         let (learner, plan) = (&self.learner, &self.learner.plan);
-        let own = self.actions.iter().chain(&self.q_data);
-        let own: Vec<_> = own.chain(passes.iter().copied()).collect();
+        let own: Vec<_> = self.actions.iter().chain(passes.iter().copied()).collect();
         let later: Vec<_> = self.q_fresh.iter().chain(&self.q_next).collect();
-        let mut critics: Vec<_> = self.q_data.iter().map(Backprop::weights).collect();
+        let mut critics = Vec::new();
         for (pass, at) in self.q_fresh.iter().zip(self.action_grads) {
             critics.push(Backprop {
                 pass,
@@ -253,7 +269,7 @@ impl ActorCritic {
             raw_stride: learner.plan.len(),
             noise: 0,
             noise_stride: 2 * learner.rows * learner.act_dim,
-            affine: self.nets.actor.affine,
+            affine: self.nets.affine,
             param_stride: learner.params.len(),
         }
     }
@@ -270,6 +286,8 @@ impl ActorCritic {
             stride: learner.plan.len(),
             log_pi: [learner.rows, 2 * learner.rows],
             exploration,
+            optimism: 0.0,
+            log_ratio: None,
             log_alpha: self.nets.log_alpha,
             param_stride: learner.params.len(),
             discount: discount as f32,
@@ -284,7 +302,8 @@ impl ActorCritic {
         TdLoss {
             members: self.learner.members(),
             halves: halves.to_vec(),
-            q: self.q_data.each_ref().map(Pass::out),
+            q: self.q_data,
+            step: 1,
             stride: self.learner.plan.len(),
             row_stride: self.learner.rows,
             stats,

@@ -1,7 +1,6 @@
 //! H2O+ (Niu et al., ICRA 2025): V learned on the real data alone, the mixed target, the dynamics ratio.
 
 use candle_core::Device;
-use serde::{Deserialize, Serialize};
 
 use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::classifiers::Classifiers;
@@ -17,7 +16,7 @@ use crate::nn::ops::head::Head;
 use crate::nn::ops::ratio::RatioWeight;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::ops::value::{ValueLoss, ValueRule};
+use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
 use crate::nn::params::{LastLayer, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
@@ -42,12 +41,18 @@ settings! {
         lambda: f64 = 0.1,
         /// How V is learned.
         #[arg(value_enum)]
-        value_rule: ValueKind = ValueKind::Expectile,
-        /// τ of the expectile.
+        value: Value = Value::Expectile,
+        /// τ of the value loss `expectile`.
         tau: f64 = 0.5,
+        /// α of the value losses `sparse` and `exponential`.
+        value_alpha: f64 = 1.0,
+        /// Largest exponent of the value loss `exponential`.
+        value_clip: f64 = 7.0,
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::Entropy,
+        /// κ of the exploration term `optimism`.
+        optimism: f64 = 1.0,
         /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
         /// in the published code.
         #[arg(action = clap::ArgAction::Set)]
@@ -87,15 +92,6 @@ settings! {
     }
 }
 
-/// How V is learned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum ValueKind {
-    /// Expectile regression (IQL).
-    #[default]
-    Expectile,
-}
-
 // ---- agent ----
 
 /// A population of H2O+ agents.
@@ -108,7 +104,7 @@ pub struct H2oPlus {
     value: ValueLoss,
     vf: Group,
     warmup: u64,
-    warm: InSample,
+    warm: InSample<AwrLoss>,
 }
 
 impl H2oPlus {
@@ -179,6 +175,7 @@ impl H2oPlus {
         let stride = core.learner.plan.len();
         let target = Target {
             value: Some((v_next.out(), s.lambda as f32)),
+            optimism: s.optimism as f32,
             ..core.target(s.discount, s.reward_scale, s.exploration)
         };
         let value = ValueLoss {
@@ -187,9 +184,7 @@ impl H2oPlus {
             v: v.out(),
             q: q_real.each_ref().map(Pass::out),
             stride,
-            rule: match s.value_rule {
-                ValueKind::Expectile => ValueRule::Expectile(s.tau as f32),
-            },
+            rule: ValueRule::new(s.value, s.tau, s.value_alpha, s.value_clip)?,
             stats: core.learner.places(&ValueLoss::STATS),
         };
         let weight = RatioWeight {

@@ -3,8 +3,7 @@
 
 use crate::algo::learner::{Group, Learner};
 use crate::error::Result;
-use crate::nn::launch::launch;
-use crate::nn::ops::awr::AwrLoss;
+use crate::nn::launch::{Kernel, launch};
 use crate::nn::ops::dense::Dense;
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::target::{Exploration, Target};
@@ -26,25 +25,26 @@ pub struct Passes<'a> {
     pub v_next: &'a Pass,
 }
 
-/// The launches.
-pub struct InSample {
+/// The launches. `K`: the policy's regression, a kernel with outputs `[deltas, gradient, stats]` and inputs
+/// `[activations, parameters, batch]`.
+pub struct InSample<K> {
     forward: Dense,
     backward: DenseGrad,
     target: Target,
     td: TdLoss,
     value: ValueLoss,
-    awr: AwrLoss,
+    awr: K,
     groups: Vec<Group>,
 }
 
-impl InSample {
+impl<K: Kernel<3, 3>> InSample<K> {
     /// Ends the layout, once all passes are laid out.
     pub fn new(
         learner: &mut Learner,
         passes: &Passes,
         [discount, reward_scale]: [f64; 2],
         value: ValueLoss,
-        awr: AwrLoss,
+        awr: K,
         groups: Vec<Group>,
     ) -> Self {
         let (rows, [q1, q2]) = (passes.v.rows(), passes.q);
@@ -64,6 +64,8 @@ impl InSample {
                 stride: plan.len(),
                 log_pi: [0, 0],
                 exploration: Exploration::None,
+                optimism: 0.0,
+                log_ratio: None,
                 log_alpha: 0,
                 param_stride: learner.params.len(),
                 discount: discount as f32,
@@ -74,6 +76,7 @@ impl InSample {
                 members,
                 halves: vec![rows],
                 q: passes.q.each_ref().map(Pass::out),
+                step: 1,
                 stride: plan.len(),
                 row_stride: learner.rows,
                 stats,

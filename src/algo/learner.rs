@@ -10,11 +10,12 @@ use crate::error::{Error, Result};
 use crate::nn::launch::launch;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::gather::Gather;
-use crate::nn::ops::noise::Normals;
+use crate::nn::ops::noise::{Normals, Uniforms};
+use crate::nn::ops::standardise::Standardise;
 use crate::nn::params::{Mlp, Params, Spec, Stepped, take};
 use crate::nn::replay::row_len;
 use crate::nn::workspace::{Plan, Workspace};
-use crate::nn::{PolicySnapshot, Replay};
+use crate::nn::{Actor, PolicySnapshot, Replay};
 use crate::rng::Stream;
 
 /// Room for losses and means, floats a member.
@@ -25,15 +26,6 @@ pub const BATCH: usize = 0;
 
 /// Parameters that step together, by their number in [`Learner::groups`].
 pub type Group = usize;
-
-/// The policy among the parameters.
-#[derive(Clone, Debug)]
-pub struct Actor {
-    /// S → hidden → 2A.
-    pub mlp: Mlp,
-    /// Offset of log-std's multiplier; its offset follows.
-    pub affine: usize,
-}
 
 /// A population of learners, each with the same networks.
 pub struct Learner {
@@ -66,6 +58,8 @@ pub struct Learner {
     names: Vec<&'static str>,
     groups: Vec<Stepped>,
     target_rate: f32,
+    /// Mean and 1/σ of the data set's states, `[P, 2, S]`, where states are learned from on its scale.
+    state_scale: Option<Tensor>,
 }
 
 impl Learner {
@@ -103,6 +97,7 @@ impl Learner {
             names: Vec::new(),
             groups: Vec::new(),
             target_rate: target_rate as f32,
+            state_scale: None,
             params,
             actor,
         })
@@ -112,9 +107,30 @@ impl Learner {
 
     /// Parameters `range` step together, at `rate`.
     pub fn group(&mut self, range: Range<usize>, rate: f64) -> Group {
-        let steps = 0;
-        self.groups.push(Stepped { range, rate, steps });
+        self.groups.push(Stepped {
+            range,
+            rate,
+            falls_over: None,
+            steps: 0,
+        });
         self.groups.len() - 1
+    }
+
+    /// The rate of `group` falls to 0 along half a cosine over so many `steps`.
+    pub fn anneal(&mut self, group: Group, steps: u64) {
+        self.groups[group].falls_over = Some(steps);
+    }
+
+    /// States are learned from on the data set's scale, once [`fit_states`](Self::fit_states) has it.
+    pub fn standardise_states(&mut self) -> Result<()> {
+        let shape = (self.members(), 1, self.obs_dim);
+        let (device, f32) = (self.batch.device(), DType::F32);
+        let parts = [
+            Tensor::zeros(shape, f32, device)?,
+            Tensor::ones(shape, f32, device)?,
+        ];
+        self.state_scale = Some(Tensor::cat(&parts, 1)?);
+        Ok(())
     }
 
     /// Where a loss puts the numbers called `names`, and floats a member. The same names share their places.
@@ -157,10 +173,41 @@ impl Learner {
 
     // ---- update ----
 
+    /// Takes the scale of the states from `data`: mean and deviation, to which 1e-3 is added as in the published code.
+    pub fn fit_states(&mut self, data: &Replay) -> Result<()> {
+        let Some(scale) = &mut self.state_scale else {
+            return Ok(());
+        };
+        let by_group = data.state_moments(self.obs_dim)?;
+        let members = self.seeds.len();
+        let of_member = |m: usize| {
+            let fitted = &by_group[m % by_group.len()];
+            let inverse = |(_, std): &(f64, f64)| (1.0 / (std + 1e-3)) as f32;
+            let means = fitted.iter().map(|(mean, _)| *mean as f32);
+            means.chain(fitted.iter().map(inverse))
+        };
+        let all: Vec<f32> = (0..members).flat_map(of_member).collect();
+        *scale = Tensor::from_vec(all, (members, 2, self.obs_dim), scale.device())?;
+        Ok(())
+    }
+
     /// Draws `rows` rows of `replay` into the batch from row `first` on.
     pub fn draw(&self, replay: &Replay, stream: Stream, first: usize, rows: usize) -> Result<()> {
         let place = [first, rows, self.rows];
-        self.gather(replay, stream, 0, place, self.row(), &self.batch)
+        self.gather(replay, stream, 0, place, self.row(), &self.batch)?;
+        let Some(scale) = &self.state_scale else {
+            return Ok(());
+        };
+        let standardise = Standardise {
+            members: self.members(),
+            first,
+            rows,
+            batch_rows: self.rows,
+            row: self.row(),
+            obs_dim: self.obs_dim,
+            columns: [0, self.obs_dim + self.act_dim],
+        };
+        launch(&standardise, [&self.batch], [scale])
     }
 
     /// Draws rows `[first, rows, of a member]` of `width` floats into `into`.
@@ -211,6 +258,17 @@ impl Learner {
         launch(&normals, [into], [])
     }
 
+    /// Fills `into`, `[P, len]`, with uniforms on [−1, 1).
+    pub fn uniforms(&self, stream: Stream, into: &Tensor) -> Result<()> {
+        let uniforms = Uniforms {
+            seeds: self.seeds.clone(),
+            update: self.updates as u32,
+            stream,
+            len: into.elem_count() / self.members(),
+        };
+        launch(&uniforms, [into], [])
+    }
+
     /// Runs passes that read the batch alone.
     pub fn forward(&self, passes: &Dense) -> Result<()> {
         let input = [&self.params.theta, &self.params.target, &self.batch];
@@ -235,14 +293,25 @@ impl Learner {
 
     /// See [`Agent::act`](crate::algo::Agent::act).
     pub fn act(&self, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor> {
-        let Actor { mlp, affine } = &self.actor;
-        crate::nn::policy::act(&self.params, mlp, *affine, obs, noise)
+        let obs = match &self.state_scale {
+            Some(scale) => &obs
+                .broadcast_sub(&scale.narrow(1, 0, 1)?)?
+                .broadcast_mul(&scale.narrow(1, 1, 1)?)?,
+            None => obs,
+        };
+        crate::nn::policy::act(&self.params, &self.actor, obs, noise)
     }
 
     /// See [`Agent::policy`](crate::algo::Agent::policy).
     pub fn policy(&self, member: usize) -> Result<BehaviourPolicy> {
-        let Actor { mlp, affine } = &self.actor;
-        let policy = PolicySnapshot::of(&self.params, mlp, *affine, member)?;
+        let policy = PolicySnapshot::of(&self.params, &self.actor, member)?;
+        let policy = match &self.state_scale {
+            Some(scale) => {
+                let scale = scale.get(member)?.to_vec2::<f32>()?;
+                policy.standardised(&scale[0], &scale[1])
+            }
+            None => policy,
+        };
         Ok(BehaviourPolicy::from(&policy))
     }
 
@@ -257,6 +326,8 @@ impl Learner {
     /// See [`Agent::state`](crate::algo::Agent::state).
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
         let mut state = self.params.state()?;
+        let scale = self.state_scale.iter();
+        state.extend(scale.map(|scale| ("state_scale".to_owned(), scale.clone())));
         let counts = self.groups.iter().map(|g| g.steps as i64);
         let counts: Vec<_> = counts.chain([self.updates as i64]).collect();
         state.push(("counters".to_owned(), Tensor::new(counts, &Device::Cpu)?));
@@ -268,6 +339,10 @@ impl Learner {
         let len = self.groups.len() + 1;
         let counters = take(state, "counters", &[len], DType::I64, &Device::Cpu)?;
         let counters = counters.to_vec1::<i64>()?;
+        if let Some(scale) = &mut self.state_scale {
+            let (dims, device) = (scale.dims().to_vec(), scale.device().clone());
+            *scale = take(state, "state_scale", &dims, DType::F32, &device)?;
+        }
         self.params.load_state(state)?;
         for (group, steps) in self.groups.iter_mut().zip(&counters) {
             group.steps = *steps as u64;

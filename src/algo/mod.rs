@@ -11,14 +11,22 @@ use crate::nn::launch::together;
 
 pub mod actor_critic;
 pub mod classifiers;
+pub mod cql;
+pub mod darc;
+pub mod h2o;
 pub mod h2oplus;
 pub mod in_sample;
+pub mod iql;
 pub mod learner;
 pub mod registry;
 pub mod sac;
 mod settings;
 
+pub use cql::{Cql, CqlSettings};
+pub use darc::{Darc, DarcSettings};
+pub use h2o::{H2o, H2oSettings};
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
+pub use iql::{Iql, IqlSettings};
 pub use registry::{SettingsFlags, build, methods, resolve_settings};
 pub use sac::{Sac, SacSettings};
 
@@ -38,10 +46,16 @@ pub trait Agent: Send {
     fn set_draws(&mut self, draws: &Recorded) -> Result<()>;
     /// The update itself, from what was drawn.
     fn learn(&mut self) -> Result<()>;
+
+    /// Whether the method uses the simulator at all.
+    fn simulates(&self) -> bool {
+        true
+    }
     /// How many of the updates used the simulator's replay; `None` where the next one does not: during
     /// a warm start, and for a method that never does.
-    fn simulated_updates(&self) -> Option<u64>;
-
+    fn simulated_updates(&self) -> Option<u64> {
+        self.simulates().then(|| self.updates())
+    }
     /// Number of members, P.
     fn members(&self) -> usize {
         self.learner().members()
@@ -49,7 +63,10 @@ pub trait Agent: Send {
     /// One update of every member.
     fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
         let device = self.learner().batch.device().clone();
-        together(&device, || self.draw(real, sim).and_then(|()| self.learn()))
+        together(&device, || {
+            self.draw(real, sim)?;
+            self.learn()
+        })
     }
     /// One update from recorded draws.
     fn update_recorded(&mut self, draws: &Recorded) -> Result<()> {
@@ -107,4 +124,12 @@ pub struct Recorded {
     pub ratio: Vec<f32>,
     /// Normals added to them, of the same shape.
     pub ratio_noise: Vec<f32>,
+    /// CQL's uniform actions on [−1, 1), `[P, rows, K, A]`.
+    pub uniforms: Vec<f32>,
+    /// Normals of CQL's sampled actions, `[P, 2, rows, K, A]`: at the batch's states, then at its next states.
+    pub candidates: Vec<f32>,
+    /// Normals of the next states at which H2O measures the gap, `[P, sim, samples, S]`.
+    pub next_states: Vec<f32>,
+    /// Their standard deviations, `[P, S]`.
+    pub spread: Vec<f32>,
 }

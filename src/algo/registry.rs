@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::{Agent, H2oPlus, H2oPlusSettings, Sac, SacSettings};
+use super::{
+    Agent, Cql, CqlSettings, Darc, DarcSettings, H2o, H2oPlus, H2oPlusSettings, H2oSettings, Iql,
+    IqlSettings, Sac, SacSettings,
+};
 use crate::error::{Error, Result};
 
 /// Settings, observation, action, seeds, device → a fresh population.
@@ -23,13 +26,13 @@ struct Method {
     build: Build,
 }
 
-/// A row of [`METHODS`].
+/// A row of [`METHODS`], with what differs from the settings' own defaults.
 macro_rules! method {
-    ($name:literal, $agent:ty, $settings:ty) => {
+    ($name:literal, $agent:ty, $settings:ident $(, $key:ident = $value:expr)*) => {
         Method {
             name: $name,
             flags: flags_of::<$settings>,
-            defaults: || table(&<$settings>::default()),
+            defaults: || table(&$settings { $($key: $value,)* ..Default::default() }),
             resolve: |name, given| Ok(table(&parse::<$settings>(name, given)?)),
             build: |given, obs_dim, act_dim, seeds, device| {
                 let settings = parse::<$settings>($name, given)?;
@@ -41,9 +44,14 @@ macro_rules! method {
     };
 }
 
-static METHODS: [Method; 2] = [
+static METHODS: &[Method] = &[
     method!("h2oplus", H2oPlus, H2oPlusSettings),
+    method!("h2o", H2o, H2oSettings),
     method!("sac", Sac, SacSettings),
+    method!("rlpd", Sac, SacSettings, real_batch = 128, batch = 128),
+    method!("darc", Darc, DarcSettings),
+    method!("iql", Iql, IqlSettings),
+    method!("cql", Cql, CqlSettings),
 ];
 
 /// Names of the methods.
@@ -76,7 +84,9 @@ pub fn build(
 }
 
 fn parse<T: DeserializeOwned>(method: &str, given: &Table) -> Result<T> {
-    given.clone().try_into().map_err(|e: toml::de::Error| {
+    let mut settings = (find(method)?.defaults)();
+    settings.extend(given.clone());
+    settings.try_into().map_err(|e: toml::de::Error| {
         let mend = "`h2oplus train --help` lists each method's settings";
         Error::input(format!("settings of {method}"), e.message(), mend)
     })
@@ -108,7 +118,7 @@ impl SettingsFlags {
 
     fn all() -> Vec<Arg> {
         let mut all: Vec<Arg> = Vec::new();
-        for method in &METHODS {
+        for method in METHODS {
             for flag in (method.flags)() {
                 if all.iter().all(|known| known.get_id() != flag.get_id()) {
                     all.push(flag);
@@ -194,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_flag_and_flags_reach_the_settings() {
-        for method in &METHODS {
+        for method in METHODS {
             let flags = (method.flags)();
             for key in (method.defaults)().keys() {
                 assert!(

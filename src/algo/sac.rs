@@ -1,4 +1,8 @@
 //! SAC on the simulator alone (zero-shot): y = r + γ(1−d)·(min Q̂(s',a') − β log π(a'|s')).
+//!
+//! With `real_batch` it mixes real transitions in plainly, which is H2O+ with λ = 0 and no ratio: the control `rlpd` is
+//! this with halves of 128. (RLPD, Ball et al., ICML 2023, mixes so; its ensembles, layer norms and update ratio are
+//! not here.)
 
 use candle_core::Device;
 
@@ -21,8 +25,10 @@ settings! {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
         hidden: Vec<usize> = vec![256, 256],
-        /// Transitions per update.
+        /// Simulated transitions per update.
         batch: usize = 256,
+        /// Real transitions per update, beside them.
+        real_batch: usize = 0,
         /// γ.
         discount: f64 = 0.99,
         /// Factor of the reward in the target.
@@ -43,6 +49,8 @@ settings! {
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::Entropy,
+        /// κ of the exploration term `optimism`.
+        optimism: f64 = 1.0,
     }
 }
 
@@ -53,6 +61,7 @@ pub struct Sac {
     core: ActorCritic,
     target: Target,
     td: TdLoss,
+    real: usize,
 }
 
 impl Sac {
@@ -76,12 +85,19 @@ impl Sac {
         };
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
-        let dims = [obs_dim, act_dim, s.batch];
+        let dims = [obs_dim, act_dim, s.real_batch + s.batch];
         let mut core = ActorCritic::new(spec, nets, dims, &rules, seeds, device)?;
         core.finish(&[], &[])?;
         Ok(Self {
-            target: core.target(s.discount, s.reward_scale, s.exploration),
-            td: core.td(&[s.batch]),
+            target: Target {
+                optimism: s.optimism as f32,
+                ..core.target(s.discount, s.reward_scale, s.exploration)
+            },
+            td: match s.real_batch {
+                0 => core.td(&[s.batch]),
+                real => core.td(&[real, s.batch]),
+            },
+            real: s.real_batch,
             core,
         })
     }
@@ -98,9 +114,12 @@ impl Agent for Sac {
         &mut self.core.learner
     }
 
-    fn draw(&mut self, _real: &Replay, sim: &Replay) -> Result<()> {
+    fn draw(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
         let learner = &self.core.learner;
-        learner.draw(sim, Stream::SampleSim, 0, learner.rows)?;
+        if self.real > 0 {
+            learner.draw(real, Stream::SampleReal, 0, self.real)?;
+        }
+        learner.draw(sim, Stream::SampleSim, self.real, learner.rows - self.real)?;
         self.core.draw_noise()
     }
 
@@ -122,9 +141,5 @@ impl Agent for Sac {
         ];
         core.learner.step(&groups)?;
         core.learner.close()
-    }
-
-    fn simulated_updates(&self) -> Option<u64> {
-        Some(self.updates())
     }
 }

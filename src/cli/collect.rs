@@ -1,11 +1,13 @@
-//! `h2oplus collect`: behaviours and data sets of the real task, made from nothing.
+//! `h2oplus collect`: behaviours trained on the real task, and data sets of it (or of it under gaps),
+//! made from nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::domain::DomainFlags;
 use super::{Format, emit};
 use crate::data::{Dataset, d4rl};
-use crate::env::Task;
+use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::train::behaviour::{Behaviour, Quality};
 use crate::train::config::TrainConfig;
@@ -18,6 +20,8 @@ pub struct Args {
     /// Robot and version, or a TOML file of your own
     #[arg(long, default_value = "halfcheetah-v2")]
     task: String,
+    #[command(flatten)]
+    domain: DomainFlags,
     /// Train until the deterministic policy returns this much (default: what D4RL's medium policy
     /// returns, where the task names it)
     #[arg(long)]
@@ -53,6 +57,9 @@ const SNAPSHOT_EVERY: u64 = 5000;
 /// Trains (unless told not to), rolls out, writes, prints statistics.
 pub fn run(args: Args) -> Result<ExitCode> {
     let task = Task::load(&args.task)?;
+    let domain = args.domain.domain(&task)?;
+    // A domain that cannot be is refused before anything is trained.
+    Dynamics::draw(&task, &domain, args.seed, 1)?;
     std::fs::create_dir_all(&args.out).map_err(Error::io(&args.out))?;
     let (behaviour, reached) = match args.from.as_deref() {
         Some("shipped") => (Behaviour::shipped(&task)?, true),
@@ -71,7 +78,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ("medium", Quality::Medium),
         ("medium-replay", Quality::MediumReplay),
     ] {
-        let mut data = behaviour.roll_out(&task, quality, args.rows, args.seed)?;
+        let mut data = behaviour.roll_out(&task, &domain, quality, args.rows, args.seed)?;
         data.source = format!("{} {name}", task.name);
         let path = args.out.join(format!("{}-{name}.hdf5", task.name));
         d4rl::write(&path, &data)?;

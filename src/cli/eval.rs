@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::domain::DomainFlags;
 use super::{Format, emit, table};
 use crate::data::{BehaviourPolicy, Dataset};
-use crate::env::{EnvKey, PlanarVecEnv, Task};
+use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
-use crate::model::Gap;
+use crate::model::Domain;
 use crate::nn::PolicySnapshot;
+use crate::physics::planar::Arithmetic;
 use crate::train::behaviour::Behaviour;
 use crate::train::evaluate::{Episodes, evaluate};
 use crate::train::run_folder::RunFolder;
@@ -25,9 +27,8 @@ pub struct Args {
     /// Task to evaluate on (default: the run's, or the one that the file's name begins with)
     #[arg(long)]
     task: Option<String>,
-    /// Evaluate under this gap instead of on the real task
-    #[arg(long, default_value = "none")]
-    gap: String,
+    #[command(flatten)]
+    domain: DomainFlags,
     /// Episodes of each policy
     #[arg(long, default_value_t = 64)]
     episodes: usize,
@@ -66,6 +67,18 @@ struct Row {
     length_mean: f64,
     normalized_score: Option<f64>,
     episodes: usize,
+    /// Each episode, where they differ in their dynamics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    each: Option<Vec<EpisodeRow>>,
+}
+
+/// An episode and the parameters that it ran under.
+#[derive(Serialize)]
+struct EpisodeRow {
+    gap: String,
+    #[serde(rename = "return")]
+    episode_return: f64,
+    length: u32,
 }
 
 /// Evaluates and prints.
@@ -79,7 +92,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
     };
     let (task_name, candidates) = candidates(&path)?;
     let task = Task::load(args.task.as_deref().unwrap_or(&task_name))?;
-    let gap = task.gap(&args.gap)?;
+    let domain = args.domain.domain(&task)?;
+    let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
     let mut rows = Vec::new();
     for Candidate { name, policy } in &candidates {
         let have = (policy.obs_dim(), policy.act_dim());
@@ -100,10 +114,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ] {
             if args.actions == flag || args.actions == Actions::Both {
                 let keys = EnvKey::population(&[args.seed], args.episodes);
-                let mut env = PlanarVecEnv::keyed(&task, std::slice::from_ref(&gap), keys)?;
+                let dynamics = dynamics.clone();
+                let with = Arithmetic::default();
+                let mut env = PlanarVecEnv::with_dynamics(&task, dynamics, keys, with)?;
                 let mut actor = |obs: &[f32], n: Option<&[f32]>| Ok(policy.act(obs, n));
                 let episodes = evaluate(&mut env, &mut actor, noise)?;
-                rows.push(row(name, label, &task, &gap, &episodes));
+                rows.push(row(name, label, &task, &domain, env.dynamics(), &episodes));
             }
         }
     }
@@ -111,17 +127,33 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(name: &str, actions: &'static str, task: &Task, gap: &Gap, e: &Episodes) -> Row {
+fn row(
+    name: &str,
+    actions: &'static str,
+    task: &Task,
+    domain: &Domain,
+    dynamics: &Dynamics,
+    e: &Episodes,
+) -> Row {
+    let each = || {
+        let one = |((&row, &episode_return), &length): ((&u32, &f64), &u32)| EpisodeRow {
+            gap: dynamics.rows[row as usize].gap.to_string(),
+            episode_return,
+            length,
+        };
+        e.rows.iter().zip(&e.returns).zip(&e.lengths).map(one)
+    };
     Row {
         policy: name.to_string(),
         actions,
         task: task.name.clone(),
-        gap: gap.to_string(),
+        gap: domain.to_string(),
         return_mean: e.mean(),
         return_std: e.std(),
         length_mean: e.mean_length(),
         normalized_score: task.normalized_score(e.mean()),
         episodes: e.returns.len(),
+        each: (dynamics.rows.len() > 1).then(|| each().collect()),
     }
 }
 

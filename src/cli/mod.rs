@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 pub mod bench;
 pub mod collect;
 pub mod completions;
+pub mod domain;
 pub mod eval;
 pub mod gaps;
 pub mod train;

@@ -53,6 +53,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     };
     let task = Task::load(&config.task)?;
+    if resumed.is_none() {
+        // Before the data are made, which takes seconds.
+        config.domain(&task)?;
+    }
     let data = load_data(&config, &task)?;
     let mut lines = vec![Line::data(&data)];
     let mut runs = Vec::new();

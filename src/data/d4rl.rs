@@ -3,13 +3,14 @@
 //! Layout as in Fu et al., *D4RL: Datasets for Deep Data-Driven Reinforcement Learning* (2020), as
 //! the published v2 files have it; Booleans are an enumeration over `int8`, as h5py stores them.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 use hdf5_pure::{FileBuilder, GroupBuilder};
 
 use super::hdf5::{GZIP_LEVEL, H5File, boolean};
-use super::{BehaviourPolicy, Dataset, DenseLayer, replace_file};
+use super::{BehaviourPolicy, Dataset, DenseLayer, Distribution, replace_file};
 use crate::error::{Error, Result};
 
 /// Step limit of D4RL's locomotion tasks, by which episodes are cut in files without `timeouts`.
@@ -64,6 +65,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
             Some(array) => Some(array.expect(&[n])?.floats()?),
             None => None,
         },
+        gap: read_gap(&file, n)?,
         policy: read_policy(&file)?,
         ..Dataset::default()
     };
@@ -86,6 +88,14 @@ fn read_info(file: &H5File, name: &str, n: usize) -> Result<Option<Vec<f32>>> {
     };
     let (_, width) = array.matrix()?;
     array.expect(&[n, width])?.floats().map(Some)
+}
+
+fn read_gap(file: &H5File, n: usize) -> Result<BTreeMap<String, Vec<f64>>> {
+    let read = |name: String| {
+        let strengths = file.get(&format!("infos/gap/{name}"))?.expect(&[n])?;
+        Ok((name, strengths.doubles()?))
+    };
+    file.arrays("infos/gap")?.into_iter().map(read).collect()
 }
 
 fn infer_timeouts(data: &Dataset, next: Option<&[f32]>) -> Vec<bool> {
@@ -131,11 +141,14 @@ fn derive_successors(data: &mut Dataset) {
 
 fn read_policy(file: &H5File) -> Result<Option<BehaviourPolicy>> {
     let text = |name| file.find(name)?.map(|array| array.text()).transpose();
-    if text("metadata/policy/nonlinearity")?.as_deref() != Some("relu")
-        || text("metadata/policy/output_distribution")?.as_deref() != Some("tanh_gaussian")
-    {
+    let distribution = text("metadata/policy/output_distribution")?;
+    let distribution = distribution.as_deref().and_then(Distribution::parse);
+    let (Some(distribution), Some("relu")) = (
+        distribution,
+        text("metadata/policy/nonlinearity")?.as_deref(),
+    ) else {
         return Ok(None);
-    }
+    };
     let mut hidden = Vec::new();
     while let Some(layer) = read_layer(file, &format!("fc{}", hidden.len()))? {
         hidden.push(layer);
@@ -158,6 +171,7 @@ fn read_policy(file: &H5File) -> Result<Option<BehaviourPolicy>> {
         hidden,
         mean,
         log_std,
+        distribution,
     }))
 }
 
@@ -223,12 +237,24 @@ fn build(data: &Dataset) -> Built<FileBuilder> {
         ("qvel", &data.qvel, true),
         ("action_log_probs", &data.action_log_probs, false),
     ];
-    if infos.iter().any(|(_, values, _)| values.is_some()) {
+    if infos.iter().any(|(_, values, _)| values.is_some()) || !data.gap.is_empty() {
         let mut group = builder.create_group("infos");
         for (name, values, matrix) in infos {
             if let Some(values) = values {
                 floats(group.create_dataset(name), values, data.len(), matrix);
             }
+        }
+        if !data.gap.is_empty() {
+            let mut gap = group.create_group("gap");
+            for (name, strengths) in &data.gap {
+                let (rows, chunk) = (data.len(), CHUNK_BYTES / 8);
+                gap.create_dataset(name)
+                    .with_f64_data(strengths)
+                    .with_shape(&[rows as u64])
+                    .with_chunks(&[chunk.clamp(1, rows) as u64])
+                    .with_deflate(GZIP_LEVEL);
+            }
+            group.add_group(gap.finish());
         }
         builder.add_group(group.finish());
     }
@@ -246,7 +272,11 @@ fn build(data: &Dataset) -> Built<FileBuilder> {
         layer(&mut group, "last_fc", &policy.mean);
         layer(&mut group, "last_fc_log_std", &policy.log_std);
         text(&mut group, "nonlinearity", "relu")?;
-        text(&mut group, "output_distribution", "tanh_gaussian")?;
+        text(
+            &mut group,
+            "output_distribution",
+            policy.distribution.name(),
+        )?;
         metadata.add_group(group.finish());
         builder.add_group(metadata.finish());
     }

@@ -92,6 +92,17 @@ impl H5File {
         Ok(self.groups()?.iter().any(|group| group == name))
     }
 
+    /// The names of the arrays in the group called `name`; none where there is no such group.
+    pub fn arrays(&self, name: &str) -> Result<Vec<String>> {
+        let place = format!("{}: {name}", self.path.display());
+        guarded(place, || match self.file.group(name) {
+            Err(H5Error::Format(FormatError::PathNotFound(_)) | H5Error::NotAGroup(_)) => {
+                Ok(Vec::new())
+            }
+            group => group?.datasets(),
+        })
+    }
+
     /// The names of the groups at the root.
     pub fn groups(&self) -> Result<Vec<String>> {
         guarded(self.path.display(), || self.file.root().groups())
@@ -128,6 +139,12 @@ impl H5Array {
     pub fn floats(&self) -> Result<Vec<f32>> {
         self.check_size()?;
         self.complete(guarded(&self.place, || self.dataset.read_f32())?)
+    }
+
+    /// All values, row-major, unrounded.
+    pub fn doubles(&self) -> Result<Vec<f64>> {
+        self.check_size()?;
+        self.complete(guarded(&self.place, || self.dataset.read_f64())?)
     }
 
     /// All flags: h5py's Boolean (an enumeration over `int8`), or numbers that are 0 or 1.
@@ -170,7 +187,7 @@ impl H5Array {
         )
     }
 
-    fn complete(&self, values: Vec<f32>) -> Result<Vec<f32>> {
+    fn complete<T>(&self, values: Vec<T>) -> Result<Vec<T>> {
         let declared: usize = self.shape.iter().product();
         if values.len() == declared {
             return Ok(values);

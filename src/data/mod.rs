@@ -10,6 +10,7 @@ pub mod minari;
 mod stats;
 mod validate;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -45,6 +46,9 @@ pub struct Dataset {
     pub qvel: Option<Vec<f32>>,
     /// `infos/action_log_probs`, `[n]`: log-density of each action under the behaviour policy.
     pub action_log_probs: Option<Vec<f32>>,
+    /// `infos/gap/<name>`, `[n]` each: strength of every gap that some row was recorded under; NaN in
+    /// rows where it was not in force. Empty: none is recorded.
+    pub gap: BTreeMap<String, Vec<f64>>,
     /// The behaviour policy, where the file carries it.
     pub policy: Option<BehaviourPolicy>,
 }
@@ -63,6 +67,35 @@ pub struct BehaviourPolicy {
     pub mean: DenseLayer,
     /// `last_fc_log_std`, clipped to [−20, 2] by whoever samples.
     pub log_std: DenseLayer,
+    /// `metadata/policy/output_distribution`: how an action comes of them.
+    pub distribution: Distribution,
+}
+
+/// How an action comes of mean μ, standard deviation σ and a standard normal ε.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Distribution {
+    /// tanh(μ + σ·ε), as D4RL's policies.
+    #[default]
+    TanhGaussian,
+    /// clip(tanh(μ) + σ·ε, −1, 1): IQL's.
+    ClippedGaussian,
+}
+
+impl Distribution {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TanhGaussian => "tanh_gaussian",
+            Self::ClippedGaussian => "clipped_gaussian",
+        }
+    }
+
+    /// The distribution of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::TanhGaussian, Self::ClippedGaussian]
+            .into_iter()
+            .find(|d| d.name() == name)
+    }
 }
 
 /// A dense layer.
@@ -165,12 +198,15 @@ impl Dataset {
         for column in columns.into_iter().chain(infos.into_iter().flatten()) {
             retain(column, rows, &kept);
         }
+        for strengths in self.gap.values_mut() {
+            retain(strengths, rows, &kept);
+        }
         retain(&mut self.terminals, rows, &kept);
         retain(&mut self.timeouts, rows, &kept);
     }
 
-    /// The rows of `parts` one after the other. What some part lacks (`infos`), or what differs
-    /// between them (the behaviour policy), the whole lacks too. A part whose last episode is
+    /// The rows of `parts` one after the other. What some part lacks (`infos`, but for gaps), or what
+    /// differs between them (the behaviour policy), the whole lacks too. A part whose last episode is
     /// incomplete is closed by a timeout, for its rows do not go on in the next part.
     ///
     /// # Errors
@@ -201,6 +237,15 @@ impl Dataset {
                 *timeout = true;
             }
             whole.source = format!("{} + {}", whole.source, part.source);
+            let (before, after) = (whole.len(), whole.len() + part.len());
+            for (name, strengths) in &part.gap {
+                let mine = whole.gap.entry(name.clone()).or_default();
+                mine.resize(before, f64::NAN);
+                mine.extend(strengths);
+            }
+            for strengths in whole.gap.values_mut() {
+                strengths.resize(after, f64::NAN);
+            }
             whole.observations.extend(&part.observations);
             whole.actions.extend(&part.actions);
             whole.rewards.extend(&part.rewards);

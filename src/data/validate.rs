@@ -59,6 +59,18 @@ impl Dataset {
             self.check_length(name, values.len(), n * width.max(1))?;
             self.check_finite(name, values, width)?;
         }
+        for (name, strengths) in &self.gap {
+            let name = format!("infos/gap/{name}");
+            self.check_length(&name, strengths.len(), n)?;
+            // NaN means that the gap was not in force.
+            if let Some(row) = strengths.iter().position(|k| k.is_infinite()) {
+                return Err(Error::input(
+                    format!("{}: {name}, row {row}", self.source),
+                    format!("{} where a strength is needed", strengths[row]),
+                    "drop or repair that row",
+                ));
+            }
+        }
         self.validate_policy()?;
         Ok(self.action_note().into_iter().collect())
     }

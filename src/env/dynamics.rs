@@ -2,8 +2,10 @@
 
 use crate::env::{EnvKey, Task};
 use crate::error::Result;
-use crate::model::{Gap, Model};
+use crate::model::{Domain, Gap, Model};
 use crate::rng::{Stream, philox};
+use rayon::prelude::*;
+use std::ops::Range;
 
 /// One parameter row: a gap and what it makes of the robot.
 #[derive(Clone, Debug)]
@@ -16,14 +18,16 @@ pub struct Row {
     pub noise: f64,
 }
 
-/// The parameter rows of a batch and which of them an environment has: `env % rows` for good, or
-/// another one at every reset.
+/// The parameter rows of a batch and which of them an environment has: by its key for good, or
+/// another one at every reset. Either way one of its pool.
 #[derive(Clone, Debug)]
 pub struct Dynamics {
     /// At least one.
     pub rows: Vec<Row>,
     /// Whether each reset draws the environment's row anew.
     pub redrawn: bool,
+    /// Rows that environment `e` may have; none given: all rows, for every environment.
+    pub pools: Vec<Range<usize>>,
 }
 
 impl Dynamics {
@@ -43,21 +47,125 @@ impl Dynamics {
         Ok(Self {
             rows: rows?,
             redrawn: false,
+            pools: Vec::new(),
         })
     }
 
-    /// The row that environment `env` with key `key` has from the reset at `tick` on.
+    /// `task` in `domain`, for a batch of `envs` environments. Each row is a function of the domain,
+    /// `seed` and its index alone.
+    ///
+    /// # Errors
+    /// As [`Domain::check`]; where a strength that was drawn makes no robot.
+    pub fn draw(task: &Task, domain: &Domain, seed: u64, envs: usize) -> Result<Self> {
+        let rows = domain.rows(envs);
+        if !domain.is_random() {
+            let gaps: Vec<Gap> = (0..rows).map(|row| domain.draw(seed, row)).collect();
+            return Ok(Self {
+                redrawn: domain.redraws(),
+                ..Self::new(task, &gaps)?
+            });
+        }
+        domain.check(&task.spec)?;
+        let row = |row| {
+            let gap = domain.draw(seed, row);
+            let (model, noise) = task.drawn_model(&gap)?;
+            Ok(Row { gap, model, noise })
+        };
+        // Compiled in parallel; the first error counts, whichever thread meets one first.
+        let rows: Vec<Result<Row>> = (0..rows).into_par_iter().map(row).collect();
+        Ok(Self {
+            rows: rows.into_iter().collect::<Result<_>>()?,
+            redrawn: domain.redraws(),
+            pools: Vec::new(),
+        })
+    }
+
+    /// `task` in `domain` for a population: `per_member` environments of each seed, whose rows are
+    /// those that the member has alone.
+    ///
+    /// # Errors
+    /// As [`draw`](Self::draw).
+    pub fn population(
+        task: &Task,
+        domain: &Domain,
+        seeds: &[u64],
+        per_member: usize,
+    ) -> Result<Self> {
+        let draw = |&seed: &u64| Self::draw(task, domain, seed, per_member);
+        let parts: Result<Vec<Self>> = seeds.iter().map(draw).collect();
+        Ok(Self::join(parts?, per_member))
+    }
+
+    /// One after the other, `per_member` environments with the dynamics of each of `members`, as
+    /// they would have them alone; equal dynamics share their rows.
+    ///
+    /// # Panics
+    /// Without members, and where a member has pools already.
+    pub fn join(members: Vec<Self>, per_member: usize) -> Self {
+        assert!(!members.is_empty(), "a population has members");
+        let redrawn = members.iter().any(|m| m.redrawn);
+        let mut rows: Vec<Row> = Vec::new();
+        let mut pools = Vec::new();
+        let mut known: Vec<Range<usize>> = Vec::new();
+        for member in members {
+            assert!(
+                member.pools.is_empty(),
+                "members stand side by side, not inside each other"
+            );
+            let same = |at: &&Range<usize>| {
+                let theirs = rows[(*at).clone()].iter().map(|r| &r.gap);
+                theirs.eq(member.rows.iter().map(|r| &r.gap))
+            };
+            let fixed = !member.redrawn;
+            let pool = known.iter().find(same).cloned().unwrap_or_else(|| {
+                let pool = rows.len()..rows.len() + member.rows.len();
+                rows.extend(member.rows);
+                known.push(pool.clone());
+                pool
+            });
+            pools.extend((0..per_member).map(|i| match redrawn && fixed {
+                // Among members that redraw, a row that stays is drawn from a pool of one.
+                true => {
+                    let row = pool.start + i % pool.len();
+                    row..row + 1
+                }
+                false => pool.clone(),
+            }));
+        }
+        if pools.iter().all(|pool| *pool == (0..rows.len())) {
+            pools.clear();
+        }
+        Self {
+            rows,
+            redrawn,
+            pools,
+        }
+    }
+
+    /// Whether every environment of a vector with these keys has a pool.
+    pub fn fits(&self, keys: &[EnvKey]) -> bool {
+        self.pools.is_empty() || self.pools.len() == keys.len()
+    }
+
+    /// Rows that environment `env` may have.
+    pub fn pool(&self, env: usize) -> Range<usize> {
+        self.pools.get(env).cloned().unwrap_or(0..self.rows.len())
+    }
+
+    /// The row that environment `env` with key `key` has from the reset at `tick` on: of its pool,
+    /// in turn by `key.env`, or drawn from `Stream::Gap`.
     pub fn row(&self, env: usize, key: EnvKey, tick: u32) -> usize {
+        let pool = self.pool(env);
         if !self.redrawn {
-            return env % self.rows.len();
+            return pool.start + key.env as usize % pool.len();
         }
         let [word, ..] = philox(key.seed, key.env, tick, Stream::Gap, 0);
         // The word as a fraction of 2³², times the number of rows.
-        ((u64::from(word) * self.rows.len() as u64) >> 32) as usize
+        pool.start + ((u64::from(word) * pool.len() as u64) >> 32) as usize
     }
 
     /// The compiled robots, row by row.
-    pub fn models(&self) -> Vec<Model> {
-        self.rows.iter().map(|row| row.model.clone()).collect()
+    pub fn models(&self) -> Vec<&Model> {
+        self.rows.iter().map(|row| &row.model).collect()
     }
 }

@@ -1,14 +1,21 @@
 //! Tasks and vectors of environments.
 
+mod build;
+pub mod distance;
 pub mod dynamics;
+pub mod effect;
 pub mod planar;
+pub mod rapier;
 pub mod reference;
 pub mod replay;
 mod rules;
+mod snapshot;
 pub mod task;
 
-pub use dynamics::Dynamics;
+pub use build::{Physics, build};
+pub use dynamics::{Dynamics, Row};
 pub use planar::PlanarVecEnv;
+pub use rapier::RapierVecEnv;
 pub use rules::EnvKey;
 pub use task::Task;
 
@@ -45,7 +52,12 @@ pub trait VecEnv: Send {
     fn qpos(&self) -> Vec<f32>;
     /// `qvel` of every environment, `[n, nv]`.
     fn qvel(&self) -> Vec<f32>;
-    /// Everything that the future depends on (state, warm starts, counters), as bytes for a checkpoint.
+    /// The parameter rows that its environments may have.
+    fn dynamics(&self) -> &Dynamics;
+    /// Row of [`dynamics`](VecEnv::dynamics) that each environment has at present, `[n]`; a step that
+    /// ends an episode may change it.
+    fn row(&self) -> &[u32];
+    /// Everything that the future depends on (state, warm starts, rows, counters), as bytes for a checkpoint.
     fn snapshot(&self) -> Vec<u8>;
     /// Goes back to a [`snapshot`](VecEnv::snapshot) of an equal vector.
     fn restore(&mut self, bytes: &[u8]) -> Result<()>;

@@ -2,16 +2,17 @@
 
 use crate::env::dynamics::Dynamics;
 use crate::env::rules::{EnvKey, Episodes, Rules};
+use crate::env::snapshot::{self, Snapshot};
 use crate::env::{StepBatch, Task, VecEnv};
-use crate::error::{Error, Result};
-use crate::model::{Gap, Model};
+use crate::error::Result;
+use crate::model::Gap;
 use crate::physics::planar::profile::Lap;
 use crate::physics::planar::real::Real;
 use crate::physics::planar::topology::MAX_DOFS;
-use crate::physics::planar::{Batch, Block, Lanes, Precision, Visitor, Width};
+use crate::physics::planar::{Arithmetic, Batch, Block, Lanes, Precision, Visitor};
 use rayon::prelude::*;
 
-/// Environments of one task on the planar kernel. Environment `e` has gap `e % gaps.len()`.
+/// Environments of one task on the planar kernel.
 ///
 /// An environment whose state breaks (NaN, or beyond 1e10) starts anew, as MuJoCo's would: the
 /// step is truncated, pays 0, and shows in [`status`](Self::status).
@@ -22,8 +23,8 @@ pub struct PlanarVecEnv {
 }
 
 impl PlanarVecEnv {
-    /// `num_envs` environments of `task` on the widest lanes of this processor, not yet
-    /// [`reset`](VecEnv::reset). An empty `gaps` means no gap.
+    /// `num_envs` environments of `task`, in turn with each of `gaps` (none given: no gap), on the
+    /// widest lanes of this processor, not yet [`reset`](VecEnv::reset).
     ///
     /// # Errors
     /// Where a gap does not fit the task, or the robots exceed the kernel's limits.
@@ -34,9 +35,8 @@ impl PlanarVecEnv {
         seed: u64,
         precision: Precision,
     ) -> Result<Self> {
-        Self::on(task, gaps, seed, |models| {
-            Batch::new(models, num_envs, precision)
-        })
+        let keys = EnvKey::population(&[seed], num_envs);
+        Self::with_dynamics(task, Dynamics::new(task, gaps)?, keys, precision.into())
     }
 
     /// As [`new`](Self::new) in float32, one environment a key; see [`with_keys`](Self::with_keys).
@@ -44,54 +44,32 @@ impl PlanarVecEnv {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn keyed(task: &Task, gaps: &[Gap], keys: Vec<EnvKey>) -> Result<Self> {
-        Ok(Self::new(task, gaps, keys.len(), 0, Precision::F32)?.with_keys(keys))
+        Self::with_dynamics(
+            task,
+            Dynamics::new(task, gaps)?,
+            keys,
+            Arithmetic::default(),
+        )
     }
 
-    /// As [`new`](Self::new) in float32 on registers of `width`.
+    /// One environment a key, with the rows of `dynamics`; see [`with_keys`](Self::with_keys).
     ///
     /// # Errors
-    /// As [`new`](Self::new), and where the processor lacks the width.
-    pub fn with_width(
+    /// Where the robots exceed the kernel's limits, or it cannot compute `with` what is asked for.
+    pub fn with_dynamics(
         task: &Task,
-        gaps: &[Gap],
-        num_envs: usize,
-        seed: u64,
-        width: Width,
+        dynamics: Dynamics,
+        keys: Vec<EnvKey>,
+        with: Arithmetic,
     ) -> Result<Self> {
-        Self::on(task, gaps, seed, |models| {
-            Batch::with_width(models, num_envs, Precision::F32, width)
-        })
-    }
-
-    /// As [`with_width`](Self::with_width), counting operations.
-    ///
-    /// # Errors
-    /// As [`with_width`](Self::with_width).
-    pub fn counted(
-        task: &Task,
-        gaps: &[Gap],
-        num_envs: usize,
-        seed: u64,
-        width: Width,
-    ) -> Result<Self> {
-        Self::on(task, gaps, seed, |models| {
-            Batch::counted(models, num_envs, width)
-        })
-    }
-
-    fn on(
-        task: &Task,
-        gaps: &[Gap],
-        seed: u64,
-        batch: impl FnOnce(&[Model]) -> Result<Batch>,
-    ) -> Result<Self> {
-        let dynamics = Dynamics::new(task, gaps)?;
-        let batch = batch(&dynamics.models())?;
-        let n = batch.num_envs();
+        let rules = Rules::new(task, dynamics, keys);
+        let episodes = Episodes::new(&rules);
+        let rows: Vec<usize> = episodes.row.iter().map(|&row| row as usize).collect();
+        let batch = Batch::assigned(&rules.dynamics.models(), &rows, with)?;
         Ok(Self {
-            rules: Rules::new(task, dynamics, EnvKey::population(&[seed], n)),
+            rules,
             batch,
-            episodes: Episodes::new(n, task.obs_dim()),
+            episodes,
         })
     }
 
@@ -100,7 +78,21 @@ impl PlanarVecEnv {
     pub fn with_keys(mut self, keys: Vec<EnvKey>) -> Self {
         assert_eq!(keys.len(), self.batch.num_envs(), "one key an environment");
         self.rules.keys = keys;
+        let rows: Vec<u32> = (0..self.rules.keys.len())
+            .map(|env| self.rules.row(env))
+            .collect();
+        self.set_rows(&rows);
         self
+    }
+
+    /// Gives every environment its row of `rows`, `[n]`.
+    fn set_rows(&mut self, rows: &[u32]) {
+        for (env, &row) in rows.iter().enumerate() {
+            if self.episodes.row[env] != row {
+                self.batch.set_row(env, row as usize);
+                self.episodes.row[env] = row;
+            }
+        }
     }
 
     /// The task.
@@ -189,52 +181,63 @@ impl VecEnv for PlanarVecEnv {
         self.batch.qvel().iter().map(|x| *x as f32).collect()
     }
 
+    fn dynamics(&self) -> &Dynamics {
+        &self.rules.dynamics
+    }
+
+    fn row(&self) -> &[u32] {
+        &self.episodes.row
+    }
+
     fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = self.rules.tick.to_le_bytes().to_vec();
-        bytes.extend(self.episodes.steps.iter().flat_map(|s| s.to_le_bytes()));
-        for part in [
+        let parts = [
             self.batch.qpos(),
             self.batch.qvel(),
             self.batch.warm_start(),
-        ] {
-            bytes.extend(part.iter().flat_map(|x| x.to_le_bytes()));
-        }
-        bytes
+        ];
+        snapshot::bytes(&self.rules, &self.episodes, parts.into_iter().flatten())
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<()> {
-        let n = self.num_envs();
-        let nv = self.batch.nv();
-        let want = 4 + 4 * n + 8 * 3 * n * nv;
-        if bytes.len() != want {
-            return Err(Error::input(
-                "snapshot of environments",
-                format!("{} bytes where {want} are wanted", bytes.len()),
-                "restore it with the task and the number of environments it was taken with",
-            ));
-        }
-        let (head, states) = bytes.split_at(4 + 4 * n);
-        let word = |c: &[u8]| u32::from_le_bytes(c.try_into().expect("chunks of 4"));
-        let number = |c: &[u8]| f64::from_le_bytes(c.try_into().expect("chunks of 8"));
-        let states: Vec<f64> = states.chunks(8).map(number).collect();
-        let (qpos, rest) = states.split_at(n * nv);
+        let (n, nv) = (self.num_envs(), self.batch.nv());
+        let Snapshot {
+            tick,
+            steps,
+            row,
+            state,
+        } = Snapshot::parse(bytes, &self.rules, 3 * nv)?;
+        let (qpos, rest) = state.split_at(n * nv);
         let (qvel, warm_start) = rest.split_at(n * nv);
         for (env, (qpos, qvel)) in qpos.chunks(nv).zip(qvel.chunks(nv)).enumerate() {
             self.set_state(env, qpos, qvel);
         }
         self.batch.set_warm_start(warm_start);
-        self.rules.tick = word(&head[..4]);
-        self.episodes.steps = head[4..].chunks(4).map(word).collect();
+        self.set_rows(&row);
+        self.rules.tick = tick;
+        self.episodes.steps = steps;
         Ok(())
     }
 }
 
-/// Puts lane `lane` of `block` at a new initial state, and observes it.
-fn restart<R: Real>(rules: &Rules, block: &mut Block<'_, R>, lane: usize, obs: &mut [f32]) {
-    let nv = rules.qpos0.len();
+/// Puts lane `lane` of `block` at a new initial state, with the parameter row that it has from now
+/// on, and observes it.
+fn restart<R: Real>(
+    rules: &Rules,
+    block: &mut Block<'_, R>,
+    lane: usize,
+    row: &mut u32,
+    obs: &mut [f32],
+) {
+    let env = block.envs().start + lane;
+    let drawn = rules.row(env);
+    if *row != drawn {
+        block.set_row(lane, drawn as usize);
+        *row = drawn;
+    }
+    let nv = rules.nv();
     let mut state = vec![0.0; 2 * nv];
     let (qpos, qvel) = state.split_at_mut(nv);
-    rules.initial(block.envs().start + lane, qpos, qvel);
+    rules.initial(env, drawn, qpos, qvel);
     block.set_state(lane, qpos, qvel);
     // As the lanes hold it: rounded.
     for i in 0..nv {
@@ -258,8 +261,9 @@ impl Visitor for Reset<'_> {
             .zip(pieces)
             .for_each(|(mut block, mut piece)| {
                 for lane in 0..block.envs().len() {
-                    piece.steps[lane] = 0;
-                    restart(self.rules, &mut block, lane, piece.obs(lane));
+                    piece.begin(lane, |row, obs| {
+                        restart(self.rules, &mut block, lane, row, obs);
+                    });
                 }
             });
     }
@@ -280,7 +284,7 @@ impl Visitor for Step<'_> {
             actions,
             episodes,
         } = self;
-        let (nv, ad) = (rules.qpos0.len(), rules.task.act_dim());
+        let (nv, ad) = (rules.nv(), rules.task.act_dim());
         lanes
             .par_blocks()
             .zip(actions.par_chunks(R::LANES * ad))
@@ -290,7 +294,8 @@ impl Visitor for Step<'_> {
                 let mut costs = [0.0; 16];
                 let mut ctrl = [0.0; MAX_DOFS];
                 for (lane, action) in actions.chunks(ad).enumerate() {
-                    costs[lane] = rules.act(first + lane, action, &mut ctrl[..ad]);
+                    let row = piece.row[lane];
+                    costs[lane] = rules.act(first + lane, row, action, &mut ctrl[..ad]);
                     block.set_ctrl(lane, ctrl[..ad].iter().copied());
                 }
                 block.step(rules.task.frame_skip);
@@ -303,8 +308,8 @@ impl Visitor for Step<'_> {
                     let (qpos, qvel) = (&qpos[..nv], &qvel[..nv]);
                     let next_obs = piece.next_obs(lane);
                     let end = rules.outcome(qpos, qvel, dx, cost, status, next_obs);
-                    piece.end(lane, &rules.task, &end, |obs| {
-                        restart(rules, &mut block, lane, obs);
+                    piece.end(lane, &rules.task, &end, |row, obs| {
+                        restart(rules, &mut block, lane, row, obs);
                     });
                 }
             });

@@ -8,8 +8,8 @@ use crate::physics::planar::{Batch, Precision};
 use safetensors::{Dtype, SafeTensors};
 use std::path::Path;
 
-/// A file `<task>-<version>-<gap>.safetensors` of independent transitions, `n` rows. Each starts
-/// with warm start 0 and holds the state after one physics step and after one env step.
+/// A file `<robot>-<version>-<gap>[@<states>].safetensors` of independent transitions, `n` rows.
+/// Each starts with warm start 0 and holds the state after one physics step and after one env step.
 pub struct Reference {
     /// From the file's name.
     pub task: Task,
@@ -60,6 +60,7 @@ impl Reference {
             ));
         };
         let task = Task::load(&format!("{robot}-{version}"))?;
+        let gap = gap.split_once('@').map_or(gap, |(gap, _)| gap);
         let gap = if gap == "none" {
             Gap::none()
         } else {
@@ -254,11 +255,14 @@ pub fn compare(reference: &Reference, model: &Model, precision: Precision) -> Re
         }
     }
     let (mut reward, mut termination) = (Vec::new(), 0);
-    let (qpos, dx) = (end.qpos(), end.dx());
+    let (qpos, qvel, dx) = (end.qpos(), end.qvel(), end.dx());
     for env in 0..reference.len {
         let action = &reference.action[env * nu..][..nu];
         let cost = reference.task.reward.control_cost * action.iter().map(|a| a * a).sum::<f64>();
-        let (paid, over) = pay(&reference.task, &qpos[env * nv..][..nv], dx[env], cost);
+        let (paid, over) = {
+            let (qpos, qvel) = (&qpos[env * nv..][..nv], &qvel[env * nv..][..nv]);
+            pay(&reference.task, qpos, qvel, dx[env], cost)
+        };
         reward.push((paid - reference.reward[env]).abs());
         termination += usize::from(over != reference.terminated[env]);
     }

@@ -88,8 +88,8 @@ impl Replay {
             next_qvel.extend(row(data.qvel, i + 1, nv));
         }
         batch.step(task.frame_skip);
-        let (qpos, dx) = (batch.qpos(), batch.dx());
-        let qvel_error = distances(&batch.qvel(), &next_qvel, nv);
+        let (qpos, qvel, dx) = (batch.qpos(), batch.qvel(), batch.dx());
+        let qvel_error = distances(&qvel, &next_qvel, nv);
         let scaled: Vec<f64> = qvel_error
             .iter()
             .zip(next_qvel.chunks(nv))
@@ -101,7 +101,8 @@ impl Replay {
             .map(|(env, &i)| {
                 let squares: f64 = row(data.actions, i, nu).iter().map(|a| a * a).sum();
                 let cost = task.reward.control_cost * squares;
-                let (paid, _) = pay(task, &qpos[env * nv..][..nv], dx[env], cost);
+                let of = env * nv..(env + 1) * nv;
+                let (paid, _) = pay(task, &qpos[of.clone()], &qvel[of], dx[env], cost);
                 (paid - f64::from(data.rewards[i])).abs()
             })
             .collect();

@@ -29,8 +29,6 @@ impl EnvKey {
 pub(super) struct Rules {
     pub task: Task,
     pub dynamics: Dynamics,
-    /// `qpos0` `[nv]`.
-    pub qpos0: Vec<f64>,
     /// What the draws of each environment are keyed by, `[n]`.
     pub keys: Vec<EnvKey>,
     /// Vector steps and resets so far: the step part of every draw's counter.
@@ -48,12 +46,6 @@ impl Rules {
     pub fn new(task: &Task, dynamics: Dynamics, keys: Vec<EnvKey>) -> Self {
         Self {
             task: task.clone(),
-            qpos0: dynamics.rows[0]
-                .model
-                .dofs
-                .iter()
-                .map(|d| d.qpos0)
-                .collect(),
             dynamics,
             keys,
             tick: 0,
@@ -94,8 +86,18 @@ impl Rules {
         }
     }
 
-    /// Draws the initial state of `env`.
-    pub fn initial(&self, env: usize, qpos: &mut [f64], qvel: &mut [f64]) {
+    /// Degrees of freedom.
+    pub fn nv(&self) -> usize {
+        self.dynamics.rows[0].model.nv()
+    }
+
+    /// The parameter row that `env` has if its episode begins now.
+    pub fn row(&self, env: usize) -> u32 {
+        self.dynamics.row(env, self.keys[env], self.tick) as u32
+    }
+
+    /// Draws the initial state of `env`, which has parameter row `row` then.
+    pub fn initial(&self, env: usize, row: u32, qpos: &mut [f64], qvel: &mut [f64]) {
         let nv = qpos.len();
         // Velocities begin at a Philox block of their own, so that the two never share a word.
         let second = nv.next_multiple_of(4);
@@ -119,15 +121,16 @@ impl Rules {
                 *x = scale.mul_add(f64::from(*d), shift);
             }
         }
-        for (q, q0) in qpos.iter_mut().zip(&self.qpos0) {
-            *q += q0;
+        let dofs = &self.dynamics.rows[row as usize].model.dofs;
+        for (q, dof) in qpos.iter_mut().zip(dofs) {
+            *q += dof.qpos0;
         }
     }
 
-    /// The controls that reach the robot of `env`, with its gap's noise, into `ctrl` (`[act_dim]`);
-    /// returns their cost.
-    pub fn act(&self, env: usize, action: &[f32], ctrl: &mut [f64]) -> f64 {
-        let std = self.dynamics.rows[env % self.dynamics.rows.len()].noise;
+    /// The controls that reach the robot of `env` while it has parameter row `row`, with the row's
+    /// noise, into `ctrl` (`[act_dim]`); returns their cost.
+    pub fn act(&self, env: usize, row: u32, action: &[f32], ctrl: &mut [f64]) -> f64 {
+        let std = self.dynamics.rows[row as usize].noise;
         for (c, a) in ctrl.iter_mut().zip(action) {
             *c = f64::from(*a);
         }
@@ -157,7 +160,7 @@ impl Rules {
         let (reward, terminated) = if status & BROKEN != 0 {
             (0.0, false)
         } else {
-            pay(&self.task, qpos, dx, cost)
+            pay(&self.task, qpos, qvel, dx, cost)
         };
         Outcome {
             reward,
@@ -167,10 +170,10 @@ impl Rules {
     }
 }
 
-/// Reward of an env step that went `dx` m along x, ended at `qpos` and cost `cost`; whether it
-/// terminates the episode.
-pub(super) fn pay(task: &Task, qpos: &[f64], dx: f64, cost: f64) -> (f64, bool) {
-    let healthy = task.is_healthy(qpos);
+/// Reward of an env step that went `dx` m along x, ended at `qpos`, `qvel` and cost `cost`; whether
+/// it terminates the episode.
+pub(super) fn pay(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64) -> (f64, bool) {
+    let healthy = task.is_healthy(qpos, qvel);
     let alive = if healthy || task.reward.healthy_on_fall {
         task.reward.healthy
     } else {
@@ -187,6 +190,8 @@ pub(super) struct Episodes {
     obs_dim: usize,
     /// Env steps of the running episode, `[n]`.
     pub steps: Vec<u32>,
+    /// Parameter row of the running episode, `[n]`.
+    pub row: Vec<u32>,
     /// Status bits of the latest step, `[n]`.
     pub status: Vec<u32>,
     /// What the latest step returned.
@@ -194,11 +199,14 @@ pub(super) struct Episodes {
 }
 
 impl Episodes {
-    pub fn new(n: usize, obs_dim: usize) -> Self {
+    /// Before the first reset.
+    pub fn new(rules: &Rules) -> Self {
+        let (n, obs_dim) = (rules.keys.len(), rules.task.obs_dim());
         let obs = vec![f32::NAN; n * obs_dim];
         Self {
             obs_dim,
             steps: vec![0; n],
+            row: (0..n).map(|env| rules.row(env)).collect(),
             status: vec![0; n],
             out: StepBatch {
                 next_obs: obs.clone(),
@@ -215,6 +223,7 @@ impl Episodes {
         let od = self.obs_dim;
         self.steps
             .par_chunks_mut(width)
+            .zip(self.row.par_chunks_mut(width))
             .zip(self.status.par_chunks_mut(width))
             .zip(self.out.obs.par_chunks_mut(width * od))
             .zip(self.out.next_obs.par_chunks_mut(width * od))
@@ -222,10 +231,12 @@ impl Episodes {
             .zip(self.out.terminated.par_chunks_mut(width))
             .zip(self.out.truncated.par_chunks_mut(width))
             .map(move |row| {
-                let ((((((steps, status), obs), next_obs), reward), terminated), truncated) = row;
+                let (((((((steps, row), status), obs), next_obs), reward), terminated), truncated) =
+                    row;
                 Piece {
                     obs_dim: od,
                     steps,
+                    row,
                     status,
                     obs,
                     next_obs,
@@ -240,7 +251,9 @@ impl Episodes {
 /// Some neighbouring environments of [`Episodes`].
 pub(super) struct Piece<'a> {
     obs_dim: usize,
-    pub steps: &'a mut [u32],
+    steps: &'a mut [u32],
+    /// Parameter rows.
+    pub row: &'a mut [u32],
     status: &'a mut [u32],
     obs: &'a mut [f32],
     next_obs: &'a mut [f32],
@@ -250,19 +263,28 @@ pub(super) struct Piece<'a> {
 }
 
 impl Piece<'_> {
-    /// Where the observation that environment `i` of the piece acts on next belongs.
-    pub fn obs(&mut self, i: usize) -> &mut [f32] {
-        &mut self.obs[i * self.obs_dim..][..self.obs_dim]
-    }
-
     /// Where the true successor belongs.
     pub fn next_obs(&mut self, i: usize) -> &mut [f32] {
         &mut self.next_obs[i * self.obs_dim..][..self.obs_dim]
     }
 
+    /// Begins an episode of environment `i` of the piece: `restart` brings its parameter row up to
+    /// date and writes its first observation.
+    pub fn begin(&mut self, i: usize, restart: impl FnOnce(&mut u32, &mut [f32])) {
+        self.steps[i] = 0;
+        let obs = &mut self.obs[i * self.obs_dim..][..self.obs_dim];
+        restart(&mut self.row[i], obs);
+    }
+
     /// Records how the step of environment `i` ended. Where that ends its episode, `restart` begins
-    /// a new one and writes its first observation.
-    pub fn end(&mut self, i: usize, task: &Task, end: &Outcome, restart: impl FnOnce(&mut [f32])) {
+    /// a new one as for [`begin`](Self::begin).
+    pub fn end(
+        &mut self,
+        i: usize,
+        task: &Task,
+        end: &Outcome,
+        restart: impl FnOnce(&mut u32, &mut [f32]),
+    ) {
         self.steps[i] += 1;
         self.status[i] = end.status;
         self.reward[i] = end.reward as f32;
@@ -272,8 +294,7 @@ impl Piece<'_> {
         self.truncated[i] = (over || broken) && !end.terminated;
         let at = i * self.obs_dim..(i + 1) * self.obs_dim;
         if self.terminated[i] || self.truncated[i] {
-            restart(&mut self.obs[at.clone()]);
-            self.steps[i] = 0;
+            self.begin(i, restart);
             if broken {
                 self.next_obs[at.clone()].copy_from_slice(&self.obs[at]);
             }

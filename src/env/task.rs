@@ -1,12 +1,13 @@
 //! A task as data: robot, observation, reward, termination, reset, from `envs/<name>.toml`.
 
 use crate::error::{Error, Result};
-use crate::model::{CapsuleMass, Gap, GapTable, Model, Spec, toml_input};
+use crate::model::gap::impossible;
+use crate::model::{CapsuleMass, Domain, Gap, GapTable, MarginRule, Model, Spec, toml_input};
 use serde::Deserialize;
 use std::path::Path;
 
 /// Embedded tasks: name and text.
-const TASKS: [(&str, &str); 6] = [
+const TASKS: [(&str, &str); 9] = [
     (
         "halfcheetah-v2",
         include_str!("../../envs/halfcheetah-v2.toml"),
@@ -19,17 +20,21 @@ const TASKS: [(&str, &str); 6] = [
         "halfcheetah-v5",
         include_str!("../../envs/halfcheetah-v5.toml"),
     ),
+    ("hopper-v2", include_str!("../../envs/hopper-v2.toml")),
+    ("hopper-v4", include_str!("../../envs/hopper-v4.toml")),
+    ("hopper-v5", include_str!("../../envs/hopper-v5.toml")),
     ("walker2d-v2", include_str!("../../envs/walker2d-v2.toml")),
     ("walker2d-v4", include_str!("../../envs/walker2d-v4.toml")),
     ("walker2d-v5", include_str!("../../envs/walker2d-v5.toml")),
 ];
 
 /// Embedded robots: file name and text.
-const ASSETS: [(&str, &str); 3] = [
+const ASSETS: [(&str, &str); 4] = [
     (
         "half_cheetah.xml",
         include_str!("../../assets/half_cheetah.xml"),
     ),
+    ("hopper.xml", include_str!("../../assets/hopper.xml")),
     ("walker2d.xml", include_str!("../../assets/walker2d.xml")),
     (
         "walker2d_v5.xml",
@@ -73,6 +78,17 @@ pub struct Healthy {
     pub range: [f64; 2],
 }
 
+/// The robot is healthy while `range[0] < x < range[1]`, both strict, for every x in
+/// `qpos[qpos_from..]` and `qvel`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthyState {
+    /// First position that counts.
+    pub qpos_from: usize,
+    /// m, rad, m/s and rad/s.
+    pub range: [f64; 2],
+}
+
 /// Noise added to every component at a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -109,12 +125,15 @@ struct TaskFile {
     doc: String,
     asset: String,
     capsule_mass: CapsuleMass,
+    #[serde(default)]
+    contact_margin: MarginRule,
     frame_skip: usize,
     max_episode_steps: usize,
     observation: Observation,
     reward: Reward,
     #[serde(default)]
     healthy: Vec<Healthy>,
+    healthy_state: Option<HealthyState>,
     reset: Reset,
     score: Option<Score>,
     medium_return: Option<f64>,
@@ -142,6 +161,8 @@ pub struct Task {
     pub reward: Reward,
     /// The episode terminates when one of these fails; empty: never.
     pub healthy: Vec<Healthy>,
+    /// The episode terminates when this fails; `None`: whatever the state.
+    pub healthy_state: Option<HealthyState>,
     /// How an episode starts.
     pub reset: Reset,
     /// Scale of the normalised score.
@@ -215,6 +236,7 @@ impl Task {
             },
         };
         spec.compiler.capsule_mass = file.capsule_mass;
+        spec.compiler.contact_margin = file.contact_margin;
         let gaps = match &file.gaps {
             None => GapTable::builtin(),
             Some(own) => GapTable::load(beside(own).unwrap_or_else(|| own.into()))?,
@@ -230,6 +252,7 @@ impl Task {
             observation: file.observation,
             reward: file.reward,
             healthy: file.healthy,
+            healthy_state: file.healthy_state,
             reset: file.reset,
             score: file.score,
             medium_return: file.medium_return,
@@ -292,6 +315,18 @@ impl Task {
                 );
             }
         }
+        if let Some(HealthyState { qpos_from, range }) = &self.healthy_state {
+            let [lo, hi] = range;
+            if *qpos_from > nv || lo.is_nan() || hi.is_nan() || lo >= hi {
+                return bad(
+                    "healthy_state",
+                    format!("qpos_from = {qpos_from}, range = [{lo}, {hi}]"),
+                    &format!(
+                        "give a first position of at most {nv} and a range whose first bound lies below the second"
+                    ),
+                );
+            }
+        }
         let reward = &self.reward;
         if ![reward.forward_velocity, reward.control_cost, reward.healthy]
             .iter()
@@ -346,6 +381,24 @@ impl Task {
         Ok((spec.compile()?, noise.std))
     }
 
+    /// As [`model`](Self::model) for a gap whose strengths were drawn, and may change nothing.
+    ///
+    /// # Errors
+    /// As [`Gap::edit`], and where the robot does not compile.
+    pub fn drawn_model(&self, gap: &Gap) -> Result<(Model, f64)> {
+        let (spec, noise) = gap.edit(&self.spec)?;
+        let model = spec.compile().map_err(|e| impossible(gap, e))?;
+        Ok((model, noise.std))
+    }
+
+    /// Reads the gaps of a batch with this task's gap table.
+    ///
+    /// # Errors
+    /// As [`GapTable::domain`].
+    pub fn domain(&self, text: &str) -> Result<Domain> {
+        self.gaps.domain(text)
+    }
+
     /// Reads a gap's text with this task's gap table.
     ///
     /// # Errors
@@ -370,10 +423,14 @@ impl Task {
     }
 
     /// Whether the episode goes on; NaN is unhealthy.
-    pub fn is_healthy(&self, qpos: &[f64]) -> bool {
-        self.healthy
-            .iter()
-            .all(|h| h.range[0] < qpos[h.qpos] && qpos[h.qpos] < h.range[1])
+    pub fn is_healthy(&self, qpos: &[f64], qvel: &[f64]) -> bool {
+        let inside = |x: &f64, [lo, hi]: [f64; 2]| lo < *x && *x < hi;
+        let one = |h: &Healthy| inside(&qpos[h.qpos], h.range);
+        let all = |h: &HealthyState| {
+            let mut state = qpos[h.qpos_from..].iter().chain(qvel);
+            state.all(|x| inside(x, h.range))
+        };
+        self.healthy.iter().all(one) && self.healthy_state.as_ref().is_none_or(all)
     }
 
     /// D4RL's normalised score of a return: 0 is random, 100 an expert. `None` where the task names

@@ -17,8 +17,8 @@ pub(super) fn xz(v: [f64; 3]) -> V2 {
     [v[0], v[2]]
 }
 
-/// A capsule in the frame of its body's anchor, at the reference pose.
-pub(super) struct Capsule<'a> {
+/// A capsule geom in the frame of its body's anchor, at the reference pose.
+pub(super) struct Solid<'a> {
     pub geom: &'a Geom,
     pub body: usize,
     pub centre: V2,
@@ -123,7 +123,8 @@ impl Spec {
             body.invweight = w;
         }
 
-        let (points, contact) = self.contacts(&bodies, &capsules)?;
+        let (points, contact) = self.floor_contacts(&bodies, &capsules)?;
+        let limbs = self.limb_contacts(&bodies, &capsules)?;
         let root = rotate(angle[0], xz(hinge(0).pos));
         Ok(Model {
             name: self.name.clone(),
@@ -134,14 +135,17 @@ impl Spec {
             z0: self.bodies[0].pos[2] - dofs[1].qpos0 + root[1],
             actuators: self.actuators(),
             points,
+            capsules: limbs.capsules,
+            pairs: limbs.pairs,
             contact,
+            pair: limbs.softness,
             limit: self.limit_softness()?,
             bodies,
             dofs,
         })
     }
 
-    fn capsules(&self, angle: &[f64], anchor: impl Fn(usize) -> V2) -> Vec<Capsule<'_>> {
+    fn capsules(&self, angle: &[f64], anchor: impl Fn(usize) -> V2) -> Vec<Solid<'_>> {
         self.geoms
             .iter()
             .filter(|g| g.shape == Shape::Capsule)
@@ -153,7 +157,7 @@ impl Spec {
                 let (unit_mass, unit_inertia) =
                     unit_capsule(self.compiler.capsule_mass, radius, half);
                 let density = geom.mass.map_or(geom.density, |m| m / unit_mass);
-                Some(Capsule {
+                Some(Solid {
                     geom,
                     body,
                     centre: rotate(angle[body], [centre[0] - from[0], centre[1] - from[1]]),
@@ -168,7 +172,7 @@ impl Spec {
     }
 
     /// Mass, centre of mass and inertia of every body.
-    fn weigh(&self, bodies: &mut [Body], capsules: &[Capsule]) -> Result<()> {
+    fn weigh(&self, bodies: &mut [Body], capsules: &[Solid]) -> Result<()> {
         for (b, body) in bodies.iter_mut().enumerate() {
             let own = || capsules.iter().filter(|c| c.body == b);
             let mass: f64 = own().map(|c| c.mass).sum();

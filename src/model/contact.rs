@@ -1,8 +1,8 @@
-//! Floor contacts and the softness of constraint rows.
+//! Contacts with the floor and between limbs, and the softness of constraint rows.
 
-use super::compile::Capsule;
+use super::compile::Solid;
 use super::spec::{Geom, Shape, Spec};
-use super::{Body, ContactPoint, Softness};
+use super::{Body, Capsule, ContactPoint, Pair, Softness};
 use crate::error::{Error, Result};
 
 /// MuJoCo's default solref.
@@ -10,17 +10,32 @@ pub(super) const DEFAULT_SOLREF: [f64; 2] = [0.02, 1.0];
 /// MuJoCo's default solimp.
 pub(super) const DEFAULT_SOLIMP: [f64; 5] = [0.9, 0.95, 0.001, 0.5, 2.0];
 
+/// Contacts between limbs.
+pub(super) struct Limbs {
+    pub capsules: Vec<Capsule>,
+    pub pairs: Vec<Pair>,
+    pub softness: Softness,
+}
+
+/// The one softness of a kind of contact, and the first two geoms that have it.
+struct Common<'a> {
+    kind: &'static str,
+    first: Option<([&'a Geom; 2], Softness)>,
+}
+
 impl Spec {
     /// Contact points with the floor and their common softness.
-    pub(super) fn contacts(
+    pub(super) fn floor_contacts(
         &self,
         bodies: &[Body],
-        capsules: &[Capsule],
+        capsules: &[Solid],
     ) -> Result<(Vec<ContactPoint>, Softness)> {
-        self.refuse_limb_pairs(bodies, capsules)?;
         let floor = self.geoms.iter().find(|g| g.shape == Shape::Plane);
         let mut points = Vec::new();
-        let mut common: Option<(&Geom, Softness)> = None;
+        let mut common = Common {
+            kind: "floor contacts",
+            first: None,
+        };
         for capsule in capsules {
             let geom = capsule.geom;
             let Some(floor) = floor.filter(|f| collide(f, geom)) else {
@@ -37,27 +52,7 @@ impl Spec {
                     "condim 3 is supported",
                 ));
             }
-            let mean = |i: usize| 0.5 * (floor.solimp[i] + geom.solimp[i]);
-            let softness = self.softness(
-                geom.line,
-                [0, 1].map(|i| 0.5 * (floor.solref[i] + geom.solref[i])),
-                [0, 1, 2, 3, 4].map(mean),
-                floor.margin + geom.margin,
-            )?;
-            match common {
-                None => common = Some((geom, softness)),
-                Some((first, other)) if other != softness => {
-                    return Err(Error::input(
-                        self.place(geom.line),
-                        format!(
-                            "floor contacts of geoms `{}` and `{}` differ in solref, solimp or margin",
-                            first.name, geom.name
-                        ),
-                        "one softness for all floor contacts is supported: give all geoms the same, say in <default>",
-                    ));
-                }
-                Some(_) => {}
-            }
+            common.add(self, [floor, geom])?;
             // MuJoCo's lower bound of a friction coefficient.
             let friction = floor.friction[0].max(geom.friction[0]).max(1e-5);
             let mu2 = friction * friction;
@@ -73,33 +68,61 @@ impl Spec {
                 });
             }
         }
-        let softness = match common {
-            Some((_, softness)) => softness,
-            None => self.softness(1, DEFAULT_SOLREF, DEFAULT_SOLIMP, 0.0)?,
-        };
-        Ok((points, softness))
+        Ok((points, common.softness(self)?))
     }
 
-    /// Contacts between limbs are not built: their pairs are found and refused.
-    fn refuse_limb_pairs(&self, bodies: &[Body], capsules: &[Capsule]) -> Result<()> {
-        for (i, a) in capsules.iter().enumerate() {
-            for b in &capsules[i + 1..] {
+    /// Pairs of capsules that may touch each other: on different bodies that are not parent and
+    /// child, and with masks that let them.
+    pub(super) fn limb_contacts(&self, bodies: &[Body], solids: &[Solid]) -> Result<Limbs> {
+        let mut found = Vec::new();
+        let mut common = Common {
+            kind: "contacts between limbs",
+            first: None,
+        };
+        for (i, a) in solids.iter().enumerate() {
+            for (j, b) in solids.iter().enumerate().skip(i + 1) {
                 let related = a.body == b.body
                     || bodies[a.body].parent == Some(b.body)
                     || bodies[b.body].parent == Some(a.body);
-                if !related && collide(a.geom, b.geom) {
+                if related || !collide(a.geom, b.geom) {
+                    continue;
+                }
+                let condim = a.geom.condim.max(b.geom.condim);
+                if condim != 1 {
                     return Err(Error::input(
                         self.place(b.geom.line),
                         format!(
-                            "geoms `{}` and `{}` would touch each other",
+                            "contact of geoms `{}` and `{}` has condim {condim}",
                             a.geom.name, b.geom.name
                         ),
-                        "only contacts with the floor are supported yet: give the limbs conaffinity=\"0\" and the floor conaffinity=\"1\"",
+                        "limbs touch each other without friction: give their geoms condim=\"1\" and the floor condim=\"3\"; \
+                         or, that they may not touch, the limbs conaffinity=\"0\" and the floor conaffinity=\"1\"",
                     ));
                 }
+                common.add(self, [a.geom, b.geom])?;
+                found.push([i, j]);
             }
         }
-        Ok(())
+        let used: Vec<usize> = (0..solids.len())
+            .filter(|n| found.iter().flatten().any(|m| m == n))
+            .collect();
+        let index = |n: usize| used.partition_point(|&m| m < n);
+        let capsule = |&n: &usize| Capsule {
+            geom: solids[n].geom.name.clone(),
+            body: solids[n].body,
+            centre: solids[n].centre,
+            half_axis: solids[n].axis.map(|u| u * solids[n].half),
+            radius: solids[n].radius,
+        };
+        let pair = |&[a, b]: &[usize; 2]| Pair {
+            capsules: [index(a), index(b)],
+            row_scale: bodies[solids[a].body].invweight + bodies[solids[b].body].invweight,
+        };
+        Ok(Limbs {
+            capsules: used.iter().map(capsule).collect(),
+            pairs: found.iter().map(pair).collect(),
+            softness: common.softness(self)?,
+        })
     }
 
     pub(super) fn limit_softness(&self) -> Result<Softness> {
@@ -152,6 +175,47 @@ impl Spec {
             damping: 2.0 / (dmax * tc),
             margin,
         })
+    }
+}
+
+impl<'a> Common<'a> {
+    /// Enters a contact of two geoms; refuses a softness that is not the others'.
+    fn add(&mut self, spec: &Spec, [a, b]: [&'a Geom; 2]) -> Result<()> {
+        let softness = spec.softness(
+            b.line,
+            [0, 1].map(|i| 0.5 * (a.solref[i] + b.solref[i])),
+            [0, 1, 2, 3, 4].map(|i| 0.5 * (a.solimp[i] + b.solimp[i])),
+            spec.compiler.contact_margin.combine(a.margin, b.margin),
+        )?;
+        let ([first, second], other) = *self.first.get_or_insert(([a, b], softness));
+        if other == softness {
+            return Ok(());
+        }
+        // The floor is one of every such pair, and goes without saying.
+        let name = |[a, b]: [&Geom; 2]| match a.shape {
+            Shape::Plane => format!("`{}`", b.name),
+            Shape::Capsule => format!("`{}` with `{}`", a.name, b.name),
+        };
+        Err(Error::input(
+            spec.place(b.line),
+            format!(
+                "{} of geoms {} and {} differ in solref, solimp or margin",
+                self.kind,
+                name([first, second]),
+                name([a, b])
+            ),
+            format!(
+                "one softness for all {} is supported: give all geoms the same, say in <default>",
+                self.kind
+            ),
+        ))
+    }
+
+    fn softness(&self, spec: &Spec) -> Result<Softness> {
+        match self.first {
+            Some((_, softness)) => Ok(softness),
+            None => spec.softness(1, DEFAULT_SOLREF, DEFAULT_SOLIMP, 0.0),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an edit changed, field by field.
 
-use super::{Body, ContactPoint, Dof, Gap, Integrator, Model, Softness, Spec};
+use super::{Body, Capsule, ContactPoint, Dof, Gap, Integrator, Model, Softness, Spec};
 use crate::error::Result;
 
 /// A field and its numbers before and after.
@@ -66,7 +66,10 @@ impl Model {
             dofs,
             actuators,
             points,
+            capsules,
+            pairs,
             contact,
+            pair,
             limit,
         } = self;
         let rk4 = f64::from(u8::from(*integrator == Integrator::Rk4));
@@ -152,7 +155,31 @@ impl Model {
                 ],
             );
         }
-        for (owner, softness) in [("contact", contact), ("limit", limit)] {
+        for capsule in capsules {
+            let Capsule {
+                geom,
+                body: _,
+                centre,
+                half_axis,
+                radius,
+            } = capsule;
+            put(
+                format!("capsule {geom}"),
+                vec![
+                    ("centre", centre.to_vec()),
+                    ("half_axis", half_axis.to_vec()),
+                    ("radius", vec![*radius]),
+                ],
+            );
+        }
+        for pair in pairs {
+            let [a, b] = pair.capsules.map(|c| &capsules[c].geom);
+            put(
+                format!("pair {a} {b}"),
+                vec![("row_scale", vec![pair.row_scale])],
+            );
+        }
+        for (owner, softness) in [("contact", contact), ("pair", pair), ("limit", limit)] {
             let Softness {
                 solimp,
                 stiffness,

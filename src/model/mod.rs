@@ -9,8 +9,8 @@ mod invweight;
 mod mjcf;
 pub mod spec;
 
-pub use gap::{ActionNoise, Gap, GapTable};
-pub use spec::{CapsuleMass, Spec};
+pub use gap::{ActionNoise, Domain, Gap, GapTable};
+pub use spec::{CapsuleMass, MarginRule, Spec};
 
 use crate::error::{Error, Result};
 
@@ -115,6 +115,30 @@ pub struct ContactPoint {
     pub row_scale: f64,
 }
 
+/// A capsule that may touch another limb.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capsule {
+    /// Geom name in the MJCF.
+    pub geom: String,
+    /// Body that carries it.
+    pub body: usize,
+    /// Own anchor → middle of the centre line, m (x, z).
+    pub centre: [f64; 2],
+    /// Middle → end of the centre line, m (x, z).
+    pub half_axis: [f64; 2],
+    /// m.
+    pub radius: f64,
+}
+
+/// Two capsules that may touch each other, without friction (condim 1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// Indices in [`Model::capsules`]; the contact's normal points from the first to the second.
+    pub capsules: [usize; 2],
+    /// Row scale `rk`: the sum of the two bodies' `invweight`.
+    pub row_scale: f64,
+}
+
 /// Impedance and reference of a kind of constraint row, after MuJoCo's clipping.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Softness {
@@ -149,8 +173,14 @@ pub struct Model {
     pub actuators: Vec<Actuator>,
     /// `[np]`, two per capsule, in geom order.
     pub points: Vec<ContactPoint>,
+    /// Capsules of limbs that may touch each other.
+    pub capsules: Vec<Capsule>,
+    /// Which of them: in the order of their geoms.
+    pub pairs: Vec<Pair>,
     /// Floor contacts.
     pub contact: Softness,
+    /// Contacts between limbs.
+    pub pair: Softness,
     /// Joint limits.
     pub limit: Softness,
 }

@@ -13,6 +13,27 @@ pub enum CapsuleMass {
     Exact,
 }
 
+/// How the margins of two geoms combine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MarginRule {
+    /// The larger one, as MuJoCo before 3.5 took (the v2 tasks, D4RL).
+    Max,
+    /// Their sum, as MuJoCo takes since.
+    #[default]
+    Sum,
+}
+
+impl MarginRule {
+    /// Margin of a contact between geoms with margins `a` and `b`, m.
+    pub fn combine(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Max => a.max(b),
+            Self::Sum => a + b,
+        }
+    }
+}
+
 /// `<compiler>`, as far as it outlives loading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compiler {
@@ -20,6 +41,8 @@ pub struct Compiler {
     pub line: u32,
     /// Not an MJCF attribute: a task's version decides.
     pub capsule_mass: CapsuleMass,
+    /// Not an MJCF attribute: a task's version decides.
+    pub contact_margin: MarginRule,
     /// All masses and inertias are scaled to this sum, kg.
     pub settotalmass: Option<f64>,
 }

@@ -17,5 +17,5 @@ pub mod policy;
 pub mod replay;
 pub mod workspace;
 
-pub use policy::PolicySnapshot;
+pub use policy::{Actor, PolicySnapshot, Spread};
 pub use replay::Replay;

@@ -69,7 +69,7 @@ pub enum LastLayer {
 pub struct Spec {
     len: usize,
     mlps: Vec<(Mlp, LastLayer)>,
-    scalars: Vec<(&'static str, usize, f32)>,
+    scalars: Vec<(&'static str, Range<usize>, f32)>,
 }
 
 impl Spec {
@@ -101,8 +101,15 @@ impl Spec {
     pub fn scalars(&mut self, values: &[(&'static str, f32)]) -> Range<usize> {
         let start = self.take(values.len());
         for (n, (name, value)) in values.iter().enumerate() {
-            self.scalars.push((name, start + n, *value));
+            self.scalars.push((name, start + n..start + n + 1, *value));
         }
+        start..self.len
+    }
+
+    /// A learned vector that begins as `value` everywhere.
+    pub fn vector(&mut self, name: &'static str, len: usize, value: f32) -> Range<usize> {
+        let start = self.take(len);
+        self.scalars.push((name, start..start + len, value));
         start..self.len
     }
 
@@ -146,7 +153,7 @@ impl Spec {
             }
         }
         for (_, at, value) in &self.scalars {
-            theta[*at] = *value;
+            theta[at.clone()].fill(*value);
         }
         theta
     }
@@ -159,8 +166,19 @@ pub struct Stepped {
     pub range: Range<usize>,
     /// Learning rate.
     pub rate: f64,
+    /// Steps over which the rate falls to 0 along half a cosine; none: it stays.
+    pub falls_over: Option<u64>,
     /// Steps done.
     pub steps: u64,
+}
+
+impl Stepped {
+    /// The rate of the next step.
+    fn rate(&self) -> f64 {
+        let fallen = |over: u64| self.steps.min(over) as f64 / over as f64;
+        let cosine = |over| 0.5 * (1.0 + (std::f64::consts::PI * fallen(over)).cos());
+        self.rate * self.falls_over.map_or(1.0, cosine)
+    }
 }
 
 /// The population's parameters on the device.
@@ -234,10 +252,11 @@ impl Params {
     /// One Adam step of `groups` from the gradient.
     pub fn step(&self, groups: &mut [&mut Stepped]) -> Result<()> {
         let groups = groups.iter_mut().map(|g| {
+            let rate = g.rate();
             g.steps += 1;
             Group {
                 range: g.range.clone(),
-                rate: g.rate,
+                rate,
                 step: g.steps,
             }
         });
@@ -384,14 +403,14 @@ impl Params {
                 ));
             }
         }
-        for (name, start, _) in &self.spec.scalars {
+        for (name, at, _) in &self.spec.scalars {
             all.push((
                 (*name).to_owned(),
                 Slots {
                     target: false,
-                    start: *start,
+                    start: at.start,
                     inputs: 1,
-                    outputs: 1,
+                    outputs: at.len(),
                 },
             ));
         }

@@ -2,32 +2,55 @@
 
 use candle_core::{DType, Tensor};
 
-use crate::data::{BehaviourPolicy, DenseLayer};
+use crate::data::{BehaviourPolicy, DenseLayer, Distribution};
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
 use crate::nn::ops::dense::{View, product};
+use crate::nn::ops::gaussian::{self, Gaussian, GaussianSample};
 use crate::nn::ops::head::{Head, Sample, sample_row};
 use crate::nn::params::{Mlp, Params};
 use crate::nn::workspace::{Plan, Use};
 
+/// The policy among the parameters.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// Its network.
+    pub mlp: Mlp,
+    /// Where its spread is.
+    pub spread: Spread,
+}
+
+/// Where a policy's log σ comes from, and with it its [`Distribution`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// A tanh-Gaussian: the network has 2A outputs, mean and ρ; log σ = m·ρ + o. Offset of m; o follows.
+    Affine(usize),
+    /// A clipped Gaussian: the network has A outputs; log σ is a parameter. Offset of its A floats.
+    Constant(usize),
+}
+
+impl Actor {
+    /// Length of an action, A.
+    pub fn act_dim(&self) -> usize {
+        let outputs = self.mlp.layers[self.mlp.layers.len() - 1].outputs;
+        match self.spread {
+            Spread::Affine(_) => outputs / 2,
+            Spread::Constant(_) => outputs,
+        }
+    }
+}
+
 /// Actions of every member, `[P, n, A]`, for `obs` `[P, n, S]`: with `noise` (standard normals `[P, n, A]`) a
-/// sample of the policy, without it tanh(mean). `affine`: offset of m, o follows.
-pub fn act(
-    params: &Params,
-    policy: &Mlp,
-    affine: usize,
-    obs: &Tensor,
-    noise: Option<&Tensor>,
-) -> Result<Tensor> {
+/// sample of the policy, without it tanh(mean).
+pub fn act(params: &Params, actor: &Actor, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor> {
     let (members, rows, obs_dim) = obs.dims3()?;
-    let (device, depth) = (obs.device(), policy.layers.len());
-    let act_dim = policy.layers[depth - 1].outputs / 2;
-    if members != params.members || obs_dim != policy.layers[0].inputs {
+    let (device, act_dim) = (obs.device(), actor.act_dim());
+    let inputs = actor.mlp.layers[0].inputs;
+    if members != params.members || obs_dim != inputs {
         let problem = format!(
-            "observations {:?} do not fit {} members of {}",
+            "observations {:?} do not fit {} members of {inputs}",
             obs.dims(),
             params.members,
-            policy.layers[0].inputs
         );
         return Err(Error::input(
             "policy",
@@ -48,23 +71,41 @@ pub fn act(
         ld: obs_dim,
         stride: rows * obs_dim,
     };
-    let pass = plan.pass(policy, Use::Infer, input, rows);
+    let pass = plan.pass(&actor.mlp, Use::Infer, input, rows);
     let ws = plan.alloc(device)?;
     ws.forward(
         &plan.forward(&[&pass]),
         [&params.theta, &params.target, &obs],
     )?;
+    let (raw, raw_stride, param_stride) = (pass.out(), plan.len(), params.len());
+    let affine = match actor.spread {
+        Spread::Affine(affine) => affine,
+        Spread::Constant(log_std) => {
+            let sample = GaussianSample(Gaussian {
+                members,
+                rows,
+                act_dim,
+                raw,
+                raw_stride,
+                log_std,
+                param_stride,
+            });
+            let actions = zeros(act_dim)?;
+            launch(&sample, [&actions], [&ws.acts, &params.theta, &noise])?;
+            return Ok(actions.reshape((members, rows, act_dim))?);
+        }
+    };
     let sample = Sample {
         head: Head {
             members,
             rows,
             act_dim,
-            raw: pass.out(),
-            raw_stride: plan.len(),
+            raw,
+            raw_stride,
             noise: 0,
             noise_stride: rows * act_dim,
             affine,
-            param_stride: params.len(),
+            param_stride,
         },
         obs_dim,
         row: obs_dim,
@@ -83,16 +124,18 @@ pub fn act(
 }
 
 /// One member's policy on the host: ReLU layers, the last of which gives mean and log-std side by side
-/// (the learned affine of log-std is folded into its weights).
+/// (what a policy does to either is folded into its weights).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicySnapshot {
     /// Layers, weights `[outputs, inputs]`; the last has 2A outputs.
     pub layers: Vec<DenseLayer>,
+    /// How an action comes of them.
+    pub distribution: Distribution,
 }
 
 impl PolicySnapshot {
-    /// Member `member`'s policy. `affine`: offset of m, o follows.
-    pub fn of(params: &Params, policy: &Mlp, affine: usize, member: usize) -> Result<Self> {
+    /// Member `member`'s policy.
+    pub fn of(params: &Params, actor: &Actor, member: usize) -> Result<Self> {
         let theta = params.theta.get(member)?.to_vec1::<f32>()?;
         let layer = |l: &crate::nn::params::Linear| DenseLayer {
             inputs: l.inputs,
@@ -102,16 +145,42 @@ impl PolicySnapshot {
                 .collect(),
             bias: theta[l.bias..l.bias + l.outputs].to_vec(),
         };
-        let mut layers: Vec<_> = policy.layers.iter().map(layer).collect();
-        if let Some(last) = layers.last_mut() {
-            let (m, o) = (theta[affine], theta[affine + 1]);
-            let half = last.outputs / 2;
-            last.weight[half * last.inputs..]
-                .iter_mut()
-                .for_each(|w| *w *= m);
-            last.bias[half..].iter_mut().for_each(|b| *b = m * *b + o);
+        let mut layers: Vec<_> = actor.mlp.layers.iter().map(layer).collect();
+        let (half, last) = (actor.act_dim(), layers.len() - 1);
+        let last = &mut layers[last];
+        let distribution = match actor.spread {
+            Spread::Affine(at) => {
+                let (m, o) = (theta[at], theta[at + 1]);
+                let rho = &mut last.weight[half * last.inputs..];
+                rho.iter_mut().for_each(|w| *w *= m);
+                last.bias[half..].iter_mut().for_each(|b| *b = m * *b + o);
+                Distribution::TanhGaussian
+            }
+            Spread::Constant(at) => {
+                last.weight.resize(2 * half * last.inputs, 0.0);
+                last.bias.extend(&theta[at..at + half]);
+                last.outputs = 2 * half;
+                Distribution::ClippedGaussian
+            }
+        };
+        Ok(Self {
+            layers,
+            distribution,
+        })
+    }
+
+    /// The same policy for states s of which it now sees (s − mean)·inverse.
+    pub fn standardised(mut self, mean: &[f32], inverse: &[f32]) -> Self {
+        if let Some(first) = self.layers.first_mut() {
+            let rows = first.weight.chunks_exact_mut(first.inputs);
+            for (row, bias) in rows.zip(&mut first.bias) {
+                for ((w, m), i) in row.iter_mut().zip(mean).zip(inverse) {
+                    *w *= i;
+                    *bias -= *w * m;
+                }
+            }
         }
-        Ok(Self { layers })
+        self
     }
 
     /// Length of an observation.
@@ -159,7 +228,15 @@ impl PolicySnapshot {
             .enumerate()
         {
             let eps = noise.map_or(&still[..], |noise| &noise[n * act_dim..][..act_dim]);
-            sample_row(action, raw, &[1.0, 0.0], eps);
+            match self.distribution {
+                Distribution::TanhGaussian => {
+                    sample_row(action, raw, &[1.0, 0.0], eps);
+                }
+                Distribution::ClippedGaussian => {
+                    let (raw, log_std) = raw.split_at(act_dim);
+                    gaussian::sample_row(action, raw, log_std, eps);
+                }
+            }
         }
         actions
     }
@@ -175,7 +252,10 @@ impl From<&BehaviourPolicy> for PolicySnapshot {
             weight: [&mean.weight[..], &spread.weight[..]].concat(),
             bias: [&mean.bias[..], &spread.bias[..]].concat(),
         });
-        Self { layers }
+        Self {
+            layers,
+            distribution: policy.distribution,
+        }
     }
 }
 
@@ -195,6 +275,7 @@ impl From<&PolicySnapshot> for BehaviourPolicy {
             hidden: hidden.to_vec(),
             mean: part(0),
             log_std: part(half),
+            distribution: policy.distribution,
             ..Self::default()
         }
     }

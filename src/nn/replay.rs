@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, moments};
 use crate::error::{Error, Result};
 #[cfg(feature = "cuda")]
 use crate::nn::cuda::engine;
@@ -105,6 +105,18 @@ impl Replay {
         self.cursor = (self.cursor + n) % capacity;
         self.len = (self.len + n).min(capacity);
         Ok(())
+    }
+
+    /// Mean and deviation of each number of the states, by group.
+    pub fn state_moments(&self, obs_dim: usize) -> Result<Vec<Vec<(f64, f64)>>> {
+        let (_, capacity, row) = self.dims();
+        let rows = self.rows.flatten_all()?.to_vec1::<f32>()?;
+        let of_group = |rows: &[f32]| {
+            let rows = rows[..self.len * row].chunks_exact(row);
+            let column = |j: usize| moments(rows.clone().map(move |r| f64::from(r[j])));
+            (0..obs_dim).map(column).collect()
+        };
+        Ok(rows.chunks_exact(capacity * row).map(of_group).collect())
     }
 
     /// Copies runs of each group's `n` rows: (first row given, rows, first row written).

@@ -3,13 +3,15 @@
 //! A [`Pass`] is one network applied to one block of rows. Passes that do not depend on each other share a launch:
 //! many small products in parallel, one a thread, beat one product over all threads.
 
+use std::ops::Range;
+
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::Result;
 use crate::nn::launch::launch;
-use crate::nn::ops::dense::{Apply, Dense, Layer, View};
+use crate::nn::ops::dense::{Apply, Base, Dense, Layer, View};
 use crate::nn::ops::dense_grad::{Back, DenseGrad};
-use crate::nn::params::Mlp;
+use crate::nn::params::{Linear, Mlp};
 
 /// Floats to which a pass's places are aligned: one cache line.
 const ALIGN: usize = 16;
@@ -82,8 +84,49 @@ impl Plan {
                 bank_stride: self.banks[bank],
                 layers,
                 keep,
+                base: None,
             },
         }
+    }
+
+    /// The part of `mlp`'s first layer that the groups of a [`grouped`](Self::grouped) pass share: `columns` of the
+    /// layer's input, `[groups, columns]` at `input`. It goes forward in an earlier launch than the grouped pass, and
+    /// backward in the same.
+    pub fn shared(
+        &mut self,
+        mlp: &Mlp,
+        purpose: Use,
+        input: View,
+        columns: Range<usize>,
+        groups: usize,
+    ) -> Pass {
+        let first = Mlp {
+            layers: vec![part(mlp, &columns)],
+            ..mlp.clone()
+        };
+        self.pass(&first, purpose, input, groups)
+    }
+
+    /// Room for `mlp` on `per` rows for each group of `shared`, which differ in `columns` of the input,
+    /// `[groups·per, columns]` at `input`. The shared part may read those columns too, and the rows give what is added
+    /// to them; but then no backward pass may follow.
+    pub fn grouped(
+        &mut self,
+        mlp: &Mlp,
+        purpose: Use,
+        shared: &Pass,
+        input: View,
+        columns: Range<usize>,
+        per: usize,
+    ) -> Pass {
+        let mut rest = mlp.clone();
+        rest.layers[0] = part(mlp, &columns);
+        let mut pass = self.pass(&rest, purpose, input, shared.rows() * per);
+        pass.job.base = Some(Base {
+            out: shared.out(),
+            per,
+        });
+        pass
     }
 
     /// Room in the deltas for the gradient of `pass` with respect to `columns` of its input; its offset.
@@ -143,6 +186,7 @@ impl Plan {
                 x,
                 layers,
                 keep,
+                base,
                 ..
             } = b.pass.job.clone();
             assert!(keep, "only a pass for training goes backward");
@@ -150,11 +194,23 @@ impl Plan {
                 rows,
                 x,
                 layers,
+                base,
+                tile: b.pass.job.tile(),
                 weights: b.weights,
                 input: b.input,
             }
         });
         DenseGrad::new(self.members, [self.banks[0], self.len], jobs.collect())
+    }
+}
+
+/// The first layer of `mlp` on `columns` of its input alone.
+fn part(mlp: &Mlp, columns: &Range<usize>) -> Linear {
+    let first = mlp.layers[0];
+    Linear {
+        inputs: columns.len(),
+        weight: first.weight + columns.start * first.outputs,
+        ..first
     }
 }
 

@@ -1,4 +1,5 @@
 //! What advances the state of a robot.
 
 pub mod planar;
+pub mod rapier;
 pub mod status;

@@ -2,17 +2,18 @@
 //! data sets made by rolling them out. The shipped ones stand in for D4RL's `medium` and
 //! `medium-replay`, which were made the same way: one policy, and all policies up to it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use half::f16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::data::{BehaviourPolicy, Dataset, DenseLayer};
-use crate::env::{PlanarVecEnv, Task, VecEnv};
+use crate::data::{BehaviourPolicy, Dataset, DenseLayer, Distribution};
+use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
+use crate::model::Domain;
 use crate::nn::PolicySnapshot;
-use crate::physics::planar::Precision;
+use crate::physics::planar::Arithmetic;
 use crate::rng::{Stream, fill_normal};
 
 /// Which of the shipped recipes.
@@ -121,6 +122,8 @@ impl Behaviour {
             })
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(damaged)?;
+        let distribution = self.snapshots.first().map(|s| s.policy.distribution);
+        let distribution = distribution.unwrap_or_default();
         let updates: Vec<u64> = self.snapshots.iter().map(|s| s.updates).collect();
         let returns: Vec<f64> = self.snapshots.iter().map(|s| s.eval_return).collect();
         let meta = HashMap::from([
@@ -132,6 +135,7 @@ impl Behaviour {
                 "returns".to_string(),
                 serde_json::json!(returns).to_string(),
             ),
+            ("distribution".to_string(), distribution.name().to_string()),
         ]);
         let bytes = safetensors::serialize(views, Some(meta)).map_err(damaged)?;
         super::run_folder::write(path, &bytes)
@@ -183,6 +187,14 @@ impl Behaviour {
                 bias: part(b.data(), outputs),
             })
         };
+        // Files from before there were two hold tanh-Gaussians.
+        let text = header.metadata().as_ref();
+        let distribution = text.and_then(|m| m.get("distribution"));
+        let distribution = distribution.map_or(Some(Distribution::default()), |name| {
+            Distribution::parse(name)
+        });
+        let distribution =
+            distribution.ok_or_else(|| damaged(place, "its `distribution` has no known name"))?;
         let depth = (0..)
             .take_while(|i| file.tensor(&format!("fc{i}.weight")).is_ok())
             .count();
@@ -197,6 +209,7 @@ impl Behaviour {
                     hidden: hidden.collect::<Result<_>>()?,
                     mean: layer("last_fc", k)?,
                     log_std: layer("last_fc_log_std", k)?,
+                    distribution,
                 },
             })
         };
@@ -205,10 +218,12 @@ impl Behaviour {
         })
     }
 
-    /// Rolls the snapshots out (sampled actions) on `task` without a gap: `rows` transitions.
+    /// Rolls the snapshots out (sampled actions) on `task` in `domain`: `rows` transitions, each with
+    /// the strengths of the gaps that it was made under.
     pub fn roll_out(
         &self,
         task: &Task,
+        domain: &Domain,
         quality: Quality,
         rows: usize,
         seed: u64,
@@ -224,7 +239,8 @@ impl Behaviour {
             let share = rows * (k + 1) / used.len() - rows * k / used.len();
             if share > 0 {
                 let policy = PolicySnapshot::from(&snapshot.policy);
-                parts.push(stream(task, &policy, share, seed.wrapping_add(k as u64))?);
+                let seed = seed.wrapping_add(k as u64);
+                parts.push(stream(task, domain, &policy, share, seed)?);
             }
         }
         let mut data = Dataset::concat(&parts)?;
@@ -236,10 +252,25 @@ impl Behaviour {
 
 /// `rows` transitions of one policy: environments side by side, each a stream of at most
 /// 1,000 steps (whole episodes where none ends early); the last row of a stream is a time-out.
-fn stream(task: &Task, policy: &PolicySnapshot, rows: usize, seed: u64) -> Result<Dataset> {
+fn stream(
+    task: &Task,
+    domain: &Domain,
+    policy: &PolicySnapshot,
+    rows: usize,
+    seed: u64,
+) -> Result<Dataset> {
     let steps = task.max_episode_steps;
     let n = rows.div_ceil(steps);
-    let mut env = PlanarVecEnv::new(task, &[], n, seed, Precision::F32)?;
+    let dynamics = Dynamics::draw(task, domain, seed, n)?;
+    let names: BTreeSet<String> = (dynamics.rows.iter())
+        .flat_map(|row| row.gap.strengths().map(|(name, _)| name.to_owned()))
+        .collect();
+    let strengths: Vec<BTreeMap<&str, f64>> = (dynamics.rows.iter())
+        .map(|row| row.gap.strengths().collect())
+        .collect();
+    let keys = EnvKey::population(&[seed], n);
+    let with = Arithmetic::default();
+    let mut env = PlanarVecEnv::with_dynamics(task, dynamics.clone(), keys, with)?;
     let (s, a) = (env.obs_dim(), env.act_dim());
     let mut parts = vec![
         Dataset {
@@ -258,7 +289,7 @@ fn stream(task: &Task, policy: &PolicySnapshot, rows: usize, seed: u64) -> Resul
         for (e, row) in noise.chunks_mut(a).enumerate() {
             fill_normal(row, seed, e as u32, t as u32, Stream::Policy);
         }
-        let (qpos, qvel) = (env.qpos(), env.qvel());
+        let (qpos, qvel, row) = (env.qpos(), env.qvel(), env.row().to_vec());
         let nv = qpos.len() / n;
         let actions = policy.act(&obs, Some(&noise));
         let batch = env.step(&actions)?;
@@ -272,6 +303,11 @@ fn stream(task: &Task, policy: &PolicySnapshot, rows: usize, seed: u64) -> Resul
             part.actions.extend(&actions[e * a..][..a]);
             part.next_observations.extend(&batch.next_obs[e * s..][..s]);
             part.rewards.push(batch.reward[e]);
+            for name in &names {
+                let strength = strengths[row[e] as usize].get(name.as_str());
+                let column = part.gap.entry(name.clone()).or_default();
+                column.push(strength.copied().unwrap_or(f64::NAN));
+            }
             part.terminals.push(batch.terminated[e]);
             let cut = batch.truncated[e] || t + 1 == length;
             part.timeouts.push(cut && !batch.terminated[e]);

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::given::{Given, defaults};
 use super::seeds::Seeds;
+use crate::env::{Dynamics, Physics, Task};
 use crate::error::{Error, Result};
+use crate::model::Domain;
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -15,9 +17,22 @@ pub struct TrainConfig {
     /// Robot and version, or a TOML file of your own
     #[arg(long, default_value = "halfcheetah-v2")]
     pub task: String,
-    /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`
+    /// Engine of the simulator; the real task stays with `planar`
+    #[arg(long, value_enum, default_value_t)]
+    #[serde(default)]
+    pub physics: Physics,
+    /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`; several in turn,
+    /// `none/gravity`; drawn, `gravity=0.5..2.0`; or a TOML file of distributions
     #[arg(long, default_value = "gravity")]
     pub gap: String,
+    /// Parameter rows into which strengths are drawn for each member (default: the file's, or 1024;
+    /// at most one an environment unless they are redrawn)
+    #[arg(long, value_name = "N")]
+    pub gap_rows: Option<usize>,
+    /// Draw an environment's parameters anew at every reset
+    #[arg(long)]
+    #[serde(default)]
+    pub gap_redraw: bool,
     /// Real data: `medium-replay`, `medium`, or a D4RL or Minari file
     #[arg(long, default_value = "medium-replay")]
     pub data: String,
@@ -172,6 +187,21 @@ impl TrainConfig {
             ));
         }
         Ok(())
+    }
+
+    /// The simulator's gaps, tried on the robot.
+    pub fn domain(&self, task: &Task) -> Result<Domain> {
+        let domain = task.domain(&self.gap)?;
+        let domain = domain.with(self.gap_rows, self.gap_redraw)?;
+        domain.check(&task.spec)?;
+        Ok(domain)
+    }
+
+    /// The simulator's parameter rows: `envs` environments of every member, each with those that the
+    /// member has alone.
+    pub fn dynamics(&self, task: &Task) -> Result<Dynamics> {
+        let domain = self.domain(task)?;
+        Dynamics::population(task, &domain, self.seeds.as_slice(), self.envs)
     }
 
     /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.

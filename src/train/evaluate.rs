@@ -18,6 +18,9 @@ pub struct Episodes {
     pub returns: Vec<f64>,
     /// Env steps.
     pub lengths: Vec<u32>,
+    /// Parameter rows of the environments that they ran in.
+    #[serde(default)]
+    pub rows: Vec<u32>,
 }
 
 impl Episodes {
@@ -49,6 +52,7 @@ pub fn evaluate(
     let mut out = Episodes {
         returns: vec![0.0; n],
         lengths: vec![0; n],
+        rows: env.row().to_vec(),
     };
     let mut running = vec![true; n];
     let mut step = 0;

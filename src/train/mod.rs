@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod progress;
 pub mod report;
 pub mod rollout;
+pub mod rows;
 pub mod run_folder;
 pub mod seeds;
 pub mod stop;

@@ -25,9 +25,12 @@ impl RunFolder {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
         fs::create_dir_all(root).map_err(Error::io(root))?;
+        // A list of gaps holds slashes and may be of any length; a folder's name may not.
+        let short = |part: &str| part.replace('/', "_").chars().take(60).collect::<String>();
+        let name = parts.map(short).join("__");
         // Two runs may start within one second: the later one takes the next free number.
         for stamp in unix.. {
-            let path = root.join(format!("{}__{stamp}", parts.join("__")));
+            let path = root.join(format!("{name}__{stamp}"));
             match fs::create_dir(&path) {
                 Ok(()) => {
                     let run = Self { path };
@@ -86,6 +89,10 @@ impl RunFolder {
     /// `metrics.jsonl`, the truth about the run.
     pub fn metrics(&self) -> PathBuf {
         self.path.join(METRICS_FILE)
+    }
+    /// `dynamics.jsonl`, the simulator's parameter rows.
+    pub fn dynamics(&self) -> PathBuf {
+        self.path.join("dynamics.jsonl")
     }
     /// `checkpoints/`.
     pub fn checkpoints(&self) -> PathBuf {

@@ -13,12 +13,14 @@ use super::evaluate::{Episodes, evaluate};
 use super::metrics::Metrics;
 use super::progress::Progress;
 use super::rollout::Rollout;
+use super::rows;
 use super::run_folder::RunFolder;
 use super::stop;
 use crate::algo::{self, Agent};
 use crate::data::{Dataset, moments};
-use crate::env::{EnvKey, PlanarVecEnv, Task};
+use crate::env::{self, EnvKey, PlanarVecEnv, Task};
 use crate::error::{Error, Result};
+use crate::model::Domain;
 use crate::nn::Replay;
 
 /// Shipped recipes give the same rows in every run.
@@ -37,7 +39,9 @@ pub fn load_data(config: &TrainConfig, task: &Task) -> Result<Dataset> {
             } else {
                 config.rows
             };
-            let mut data = Behaviour::shipped(task)?.roll_out(task, quality, rows, DATA_SEED)?;
+            let real = Domain::default();
+            let behaviour = Behaviour::shipped(task)?;
+            let mut data = behaviour.roll_out(task, &real, quality, rows, DATA_SEED)?;
             data.source = format!("{}, rolled out from shipped snapshots", config.data);
             data
         }
@@ -109,14 +113,13 @@ impl Trainer {
     /// Makes a run folder under `root` and starts a run in it.
     pub fn create(config: TrainConfig, root: &Path, data: Option<&Dataset>) -> Result<Self> {
         let task = Task::load(&config.task)?;
-        let gap = task.gap(&config.gap)?;
         // Bad settings are refused before a folder is made.
         algo::resolve_settings(&config.algo, &config.settings)?;
-        task.model(&gap)?;
+        let domain = config.domain(&task)?;
         let parts = [
             &task.name,
             &config.algo,
-            &gap.to_string(),
+            &domain.to_string(),
             &config.seeds.to_string(),
         ];
         let folder = RunFolder::create(root, parts.map(String::as_str))?;
@@ -137,11 +140,29 @@ impl Trainer {
         let (s, a) = (task.obs_dim(), task.act_dim());
         config.settings = algo::resolve_settings(&config.algo, &config.settings)?;
         let agent = algo::build(&config.algo, &config.settings, s, a, &seeds, &device)?;
-        let gap = task.gap(&config.gap)?;
+        let recorded = folder.dynamics();
+        let dynamics = match resume && recorded.is_file() {
+            true => rows::load(&recorded, &task)?,
+            false => config.dynamics(&task)?,
+        };
         let keys = EnvKey::population(&seeds, config.envs);
-        let env = PlanarVecEnv::keyed(&task, &[gap], keys)?;
+        if !dynamics.fits(&keys) {
+            return Err(Error::input(
+                recorded.display(),
+                "its rows are of another number of environments",
+                "restore the file as the run wrote it",
+            ));
+        }
+        let env = env::build(config.physics, &task, dynamics, keys)?;
+        if !resume {
+            rows::save(&recorded, env.dynamics())?;
+        }
         let real_rows = data.map_or(0, Dataset::len);
-        let sim_rows = config.replay_rows(real_rows);
+        // A method without a simulator leaves its replay empty.
+        let sim_rows = match agent.simulates() {
+            true => config.replay_rows(real_rows),
+            false => 1,
+        };
         plan_memory(&config, real_rows, sim_rows, s, a);
         let real = match data {
             Some(data) => Replay::from_dataset(data, &device)?,
@@ -158,7 +179,7 @@ impl Trainer {
         let mut trainer = Self {
             real,
             sim: Replay::new(seeds.len(), sim_rows, s, a, &device)?,
-            rollout: Rollout::new(Box::new(env), &seeds)?,
+            rollout: Rollout::new(env, &seeds)?,
             metrics,
             cycles: 0,
             latest: Vec::new(),
@@ -294,6 +315,7 @@ impl Trainer {
             .map(|m| Episodes {
                 returns: all.returns[m * n..(m + 1) * n].to_vec(),
                 lengths: all.lengths[m * n..(m + 1) * n].to_vec(),
+                rows: all.rows[m * n..(m + 1) * n].to_vec(),
             })
             .collect();
         let (k, seconds) = (self.agent.updates(), self.seconds());

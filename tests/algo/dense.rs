@@ -9,11 +9,11 @@ use h2oplus::nn::workspace::{Backprop, Plan, Use};
 
 use crate::support::{far, list, near, normals, poison, var};
 
-const MEMBERS: usize = 2;
+pub const MEMBERS: usize = 2;
 const ROWS: usize = 150; // more than a tile, and no multiple of it
 const COLUMNS: usize = 11; // of an input row, of which a network reads fewer
 
-fn params(sizes: &[usize]) -> (Params, Mlp) {
+pub fn params(sizes: &[usize]) -> (Params, Mlp) {
     let mut spec = Spec::default();
     spec.mlp("before", &[3, 5, 1], LastLayer::Small);
     let mlp = spec.mlp("net", sizes, LastLayer::Linear);
@@ -28,7 +28,7 @@ fn params(sizes: &[usize]) -> (Params, Mlp) {
 }
 
 /// Weights `[in, out]` and biases of member `m`, in f64.
-fn variables(params: &Params, m: usize, sizes: &[usize]) -> Vec<(Var, Var)> {
+pub fn variables(params: &Params, m: usize, sizes: &[usize]) -> Vec<(Var, Var)> {
     let named: HashMap<_, _> = params.named(m).unwrap().into_iter().collect();
     let layer = |(l, io): (usize, &[usize])| {
         let get = |part: &str, shape: &[usize]| {
@@ -45,7 +45,7 @@ fn variables(params: &Params, m: usize, sizes: &[usize]) -> Vec<(Var, Var)> {
     sizes.windows(2).enumerate().map(layer).collect()
 }
 
-fn composed(layers: &[(Var, Var)], x: &Tensor) -> Tensor {
+pub fn composed(layers: &[(Var, Var)], x: &Tensor) -> Tensor {
     let mut h = x.clone();
     for (l, (w, b)) in layers.iter().enumerate() {
         h = h

@@ -27,7 +27,7 @@ fn head() -> Head {
 }
 
 /// log σ, clipped; far enough from the clips for most rows, beyond them for some.
-fn log_std(rho: &Tensor, m: &Var, o: &Var) -> Tensor {
+pub fn log_std(rho: &Tensor, m: &Var, o: &Var) -> Tensor {
     let free = rho
         .broadcast_mul(m.as_tensor())
         .unwrap()
@@ -37,7 +37,7 @@ fn log_std(rho: &Tensor, m: &Var, o: &Var) -> Tensor {
 }
 
 /// log π of tanh(u) for u = mean + σ·ε, with `eps` as a function of the variables or a constant.
-fn log_pi(u: &Tensor, eps: &Tensor, log_std: &Tensor) -> Tensor {
+pub fn log_pi(u: &Tensor, eps: &Tensor, log_std: &Tensor) -> Tensor {
     // log(1 − tanh²u) = 2(log 2 − |u| − log(1 + e^(−2|u|))): even in u, unlike the kernel's form.
     let far = u.abs().unwrap();
     let tail = ((&far * -2.0).unwrap().exp().unwrap() + 1.0)

@@ -6,7 +6,7 @@ use h2oplus::nn::ops::actor::ActorLoss;
 use h2oplus::nn::ops::ratio::{RatioLoss, RatioWeight};
 use h2oplus::nn::ops::target::{Exploration, Target};
 use h2oplus::nn::ops::td::TdLoss;
-use h2oplus::nn::ops::value::{ValueLoss, ValueRule};
+use h2oplus::nn::ops::value::{Value, ValueLoss, ValueRule};
 
 use crate::support::{f64, far, list, near, normals, poison, var, zeros};
 
@@ -30,6 +30,7 @@ fn check_td(scale: f64, compare: Compare) {
         members: P,
         halves: vec![N, M],
         q: [0, 2 * ROWS],
+        step: 1,
         stride: 3 * ROWS,
         row_stride: ROWS,
         stats: [1, 8],
@@ -58,9 +59,41 @@ fn check_td(scale: f64, compare: Compare) {
     }
 }
 
-fn check_value(tau: f64, compare: Compare) {
-    let acts = normals(4, &[P, 3 * N]);
-    let rule = ValueRule::Expectile(0.7);
+/// L(e) of `rule` by its formula, with α (or τ) times `scale`.
+fn value_formula(rule: ValueRule, e: &Tensor, scale: f64) -> Tensor {
+    match rule {
+        ValueRule::Expectile(tau) => {
+            // |τ − 1(e < 0)|·e² = τ·relu(e)² + (1 − τ)·relu(−e)²
+            let tau = f64::from(tau) * scale;
+            let up = (e.relu().unwrap().sqr().unwrap() * tau).unwrap();
+            let down = (e.neg().unwrap().relu().unwrap().sqr().unwrap() * (1.0 - tau)).unwrap();
+            (up + down).unwrap()
+        }
+        ValueRule::Sparse(alpha) => {
+            let alpha = f64::from(alpha) * scale;
+            let term = ((e / (2.0 * alpha)).unwrap() + 1.0)
+                .unwrap()
+                .relu()
+                .unwrap();
+            (term.sqr().unwrap() - (e / alpha).unwrap()).unwrap()
+        }
+        ValueRule::Exponential { alpha, clip } => {
+            let (alpha, clip) = (f64::from(alpha) * scale, f64::from(clip));
+            let z = (e / alpha).unwrap();
+            // exp up to the clip, its tangent there from then on.
+            let beyond = (&z - clip).unwrap().relu().unwrap();
+            let top = (&z - &beyond).unwrap();
+            let largest = list(&top).into_iter().fold(0.0, f64::max);
+            let raised = (top - largest).unwrap().exp().unwrap();
+            let tangent = (beyond * (clip - largest).exp()).unwrap();
+            let rest = ((z + 1.0).unwrap() * (-largest).exp()).unwrap();
+            ((raised + tangent).unwrap() - rest).unwrap()
+        }
+    }
+}
+
+fn check_value(rule: ValueRule, scale: f64, spread: f64, compare: Compare) {
+    let acts = (normals(4, &[P, 3 * N]) * spread).unwrap();
     let value = ValueLoss {
         members: P,
         rows: N,
@@ -77,10 +110,7 @@ fn check_value(tau: f64, compare: Compare) {
         let v = var(&piece(&act, N, N));
         let q = f64(&piece(&act, 0, N).minimum(&piece(&act, 2 * N, N)).unwrap());
         let e = (q - v.as_tensor()).unwrap();
-        // |τ − 1(e < 0)|·e² = τ·relu(e)² + (1 − τ)·relu(−e)²
-        let up = (e.relu().unwrap().sqr().unwrap() * tau).unwrap();
-        let down = (e.neg().unwrap().relu().unwrap().sqr().unwrap() * (1.0 - tau)).unwrap();
-        let loss = (up + down).unwrap().mean_all().unwrap();
+        let loss = value_formula(rule, &e, scale).mean_all().unwrap();
         compare("V loss", &list(&stats.get(p).unwrap())[..1], &loss);
         let grads = loss.backward().unwrap();
         compare(
@@ -88,6 +118,32 @@ fn check_value(tau: f64, compare: Compare) {
             &list(&piece(&deltas.get(p).unwrap(), N, N)),
             grads.get(&v).unwrap(),
         );
+    }
+}
+
+/// Errors a thousand times α: nothing overflows, and V moves towards Q̂ from wherever it stands.
+#[test]
+fn the_exponential_loss_is_safe() {
+    let rule = ValueRule::Exponential {
+        alpha: 1.0,
+        clip: 7.0,
+    };
+    for (error, rises) in [(1e4, true), (8.0, true), (-1e4, false), (-1.0, false)] {
+        let shift = rule.shift([error].into_iter());
+        let (loss, slope) = rule.loss(error, shift);
+        assert!(
+            loss.is_finite() && slope.is_finite(),
+            "{error}: {loss} {slope}"
+        );
+        assert_eq!(slope > 0.0, rises, "{error}: {slope}");
+    }
+    let (loss, slope) = rule.loss(0.0, rule.shift([0.0].into_iter()));
+    assert_eq!((loss, slope), (0.0, 0.0));
+    for (tau, alpha) in [(0.0, 1.0), (1.0, 1.0), (f64::NAN, 1.0)] {
+        assert!(ValueRule::new(Value::Expectile, tau, alpha, 7.0).is_err());
+    }
+    for (alpha, clip) in [(0.0, 7.0), (-1.0, 7.0), (f64::INFINITY, 7.0), (1.0, 0.0)] {
+        assert!(ValueRule::new(Value::Exponential, 0.5, alpha, clip).is_err());
     }
 }
 
@@ -161,8 +217,8 @@ fn check_ratio(scale: f64, compare: Compare) {
     }
 }
 
-fn check_target(lambda: f64, exploration: Exploration, compare: Compare) {
-    let (stride, row) = (3 * ROWS, 5);
+fn check_target(lambda: f64, exploration: Exploration, ratio: Option<f64>, compare: Compare) {
+    let (stride, row) = (5 * ROWS, 5);
     let (acts, log_pi, theta) = (
         normals(6, &[P, stride]),
         normals(7, &[P, 2 * ROWS]),
@@ -182,6 +238,8 @@ fn check_target(lambda: f64, exploration: Exploration, compare: Compare) {
         stride,
         log_pi: [ROWS, 2 * ROWS],
         exploration,
+        optimism: 1.5,
+        log_ratio: ratio.map(|_| 3 * ROWS),
         log_alpha: 1,
         param_stride: 3,
         discount: 0.9,
@@ -203,13 +261,24 @@ fn check_target(lambda: f64, exploration: Exploration, compare: Compare) {
                 (f64(&piece(&log_pi.get(p).unwrap(), ROWS, ROWS)) * -alpha).unwrap()
             }
             Exploration::None => q.zeros_like().unwrap(),
+            Exploration::Optimism => {
+                let both = piece(&act, 0, ROWS) - piece(&act, ROWS, ROWS);
+                (both.unwrap().abs().unwrap() * 0.75).unwrap()
+            }
         };
         let mixed = ((piece(&act, 2 * ROWS, ROWS) * lambda).unwrap()
             + ((q + bonus).unwrap() * (1.0 - lambda)).unwrap())
         .unwrap();
         let live = (1.0 - column(row - 1)).unwrap();
+        let mut reward = column(row - 2);
+        if let Some(scale) = ratio {
+            let raw = piece(&act, 3 * ROWS, 2 * ROWS).tanh().unwrap();
+            let z = (raw.reshape((ROWS, 2)).unwrap() * (2.0 * scale)).unwrap();
+            let of = |class: usize| z.narrow(1, class, 1).unwrap().flatten_all().unwrap();
+            reward = (reward + (of(0) - of(1)).unwrap()).unwrap();
+        }
         let reference =
-            ((column(row - 2) * 2.0).unwrap() + ((live * mixed).unwrap() * 0.9).unwrap()).unwrap();
+            ((reward * 2.0).unwrap() + ((live * mixed).unwrap() * 0.9).unwrap()).unwrap();
         compare("y", &list(&y.get(p).unwrap()), &reference);
     }
 }
@@ -266,21 +335,49 @@ fn check_actor(scale: f64, compare: Compare) {
     }
 }
 
+/// Rules, and the spread of the values that they meet: the last goes beyond the clip.
+const RULES: [(ValueRule, f64); 4] = [
+    (ValueRule::Expectile(0.7), 1.0),
+    (ValueRule::Sparse(0.6), 1.0),
+    (
+        ValueRule::Exponential {
+            alpha: 1.5,
+            clip: 7.0,
+        },
+        1.0,
+    ),
+    (
+        ValueRule::Exponential {
+            alpha: 0.5,
+            clip: 2.0,
+        },
+        3.0,
+    ),
+];
+
 #[test]
 fn parity_with_autograd() {
     check_td(1.0, near);
-    check_value(0.7, near);
+    for (rule, spread) in RULES {
+        check_value(rule, 1.0, spread, near);
+    }
     check_ratio(1.0, near);
-    check_target(0.3, Exploration::Entropy, near);
-    check_target(0.3, Exploration::None, near);
+    check_target(0.3, Exploration::Entropy, None, near);
+    check_target(0.3, Exploration::None, None, near);
+    check_target(0.3, Exploration::Optimism, None, near);
+    check_target(0.3, Exploration::Entropy, Some(1.0), near);
     check_actor(1.0, near);
 }
 
 #[test]
 fn one_percent_is_seen() {
     check_td(1.01, far);
-    check_value(0.707, far);
+    for (rule, spread) in RULES {
+        check_value(rule, 1.01, spread, far);
+    }
     check_ratio(1.01, far);
-    check_target(0.303, Exploration::Entropy, far);
+    check_target(0.303, Exploration::Entropy, None, far);
+    check_target(0.303, Exploration::Optimism, None, far);
+    check_target(0.3, Exploration::Entropy, Some(1.01), far);
     check_actor(1.01, far);
 }

@@ -4,9 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic anywhere")]
 
 mod agents;
+mod critics;
 mod cuda_host;
 mod dense;
 mod draws;
+mod gaussian;
+mod grouped;
 mod head;
 mod losses;
 mod optimiser;

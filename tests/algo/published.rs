@@ -2,13 +2,18 @@
 
 use std::path::Path;
 
-use h2oplus::cli::verify::algorithms::{Case, TOLERANCE};
+use h2oplus::cli::verify::case::{Case, TOLERANCE};
 
-const CASES: [&str; 4] = [
+const CASES: [&str; 9] = [
     "h2oplus-paper",
     "h2oplus-expectile",
+    "h2oplus-sparse",
     "h2oplus-no-ratio",
     "sac",
+    "iql",
+    "darc",
+    "cql",
+    "h2o",
 ];
 
 fn case(name: &str) -> Case {
@@ -42,6 +47,20 @@ fn a_wrong_setting_fails() {
         ("sac", "discount"),
         ("sac", "qf_lr"),
         ("sac", "reward_scale"),
+        ("h2oplus-sparse", "exploit_coeff"),
+        ("iql", "discount"),
+        ("iql", "beta"),
+        ("iql", "lr"),
+        ("darc", "reward_scale"),
+        ("darc", "noise_std_discriminator"),
+        ("darc", "policy_lr"),
+        ("cql", "discount"),
+        ("cql", "cql_min_q_weight"),
+        ("cql", "cql_temp"),
+        ("h2o", "discount"),
+        ("h2o", "cql_min_q_weight"),
+        ("h2o", "cql_temp"),
+        ("h2o", "s_prime_std_ratio"),
     ] {
         let mut case = case(name);
         let value = case.settings[setting].as_f64().unwrap();
@@ -54,16 +73,19 @@ fn a_wrong_setting_fails() {
         .settings
         .insert("use_td_target_ratio".into(), false.into());
     assert!(error(&flipped) > TOLERANCE, "the ratio");
+    let mut steps = case("iql");
+    steps.settings.insert("max_steps".into(), 50.into());
+    assert!(error(&steps) > TOLERANCE, "the cosine");
+    let mut alpha = case("h2oplus-sparse");
+    alpha.settings.insert("sparse_alpha".into(), 0.2.into());
+    assert!(error(&alpha) > TOLERANCE, "α");
 }
 
 /// Methods to come are named, not guessed at.
 #[test]
 fn a_method_that_is_not_built_says_so() {
     let mut case = case("h2oplus-paper");
-    case.settings
-        .insert("use_quantile_regression".into(), false.into());
-    assert!(case.agent().unwrap().is_none());
-    case.name = "cql".into();
+    case.name = "dreamer".into();
     assert!(case.agent().unwrap().is_none());
 }
 

@@ -4,6 +4,7 @@
 
 mod d4rl;
 mod damage;
+mod gaps;
 mod minari;
 mod python;
 mod records;

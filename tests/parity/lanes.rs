@@ -1,12 +1,18 @@
 //! An environment's bits do not depend on its lane, its neighbours, the width or the threads.
 
-use h2oplus::env::{EnvKey, PlanarVecEnv, StepBatch, Task, VecEnv};
+use h2oplus::env::{Dynamics, EnvKey, PlanarVecEnv, StepBatch, Task, VecEnv};
 use h2oplus::model::Gap;
 use h2oplus::physics::planar::{Precision, Width};
 use h2oplus::rng::{Stream, fill_unit};
 
+fn of_width(task: &Task, gaps: &[Gap], n: usize, seed: u64, width: Width) -> PlanarVecEnv {
+    let dynamics = Dynamics::new(task, gaps).unwrap();
+    let keys = EnvKey::population(&[seed], n);
+    PlanarVecEnv::with_dynamics(task, dynamics, keys, width.into()).unwrap()
+}
+
 /// What a rollout returned, step after step.
-type Rollout = Vec<StepBatch>;
+pub type Rollout = Vec<StepBatch>;
 
 /// Random actions keyed by environment, so that environment `e` does the same in any batch.
 fn actions(envs: impl Iterator<Item = usize>, act_dim: usize, step: usize) -> Vec<f32> {
@@ -19,7 +25,7 @@ fn actions(envs: impl Iterator<Item = usize>, act_dim: usize, step: usize) -> Ve
     envs.flat_map(one).collect()
 }
 
-fn roll(env: &mut PlanarVecEnv, names: &[usize], steps: usize) -> Rollout {
+pub fn roll(env: &mut PlanarVecEnv, names: &[usize], steps: usize) -> Rollout {
     env.reset().unwrap();
     let act_dim = env.act_dim();
     (0..steps)
@@ -36,7 +42,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// Environment `a` of one rollout and `b` of another, bit for bit.
-fn assert_same(one: &Rollout, a: usize, other: &Rollout, b: usize, what: &str) {
+pub fn assert_same(one: &Rollout, a: usize, other: &Rollout, b: usize, what: &str) {
     for (t, (x, y)) in one.iter().zip(other).enumerate() {
         let dim = x.obs.len() / x.reward.len();
         let row = |values: &[f32], e: usize| bits(&values[e * dim..][..dim]);
@@ -64,13 +70,7 @@ fn every_width_has_the_same_bits() {
     for name in ["halfcheetah-v2", "walker2d-v2"] {
         let task = Task::load(name).unwrap();
         let names: Vec<usize> = (0..37).collect();
-        let roll = |width| {
-            roll(
-                &mut PlanarVecEnv::with_width(&task, &[], 37, 5, width).unwrap(),
-                &names,
-                150,
-            )
-        };
+        let roll = |width| roll(&mut of_width(&task, &[], 37, 5, width), &names, 150);
         let one = roll(Width::One);
         assert!(one.iter().all(|b| b.obs.iter().all(|x| x.is_finite())));
         for width in [Width::Eight, Width::Sixteen]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod dynamics;
 mod envs;
 mod lanes;
 mod physics;
+mod rapier;

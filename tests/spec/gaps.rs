@@ -35,10 +35,9 @@ fn canonical_text() {
 fn refused_text() {
     assert!(fails("gravty").contains("there is no gap `gravty`"));
     assert!(fails("gravty").contains("flexible-thigh"));
-    assert!(
-        fails("gravity=0.5..2.0")
-            .contains("a range of strengths (gravity=0.5..2.0) is not supported yet")
-    );
+    for several in ["gravity=0.5..2.0", "none/gravity"] {
+        assert!(fails(several).contains("one gap of fixed strength is wanted here"));
+    }
     assert!(fails("gravity,gravity=3").contains("twice"));
     assert!(fails("gravity=fast").contains("`fast`"));
     assert!(fails("gravity=inf").contains("no finite number"));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic anywhere")]
 
 mod compile;
+mod domains;
 mod gaps;
 mod refusals;
 mod tasks;

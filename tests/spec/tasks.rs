@@ -44,7 +44,7 @@ fn published_constants() {
                 (task.reset.qpos, task.reset.qvel),
                 (Noise::Uniform(0.1), Noise::Normal(0.1))
             );
-            assert!(task.healthy.is_empty() && task.is_healthy(&[f64::NAN; 9]));
+            assert!(task.healthy.is_empty() && task.is_healthy(&[f64::NAN; 9], &[0.0; 9]));
             assert_eq!(task.observation.qvel_clip, None);
             assert!((task.normalized_score(12135.0).unwrap() - 100.0).abs() < 1e-12);
             assert!(task.normalized_score(-280.178953).unwrap().abs() < 1e-12);
@@ -68,7 +68,11 @@ fn published_constants() {
                 (1.25, -0.999, true),
                 (f64::NAN, 0.0, false),
             ] {
-                assert_eq!(task.is_healthy(&[0.0, z, pitch]), healthy, "{z} {pitch}");
+                assert_eq!(
+                    task.is_healthy(&[0.0, z, pitch], &[0.0; 9]),
+                    healthy,
+                    "{z} {pitch}"
+                );
             }
             assert!((task.normalized_score(4592.3).unwrap() - 100.0).abs() < 1e-12);
         }

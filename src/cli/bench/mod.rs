@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::error::Result;
 use crate::train::given::defaults;
 
+mod engine;
 pub mod learn;
 pub mod sim;
 

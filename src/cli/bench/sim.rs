@@ -1,12 +1,14 @@
 //! `h2oplus bench sim`: full env steps (observation, reward, autoreset) with random actions.
 
+use crate::cli::bench::engine;
+use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit};
-use crate::env::{PlanarVecEnv, Task, VecEnv};
+use crate::env::{self, Dynamics, EnvKey, Physics, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
-use crate::model::Gap;
+use crate::model::Domain;
 use crate::physics::planar::lanes::counted::take_flops;
 use crate::physics::planar::profile::{Lap, PeakFlops, ticks};
-use crate::physics::planar::{Precision, Width};
+use crate::physics::planar::{Arithmetic, Precision, Width};
 use crate::rng::{Stream, fill_unit};
 use rayon::prelude::*;
 use serde_json::json;
@@ -19,9 +21,11 @@ pub struct Args {
     /// The task
     #[arg(long, default_value = "halfcheetah-v2")]
     task: String,
-    /// A gap; repeated, the environments share them out
-    #[arg(long)]
-    gap: Vec<String>,
+    /// What advances the state
+    #[arg(long, value_enum, default_value_t)]
+    physics: Physics,
+    #[command(flatten)]
+    domain: DomainFlags,
     /// Environments stepped together
     #[arg(long, default_value_t = 1024, value_name = "N")]
     num_envs: usize,
@@ -53,12 +57,16 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ));
     }
     let task = Task::load(&args.task)?;
-    let gaps: Vec<Gap> = args
-        .gap
-        .iter()
-        .map(|g| task.gap(g))
-        .collect::<Result<_>>()?;
-    let mut env = PlanarVecEnv::new(&task, &gaps, args.num_envs, 0, Precision::F32)?;
+    let domain = args.domain.domain(&task)?;
+    let begun = Instant::now();
+    let dynamics = Dynamics::draw(&task, &domain, 0, args.num_envs)?;
+    let drawing = begun.elapsed().as_secs_f64();
+    if args.physics == Physics::Rapier {
+        let report = foreign(&args, task, dynamics)?;
+        emit(&report.text(args.format));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut env = make(&task, &dynamics, args.num_envs, Arithmetic::default())?;
     let rate = steps_per_second(&mut env, args.seconds)?;
 
     let threads = rayon::current_num_threads();
@@ -67,15 +75,17 @@ pub fn run(args: Args) -> Result<ExitCode> {
         threads,
         lanes: env.width(),
         rate,
-        needed: flops_per_step(&task, &gaps, Width::One)?,
+        needed: flops_per_step(&task, &dynamics, Width::One)?,
         executed: match Width::detect() {
-            Width::Sixteen => Some(flops_per_step(&task, &gaps, Width::Sixteen)?),
+            Width::Sixteen => Some(flops_per_step(&task, &dynamics, Width::Sixteen)?),
             _ => None,
         },
         peak: peak_flops(&task, threads)?,
-        stages: stage_shares(&task, &gaps)?,
+        stages: stage_shares(&task, &dynamics)?,
+        domain,
+        rows: dynamics.rows.len(),
+        drawing,
         task,
-        gaps,
     };
     emit(&match args.format {
         Format::Human => report.human(),
@@ -85,10 +95,35 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Measures another engine.
+fn foreign(args: &Args, task: Task, dynamics: Dynamics) -> Result<engine::Report> {
+    let keys = EnvKey::population(&[0], args.num_envs);
+    let (before, begun) = (engine::resident(), Instant::now());
+    let mut env = env::build(args.physics, &task, dynamics, keys)?;
+    let building = begun.elapsed().as_secs_f64();
+    let rate = steps_per_second(env.as_mut(), args.seconds)?;
+    let after = engine::resident();
+    Ok(engine::Report {
+        physics: "rapier",
+        num_envs: args.num_envs,
+        threads: rayon::current_num_threads(),
+        rate,
+        building,
+        bytes: after
+            .zip(before)
+            .map(|(a, b)| (a - b) / args.num_envs as f64),
+        task,
+    })
+}
+
 /// What was measured.
 struct Report {
     task: Task,
-    gaps: Vec<Gap>,
+    domain: Domain,
+    /// Parameter rows.
+    rows: usize,
+    /// Time to draw and compile them, s.
+    drawing: f64,
     num_envs: usize,
     threads: usize,
     lanes: usize,
@@ -130,7 +165,10 @@ impl Report {
         json!({
             "bench": "sim",
             "task": self.task.name,
-            "gaps": self.gaps.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "gap": self.domain.to_string(),
+            "redrawn": self.domain.redraws(),
+            "parameter_rows": self.rows,
+            "seconds_to_compile_rows": self.drawing,
             "num_envs": self.num_envs,
             "threads": self.threads,
             "lanes": self.lanes,
@@ -161,7 +199,7 @@ impl Report {
             )
         };
         let mut text = format!(
-            "{}, {} environments, {} threads, {} lanes a register\n\
+            "{}, {} environments, {} threads, {} lanes a register{}\n\
              \x20 env steps/s      {rate:>12.0}   ({:.0} ns each: physics, observation, reward, autoreset)\n\
              \x20 physics steps/s  {:>12.0}   ({} an env step)\n\
              \x20 measured peak    {:>12.1}   GFLOP/s, fused multiply-adds alone\n\
@@ -170,6 +208,15 @@ impl Report {
             self.num_envs,
             self.threads,
             self.lanes,
+            match (self.rows, self.domain.redraws()) {
+                (1, _) => String::new(),
+                (rows, redrawn) => format!(
+                    "\n\x20 gap {}: {rows} parameter rows, drawn and compiled in {:.0} ms{}",
+                    self.domain,
+                    1e3 * self.drawing,
+                    if redrawn { ", redrawn at resets" } else { "" }
+                ),
+            },
             1e9 / rate,
             self.physics_rate(),
             self.task.frame_skip,
@@ -193,7 +240,7 @@ impl Report {
 }
 
 /// Random actions in [−1, 1], one batch after the other.
-fn action_batches(env: &PlanarVecEnv) -> Vec<Vec<f32>> {
+fn action_batches(env: &dyn VecEnv) -> Vec<Vec<f32>> {
     let batch = |i| {
         let mut actions = vec![0.0; env.num_envs() * env.act_dim()];
         fill_unit(&mut actions, 0, 0, i, Stream::Action);
@@ -204,7 +251,7 @@ fn action_batches(env: &PlanarVecEnv) -> Vec<Vec<f32>> {
 }
 
 /// Resets and takes `steps` steps.
-fn roll(env: &mut PlanarVecEnv, steps: usize) -> Result<()> {
+fn roll(env: &mut dyn VecEnv, steps: usize) -> Result<()> {
     let actions = action_batches(env);
     env.reset()?;
     for i in 0..steps {
@@ -213,7 +260,7 @@ fn roll(env: &mut PlanarVecEnv, steps: usize) -> Result<()> {
     Ok(())
 }
 
-fn steps_per_second(env: &mut PlanarVecEnv, seconds: f64) -> Result<f64> {
+fn steps_per_second(env: &mut dyn VecEnv, seconds: f64) -> Result<f64> {
     roll(env, WARM_UP)?;
     let actions = action_batches(env);
     let start = Instant::now();
@@ -225,12 +272,27 @@ fn steps_per_second(env: &mut PlanarVecEnv, seconds: f64) -> Result<f64> {
     Ok((steps * env.num_envs()) as f64 / start.elapsed().as_secs_f64())
 }
 
+/// `num_envs` environments that compute `with`.
+fn make(
+    task: &Task,
+    dynamics: &Dynamics,
+    num_envs: usize,
+    with: Arithmetic,
+) -> Result<PlanarVecEnv> {
+    let keys = EnvKey::population(&[0], num_envs);
+    PlanarVecEnv::with_dynamics(task, dynamics.clone(), keys, with)
+}
+
 /// Floating-point operations of an env step, counted on one thread.
-fn flops_per_step(task: &Task, gaps: &[Gap], width: Width) -> Result<f64> {
+fn flops_per_step(task: &Task, dynamics: &Dynamics, width: Width) -> Result<f64> {
     let pool = one_thread()?;
     let (envs, steps) = COUNTED;
     pool.install(|| {
-        let mut env = PlanarVecEnv::counted(task, gaps, envs, 0, width)?;
+        let with = Arithmetic {
+            counted: true,
+            ..width.into()
+        };
+        let mut env = make(task, dynamics, envs, with)?;
         roll(&mut env, WARM_UP)?;
         take_flops();
         let actions = action_batches(&env);
@@ -262,9 +324,9 @@ fn peak_flops(task: &Task, threads: usize) -> Result<f64> {
 
 /// Share of a thread's time in each stage of the kernel, and in all else: actions, observation,
 /// reward, autoreset.
-fn stage_shares(task: &Task, gaps: &[Gap]) -> Result<Vec<(&'static str, f64)>> {
+fn stage_shares(task: &Task, dynamics: &Dynamics) -> Result<Vec<(&'static str, f64)>> {
     one_thread()?.install(|| {
-        let mut env = PlanarVecEnv::new(task, gaps, 256, 0, Precision::F32)?;
+        let mut env = make(task, dynamics, 256, Arithmetic::default())?;
         roll(&mut env, WARM_UP)?;
         let actions = action_batches(&env);
         env.start_laps();

@@ -6,7 +6,10 @@ use crate::error::Result;
 use crate::train::given::defaults;
 
 pub mod algorithms;
+pub mod case;
 pub mod physics;
+pub mod published;
+mod rapier;
 
 /// Flags of `verify`.
 #[derive(Debug, clap::Args)]
@@ -18,7 +21,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// The planar kernel against another engine's transitions, or against a data file's
+    /// An engine against another one's transitions, or against a data file's
     Physics(physics::Args),
     /// The learning rules against recorded updates of the published code
     Algorithms(algorithms::Args),

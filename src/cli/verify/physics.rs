@@ -3,11 +3,12 @@
 //! A folder (or file) of recorded transitions is judged, float64 and float32 lanes; a data set in
 //! D4RL's or Minari's layout is measured: how far is our next state from the recorded one?
 
+use crate::cli::verify::rapier;
 use crate::cli::{Format, emit};
 use crate::data::Dataset;
-use crate::env::Task;
 use crate::env::reference::{Comparison, OUTLIER, Reference, Spread, compare};
 use crate::env::replay::{Replay, Transitions};
+use crate::env::{Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::physics::planar::Precision;
@@ -40,7 +41,10 @@ pub struct Args {
     /// Folder of recorded transitions, one such file, or a D4RL or Minari data set
     #[arg(long, default_value = "tests/reference/physics", value_name = "PATH")]
     reference: PathBuf,
-    /// Which numbers the kernel computes with
+    /// Which engine is judged; Rapier's contacts and limits are its own, and are reported only
+    #[arg(long, value_enum, default_value_t)]
+    physics: Physics,
+    /// Which numbers the planar kernel computes with
     #[arg(long, value_enum, default_value_t)]
     precision: Which,
     /// Data sets only: the task they come from
@@ -63,6 +67,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let files = references(path)?;
     if files.is_empty() {
         return measure(&args);
+    }
+    if args.physics == Physics::Rapier {
+        return rapier::run(&files, args.format);
     }
     let verdicts: Vec<Verdict> = files
         .iter()
@@ -210,11 +217,11 @@ fn summary(c: &Comparison) -> String {
     )
 }
 
-fn spread(s: Spread) -> String {
+pub(super) fn spread(s: Spread) -> String {
     format!("{:.1e}/{:.1e}/{:.1e}", s.median, s.p99, s.max)
 }
 
-fn spread_json(s: Spread) -> Value {
+pub(super) fn spread_json(s: Spread) -> Value {
     json!({ "median": s.median, "p99": s.p99, "max": s.max })
 }
 
@@ -234,6 +241,13 @@ fn comparison_json(c: &Comparison) -> Value {
 
 /// How far a data set's successors are from ours, gap by gap.
 fn measure(args: &Args) -> Result<ExitCode> {
+    if args.physics == Physics::Rapier {
+        return Err(Error::input(
+            "--physics rapier",
+            "is compared with recorded transitions, not with data sets",
+            "name a folder of *.safetensors with --reference",
+        ));
+    }
     let path = args.reference.display();
     let task = Task::load(&args.task)?;
     let data = Dataset::read(&args.reference)?;

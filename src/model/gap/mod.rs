@@ -1,7 +1,11 @@
 //! Dynamics gaps: named, typed edits of a [`Spec`] or of the action channel, each with a strength.
 
+mod distribution;
+mod domain;
 mod table;
 
+pub use distribution::{Distribution, Normal};
+pub use domain::{DEFAULT_ROWS, Domain};
 pub use table::{Edit, Element, GapDef, GapTable, Op};
 
 use super::Spec;
@@ -41,6 +45,25 @@ impl Gap {
         self.parts.is_empty()
     }
 
+    /// Names and strengths of its parts, by name.
+    pub fn strengths(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.parts.iter().map(|p| (p.name.as_str(), p.strength))
+    }
+
+    /// The edited description and the noise of the action channel, whether or not anything changes:
+    /// for strengths that were drawn.
+    ///
+    /// # Errors
+    /// When a gap has no edit for this robot, or names an element or attribute that the robot lacks.
+    pub fn edit(&self, base: &Spec) -> Result<(Spec, ActionNoise)> {
+        let mut spec = base.clone();
+        let mut noise = ActionNoise::default();
+        for part in &self.parts {
+            part.edit(&mut spec, &mut noise)?;
+        }
+        Ok((spec, noise))
+    }
+
     /// The edited description and the noise of the action channel.
     ///
     /// # Errors
@@ -57,14 +80,7 @@ impl Gap {
         for part in &self.parts {
             let noise_before = noise;
             part.edit(&mut spec, &mut noise)?;
-            let after = spec.compile().map_err(|e| match e {
-                Error::Input { place, problem, .. } => Error::input(
-                    part,
-                    format!("no such robot can be: {place}: {problem}"),
-                    "choose another strength",
-                ),
-                other => other,
-            })?;
+            let after = spec.compile().map_err(|e| impossible(part, e))?;
             if after == before && noise == noise_before {
                 return Err(Error::input(
                     part,
@@ -82,6 +98,27 @@ impl Gap {
             ));
         }
         Ok((spec, noise))
+    }
+}
+
+/// What is said of a `gap` whose robot does not compile.
+pub(crate) fn impossible(gap: impl fmt::Display, error: Error) -> Error {
+    match error {
+        Error::Input { place, problem, .. } => Error::input(
+            gap,
+            format!("no such robot can be: {place}: {problem}"),
+            "choose another strength",
+        ),
+        other => other,
+    }
+}
+
+/// A strength as text that reads back to the same bits; the text names folders, so no run of zeros.
+fn write_strength(f: &mut fmt::Formatter<'_>, k: f64) -> fmt::Result {
+    if k == 0.0 || (1e-5..1e15).contains(&k.abs()) {
+        write!(f, "{k}")
+    } else {
+        write!(f, "{k:e}")
     }
 }
 
@@ -158,13 +195,8 @@ impl Part {
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The text names folders: no run of zeros.
-        let k = self.strength;
-        if k == 0.0 || (1e-5..1e15).contains(&k.abs()) {
-            write!(f, "{}={k}", self.name)
-        } else {
-            write!(f, "{}={k:e}", self.name)
-        }
+        write!(f, "{}=", self.name)?;
+        write_strength(f, self.strength)
     }
 }
 

@@ -1,6 +1,5 @@
-//! The gap table: what `envs/gaps.toml` says, and gaps read by name from it.
+//! The gap table: what `envs/gaps.toml` says.
 
-use super::{Gap, Part};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -168,66 +167,16 @@ impl GapTable {
         self.0.iter().map(|(n, d)| (n.as_str(), d))
     }
 
+    /// What a gap edits.
+    pub fn get(&self, name: &str) -> Option<&GapDef> {
+        self.0.get(name)
+    }
+
     /// Names that have an edit for a robot.
     pub fn names_for(&self, robot: &str) -> Vec<&str> {
         self.iter()
             .filter(|(_, d)| d.is_for(robot))
             .map(|(n, _)| n)
             .collect()
-    }
-
-    /// Reads `gravity`, `gravity=1.5`, `gravity=1.5,friction=0.3` or `none`.
-    ///
-    /// # Errors
-    /// On an unknown or repeated name, a strength that is no number, or a range.
-    pub fn gap(&self, text: &str) -> Result<Gap> {
-        let wrong =
-            |problem: String, mend: &str| Err(Error::input(format!("gap `{text}`"), problem, mend));
-        if text.trim() == "none" {
-            return Ok(Gap::none());
-        }
-        let mut parts: Vec<Part> = Vec::new();
-        for item in text.split(',') {
-            let (name, strength) = match item.split_once('=') {
-                Some((name, strength)) => (name.trim(), Some(strength.trim())),
-                None => (item.trim(), None),
-            };
-            let Some(def) = self.0.get(name) else {
-                let known: Vec<&str> = self.iter().map(|(n, _)| n).collect();
-                return wrong(
-                    format!("there is no gap `{name}`"),
-                    &format!("gaps: none, {}", known.join(", ")),
-                );
-            };
-            let strength = match strength {
-                None => def.default,
-                Some(range) if range.contains("..") => {
-                    return wrong(
-                        format!("a range of strengths ({name}={range}) is not supported yet"),
-                        &format!("give one strength: {name}={}", def.default),
-                    );
-                }
-                Some(number) => match number.parse::<f64>() {
-                    Ok(k) if k.is_finite() => k,
-                    _ => {
-                        return wrong(
-                            format!("strength `{number}` of {name} is no finite number"),
-                            &format!("say {name}={}", def.default),
-                        );
-                    }
-                },
-            };
-            if parts.iter().any(|p| p.name == name) {
-                return wrong(format!("{name} stands there twice"), "give each gap once");
-            }
-            parts.push(Part {
-                name: name.to_owned(),
-                // -0 and 0 are one strength and must have one text.
-                strength: strength + 0.0,
-                def: def.clone(),
-            });
-        }
-        parts.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Gap { parts })
     }
 }

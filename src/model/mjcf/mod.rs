@@ -6,7 +6,8 @@ mod supported;
 use super::Integrator;
 use super::contact::{DEFAULT_SOLIMP, DEFAULT_SOLREF};
 use super::spec::{
-    BodySpec, CapsuleMass, Compiler, Geom, Joint, JointKind, Motor, Options, Shape, Spec,
+    BodySpec, CapsuleMass, Compiler, Geom, Joint, JointKind, MarginRule, Motor, Options, Shape,
+    Spec,
 };
 use crate::error::{Error, Result};
 use layers::{Defaults, Layers, Reader};
@@ -78,6 +79,7 @@ impl<'a> Loader<'a> {
                 compiler: Compiler {
                     line: 1,
                     capsule_mass: CapsuleMass::Exact,
+                    contact_margin: MarginRule::Sum,
                     settotalmass: None,
                 },
                 option: Options {

@@ -1,13 +1,18 @@
-//! Advantage-weighted regression, the policy's rule in the warm start:
+//! Advantage-weighted regression of the tanh-Gaussian policy, its rule in H2O+'s warm start:
 //! −mean min(exp(β(min Q − V)), clip)·log π(a|s) at the data's actions.
 
-use super::head::{Head, LOG_STD, softplus};
+use super::head::{HALF_LOG_TAU, Head, LOG_STD, softplus};
 use super::{Shared, each};
 use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Actions are held this far inside ±1 before their inverse tanh is taken.
 const EDGE: f32 = 1e-6;
+
+/// min(exp(β·advantage), clip); an overflow is clipped too.
+pub(crate) fn weight(advantage: f32, beta: f32, clip: f32) -> f32 {
+    (beta * advantage).exp().min(clip)
+}
 
 /// Kernel: outputs `[d raw in the deltas, gradient, stats]`, inputs `[activations, parameters, batch]`.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +78,7 @@ impl Kernel<3, 3> for AwrLoss {
             let mut loss = 0.0;
             for n in 0..h.rows {
                 let advantage = out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
-                let weight = (self.beta * advantage).exp().min(self.clip) / h.rows as f32;
+                let weight = weight(advantage, self.beta, self.clip) / h.rows as f32;
                 let raw = &out[h.raw + 2 * a_dim * n..][..2 * a_dim];
                 let action =
                     &batch[(member * self.batch + n) * self.row[0] + self.row[1]..][..a_dim];
@@ -87,7 +92,7 @@ impl Kernel<3, 3> for AwrLoss {
                     let square = off * off * precision;
                     let log_pi = -0.5 * square
                         - log_std
-                        - 0.918_938_5
+                        - HALF_LOG_TAU
                         - 2.0 * (std::f32::consts::LN_2 - u - softplus(-2.0 * u));
                     loss -= weight * log_pi;
                     let inside = (LOG_STD[0]..=LOG_STD[1]).contains(&free);

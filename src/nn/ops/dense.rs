@@ -64,6 +64,33 @@ pub struct Apply {
     pub layers: Vec<Layer>,
     /// Whether hidden activations are stored, for a backward pass.
     pub keep: bool,
+    /// The part of the first layer that groups of rows share; none: the rows share nothing.
+    pub base: Option<Base>,
+}
+
+impl Apply {
+    /// Rows per tile: whole groups, where rows come in groups.
+    pub(crate) fn tile(&self) -> usize {
+        self.base.map_or(TILE, |base| base.tile())
+    }
+}
+
+/// Rows in groups that share part of their input, as many actions at one state do. The first layer's product with
+/// the shared part, plus b, is computed once a group, by a one-layer pass of an earlier launch; the row's own layer
+/// reads the columns that differ, and adds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// The earlier pass's output `[rows / per, outputs]` in the activations; in the deltas, the gradient's sum over
+    /// each group.
+    pub out: usize,
+    /// Rows a group.
+    pub per: usize,
+}
+
+impl Base {
+    fn tile(self) -> usize {
+        (TILE / self.per).max(1) * self.per
+    }
 }
 
 /// Kernel: outputs `[activations]`, inputs `[parameters, targets, x…]`.
@@ -83,7 +110,7 @@ impl Dense {
         let tiles = jobs
             .iter()
             .enumerate()
-            .flat_map(|(j, job)| blocks(job.rows, TILE).map(move |b| (j, b.start, b.len())))
+            .flat_map(|(j, job)| blocks(job.rows, job.tile()).map(move |b| (j, b.start, b.len())))
             .collect();
         Self {
             members,
@@ -112,7 +139,11 @@ impl<const I: usize> Kernel<1, I> for Dense {
                 } else {
                     0
                 };
-                let read = if l == 0 { job.rows * layer.inputs } else { 0 };
+                let read = match job.base {
+                    _ if l > 0 => 0,
+                    Some(base) => job.rows * layer.inputs + job.rows / base.per * layer.outputs,
+                    None => job.rows * layer.inputs,
+                };
                 cost.flops += 2 * products as u64;
                 cost.bytes +=
                     (4 * self.members * ((layer.inputs + 1) * layer.outputs + stored + read))
@@ -158,7 +189,8 @@ impl<const I: usize> Kernel<1, I> for Dense {
                         &weights[weight..][..inputs * outputs],
                         &weights[bias..][..outputs],
                     );
-                    if outputs <= NARROW && last {
+                    let base = job.base.filter(|_| l == 0);
+                    if outputs <= NARROW && last && base.is_none() {
                         narrow::forward(y, x, ld, &narrow::columns(w, inputs, outputs), b);
                     } else {
                         product(
@@ -167,7 +199,18 @@ impl<const I: usize> Kernel<1, I> for Dense {
                             (x, ld, 1),
                             (w, outputs, 1),
                         );
-                        add_bias(y, b, !last);
+                        match base {
+                            None => add_bias(y, b, !last),
+                            Some(Base { out, per }) => {
+                                let first = member * self.stride + out + row / per * outputs;
+                                // SAFETY: an earlier launch wrote it, and no task of this one does.
+                                let base = unsafe { acts.at(first, rows / per * outputs) };
+                                let groups = y.chunks_exact_mut(per * outputs);
+                                for (y, base) in groups.zip(base.chunks_exact(outputs)) {
+                                    add_bias(y, base, !last);
+                                }
+                            }
+                        }
                     }
                     (x, ld) = (y, outputs);
                 }

@@ -5,14 +5,14 @@
 
 use std::ops::Range;
 
-use super::dense::{Layer, View, product, product_into};
+use super::dense::{Base, Layer, View, product, product_into};
 use super::narrow::{self, NARROW};
 use super::wide::{column_sums, mask, transpose};
-use super::{Shared, TILE, blocks, each};
+use super::{Shared, blocks, each};
 use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
 
-/// Rows and columns of dW per task. Fixed, as [`TILE`] is.
+/// Rows and columns of dW per task. Fixed, as [`TILE`](super::TILE) is.
 const BLOCK: usize = 128;
 
 /// One network's backward pass for one block of rows of every member.
@@ -24,6 +24,11 @@ pub struct Back {
     pub x: View,
     /// The layers, first to last.
     pub layers: Vec<Layer>,
+    /// Where the rows' groups share part of the first layer: that part's own pass takes the sums from there to W's
+    /// other rows and to b.
+    pub base: Option<Base>,
+    /// Rows per tile.
+    pub tile: usize,
     /// Whether the gradient of the parameters is wanted.
     pub weights: bool,
     /// Whether the gradient of the input is wanted: its first column, columns, and where in the deltas it goes.
@@ -57,7 +62,7 @@ impl DenseGrad {
         transposes.dedup_by_key(|layer| layer.weight);
         let (mut tiles, mut dw) = (Vec::new(), Vec::new());
         for (j, job) in jobs.iter().enumerate() {
-            tiles.extend(blocks(job.rows, TILE).map(|b| (j, b)));
+            tiles.extend(blocks(job.rows, job.tile).map(|b| (j, b)));
             if job.weights {
                 for (l, layer) in job.layers.iter().enumerate() {
                     for rows in blocks(
@@ -181,7 +186,7 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
                     )
                 };
             }
-            if rows.start == 0 && columns.start == 0 {
+            if rows.start == 0 && columns.start == 0 && (*l > 0 || job.base.is_none()) {
                 // SAFETY: only the first block writes db.
                 column_sums(
                     unsafe { grad.at(member * param_stride + bias, outputs) },
@@ -241,6 +246,23 @@ impl DenseGrad {
                     (&wt[at..], inputs, 1),
                 );
                 mask(dx, x);
+            }
+        }
+        if let Some(Base { out, per }) = job.base
+            && job.weights
+        {
+            let layer = &job.layers[0];
+            let first = member * act_stride + out + rows.start / per * layer.outputs;
+            // SAFETY: tiles are whole groups, and the shared part's deltas are written here alone.
+            let (dy, sums) = unsafe {
+                (
+                    deltas.at(place(layer), n * layer.outputs),
+                    deltas.at(first, n / per * layer.outputs),
+                )
+            };
+            let groups = dy.chunks_exact(per * layer.outputs);
+            for (sums, dy) in sums.chunks_exact_mut(layer.outputs).zip(groups) {
+                column_sums(sums, dy);
             }
         }
         if let Some((column, columns, at)) = job.input {

@@ -9,7 +9,8 @@ use crate::nn::launch::{Cost, Kernel};
 
 /// Bounds of log σ.
 pub const LOG_STD: [f32; 2] = [-20.0, 2.0];
-const HALF_LOG_TAU: f32 = 0.918_938_5;
+/// ½ log 2π.
+pub(crate) const HALF_LOG_TAU: f32 = 0.918_938_5;
 
 /// log(1 + e^x) without overflow.
 pub(crate) fn softplus(x: f32) -> f32 {

@@ -3,7 +3,7 @@
 use super::{Shared, blocks, each};
 use crate::nn::cuda::{Program, THREADS, arguments, per_member, seeds, word};
 use crate::nn::launch::{Cost, Kernel};
-use crate::rng::{Stream, normal_pair, philox};
+use crate::rng::{Stream, fill_unit, normal_pair, philox};
 
 const BLOCK: usize = 4096;
 
@@ -61,6 +61,66 @@ impl Kernel<1, 0> for Normals {
         let blocks = self.len.div_ceil(4 * THREADS as usize);
         let grid = [blocks, self.seeds.len(), 1];
         Some(Program::run(&args, &seeds(&self.seeds), grid))
+    }
+}
+
+/// Kernel: outputs `[noise [members, len]]`, no inputs: uniforms on [−1, 1). Counter (1, `update`, `stream`), key = the
+/// member's seed.
+#[derive(Clone, Debug)]
+pub struct Uniforms {
+    /// One seed a member.
+    pub seeds: Vec<u64>,
+    /// Index of the update.
+    pub update: u32,
+    /// Which draws.
+    pub stream: Stream,
+    /// Uniforms a member.
+    pub len: usize,
+}
+
+impl Kernel<1, 0> for Uniforms {
+    const NAME: &'static str = "uniforms";
+
+    fn cost(&self) -> Cost {
+        Cost {
+            flops: 0,
+            bytes: (4 * self.seeds.len() * self.len) as u64,
+        }
+    }
+
+    fn cpu(&self, [noise]: [&mut [f32]; 1], []: [&[f32]; 0]) {
+        let members = noise.chunks_exact_mut(self.len).zip(&self.seeds);
+        members.for_each(|(out, seed)| {
+            fill_unit(out, *seed, 1, self.update, self.stream);
+            out.iter_mut().for_each(|x| *x = 2.0 * *x - 1.0);
+        });
+    }
+}
+
+/// Kernel: x ← σ·x, each column with its own σ. Outputs `[x [members, rows, columns]]`, inputs
+/// `[σ [members, columns]]`.
+#[derive(Clone, Copy, Debug)]
+pub struct ScaleColumns {
+    /// Members.
+    pub members: usize,
+    /// Columns.
+    pub columns: usize,
+}
+
+impl Kernel<1, 1> for ScaleColumns {
+    const NAME: &'static str = "scale_columns";
+
+    fn cost(&self) -> Cost {
+        Cost::default()
+    }
+
+    fn cpu(&self, [x]: [&mut [f32]; 1], [std]: [&[f32]; 1]) {
+        let len = x.len() / self.members;
+        for (x, std) in x.chunks_exact_mut(len).zip(std.chunks_exact(self.columns)) {
+            for row in x.chunks_exact_mut(self.columns) {
+                row.iter_mut().zip(std).for_each(|(x, s)| *x *= s);
+            }
+        }
     }
 }
 

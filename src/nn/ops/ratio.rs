@@ -8,7 +8,8 @@ use super::{Shared, each, tile_sums};
 use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
-const SCALE: f32 = 2.0;
+/// Of a head's tanh.
+pub(crate) const SCALE: f32 = 2.0;
 
 /// Kernel: outputs `[d raw in the deltas, stats]`, inputs `[activations]`.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +95,11 @@ impl Kernel<2, 1> for RatioLoss {
     }
 }
 
+/// log p_real/p_sim (s'|s,a) from the (s,a,s') network's raw outputs.
+pub(crate) fn log_ratio(raw: [f32; 2]) -> f32 {
+    SCALE * (raw[0].tanh() - raw[1].tanh())
+}
+
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
@@ -151,8 +157,9 @@ impl Kernel<2, 1> for RatioWeight {
             if let Some(raw) = self.raw {
                 let raw = out[member * self.stride + raw..].chunks_exact(2);
                 for (w, z) in sim.iter_mut().zip(raw) {
-                    let log_ratio = SCALE * (z[0].tanh() - z[1].tanh());
-                    *w = log_ratio.exp().clamp(self.clip[0], self.clip[1]);
+                    *w = log_ratio([z[0], z[1]])
+                        .exp()
+                        .clamp(self.clip[0], self.clip[1]);
                 }
             }
             stats[0] = sim.iter().sum::<f32>() / self.sim.max(1) as f32;

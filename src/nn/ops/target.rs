@@ -1,7 +1,9 @@
-//! The mixed target: y = r + γ(1−d)·{λ V(s') + (1−λ)[min Q̂(s',a') + exploration]}.
+//! The mixed target: y = r + γ(1−d)·{λ V(s') + (1−λ)[min Q̂(s',a') + exploration]}, with DARC's r + log(p_real/p_sim)
+//! in place of r where it is wanted.
 
 use serde::{Deserialize, Serialize};
 
+use super::ratio::log_ratio;
 use super::{Shared, each};
 use crate::nn::cuda::{Program, THREADS, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
@@ -16,6 +18,9 @@ pub enum Exploration {
     Entropy,
     /// Nothing.
     None,
+    /// Optimism where the target critics disagree: κ·|Q̂1 − Q̂2|/2, so that κ = 1 makes the lesser of them their mean
+    /// and κ = 2 the greater.
+    Optimism,
 }
 
 /// Kernel: outputs `[y [members, rows]]`, inputs `[activations, log π, parameters, batch]`.
@@ -37,6 +42,11 @@ pub struct Target {
     pub log_pi: [usize; 2],
     /// The exploration term.
     pub exploration: Exploration,
+    /// κ of [`Exploration::Optimism`].
+    pub optimism: f32,
+    /// Offset of the (s,a,s') classifier's raw outputs `[rows, 2]`, whose log p_real/p_sim joins the reward; none: the
+    /// reward is the row's.
+    pub log_ratio: Option<usize>,
     /// Offset of log β in the parameters.
     pub log_alpha: usize,
     /// Floats a member of the parameters.
@@ -76,16 +86,21 @@ impl Kernel<1, 4> for Target {
             let y = unsafe { y.at(member * self.row_stride, self.rows) };
             let batch = batch[member * self.row_stride * self.row..].chunks_exact(self.row);
             for (n, (y, row)) in y.iter_mut().zip(batch).enumerate() {
+                let q = [out[self.q[0] + n], out[self.q[1] + n]];
                 let explore = match self.exploration {
                     Exploration::Entropy => -alpha * log_pi[n],
                     Exploration::None => 0.0,
+                    Exploration::Optimism => 0.5 * self.optimism * (q[0] - q[1]).abs(),
                 };
-                let q = out[self.q[0] + n].min(out[self.q[1] + n]) + explore;
+                let q = q[0].min(q[1]) + explore;
                 let next = match self.value {
                     Some((v, lambda)) => lambda * out[v + n] + (1.0 - lambda) * q,
                     None => q,
                 };
-                let (reward, terminated) = (row[self.row - 2], row[self.row - 1]);
+                let (mut reward, terminated) = (row[self.row - 2], row[self.row - 1]);
+                if let Some(raw) = self.log_ratio {
+                    reward += log_ratio([out[raw + 2 * n], out[raw + 2 * n + 1]]);
+                }
                 *y = self.reward_scale * reward + self.discount * (1.0 - terminated) * next;
             }
         });

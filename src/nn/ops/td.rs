@@ -11,8 +11,10 @@ pub struct TdLoss {
     pub members: usize,
     /// Rows of each half; the mean is taken over each apart.
     pub halves: Vec<usize>,
-    /// Offsets of Q1 and Q2 at the batch's actions, `[rows]` each.
+    /// Offsets of Q1 and Q2 at the first row's action.
     pub q: [usize; 2],
+    /// Floats from a row's Q to the next row's: 1, or the number of actions at a state of which this is the first.
+    pub step: usize,
     /// Floats a member of the activations.
     pub stride: usize,
     /// Floats a member of `y` and of `w`.
@@ -56,21 +58,22 @@ impl Kernel<2, 3> for TdLoss {
             let stats =
                 unsafe { stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()) };
             for (i, offset) in self.q.into_iter().enumerate() {
-                let q = &out[member * self.stride + offset..][..rows];
+                let (at, step) = (member * self.stride + offset, self.step);
+                let q = &out[at..][..(rows - 1) * step + 1];
                 // SAFETY: members and critics are disjoint.
-                let d = unsafe { delta.at(member * self.stride + offset, rows) };
+                let d = unsafe { delta.at(at, q.len()) };
                 let (mut loss, mut first) = (0.0, 0);
                 for &half in &self.halves {
                     let inverse = 1.0 / half as f32;
                     for n in first..first + half {
-                        let error = q[n] - y[n];
-                        d[n] = 2.0 * w[n] * error * inverse;
+                        let error = q[n * step] - y[n];
+                        d[n * step] = 2.0 * w[n] * error * inverse;
                         loss += w[n] * error * error * inverse;
                     }
                     first += half;
                 }
                 stats[i] = loss;
-                stats[2 + i] = q.iter().sum::<f32>() / rows as f32;
+                stats[2 + i] = q.iter().step_by(step).sum::<f32>() / rows as f32;
             }
             stats[4] = y.iter().sum::<f32>() / rows as f32;
         });

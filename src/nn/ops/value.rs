@@ -3,24 +3,96 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Shared, each};
+use crate::error::{Error, Result};
 use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
-/// How V is learned: the one place of this choice.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// How V is learned, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Value {
+    /// Expectile regression (IQL).
+    #[default]
+    Expectile,
+    /// Sparse (SQL).
+    Sparse,
+    /// Exponential (EQL, XQL).
+    Exponential,
+}
+
+/// How V is learned from e = Q̂ − V: the one place of this choice.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValueRule {
-    /// Expectile regression at τ (IQL): L(e) = |τ − 1(e < 0)|·e². τ = 0.5 is the behaviour's mean.
+    /// Expectile regression at τ: L(e) = |τ − 1(e < 0)|·e². τ = 0.5 is the behaviour's mean.
     Expectile(f32),
+    /// L(e) = 1(1 + e/2α > 0)·(1 + e/2α)² − e/α. (The published + V/α differs by Q̂/α, of which V knows nothing.)
+    Sparse(f32),
+    /// Gumbel regression, L(e) = exp(z) − z − 1 for z = e/α, divided by exp(M), M being the batch's largest exponent
+    /// (or 0): Adam is blind to the scale, and nothing overflows. Above `clip`, L goes on with the slope it has there:
+    /// V far below Q̂ still rises.
+    Exponential {
+        /// α.
+        alpha: f32,
+        /// Largest exponent.
+        clip: f32,
+    },
 }
 
 impl ValueRule {
-    /// (L(e), −∂L/∂V… that is ∂L/∂e) for e = Q̂ − V.
-    pub fn loss(self, error: f32) -> (f32, f32) {
+    /// The rule called `value`, with the parameter that it needs.
+    pub fn new(value: Value, tau: f64, alpha: f64, clip: f64) -> Result<Self> {
+        let (tau, alpha, clip) = (tau as f32, alpha as f32, clip as f32);
+        let above_0 = |name: &str, x: f32| {
+            let problem = || Error::input(name, format!("is {x}"), "give a number above 0");
+            if x.is_finite() && x > 0.0 {
+                Ok(x)
+            } else {
+                Err(problem())
+            }
+        };
+        Ok(match value {
+            Value::Expectile if tau > 0.0 && tau < 1.0 => Self::Expectile(tau),
+            Value::Expectile => {
+                let mend = "give a number between 0 and 1";
+                return Err(Error::input("tau", format!("is {tau}"), mend));
+            }
+            Value::Sparse => Self::Sparse(above_0("value_alpha", alpha)?),
+            Value::Exponential => Self::Exponential {
+                alpha: above_0("value_alpha", alpha)?,
+                clip: above_0("value_clip", clip)?,
+            },
+        })
+    }
+
+    /// The exponent that is subtracted from those of a batch of errors; 0 for a rule without.
+    pub fn shift(self, errors: impl Iterator<Item = f32>) -> f32 {
+        match self {
+            Self::Exponential { alpha, clip } => {
+                errors.fold(0.0, |m: f32, e| m.max((e / alpha).min(clip)))
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// (L(e), ∂L/∂e) where the batch's exponents are lowered by `shift`.
+    pub fn loss(self, error: f32, shift: f32) -> (f32, f32) {
         match self {
             Self::Expectile(tau) => {
                 let weight = if error < 0.0 { 1.0 - tau } else { tau };
                 (weight * error * error, 2.0 * weight * error)
+            }
+            Self::Sparse(alpha) => {
+                let term = (1.0 + error / (2.0 * alpha)).max(0.0);
+                (term * term - error / alpha, (term - 1.0) / alpha)
+            }
+            Self::Exponential { alpha, clip } => {
+                let z = error / alpha;
+                let (top, unit) = ((z.min(clip) - shift).exp(), (-shift).exp());
+                let beyond = (z - clip).max(0.0);
+                (
+                    top * (1.0 + beyond) - (z + 1.0) * unit,
+                    (top - unit) / alpha,
+                )
             }
         }
     }
@@ -77,14 +149,13 @@ impl Kernel<2, 1> for ValueLoss {
                 )
             };
             let (mut sum, mut values) = (0.0, 0.0);
+            let error = |n: usize| out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
+            let shift = self.rule.shift((0..self.rows).map(error));
             for (n, dv) in dv.iter_mut().enumerate() {
-                let v = out[self.v + n];
-                let (loss, slope) = self
-                    .rule
-                    .loss(out[self.q[0] + n].min(out[self.q[1] + n]) - v);
+                let (loss, slope) = self.rule.loss(error(n), shift);
                 *dv = -slope * inverse;
                 sum += loss * inverse;
-                values += v * inverse;
+                values += out[self.v + n] * inverse;
             }
             stats.copy_from_slice(&[sum, values]);
         });

@@ -76,6 +76,46 @@ impl Width {
     }
 }
 
+/// What a batch computes with.
+#[derive(Clone, Copy, Debug)]
+pub struct Arithmetic {
+    /// Numbers.
+    pub precision: Precision,
+    /// Registers for float32.
+    pub width: Width,
+    /// Whether operations are counted, in float32 on 1 or 16 lanes
+    /// (see [`take_flops`](crate::physics::planar::lanes::counted::take_flops)).
+    pub counted: bool,
+}
+
+impl Default for Arithmetic {
+    /// Float32 on the widest registers.
+    fn default() -> Self {
+        Precision::F32.into()
+    }
+}
+
+impl From<Precision> for Arithmetic {
+    fn from(precision: Precision) -> Self {
+        Self {
+            precision,
+            width: Width::detect(),
+            counted: false,
+        }
+    }
+}
+
+impl From<Width> for Arithmetic {
+    /// Float32 on these registers.
+    fn from(width: Width) -> Self {
+        Self {
+            precision: Precision::F32,
+            width,
+            counted: false,
+        }
+    }
+}
+
 /// A computation over lanes of any type.
 pub trait Visitor {
     /// Its result.
@@ -84,7 +124,7 @@ pub trait Visitor {
     fn visit<R: Real>(self, lanes: &mut Lanes<R>) -> Self::Output;
 }
 
-/// Environments of one robot; environment `e` has parameter row `e % rows`.
+/// Environments of one robot with a parameter row each.
 pub struct Batch {
     topology: Topology,
     num_envs: usize,
@@ -121,66 +161,51 @@ macro_rules! on_lanes {
 }
 
 impl Batch {
-    /// `num_envs` environments whose parameter rows are `models`; all at position and velocity 0.
+    /// `num_envs` environments in turn with the parameter rows `models`; all at position and
+    /// velocity 0.
     ///
     /// # Errors
     /// Where the models' shapes differ or exceed the kernel's limits.
     pub fn new(models: &[Model], num_envs: usize, precision: Precision) -> Result<Self> {
-        Self::with_width(models, num_envs, precision, Width::detect())
+        let models: Vec<&Model> = models.iter().collect();
+        let assigned: Vec<usize> = (0..num_envs).map(|e| e % models.len().max(1)).collect();
+        Self::assigned(&models, &assigned, precision.into())
     }
 
-    /// As [`new`](Self::new) with float32 on `width` lanes.
+    /// One environment for each of `rows`, an index into `models`; all at position and velocity 0.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and where the processor lacks the width.
-    pub fn with_width(
-        models: &[Model],
-        num_envs: usize,
-        precision: Precision,
-        width: Width,
-    ) -> Result<Self> {
-        width.check()?;
-        let (topology, rows) = rows(models, num_envs)?;
-        let lanes = match (precision, width) {
-            (Precision::F64, _) => Typed::F64(Lanes::new(&topology, &rows, num_envs)),
-            (Precision::F32, Width::One) => Typed::F32(Lanes::new(&topology, &rows, num_envs)),
+    /// As [`new`](Self::new), and where the processor lacks the registers or operations are not
+    /// counted on them.
+    pub fn assigned(models: &[&Model], rows: &[usize], with: Arithmetic) -> Result<Self> {
+        with.width.check()?;
+        let (topology, tables) = tables(models, rows.len())?;
+        macro_rules! lanes {
+            () => {
+                Lanes::new(&topology, tables, rows)
+            };
+        }
+        let lanes = match (with.precision, with.width, with.counted) {
+            (Precision::F64, _, false) => Typed::F64(lanes!()),
+            (Precision::F32, Width::One, false) => Typed::F32(lanes!()),
+            (Precision::F32, Width::One, true) => Typed::Counted(lanes!()),
             #[cfg(target_arch = "x86_64")]
-            (Precision::F32, Width::Eight) => Typed::X8(Lanes::new(&topology, &rows, num_envs)),
+            (Precision::F32, Width::Eight, false) => Typed::X8(lanes!()),
             #[cfg(target_arch = "x86_64")]
-            (Precision::F32, Width::Sixteen) => Typed::X16(Lanes::new(&topology, &rows, num_envs)),
-            #[cfg(not(target_arch = "x86_64"))]
-            (Precision::F32, _) => unreachable!("refused above"),
-        };
-        Ok(Self {
-            topology,
-            num_envs,
-            lanes,
-        })
-    }
-
-    /// As [`with_width`](Self::with_width) in float32 on 1 or 16 lanes, counting operations
-    /// (see [`take_flops`](crate::physics::planar::lanes::counted::take_flops)).
-    ///
-    /// # Errors
-    /// As [`with_width`](Self::with_width), and for 8 lanes.
-    pub fn counted(models: &[Model], num_envs: usize, width: Width) -> Result<Self> {
-        width.check()?;
-        let (topology, rows) = rows(models, num_envs)?;
-        let lanes = match width {
-            Width::One => Typed::Counted(Lanes::new(&topology, &rows, num_envs)),
+            (Precision::F32, Width::Sixteen, false) => Typed::X16(lanes!()),
             #[cfg(target_arch = "x86_64")]
-            Width::Sixteen => Typed::Counted16(Lanes::new(&topology, &rows, num_envs)),
+            (Precision::F32, Width::Sixteen, true) => Typed::Counted16(lanes!()),
             _ => {
                 return Err(Error::input(
                     "planar kernel",
-                    format!("operations are not counted at width {width:?}"),
-                    "count them on one lane",
+                    format!("operations are not counted with {with:?}"),
+                    "count them in float32 on one lane",
                 ));
             }
         };
         Ok(Self {
             topology,
-            num_envs,
+            num_envs: rows.len(),
             lanes,
         })
     }
@@ -212,7 +237,7 @@ impl Batch {
 }
 
 /// Shape and parameter rows of `models`.
-fn rows(models: &[Model], num_envs: usize) -> Result<(Topology, Vec<Tables<f64>>)> {
+fn tables(models: &[&Model], num_envs: usize) -> Result<(Topology, Vec<Tables<f64>>)> {
     let Some(first) = models.first().filter(|_| num_envs > 0) else {
         return Err(Error::input(
             "planar kernel",
@@ -221,7 +246,7 @@ fn rows(models: &[Model], num_envs: usize) -> Result<(Topology, Vec<Tables<f64>>
         ));
     };
     let topology = Topology::new(first)?;
-    for model in models {
+    let row = |model: &&Model| {
         if Topology::new(model)? != topology {
             return Err(Error::input(
                 &model.name,
@@ -229,11 +254,9 @@ fn rows(models: &[Model], num_envs: usize) -> Result<(Topology, Vec<Tables<f64>>
                 "put robots with other bodies, joints, motors or contacts into a batch of their own",
             ));
         }
-    }
-    let rows = models
-        .iter()
-        .map(|model| Tables::new(model, &topology))
-        .collect();
+        Ok(Tables::new(model, &topology))
+    };
+    let rows = models.par_iter().map(row).collect::<Result<_>>()?;
     Ok((topology, rows))
 }
 
@@ -253,6 +276,14 @@ impl Batch {
         on_lanes!(&mut self.lanes, lanes => {
             let (mut block, lane) = lanes.block(env);
             block.set_state(lane, qpos, qvel);
+        });
+    }
+
+    /// Gives one environment parameter row `row` from now on.
+    pub fn set_row(&mut self, env: usize, row: usize) {
+        on_lanes!(&mut self.lanes, lanes => {
+            let (mut block, lane) = lanes.block(env);
+            block.set_row(lane, row);
         });
     }
 

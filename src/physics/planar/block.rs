@@ -11,46 +11,58 @@ use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Parameters of a block.
-enum Page<R: Real> {
+/// Parameters that blocks with the same rows have in common.
+struct Page<R: Real> {
+    /// Row of each lane.
+    rows: Vec<usize>,
+    tables: PageTables<R>,
+}
+
+enum PageTables<R: Real> {
     /// All lanes have the same row.
     Shared(Box<Tables<R::Scalar>>),
     /// A row a lane.
     Mixed(Box<Tables<R>>),
 }
 
+/// Where a block's parameters are: on a common page until a lane's row changes.
+enum Slot<R: Real> {
+    Common(usize),
+    Own(Box<Tables<R>>),
+}
+
 /// Environments on lanes of one type.
 pub struct Lanes<R: Real> {
     topology: Topology,
+    rows: Vec<Tables<f64>>,
     states: Vec<State<R>>,
     pages: Vec<Page<R>>,
-    /// Page of each block.
-    page: Vec<usize>,
+    /// Of each block.
+    slots: Vec<Slot<R>>,
     num_envs: usize,
     /// One a thread.
     scratch: Vec<Mutex<Box<Work<R>>>>,
 }
 
 impl<R: Real> Lanes<R> {
-    pub(super) fn new(topology: &Topology, rows: &[Tables<f64>], num_envs: usize) -> Self {
+    /// Environment `e` has row `assigned[e]` of `rows`.
+    pub(super) fn new(topology: &Topology, rows: Vec<Tables<f64>>, assigned: &[usize]) -> Self {
         let nan = R::splat(f64::NAN);
         let zero = R::splat(0.0);
-        let (mut states, mut pages, mut page) = (Vec::new(), Vec::new(), Vec::new());
+        let num_envs = assigned.len();
+        let (mut states, mut pages, mut slots) = (Vec::new(), Vec::new(), Vec::new());
         let mut known = HashMap::new();
         for first in (0..num_envs).step_by(R::LANES) {
             // Lanes beyond the last environment idle on the first lane's row.
             let idle = R::Mask::from_fn(|lane| first + lane >= num_envs);
-            let row_of = |lane| if idle.test(lane) { first } else { first + lane } % rows.len();
+            let row_of = |lane| assigned[if idle.test(lane) { first } else { first + lane }];
             let lanes: Vec<usize> = (0..R::LANES).map(row_of).collect();
-            page.push(*known.entry(lanes.clone()).or_insert_with(|| {
-                pages.push(if lanes.iter().all(|&r| r == lanes[0]) {
-                    Page::Shared(Box::new(rows[lanes[0]].shared::<R>()))
-                } else {
-                    let lanes: Vec<_> = lanes.iter().map(|&r| &rows[r]).collect();
-                    Page::Mixed(Box::new(Tables::mixed::<R>(&lanes)))
-                });
-                pages.len() - 1
-            }));
+            slots.push(Slot::Common(*known.entry(lanes.clone()).or_insert_with(
+                || {
+                    pages.push(Page::new(&rows, lanes));
+                    pages.len() - 1
+                },
+            )));
             states.push(State {
                 q: [zero; MAX_DOFS],
                 v: [zero; MAX_DOFS],
@@ -65,9 +77,10 @@ impl<R: Real> Lanes<R> {
         let scratch = (0..rayon::current_num_threads()).map(|_| Mutex::new(Work::poisoned()));
         Self {
             topology: topology.clone(),
+            rows,
             states,
             pages,
-            page,
+            slots,
             num_envs,
             scratch: scratch.collect(),
         }
@@ -77,20 +90,24 @@ impl<R: Real> Lanes<R> {
     pub fn par_blocks(&mut self) -> impl IndexedParallelIterator<Item = Block<'_, R>> {
         let Self {
             topology,
+            rows,
             states,
             pages,
-            page,
+            slots,
             num_envs,
             scratch,
         } = self;
-        let (topology, pages, num_envs, scratch) = (&*topology, &*pages, *num_envs, &*scratch);
+        let (topology, rows, pages) = (&*topology, &**rows, &**pages);
+        let (num_envs, scratch) = (*num_envs, &**scratch);
         states
             .par_iter_mut()
-            .zip(page.par_iter())
+            .zip(slots.par_iter_mut())
             .enumerate()
-            .map(move |(n, (state, page))| Block {
+            .map(move |(n, (state, slot))| Block {
                 topology,
-                page: &pages[*page],
+                rows,
+                pages,
+                slot,
                 state,
                 scratch,
                 first: n * R::LANES,
@@ -149,7 +166,9 @@ impl<R: Real> Lanes<R> {
         let n = env / R::LANES;
         let block = Block {
             topology: &self.topology,
-            page: &self.pages[self.page[n]],
+            rows: &self.rows,
+            pages: &self.pages,
+            slot: &mut self.slots[n],
             state: &mut self.states[n],
             scratch: &self.scratch,
             first: n * R::LANES,
@@ -159,11 +178,29 @@ impl<R: Real> Lanes<R> {
     }
 }
 
+impl<R: Real> Page<R> {
+    fn new(all: &[Tables<f64>], rows: Vec<usize>) -> Self {
+        let tables = if rows.iter().all(|&r| r == rows[0]) {
+            PageTables::Shared(Box::new(all[rows[0]].shared::<R>()))
+        } else {
+            PageTables::Mixed(Self::mixed(all, &rows))
+        };
+        Self { rows, tables }
+    }
+
+    fn mixed(all: &[Tables<f64>], rows: &[usize]) -> Box<Tables<R>> {
+        let lanes: Vec<_> = rows.iter().map(|&r| &all[r]).collect();
+        Box::new(Tables::mixed::<R>(&lanes))
+    }
+}
+
 /// Environments of one register. Numbers cross this border as float64 and in the model's own
 /// coordinates.
 pub struct Block<'a, R: Real> {
     topology: &'a Topology,
-    page: &'a Page<R>,
+    rows: &'a [Tables<f64>],
+    pages: &'a [Page<R>],
+    slot: &'a mut Slot<R>,
     state: &'a mut State<R>,
     scratch: &'a [Mutex<Box<Work<R>>>],
     first: usize,
@@ -180,6 +217,17 @@ impl<R: Real> Block<'_, R> {
     pub fn set_ctrl(&mut self, lane: usize, ctrl: impl Iterator<Item = f64>) {
         for (c, x) in self.state.ctrl.iter_mut().zip(ctrl) {
             c.set(lane, x);
+        }
+    }
+
+    /// Gives lane `lane` parameter row `row` from now on. The block's parameters become its own.
+    pub fn set_row(&mut self, lane: usize, row: usize) {
+        if let Slot::Common(page) = *self.slot {
+            let rows = &self.pages[page].rows;
+            *self.slot = Slot::Own(Page::mixed(self.rows, rows));
+        }
+        if let Slot::Own(tables) = self.slot {
+            tables.set_lane(lane, &self.rows[row]);
         }
     }
 
@@ -236,25 +284,27 @@ impl<R: Real> Block<'_, R> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let (topology, state, work) = (self.topology, &mut *self.state, &mut **work);
-        match self.page {
-            Page::Shared(tables) => {
-                R::vectorize(EnvStep {
-                    topology,
-                    tables: &**tables,
-                    state,
-                    work,
-                    frames,
-                });
-            }
-            Page::Mixed(tables) => {
-                R::vectorize(EnvStep {
-                    topology,
-                    tables: &**tables,
-                    state,
-                    work,
-                    frames,
-                });
-            }
-        }
+        let mixed = match self.slot {
+            Slot::Own(tables) => &**tables,
+            Slot::Common(page) => match &self.pages[*page].tables {
+                PageTables::Mixed(tables) => &**tables,
+                PageTables::Shared(tables) => {
+                    return R::vectorize(EnvStep {
+                        topology,
+                        tables: &**tables,
+                        state,
+                        work,
+                        frames,
+                    });
+                }
+            },
+        };
+        R::vectorize(EnvStep {
+            topology,
+            tables: mixed,
+            state,
+            work,
+            frames,
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! Constraint rows: floor contacts and joint limits (physics-spec 4).
+//! Constraint rows: impedance, floor contacts and joint limits (physics-spec 4).
 
 use crate::physics::planar::kinematics::rotate;
 use crate::physics::planar::real::{Mask, Param, Real};
@@ -8,7 +8,7 @@ use crate::physics::planar::work::{Dofs, Work};
 
 /// Reference acceleration of a row that a lane does not have: its residual is then positive
 /// whatever the acceleration, so the row is never active there.
-const NEVER: f64 = -1e30;
+pub const NEVER: f64 = -1e30;
 
 /// Impedance d(y) of rows of `kind`; y = distance − margin < 0.
 #[inline(always)]
@@ -42,7 +42,7 @@ fn power<R: Real>(x: R, p: R) -> R {
 
 /// D = d / ((1 − d) rk).
 #[inline(always)]
-fn weight<R: Real>(d: R, inv_scale: R) -> R {
+pub fn weight<R: Real>(d: R, inv_scale: R) -> R {
     d * inv_scale / (R::splat(1.0) - d)
 }
 

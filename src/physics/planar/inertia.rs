@@ -1,12 +1,14 @@
 //! The mass matrix with the stiffness of active rows, and its LᵀDL factor (physics-spec 5).
 
+use crate::physics::planar::pair::pair_stiffness;
 use crate::physics::planar::real::{Param, Real};
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::Topology;
 use crate::physics::planar::work::{Dofs, Work};
 
 /// Lower triangle of M + diag(`diagonal`) into `k.factor`, by composite inertias. With `rows` the
-/// active contacts add to their bodies' inertia and the active limits to the diagonal.
+/// active contacts add to their bodies' inertia, the active limits to the diagonal, and the contacts
+/// between limbs to the hinges between them.
 #[inline(always)]
 pub fn inertia<R: Real, X: Param<R>, D: Param<R>>(
     t: &Topology,
@@ -51,6 +53,7 @@ pub fn inertia<R: Real, X: Param<R>, D: Param<R>>(
             let d = t.row[i] + t.depth[i];
             k.factor[d] = k.factor[d] + R::select(k.limits.active[n], k.limits.weight[n], zero);
         }
+        pair_stiffness(t, k);
     }
 }
 
@@ -58,12 +61,15 @@ pub fn inertia<R: Real, X: Param<R>, D: Param<R>>(
 #[inline(always)]
 fn column<R: Real>(t: &Topology, k: &mut Work<R>, b: usize, fx: R, fz: R, mut torque: R) {
     let (row, depth) = (t.row[b + 2], t.depth[b + 2]);
+    if t.fill {
+        k.factor[row..row + depth].fill(R::splat(0.0));
+    }
     k.factor[row + depth] = torque;
     let mut n = b;
-    for entry in (2..depth).rev() {
+    while n > 0 {
         torque = k.rx[n].mul_sub_from(fz, k.rz[n].mul_add(fx, torque));
         n = t.parent[n];
-        k.factor[row + entry] = torque;
+        k.factor[row + t.depth[n + 2]] = torque;
     }
     (k.factor[row], k.factor[row + 1]) = (fx, fz);
 }

@@ -37,6 +37,8 @@ pub struct RowSet {
     pub contacts: u64,
     /// Degrees of freedom beyond their range.
     pub limits: u32,
+    /// Pairs of limbs that touch, in the model's order.
+    pub pairs: u32,
 }
 
 /// Remembers the rows of the evaluation just made.
@@ -49,6 +51,9 @@ fn record<R: Real>(trace: &mut Vec<Vec<RowSet>>, k: &Work<R>) {
         }
         for n in 0..k.limits.len {
             rows.limits |= u32::from(k.limits.weight[n].get(lane) > 0.0) << k.limits.dof[n];
+        }
+        for n in 0..k.pairs.len {
+            rows.pairs |= u32::from(k.pairs.weight[n].get(lane) > 0.0) << k.pairs.pair[n];
         }
         rows
     };

@@ -1,9 +1,10 @@
 //! How far to go along a Newton step (physics-spec 5): a zero of the exact piecewise-linear slope.
 
 use crate::physics::planar::kinematics::anchors;
+use crate::physics::planar::pair::pair_changes;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::Tables;
-use crate::physics::planar::topology::{MAX_BODIES, Topology};
+use crate::physics::planar::topology::{MAX_BODIES, MAX_PAIRS, Topology};
 use crate::physics::planar::work::{Dofs, Spatial, Work};
 
 /// Slope evaluations after the first.
@@ -40,7 +41,10 @@ pub fn line_search<R: Real, X: Param<R>>(
     }
     slope = slope + metric(t, m, k, &k.velocity, &d);
     curve = curve + metric(t, m, k, &d, &d);
+    let mut changes = [nan; MAX_PAIRS];
+    pair_changes(t, k, &p, &mut changes);
     let line = Line {
+        pair_changes: &changes,
         slope,
         curve,
         direction: &d,
@@ -91,6 +95,7 @@ fn metric<R: Real, X: Param<R>>(
 
 /// The objective along a step.
 struct Line<'a, R> {
+    pair_changes: &'a [R; MAX_PAIRS],
     slope: R,
     curve: R,
     direction: &'a Spatial<R>,
@@ -123,6 +128,11 @@ impl<R: Real> Line<'_, R> {
                 l.jacobian[n] * self.step[l.dof[n]],
                 l.weight[n],
             );
+        }
+        let pairs = &k.pairs;
+        for n in 0..pairs.len {
+            let (residual, weight) = (pairs.residual[n], pairs.weight[n]);
+            add_row(&mut sum, a, residual, self.pair_changes[n], weight);
         }
         sum
     }

@@ -2,7 +2,7 @@
 //!
 //! One call advances one block of environments (1, 8 or 16: one a SIMD lane) by a whole env step;
 //! blocks are independent. The stages follow one another as in `../shared/physics-spec.md`, a file
-//! each: `kinematics` → `smooth` → `contact` → `solver` (with `inertia` and `line_search`) →
+//! each: `kinematics` → `smooth` → `contact`, `pair` → `solver` (with `inertia` and `line_search`) →
 //! `integrate`. All are written once, over [`real::Real`].
 //!
 //! An environment's bits depend neither on its lane, nor on the other environments, nor on
@@ -21,6 +21,7 @@ mod integrate;
 mod kinematics;
 pub mod lanes;
 mod line_search;
+mod pair;
 pub mod profile;
 pub mod real;
 mod smooth;
@@ -29,6 +30,6 @@ pub mod tables;
 pub mod topology;
 mod work;
 
-pub use batch::{Batch, Precision, Visitor, Width};
+pub use batch::{Arithmetic, Batch, Precision, Visitor, Width};
 pub use block::{Block, Lanes};
 pub use integrate::RowSet;

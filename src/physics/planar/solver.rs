@@ -4,6 +4,7 @@ use crate::physics::planar::contact::{contact_rows, limit_rows};
 use crate::physics::planar::inertia::{factor, inertia, solve};
 use crate::physics::planar::kinematics::{anchors, kinematics, project};
 use crate::physics::planar::line_search::line_search;
+use crate::physics::planar::pair::{pair_gradient, pair_rows};
 use crate::physics::planar::profile::Lap;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::smooth::smooth_force;
@@ -35,6 +36,7 @@ pub fn acceleration<R: Real, X: Param<R>>(
     k.laps.lap(Lap::SmoothForce);
     contact_rows(t, m, k);
     limit_rows(t, m, q, v, k);
+    pair_rows(t, m, v, k);
     k.laps.lap(Lap::Rows);
 
     let one = R::splat(1.0);
@@ -131,7 +133,7 @@ fn gradient<R: Real, X: Param<R>>(
         l.residual[n] = residual;
         k.step[i] = (l.weight[n] * residual.min(zero)).mul_add(l.jacobian[n], k.step[i]);
     }
-    changed
+    changed | pair_gradient(t, x, k)
 }
 
 /// Lanes in which max|step| ≤ tolerance × max(1, max|x|).

@@ -2,13 +2,19 @@
 
 use crate::model::{Model, Softness};
 use crate::physics::planar::real::Real;
-use crate::physics::planar::topology::{MAX_BODIES, MAX_DOFS, MAX_POINTS, Topology};
+use crate::physics::planar::topology::{
+    MAX_BODIES, MAX_CAPSULES, MAX_DOFS, MAX_PAIRS, MAX_POINTS, Topology,
+};
 use std::array::from_fn;
 
-/// Index of floor contacts among the two kinds of constraint rows.
+/// Index of floor contacts among the kinds of constraint rows.
 pub const CONTACT: usize = 0;
 /// Index of joint limits.
 pub const LIMIT: usize = 1;
+/// Index of contacts between limbs.
+pub const PAIR: usize = 2;
+/// Kinds of constraint rows.
+const KINDS: usize = 3;
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident: $len:expr,)*) => {
@@ -34,6 +40,15 @@ macro_rules! tables {
                 }
             }
         }
+
+        impl<R: Real> Tables<R> {
+            /// Gives lane `lane` another row, rounded as [`mixed`](Tables::mixed) rounds it. A curve
+            /// of another power stays accounted for when it has left, which costs time, not bits.
+            pub fn set_lane(&mut self, lane: usize, row: &Tables<f64>) {
+                $(set_column(&mut self.$name, lane, &row.$name);)*
+                self.quadratic &= row.quadratic;
+            }
+        }
     };
 }
 
@@ -50,6 +65,14 @@ fn columns<R: Real, const N: usize>(
         }
     }
     columns
+}
+
+/// `numbers` into lane `lane`.
+#[inline(never)]
+fn set_column<R: Real>(column: &mut [R], lane: usize, numbers: &[f64]) {
+    for (x, number) in column.iter_mut().zip(numbers) {
+        x.set(lane, *number);
+    }
 }
 
 tables! {
@@ -103,28 +126,44 @@ tables! {
     friction: MAX_POINTS,
     /// 1 / row scale of the contact.
     point_inv_scale: MAX_POINTS,
-    /// Impedance at distance 0, by kind of row (`CONTACT`, `LIMIT`), and so below.
-    dmin: 2,
+    /// Anchor → middle of the capsule's centre line, m.
+    capsule_x: MAX_CAPSULES,
+    /// See `capsule_x`.
+    capsule_z: MAX_CAPSULES,
+    /// Middle → end of the centre line, m.
+    capsule_half_x: MAX_CAPSULES,
+    /// See `capsule_half_x`.
+    capsule_half_z: MAX_CAPSULES,
+    /// 1 / (half-length)², 1/m².
+    capsule_inv_half2: MAX_CAPSULES,
+    /// m.
+    capsule_radius: MAX_CAPSULES,
+    /// Middle → farthest point, m: beyond two of these nothing can touch.
+    capsule_reach: MAX_CAPSULES,
+    /// 1 / row scale of the contact between two limbs.
+    pair_inv_scale: MAX_PAIRS,
+    /// Impedance at distance 0, by kind of row (`CONTACT`, `LIMIT`, `PAIR`), and so below.
+    dmin: KINDS,
     /// Impedance at `width` and beyond.
-    dmax: 2,
+    dmax: KINDS,
     /// dmax − dmin.
-    drange: 2,
+    drange: KINDS,
     /// 1 / width, 1/m.
-    inv_width: 2,
+    inv_width: KINDS,
     /// Where the curve's two halves meet.
-    midpoint: 2,
+    midpoint: KINDS,
     /// 1 / midpoint^(power − 1).
-    below: 2,
+    below: KINDS,
     /// 1 / (1 − midpoint)^(power − 1).
-    beyond: 2,
+    beyond: KINDS,
     /// Power of the curve.
-    power: 2,
+    power: KINDS,
     /// K, 1/s².
-    spring: 2,
+    spring: KINDS,
     /// B, 1/s.
-    damper: 2,
+    damper: KINDS,
     /// Distance at which the row appears, m.
-    margin: 2,
+    margin: KINDS,
 }
 
 impl Tables<f64> {
@@ -146,13 +185,17 @@ impl Tables<f64> {
                     .map_or(0.0, |&i| f(&model.points[i]))
             })
         };
+        let capsules = &model.capsules;
+        let capsule =
+            |f: &dyn Fn(&crate::model::Capsule) -> f64| from_fn(|c| capsules.get(c).map_or(0.0, f));
+        let half = |c: &crate::model::Capsule| c.half_axis[0].hypot(c.half_axis[1]);
         let sign = &topology.sign;
         // A hinge about −y is turned round: angle, limits, spring and torque change sign.
         let range = |i: usize| {
             let [lo, hi] = dofs[i].range.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
             if sign[i] < 0.0 { [-hi, -lo] } else { [lo, hi] }
         };
-        let kinds = [&model.contact, &model.limit].map(Curve::new);
+        let kinds: [_; KINDS] = [&model.contact, &model.limit, &model.pair].map(Curve::new);
         let kind = |f: &dyn Fn(&Curve) -> f64| from_fn(|i| f(&kinds[i]));
         Self {
             timestep: [model.timestep],
@@ -183,6 +226,14 @@ impl Tables<f64> {
             radius: point(&|p| p.radius),
             friction: point(&|p| p.friction),
             point_inv_scale: point(&|p| 1.0 / p.row_scale),
+            capsule_x: capsule(&|c| c.centre[0]),
+            capsule_z: capsule(&|c| c.centre[1]),
+            capsule_half_x: capsule(&|c| c.half_axis[0]),
+            capsule_half_z: capsule(&|c| c.half_axis[1]),
+            capsule_inv_half2: capsule(&|c| half(c).powi(-2)),
+            capsule_radius: capsule(&|c| c.radius),
+            capsule_reach: capsule(&|c| half(c) + c.radius),
+            pair_inv_scale: from_fn(|i| model.pairs.get(i).map_or(0.0, |p| 1.0 / p.row_scale)),
             dmin: kind(&|c| c.dmin),
             dmax: kind(&|c| c.dmax),
             drange: kind(&|c| c.dmax - c.dmin),

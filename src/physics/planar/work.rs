@@ -2,7 +2,7 @@
 
 use crate::physics::planar::profile::Laps;
 use crate::physics::planar::real::{Mask, Real};
-use crate::physics::planar::topology::{MAX_BODIES, MAX_DOFS, MAX_ENTRIES, MAX_POINTS};
+use crate::physics::planar::topology::{MAX_BODIES, MAX_DOFS, MAX_ENTRIES, MAX_PAIRS, MAX_POINTS};
 
 /// Per degree of freedom.
 pub type Dofs<R> = [R; MAX_DOFS];
@@ -69,6 +69,25 @@ pub struct Limits<R: Real> {
     pub active: [R::Mask; MAX_DOFS],
 }
 
+/// Contacts between limbs of this evaluation, as [`Contacts`].
+#[derive(Clone)]
+pub struct Pairs<R: Real> {
+    /// Number of entries.
+    pub len: usize,
+    /// Which pair it is.
+    pub pair: [usize; MAX_PAIRS],
+    /// J of the pair's levers, in their order.
+    pub jacobian: [Bodies<R>; MAX_PAIRS],
+    /// D.
+    pub weight: [R; MAX_PAIRS],
+    /// Reference acceleration; hugely negative in lanes that do not touch.
+    pub reference: [R; MAX_PAIRS],
+    /// Residual at the pass's x.
+    pub residual: [R; MAX_PAIRS],
+    /// Active at the latest pass.
+    pub active: [R::Mask; MAX_PAIRS],
+}
+
 /// Scratch of one block. Every field is written before it is read; it starts as NaN so that a
 /// slip would show.
 #[derive(Clone)]
@@ -107,6 +126,12 @@ pub struct Work<R: Real> {
     pub composite: [[R; 6]; MAX_BODIES],
     /// Hessian, then its LᵀDL factor, rows as in `Topology`.
     pub factor: [R; MAX_ENTRIES],
+    /// Root's anchor → anchor, world x, m; only where limbs may touch.
+    pub anchor_x: Bodies<R>,
+    /// World z.
+    pub anchor_z: Bodies<R>,
+    /// Contacts between limbs.
+    pub pairs: Pairs<R>,
     /// Stage times, where they are measured.
     pub laps: Laps,
 }
@@ -160,6 +185,17 @@ impl<R: Real> Work<R> {
             },
             composite: [[nan; 6]; MAX_BODIES],
             factor: [nan; MAX_ENTRIES],
+            anchor_x: [nan; MAX_BODIES],
+            anchor_z: [nan; MAX_BODIES],
+            pairs: Pairs {
+                len: 0,
+                pair: [0; MAX_PAIRS],
+                jacobian: [[nan; MAX_BODIES]; MAX_PAIRS],
+                weight: [nan; MAX_PAIRS],
+                reference: [nan; MAX_PAIRS],
+                residual: [nan; MAX_PAIRS],
+                active: [none; MAX_PAIRS],
+            },
             laps: Laps::default(),
         })
     }

@@ -137,6 +137,10 @@ impl Real for F32x8 {
         Self(unsafe { _mm256_max_ps(self.0, other.0) })
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(unsafe { _mm256_sqrt_ps(self.0) })
+    }
+    #[inline(always)]
     fn lt(self, other: Self) -> Mask8 {
         Mask8(unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0) })
     }
@@ -155,6 +159,7 @@ impl Real for F32x8 {
     }
     #[inline(always)]
     fn vectorize<K: Kernel>(kernel: K) {
+        #[inline(never)]
         #[target_feature(enable = "avx2,fma")]
         unsafe fn with_avx2<K: Kernel>(kernel: K) {
             kernel.run();

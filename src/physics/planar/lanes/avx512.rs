@@ -137,6 +137,10 @@ impl Real for F32x16 {
         Self(unsafe { _mm512_max_ps(self.0, other.0) })
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(unsafe { _mm512_sqrt_ps(self.0) })
+    }
+    #[inline(always)]
     fn lt(self, other: Self) -> Mask16 {
         Mask16(unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0) })
     }
@@ -155,6 +159,7 @@ impl Real for F32x16 {
     }
     #[inline(always)]
     fn vectorize<K: Kernel>(kernel: K) {
+        #[inline(never)]
         #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]
         unsafe fn with_avx512<K: Kernel>(kernel: K) {
             kernel.run();

@@ -7,7 +7,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 thread_local!(static FLOPS: Cell<u64> = const { Cell::new(0) });
 
 /// Floating-point operations counted on this thread since the last call: one for each lane of an
-/// addition, multiplication, division or comparison (selects, signs and magnitudes included), two
+/// addition, multiplication, division, root or comparison (selects, signs and magnitudes included), two
 /// for a fused multiply-add.
 pub fn take_flops() -> u64 {
     FLOPS.replace(0)
@@ -88,6 +88,10 @@ impl<R: Real> Real for Counted<R> {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         count(1, self.0.max(other.0))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        count(1, self.0.sqrt())
     }
     #[inline(always)]
     fn lt(self, other: Self) -> Self::Mask {

@@ -65,6 +65,10 @@ macro_rules! scalar {
                 if self > other { self } else { other }
             }
             #[inline(always)]
+            fn sqrt(self) -> Self {
+                $type::sqrt(self)
+            }
+            #[inline(always)]
             fn lt(self, other: Self) -> bool {
                 self < other
             }
@@ -85,6 +89,7 @@ macro_rules! scalar {
                 #[cfg(target_arch = "x86_64")]
                 if std::arch::is_x86_feature_detected!("fma") {
                     // Without the instruction each fused multiply-add is a library call.
+                    #[inline(never)]
                     #[target_feature(enable = "avx2,fma")]
                     unsafe fn with_fma<K: Kernel>(kernel: K) {
                         kernel.run();

@@ -1,14 +1,17 @@
-//! `h2oplus gaps`: tasks, gaps, and every field that a gap changes.
+//! `h2oplus gaps`: tasks, gaps, every field that a gap changes, and what that does to trajectories.
+
+mod effect;
 
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use self::effect::EffectReport;
 use super::{Format, emit, table};
 use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::model::diff::{Change, Changes};
-use crate::model::{Gap, GapTable};
+use crate::model::{Domain, GapTable};
 
 /// Flags of `gaps`.
 #[derive(Debug, clap::Args)]
@@ -16,9 +19,19 @@ pub struct Args {
     /// Show what the gaps change in this task's robot
     #[arg(long)]
     task: Option<String>,
-    /// Show this gap alone, with its strength: gravity, gravity=1.5, gravity=1.5,friction=0.3
+    /// Show this gap alone, with its strength: gravity, gravity=1.5, gravity=1.5,friction=0.3; or
+    /// several, gravity/friction=0.5
     #[arg(long, requires = "task")]
     gap: Option<String>,
+    /// Show how far apart trajectories with and without the gap are under the same actions
+    #[arg(long, requires = "task")]
+    effect: bool,
+    /// Pairs of trajectories of `--effect`
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    trajectories: usize,
+    /// Seed of states and actions of `--effect`
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -69,7 +82,16 @@ struct GapReport {
 pub fn run(args: Args) -> Result<ExitCode> {
     let text = match &args.task {
         None => Listing::new()?.print(args.format)?,
-        Some(task) => Report::new(&Task::load(task)?, args.gap.as_deref())?.print(args.format)?,
+        Some(task) => {
+            let task = Task::load(task)?;
+            let domains = domains(&task, args.gap.as_deref())?;
+            if args.effect {
+                let report = EffectReport::new(&task, &domains, args.trajectories, args.seed)?;
+                report.print(args.format)?
+            } else {
+                Report::new(&task, &domains)?.print(args.format)?
+            }
+        }
     };
     emit(&text);
     Ok(ExitCode::SUCCESS)
@@ -168,20 +190,29 @@ impl Listing {
     }
 }
 
+/// What `--gap` names, or every gap of the task at its default strength.
+fn domains(task: &Task, gap: Option<&str>) -> Result<Vec<Domain>> {
+    match gap {
+        Some(text) => Ok(task.domain(text)?.split()),
+        None => {
+            let names = task.gaps.names_for(&task.spec.name);
+            names.into_iter().map(|name| task.domain(name)).collect()
+        }
+    }
+}
+
 impl Report {
-    fn new(task: &Task, gap: Option<&str>) -> Result<Self> {
-        let gaps: Vec<Gap> = match gap {
-            Some(text) => vec![task.gap(text)?],
-            None => task
-                .gaps
-                .names_for(&task.spec.name)
-                .into_iter()
-                .map(|name| task.gap(name))
-                .collect::<Result<_>>()?,
-        };
-        let gaps = gaps
+    fn new(task: &Task, domains: &[Domain]) -> Result<Self> {
+        let gaps = domains
             .iter()
-            .map(|gap| {
+            .map(|domain| {
+                let gap = domain.fixed().ok_or_else(|| {
+                    Error::input(
+                        format!("gap `{domain}`"),
+                        "a strength that is drawn has no one value to show",
+                        "name a strength, as gravity=1.5, or add --effect",
+                    )
+                })?;
                 Ok(GapReport {
                     gap: gap.to_string(),
                     changes: gap.changes(&task.spec)?,
@@ -278,7 +309,11 @@ mod tests {
     #[test]
     fn report_shows_old_and_new() {
         let task = Task::load("halfcheetah").unwrap();
-        let report = Report::new(&task, Some("soft-feet,gravity=1.5")).unwrap();
+        let report = Report::new(
+            &task,
+            &domains(&task, Some("soft-feet,gravity=1.5")).unwrap(),
+        )
+        .unwrap();
         assert_eq!(
             report.print(Format::Short).unwrap().lines().next().unwrap(),
             "gravity=1.5,soft-feet=0 description option gravity: 0 0 -9.81 -> 0 0 -14.715"
@@ -297,11 +332,15 @@ mod tests {
     #[test]
     fn a_task_alone_shows_all_its_gaps() {
         for (name, gaps) in [("halfcheetah", 9), ("walker2d", 7)] {
-            let report = Report::new(&Task::load(name).unwrap(), None).unwrap();
+            let task = Task::load(name).unwrap();
+            let report = Report::new(&task, &domains(&task, None).unwrap()).unwrap();
             assert_eq!(report.gaps.len(), gaps, "{name}");
             assert!(report.gaps.iter().all(|g| !g.changes.spec.is_empty()));
         }
-        assert!(Report::new(&Task::load("walker2d").unwrap(), Some("gravity=1")).is_err());
+        let task = Task::load("walker2d").unwrap();
+        for refused in ["gravity=1", "gravity=0.5..2"] {
+            assert!(Report::new(&task, &domains(&task, Some(refused)).unwrap()).is_err());
+        }
     }
 
     #[test]

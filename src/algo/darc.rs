@@ -1,0 +1,175 @@
+//! DARC (Eysenbach et al., ICLR 2021) as H2O+'s authors ported it: SAC on the simulator, whose reward is corrected by
+//! log(p_real/p_sim) of the dynamics; only the classifiers see the real data.
+
+use candle_core::Device;
+
+use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
+use crate::algo::classifiers::Classifiers;
+use crate::algo::learner::Learner;
+use crate::algo::settings::settings;
+use crate::algo::{Agent, Recorded};
+use crate::error::Result;
+use crate::nn::Replay;
+use crate::nn::ops::target::{Exploration, Target};
+use crate::nn::ops::td::TdLoss;
+use crate::nn::params::Spec;
+use crate::nn::workspace::Use;
+use crate::rng::Stream;
+
+// ---- settings ----
+
+settings! {
+    /// Settings of DARC; the defaults are those of H2O+'s port (the original: reward scale 0.1, warm-up 1e5, noise 1).
+    pub struct DarcSettings {
+        /// Widths of the hidden layers of every network.
+        #[arg(value_delimiter = ',')]
+        hidden: Vec<usize> = vec![256, 256],
+        /// Simulated transitions per update.
+        batch: usize = 256,
+        /// Real, and as many simulated, transitions on which the classifiers train per update.
+        ratio_batch: usize = 256,
+        /// γ.
+        discount: f64 = 0.99,
+        /// Factor of the corrected reward in the target.
+        reward_scale: f64 = 1.0,
+        /// The exploration term of the target.
+        #[arg(value_enum)]
+        exploration: Exploration = Exploration::Entropy,
+        /// κ of the exploration term `optimism`.
+        optimism: f64 = 1.0,
+        /// Updates before the correction counts.
+        ratio_warmup: u64 = 0,
+        /// σ of the normals added to the classifiers' inputs.
+        ratio_noise: f64 = 0.1,
+        /// Adam's rate for the policy.
+        policy_lr: f64 = 3e-4,
+        /// Adam's rate for log β.
+        alpha_lr: f64 = 3e-4,
+        /// Adam's rate for the critics.
+        qf_lr: f64 = 3e-4,
+        /// Adam's rate for the classifiers.
+        ratio_lr: f64 = 3e-4,
+        /// Polyak rate of the target critics.
+        target_rate: f64 = 0.005,
+        /// β before the first update.
+        initial_alpha: f64 = 1.0,
+        /// H̄; none: −(length of an action).
+        #[arg(allow_negative_numbers = true)]
+        target_entropy: Option<f64> = None,
+    }
+}
+
+// ---- agent ----
+
+/// A population of DARC agents.
+pub struct Darc {
+    core: ActorCritic,
+    classifiers: Classifiers,
+    target: Target,
+    td: TdLoss,
+    ratio_warmup: u64,
+}
+
+impl Darc {
+    // ---- layout ----
+
+    /// One fresh member per seed.
+    pub fn new(
+        obs_dim: usize,
+        act_dim: usize,
+        settings: &DarcSettings,
+        seeds: &[u64],
+        device: &Device,
+    ) -> Result<Self> {
+        let s = settings;
+        let rules = Rules {
+            hidden: &s.hidden,
+            rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
+            target_entropy: s.target_entropy,
+            target_rate: s.target_rate,
+            initial_alpha: s.initial_alpha,
+        };
+        let mut spec = Spec::default();
+        let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
+        let ratio_nets = Classifiers::nets(&mut spec, obs_dim, act_dim, &s.hidden);
+        let dims = [obs_dim, act_dim, s.batch];
+        let mut core = ActorCritic::new(spec, nets, dims, &rules, seeds, device)?;
+
+        // Passes.
+        let learner = &mut core.learner;
+        let mut classifiers = Classifiers::new(
+            learner,
+            ratio_nets,
+            s.ratio_batch,
+            s.ratio_noise,
+            s.ratio_lr,
+        )?;
+        let rows = learner.batch_view(0, 0);
+        let advantage = learner
+            .plan
+            .pass(&classifiers.sas, Use::Infer, rows, s.batch);
+
+        // Launches.
+        core.finish(&[&advantage], &[])?;
+        classifiers.finish(&core.learner);
+        let target = Target {
+            log_ratio: Some(advantage.out()),
+            optimism: s.optimism as f32,
+            ..core.target(s.discount, s.reward_scale, s.exploration)
+        };
+        let td = core.td(&[s.batch]);
+        Ok(Self {
+            core,
+            classifiers,
+            target,
+            td,
+            ratio_warmup: s.ratio_warmup,
+        })
+    }
+}
+
+// ---- update ----
+
+impl Agent for Darc {
+    fn learner(&self) -> &Learner {
+        &self.core.learner
+    }
+
+    fn learner_mut(&mut self) -> &mut Learner {
+        &mut self.core.learner
+    }
+
+    fn draw(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
+        let learner = &self.core.learner;
+        learner.draw(sim, Stream::SampleSim, 0, learner.rows)?;
+        self.core.draw_noise()?;
+        self.classifiers.draw(learner, real, sim)
+    }
+
+    fn set_draws(&mut self, draws: &Recorded) -> Result<()> {
+        self.core.set_draws(draws)?;
+        self.classifiers.set_draws(draws)
+    }
+
+    fn learn(&mut self) -> Result<()> {
+        let core = &mut self.core;
+        let mut target = self.target;
+        if core.learner.updates < self.ratio_warmup {
+            target.log_ratio = None;
+        }
+        // The classifiers step first: the correction of this update is theirs after it.
+        self.classifiers.learn(&mut core.learner)?;
+        core.forward()?;
+        core.targets(&target)?;
+        core.td_loss(&self.td)?;
+        core.actor_loss()?;
+        core.backward()?;
+        let groups = [
+            ActorCritic::POLICY,
+            ActorCritic::ALPHA,
+            ActorCritic::CRITICS,
+        ];
+        core.learner.step(&groups)?;
+        core.learner.close()
+    }
+}

@@ -1,0 +1,233 @@
+//! `h2oplus gaps --effect`: how far trajectories of the original and of an edited robot are apart
+//! under the same actions, beside what a disturbance of rounding's size becomes.
+
+use serde::Serialize;
+
+use super::json;
+use crate::cli::{Format, table};
+use crate::env::effect::{Actor, Apart, FLOOR, Original, Quantiles};
+use crate::env::{Dynamics, Task};
+use crate::error::{Error, Result};
+use crate::model::Domain;
+use crate::nn::PolicySnapshot;
+use crate::rng::{Stream, fill_normal, fill_unit};
+use crate::train::behaviour::Behaviour;
+
+/// Env steps at which trajectories are compared.
+const HORIZONS: [usize; 4] = [1, 10, 100, 1000];
+/// Horizon by which gaps are sorted: long enough to act, short enough for the floor to be low.
+const SORT_BY: usize = 1;
+
+/// Effects of gaps on one task.
+#[derive(Serialize)]
+pub struct EffectReport {
+    task: String,
+    trajectories: usize,
+    seed: u64,
+    /// By the actions that were taken.
+    actions: Vec<ByActions>,
+}
+
+#[derive(Serialize)]
+struct ByActions {
+    actions: String,
+    /// The original against itself from states moved by rounding's size.
+    floor: Vec<Apart>,
+    gaps: Vec<Effect>,
+}
+
+#[derive(Serialize)]
+struct Effect {
+    gap: String,
+    /// Env steps at which nine tenths of the pairs are further apart than nine tenths of the floor's,
+    /// in positions or velocities.
+    clear_of_floor: Vec<usize>,
+    horizons: Vec<Apart>,
+}
+
+impl Effect {
+    fn new(gap: String, horizons: Vec<Apart>, floor: &[Apart]) -> Self {
+        let above = |a: &Option<Quantiles>, b: &Option<Quantiles>| match (a, b) {
+            (Some(a), Some(b)) => a.q10 > b.q90,
+            _ => false,
+        };
+        let clear = horizons
+            .iter()
+            .zip(floor)
+            .filter(|(a, b)| above(&a.qpos, &b.qpos) || above(&a.qvel, &b.qvel))
+            .map(|(a, _)| a.env_steps)
+            .collect();
+        Self {
+            gap,
+            clear_of_floor: clear,
+            horizons,
+        }
+    }
+
+    fn size(&self) -> f64 {
+        self.horizons[SORT_BY].qvel.map_or(0.0, |q| q.median)
+    }
+}
+
+impl EffectReport {
+    /// Measures `domains`, each with a row an environment where strengths are drawn, under random
+    /// actions and under those of the shipped behaviour, where there is one.
+    pub fn new(task: &Task, domains: &[Domain], trajectories: usize, seed: u64) -> Result<Self> {
+        if trajectories == 0 {
+            return Err(Error::input("--trajectories", "is 0", "give at least 1"));
+        }
+        let n = trajectories;
+        let dynamics: Vec<(String, Dynamics)> = domains
+            .iter()
+            .map(|d| Ok((d.to_string(), Dynamics::draw(task, d, seed, n)?)))
+            .collect::<Result<_>>()?;
+        let (s, a) = (task.obs_dim(), task.act_dim());
+        let measure = |name: String, actor: &mut Actor<'_>| -> Result<ByActions> {
+            let original = Original::record(task, n, seed, &HORIZONS, actor)?;
+            let floor = original.floor()?;
+            let mut gaps = dynamics
+                .iter()
+                .map(|(gap, dynamics)| {
+                    let horizons = original.against(dynamics.clone())?;
+                    Ok(Effect::new(gap.clone(), horizons, &floor))
+                })
+                .collect::<Result<Vec<_>>>()?;
+            gaps.sort_by(|x, y| y.size().total_cmp(&x.size()));
+            Ok(ByActions {
+                actions: name,
+                floor,
+                gaps,
+            })
+        };
+        let rows = |step: u32, stream: Stream, fill: fn(&mut [f32], u64, u32, u32, Stream)| {
+            let mut rows = vec![0f32; n * a];
+            for (e, row) in rows.chunks_mut(a).enumerate() {
+                fill(row, seed, e as u32, step, stream);
+            }
+            rows
+        };
+        let mut actions = vec![measure("random".into(), &mut |_, step| {
+            let uniform = rows(step, Stream::Action, fill_unit);
+            Ok(uniform.iter().map(|u| 2.0 * u - 1.0).collect())
+        })?];
+        let shipped = Behaviour::shipped(task).ok();
+        if let Some(last) = shipped.as_ref().and_then(|b| b.snapshots.last())
+            && (last.policy.obs_dim(), last.policy.act_dim()) == (s, a)
+        {
+            let policy = PolicySnapshot::from(&last.policy);
+            let name = format!("behaviour after {} updates, sampled", last.updates);
+            actions.push(measure(name, &mut |obs, step| {
+                let noise = rows(step, Stream::Policy, fill_normal);
+                Ok(policy.act(obs, Some(&noise)))
+            })?);
+        }
+        Ok(Self {
+            task: task.name.clone(),
+            trajectories,
+            seed,
+            actions,
+        })
+    }
+
+    /// As text.
+    pub fn print(&self, format: Format) -> Result<String> {
+        match format {
+            Format::Json => json(self),
+            Format::Short => Ok(self.short()),
+            Format::Human => Ok(self.human()),
+        }
+    }
+
+    /// One line a gap, actions and horizon; medians.
+    fn short(&self) -> String {
+        let mut lines = Vec::new();
+        for by in &self.actions {
+            let kind = by.actions.split(' ').next().unwrap_or_default();
+            let gaps = by.gaps.iter().map(|g| (g.gap.as_str(), &g.horizons));
+            for (gap, horizons) in [("floor", &by.floor)].into_iter().chain(gaps) {
+                for h in horizons {
+                    let median =
+                        |q: &Option<Quantiles>| q.map_or("–".into(), |q| digits(q.median));
+                    lines.push(format!(
+                        "{kind} {gap} {} steps: qpos {} qvel {} reward {}",
+                        h.env_steps,
+                        median(&h.qpos),
+                        median(&h.qvel),
+                        median(&h.reward)
+                    ));
+                }
+            }
+        }
+        lines.join("\n")
+    }
+
+    fn human(&self) -> String {
+        let mut text = format!(
+            "{}: {} pairs of trajectories, original and edited, from the same states under the same actions;\n\
+             median (tenth to ninetieth percentile) after so many env steps. Distances are root mean squares over\n\
+             the observed coordinates of difference / standard deviation: 1.4 is what unrelated states are apart.\n\
+             `floor` is the original against itself from states moved by {FLOOR:e}: what any difference becomes.\n",
+            self.task, self.trajectories
+        );
+        for by in &self.actions {
+            text += &format!("\nactions: {}\n", by.actions);
+            let part = |what: &str, get: &dyn Fn(&Apart) -> String| {
+                let head: Vec<String> = HORIZONS.iter().map(|h| format!("{h} steps")).collect();
+                let mut head: Vec<&str> = head.iter().map(String::as_str).collect();
+                head.insert(0, what);
+                let line = |name: &str, horizons: &[Apart]| -> Vec<String> {
+                    let cells = horizons.iter().map(get);
+                    [name.to_owned()].into_iter().chain(cells).collect()
+                };
+                let mut rows: Vec<Vec<String>> =
+                    by.gaps.iter().map(|g| line(&g.gap, &g.horizons)).collect();
+                rows.push(line("floor", &by.floor));
+                table(&head, &rows)
+            };
+            for table in [
+                part("qvel", &|a| cell(&a.qvel)),
+                part("qpos", &|a| cell(&a.qpos)),
+                part("Δ sum of rewards", &|a| cell(&a.reward)),
+                part("pairs still running", &|a| a.pairs.to_string()),
+            ] {
+                text += &format!("\n{table}");
+            }
+            text += "\n";
+            for gap in &by.gaps {
+                let clear: Vec<String> =
+                    gap.clear_of_floor.iter().map(ToString::to_string).collect();
+                text += &match clear.is_empty() {
+                    true => format!("{}: not told from the floor at any horizon\n", gap.gap),
+                    false => format!(
+                        "{}: clear of the floor at {} steps\n",
+                        gap.gap,
+                        clear.join(", ")
+                    ),
+                };
+            }
+        }
+        text
+    }
+}
+
+fn cell(quantiles: &Option<Quantiles>) -> String {
+    quantiles.map_or("–".into(), |q| {
+        format!(
+            "{} ({} to {})",
+            digits(q.median),
+            digits(q.q10),
+            digits(q.q90)
+        )
+    })
+}
+
+/// Two significant digits below ten, else whole.
+fn digits(x: f64) -> String {
+    match x.abs() {
+        0.0 => "0".into(),
+        a if a < 1e-2 => format!("{x:.0e}"),
+        a if a < 1.0 => format!("{x:.2}"),
+        a if a < 10.0 => format!("{x:.1}"),
+        _ => format!("{x:.0}"),
+    }
+}

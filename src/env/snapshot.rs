@@ -1,0 +1,69 @@
+//! The bytes of a vector's snapshot: counters, parameter rows, and numbers of the engine's.
+
+use crate::env::rules::{Episodes, Rules};
+use crate::error::{Error, Result};
+
+/// What the future of a vector depends on.
+pub(super) struct Snapshot {
+    /// [`Rules::tick`].
+    pub tick: u32,
+    /// [`Episodes::steps`].
+    pub steps: Vec<u32>,
+    /// [`Episodes::row`].
+    pub row: Vec<u32>,
+    /// The engine's, any number of them.
+    pub state: Vec<f64>,
+}
+
+/// Of a vector whose engine is at `state`, as bytes.
+pub(super) fn bytes(
+    rules: &Rules,
+    episodes: &Episodes,
+    state: impl IntoIterator<Item = f64>,
+) -> Vec<u8> {
+    let mut bytes = rules.tick.to_le_bytes().to_vec();
+    for counts in [&episodes.steps, &episodes.row] {
+        bytes.extend(counts.iter().flat_map(|s| s.to_le_bytes()));
+    }
+    bytes.extend(state.into_iter().flat_map(f64::to_le_bytes));
+    bytes
+}
+
+impl Snapshot {
+    /// Reads the bytes of a vector like that of `rules`, with `width` numbers an environment.
+    ///
+    /// # Errors
+    /// Where they are of another task or number of environments, or name a row that is not there.
+    pub fn parse(bytes: &[u8], rules: &Rules, width: usize) -> Result<Self> {
+        let n = rules.keys.len();
+        let wrong = |problem: String| {
+            Error::input(
+                "snapshot of environments",
+                problem,
+                "restore it with the task, the gaps and the number of environments it was taken with",
+            )
+        };
+        let want = 4 + 8 * n + 8 * n * width;
+        if bytes.len() != want {
+            let is = bytes.len();
+            return Err(wrong(format!("{is} bytes where {want} are wanted")));
+        }
+        let (head, state) = bytes.split_at(4 + 8 * n);
+        let word = |c: &[u8]| u32::from_le_bytes(c.try_into().expect("chunks of 4"));
+        let head: Vec<u32> = head.chunks(4).map(word).collect();
+        let (steps, row) = head[1..].split_at(n);
+        let known = rules.dynamics.rows.len();
+        if let Some(row) = row.iter().find(|&&row| row as usize >= known) {
+            return Err(wrong(format!(
+                "parameter row {row} where there are {known}"
+            )));
+        }
+        let number = |c: &[u8]| f64::from_le_bytes(c.try_into().expect("chunks of 8"));
+        Ok(Self {
+            tick: head[0],
+            steps: steps.to_vec(),
+            row: row.to_vec(),
+            state: state.chunks(8).map(number).collect(),
+        })
+    }
+}

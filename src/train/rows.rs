@@ -1,0 +1,93 @@
+//! `dynamics.jsonl` of a run folder: every parameter row of the simulator, and which environments may
+//! have it. It is the record of what was drawn, and a run that goes on takes its rows from it.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::run_folder::write;
+use crate::env::Task;
+use crate::env::dynamics::{Dynamics, Row};
+use crate::error::{Error, Result};
+
+/// A line.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    row: usize,
+    /// Canonical text of the row's gap; numbers read back to the same bits.
+    gap: String,
+    /// Whether environments draw their rows anew at every reset.
+    redrawn: bool,
+    /// Environments that may have it (`member × envs per member + index`); `null`: all.
+    envs: Option<Vec<usize>>,
+}
+
+/// Writes the rows of `dynamics`.
+pub fn save(path: &Path, dynamics: &Dynamics) -> Result<()> {
+    let mut text = String::new();
+    for (row, Row { gap, .. }) in dynamics.rows.iter().enumerate() {
+        let may_have = |env: &usize| dynamics.pools[*env].contains(&row);
+        let record = Record {
+            row,
+            gap: gap.to_string(),
+            redrawn: dynamics.redrawn,
+            envs: (!dynamics.pools.is_empty())
+                .then(|| (0..dynamics.pools.len()).filter(may_have).collect()),
+        };
+        text += &serde_json::to_string(&record).expect("plain numbers and strings are JSON");
+        text.push('\n');
+    }
+    write(path, text.as_bytes())
+}
+
+/// Reads what [`save`] wrote, of a run whose task is `task`.
+pub fn load(path: &Path, task: &Task) -> Result<Dynamics> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let damaged = |line: usize, problem: String| {
+        Error::input(
+            format!("{}:{}", path.display(), line + 1),
+            problem,
+            "restore the file as the run wrote it",
+        )
+    };
+    let mut dynamics = Dynamics {
+        rows: Vec::new(),
+        redrawn: false,
+        pools: Vec::new(),
+    };
+    for (line, text) in text.lines().enumerate() {
+        let record: Record =
+            serde_json::from_str(text).map_err(|e| damaged(line, e.to_string()))?;
+        let row = dynamics.rows.len();
+        if record.row != row {
+            return Err(damaged(
+                line,
+                format!("row {} where row {row} is due", record.row),
+            ));
+        }
+        let gap = task.gap(&record.gap)?;
+        let (model, noise) = task.drawn_model(&gap)?;
+        dynamics.rows.push(Row { gap, model, noise });
+        dynamics.redrawn = record.redrawn;
+        for env in record.envs.into_iter().flatten() {
+            if env >= dynamics.pools.len() {
+                dynamics.pools.resize(env + 1, 0..0);
+            }
+            let pool = &mut dynamics.pools[env];
+            if pool.start == pool.end {
+                *pool = row..row;
+            }
+            if pool.end != row {
+                return Err(damaged(
+                    line,
+                    format!("environment {env} lacks row {}", row - 1),
+                ));
+            }
+            pool.end = row + 1;
+        }
+    }
+    if dynamics.rows.is_empty() || dynamics.pools.iter().any(|p| p.start == p.end) {
+        return Err(damaged(0, "an environment has no row".to_owned()));
+    }
+    Ok(dynamics)
+}

@@ -1,0 +1,162 @@
+//! Networks on groups of rows that share part of their input.
+
+use candle_core::{D, Tensor, Var};
+use h2oplus::nn::ops::dense::View;
+use h2oplus::nn::workspace::{Backprop, Plan, Use};
+
+use crate::dense::{MEMBERS, composed, params, variables};
+use crate::support::{far, list, near, normals, poison, var};
+
+const GROUPS: usize = 50;
+const PER: usize = 7; // tiles of 18 groups, and a rest
+const ROWS: usize = GROUPS * PER;
+const SHARED: usize = 5;
+const OWN: usize = 2;
+
+fn view(buffer: usize, rows: usize, ld: usize) -> View {
+    View {
+        buffer,
+        offset: 0,
+        ld,
+        stride: rows * ld,
+    }
+}
+
+/// `[members, rows, columns]` as one row a member.
+fn flat(t: &Tensor) -> Tensor {
+    t.flatten(1, D::Minus1).unwrap()
+}
+
+/// Each group's row for each of its rows, f64.
+fn spread(t: &Tensor) -> Tensor {
+    let (groups, width) = t.dims2().unwrap();
+    let wide = t
+        .unsqueeze(1)
+        .unwrap()
+        .broadcast_as((groups, PER, width))
+        .unwrap();
+    crate::support::f64(&wide.reshape((ROWS, width)).unwrap())
+}
+
+/// Forward and backward where shared and own columns lie side by side; `spoil` is added to one weight of the reference.
+fn check(sizes: &[usize], spoil: f64) {
+    let (params, mlp) = params(sizes);
+    let (shared, own) = (
+        normals(1, &[MEMBERS, GROUPS, SHARED]),
+        normals(2, &[MEMBERS, ROWS, OWN]),
+    );
+    let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
+    let base = plan.shared(&mlp, Use::Train, view(0, GROUPS, SHARED), 0..SHARED, GROUPS);
+    let all = SHARED..SHARED + OWN;
+    let pass = plan.grouped(&mlp, Use::Train, &base, view(1, ROWS, OWN), all, PER);
+    let mut ws = plan.alloc(&candle_core::Device::Cpu).unwrap();
+    ws.acts = poison(&[MEMBERS, plan.len()]);
+    let grad = poison(&[MEMBERS, params.len()]);
+    let (x, own_x) = (flat(&shared), flat(&own));
+    let input = [&params.theta, &params.target, &x, &own_x];
+    ws.forward(&plan.forward(&[&base]), input).unwrap();
+    ws.forward(&plan.forward(&[&pass]), input).unwrap();
+
+    let dy = normals(3, &[MEMBERS, ROWS]);
+    let mut deltas = vec![f32::NAN; MEMBERS * plan.len()];
+    for (m, dy) in dy.to_vec2::<f32>().unwrap().iter().enumerate() {
+        deltas[m * plan.len() + pass.out()..][..ROWS].copy_from_slice(dy);
+    }
+    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), &candle_core::Device::Cpu).unwrap();
+    let back = [&pass, &base].map(|pass| Backprop {
+        pass,
+        weights: true,
+        input: None,
+    });
+    ws.backward(&plan.backward(&back), &grad, &params.theta, &[&x, &own_x])
+        .unwrap();
+
+    let compare = if spoil == 0.0 { near } else { far };
+    for m in 0..MEMBERS {
+        let mut layers = variables(&params, m, sizes);
+        let last = layers.len() - 1;
+        let scaled = (layers[last].0.as_tensor() * (1.0 + spoil)).unwrap();
+        layers[last].0 = Var::from_tensor(&scaled).unwrap();
+        let input = Tensor::cat(
+            &[
+                spread(&shared.get(m).unwrap()),
+                crate::support::f64(&own.get(m).unwrap()),
+            ],
+            1,
+        );
+        let y = composed(&layers, &input.unwrap());
+        let slopes = crate::support::f64(&dy.get(m).unwrap());
+        let loss = (y.flatten_all().unwrap() * slopes)
+            .unwrap()
+            .sum_all()
+            .unwrap();
+        let grads = loss.backward().unwrap();
+        compare(
+            "y",
+            &list(&ws.acts.get(m).unwrap())[pass.out()..][..ROWS],
+            &y,
+        );
+        let grad = list(&grad.get(m).unwrap());
+        for (l, (layer, (w, b))) in mlp.layers.iter().zip(&layers).enumerate() {
+            if spoil != 0.0 && l == last {
+                continue; // dW of the last layer does not depend on its W
+            }
+            let (dw, db) = (grads.get(w).unwrap(), grads.get(b).unwrap());
+            compare(
+                "dW",
+                &grad[layer.weight..][..layer.inputs * layer.outputs],
+                dw,
+            );
+            compare("db", &grad[layer.bias..][..layer.outputs], db);
+        }
+    }
+}
+
+/// The rows add to columns that the shared part reads as well.
+fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
+    let sizes = [SHARED, 33, 20, 2];
+    let (params, mlp) = params(&sizes);
+    let (shared, own) = (
+        normals(4, &[MEMBERS, GROUPS, SHARED]),
+        normals(5, &[MEMBERS, ROWS, OWN]),
+    );
+    let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
+    let input = view(0, GROUPS, SHARED);
+    let base = plan.shared(&mlp, Use::Infer, input, 0..SHARED, GROUPS);
+    let columns = SHARED - OWN..SHARED;
+    let pass = plan.grouped(&mlp, Use::Infer, &base, view(1, ROWS, OWN), columns, PER);
+    let mut ws = plan.alloc(&candle_core::Device::Cpu).unwrap();
+    ws.acts = poison(&[MEMBERS, plan.len()]);
+    let (x, own_x) = (flat(&shared), flat(&own));
+    let input = [&params.theta, &params.target, &x, &own_x];
+    ws.forward(&plan.forward(&[&base]), input).unwrap();
+    ws.forward(&plan.forward(&[&pass]), input).unwrap();
+    for m in 0..MEMBERS {
+        let layers = variables(&params, m, &sizes);
+        let added = (crate::support::f64(&own.get(m).unwrap()) * scale).unwrap();
+        let input = var(&spread(&shared.get(m).unwrap()));
+        let zeros = input
+            .as_tensor()
+            .narrow(1, 0, SHARED - OWN)
+            .unwrap()
+            .zeros_like();
+        let moved = Tensor::cat(&[zeros.unwrap(), added], 1).unwrap();
+        let y = composed(&layers, &(input.as_tensor() + moved).unwrap());
+        let ours = list(&ws.acts.get(m).unwrap());
+        compare("y", &ours[pass.out()..][..2 * ROWS], &y);
+    }
+}
+
+#[test]
+fn parity_with_autograd() {
+    check(&[SHARED + OWN, 33, 19, 1], 0.0);
+    check(&[SHARED + OWN, 130, 1], 0.0);
+    check(&[SHARED + OWN, 1], 0.0);
+    check_offsets(1.0, near);
+}
+
+#[test]
+fn one_percent_is_seen() {
+    check(&[SHARED + OWN, 33, 19, 1], 0.01);
+    check_offsets(1.01, far);
+}

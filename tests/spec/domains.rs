@@ -1,0 +1,341 @@
+//! Domains: lists, ranges, distributions; what is drawn, and what is refused.
+
+use h2oplus::env::{Dynamics, EnvKey, Task};
+use h2oplus::model::{Domain, GapTable};
+use std::path::PathBuf;
+
+fn domain(text: &str) -> Domain {
+    GapTable::builtin().domain(text).unwrap()
+}
+
+fn fails(text: &str) -> String {
+    let error = GapTable::builtin().domain(text).unwrap_err();
+    error.to_string()
+}
+
+/// A file of distributions in a folder that lives as long as the guard.
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("random.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn texts(dynamics: &Dynamics) -> Vec<String> {
+    dynamics.rows.iter().map(|r| r.gap.to_string()).collect()
+}
+
+#[test]
+fn canonical_text() {
+    for (text, canonical) in [
+        ("none", "none"),
+        ("gravity", "gravity=2"),
+        ("none/gravity=1.50", "none/gravity=1.5"),
+        ("gravity=0.50..2.0,friction", "friction=0.3,gravity=0.5..2"),
+        (
+            " none / joint-noise=-0..1 , gravity ",
+            "none/gravity=2,joint-noise=0..1",
+        ),
+    ] {
+        assert_eq!(domain(text).to_string(), canonical);
+        assert_eq!(domain(canonical), domain(text));
+    }
+    assert_eq!(domain("none"), Domain::default());
+    assert!(domain("gravity=1..2").is_random() && !domain("none/gravity").is_random());
+    assert_eq!(domain("none/gravity=1..2").split().len(), 2);
+}
+
+#[test]
+fn refused_text() {
+    for (text, parts) in [
+        ("gravity=2..0.5", vec!["gravity", "not below"]),
+        ("gravity=1..1", vec!["that number alone"]),
+        ("gravity=1..fast", vec!["`fast`", "gravity=2"]),
+        ("gravity=..2", vec!["no finite number"]),
+        ("gravity=1..inf", vec!["no finite number"]),
+        ("gravity=1..2,gravity", vec!["twice"]),
+        ("none/gravty=1..2", vec!["no gap `gravty`", "friction"]),
+        ("none/", vec!["no gap ``"]),
+        ("nowhere.toml", vec!["nowhere.toml"]),
+    ] {
+        let error = fails(text);
+        for part in parts {
+            assert!(error.contains(part), "{text}: no `{part}` in: {error}");
+        }
+    }
+    for (text, rows, redraw, part) in [
+        ("gravity", None, true, "nothing to redraw"),
+        ("none/gravity", Some(8), false, "no strength is drawn"),
+        ("gravity=1..2", Some(0), false, "0 parameter rows"),
+        ("gravity=1..2", Some(1 << 20), false, "1 to 65536"),
+    ] {
+        let error = domain(text).with(rows, redraw).unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_file_of_distributions() {
+    let (_folder, path) = file(
+        r#"
+rows = 300
+redraw = true
+
+[gaps]
+gravity = { uniform = [0.5, 2.0] }
+friction = { log-uniform = [0.1, 1.0] }
+joint-noise = { normal = { mean = 0.2, std = 0.1, min = 0.0, max = 0.3 } }
+big-thigh = { choice = [1, 1.5, 2] }
+broken-thigh = 0.5
+"#,
+    );
+    let task = Task::load("halfcheetah").unwrap();
+    let domain = task.domain(path.to_str().unwrap()).unwrap();
+    assert_eq!(domain.to_string(), "random");
+    let dynamics = Dynamics::draw(&task, &domain, 3, 8).unwrap();
+    assert!(dynamics.redrawn && dynamics.rows.len() == 300);
+    let column = |name: &str| -> Vec<f64> {
+        let of = |row: &h2oplus::env::Row| row.gap.strengths().find(|(n, _)| *n == name).unwrap().1;
+        dynamics.rows.iter().map(of).collect()
+    };
+    for (name, low, high) in [
+        ("gravity", 0.5, 2.0),
+        ("friction", 0.1, 1.0),
+        ("joint-noise", 0.0, 0.3),
+        ("big-thigh", 1.0, 2.0),
+    ] {
+        let all = column(name);
+        let (min, max) = all.iter().fold((f64::MAX, f64::MIN), |(a, b), k| {
+            (f64::min(a, *k), f64::max(b, *k))
+        });
+        assert!(
+            low <= min && max <= high && max - min > 0.8 * (high - low),
+            "{name}"
+        );
+    }
+    assert!(column("broken-thigh").iter().all(|&k| k == 0.5));
+    assert!(
+        column("big-thigh").contains(&1.0),
+        "a strength of 1 changes nothing and is no error"
+    );
+    // Columns are drawn apart.
+    let (g, f) = (column("gravity"), column("friction"));
+    let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
+    let (mg, mf) = (mean(&g), mean(&f));
+    let covariance = g
+        .iter()
+        .zip(&f)
+        .map(|(a, b)| (a - mg) * (b - mf))
+        .sum::<f64>()
+        / 300.0;
+    assert!(covariance.abs() < 0.03, "{covariance}");
+    // What was drawn is in the tables.
+    for row in &dynamics.rows[..20] {
+        let k = row
+            .gap
+            .strengths()
+            .find(|(n, _)| *n == "gravity")
+            .unwrap()
+            .1;
+        assert!((row.model.gravity - 9.81 * k).abs() < 1e-12);
+        let noise = row
+            .gap
+            .strengths()
+            .find(|(n, _)| *n == "joint-noise")
+            .unwrap()
+            .1;
+        assert_eq!(row.noise, noise);
+        // And reads back from its text.
+        assert_eq!(task.gap(&row.gap.to_string()).unwrap(), row.gap);
+    }
+}
+
+#[test]
+fn refused_files() {
+    for (text, parts) in [
+        (
+            "[gaps]\ngravity = { uniform = [2.0, 0.5] }",
+            vec!["random.toml: gaps.gravity", "not below"],
+        ),
+        (
+            "[gaps]\ngravity = { unifrom = [0.5, 2.0] }",
+            vec!["random.toml:2", "unifrom", "log-uniform"],
+        ),
+        (
+            "[gaps]\ngravity = { uniform = [0.5] }",
+            vec!["random.toml:2"],
+        ),
+        (
+            "[gaps]\ngravity = \"fast\"",
+            vec!["random.toml:2", "a strength"],
+        ),
+        (
+            "[gaps]\ngravty = { uniform = [0.5, 2.0] }",
+            vec!["gaps.gravty", "no gap `gravty`"],
+        ),
+        (
+            "[gaps]\nfriction = { log-uniform = [0.0, 1.0] }",
+            vec!["gaps.friction", "no logarithm"],
+        ),
+        (
+            "[gaps]\ngravity = { normal = { mean = 1.0, std = 0.0, min = 0.5, max = 1.5 } }",
+            vec!["gaps.gravity", "above 0"],
+        ),
+        (
+            "[gaps]\ngravity = { normal = { mean = 1.0, std = 0.1, min = 0.5 } }",
+            vec!["random.toml:2", "max"],
+        ),
+        (
+            "[gaps]\ngravity = { choice = [] }",
+            vec!["choice of nothing"],
+        ),
+        (
+            "[gaps]\ngravity = { choice = [1.0, inf] }",
+            vec!["not finite"],
+        ),
+        ("[gaps]\ngravity = 1.5", vec!["no strength is drawn"]),
+        ("[gaps]", vec!["no strength is drawn"]),
+        ("redraw = true", vec!["missing field `gaps`"]),
+        (
+            "rows = 0\n[gaps]\ngravity = { uniform = [0.5, 2.0] }",
+            vec!["random.toml: rows", "1 to"],
+        ),
+        (
+            "seed = 1\n[gaps]\ngravity = { uniform = [0.5, 2.0] }",
+            vec!["random.toml:1", "seed"],
+        ),
+        ("[gaps\n", vec!["random.toml:1"]),
+    ] {
+        let (_folder, path) = file(text);
+        let error = fails(path.to_str().unwrap());
+        for part in parts {
+            assert!(error.contains(part), "{text}: no `{part}` in: {error}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_on_a_robot_is_refused() {
+    let refused = |task: &str, text: &str| {
+        let task = Task::load(task).unwrap();
+        let domain = task.domain(text).unwrap();
+        Dynamics::draw(&task, &domain, 0, 16)
+            .unwrap_err()
+            .to_string()
+    };
+    let text = refused("halfcheetah", "big-thigh=0..2");
+    assert!(
+        text.contains("big-thigh=0") && text.contains("radius 0"),
+        "{text}"
+    );
+    assert!(refused("walker2d", "long-torso=1..4").contains("no edit for the robot"));
+    assert!(refused("halfcheetah", "none/gravity=1").contains("changes nothing"));
+    assert!(refused("halfcheetah", "gravity=1,friction=0.5..1").contains("changes nothing"));
+    assert!(refused("halfcheetah", "joint-noise=-1..1").contains("cannot be negative"));
+    // A strength inside a range may change nothing.
+    let task = Task::load("halfcheetah").unwrap();
+    for sound in [
+        "gravity=1..2",
+        "gravity=0.5..1,friction=0.3",
+        "joint-noise=0..1",
+    ] {
+        let domain = task.domain(sound).unwrap();
+        Dynamics::draw(&task, &domain, 0, 4).unwrap();
+    }
+}
+
+#[test]
+fn rows_are_those_that_can_be_used() {
+    let task = Task::load("halfcheetah").unwrap();
+    let rows = |text: &str, redraw, envs| {
+        let domain = task.domain(text).unwrap().with(None, redraw).unwrap();
+        Dynamics::draw(&task, &domain, 0, envs).unwrap().rows.len()
+    };
+    assert_eq!(rows("none", false, 100), 1);
+    assert_eq!(rows("none/gravity/friction", false, 100), 3);
+    assert_eq!(rows("gravity=0.5..2", false, 10), 10);
+    assert_eq!(rows("gravity=0.5..2", false, 4000), 1024);
+    assert_eq!(rows("gravity=0.5..2", true, 10), 1024);
+    // Environments take the alternatives in turn however often the rows come round.
+    assert_eq!(rows("none/friction/gravity=0.5..2", false, 10), 12);
+    let domain = task.domain("none/gravity=1.2..2").unwrap();
+    let drawn = Dynamics::draw(&task, &domain, 0, 6).unwrap();
+    assert!(
+        drawn
+            .rows
+            .iter()
+            .enumerate()
+            .all(|(i, r)| r.gap.is_none() == (i % 2 == 0))
+    );
+}
+
+/// A row is a function of domain, seed and index; a member's rows are those that it has alone.
+#[test]
+fn draws_are_reproducible_and_members_independent() {
+    let task = Task::load("walker2d").unwrap();
+    let domain = task.domain("gravity=0.5..2,friction=0.3..1").unwrap();
+    let draw = |seed, envs| texts(&Dynamics::draw(&task, &domain, seed, envs).unwrap());
+    assert_eq!(draw(1, 20), draw(1, 20));
+    assert_eq!(draw(1, 20)[..5], draw(1, 5));
+    assert!(draw(1, 20).iter().zip(&draw(2, 20)).all(|(a, b)| a != b));
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
+    assert_eq!(pool.install(|| draw(1, 20)), draw(1, 20));
+
+    for redraw in [false, true] {
+        let domain = domain.clone().with(redraw.then_some(50), redraw).unwrap();
+        let seeds = [7, 3, 9];
+        let whole = Dynamics::population(&task, &domain, &seeds, 4).unwrap();
+        for (m, &seed) in seeds.iter().enumerate() {
+            let alone = Dynamics::population(&task, &domain, &[seed], 4).unwrap();
+            for env in 0..4u32 {
+                let key = EnvKey { seed, env };
+                for tick in 1..30 {
+                    let at = whole.row(4 * m + env as usize, key, tick);
+                    let own = alone.row(env as usize, key, tick);
+                    assert_eq!(whole.rows[at].gap, alone.rows[own].gap);
+                }
+            }
+        }
+    }
+}
+
+/// Members with gaps of their own: some that stay, some that are redrawn.
+#[test]
+fn members_may_have_dynamics_of_their_own() {
+    let task = Task::load("halfcheetah").unwrap();
+    let of = |text: &str, redraw: bool, seed| {
+        let domain = task.domain(text).unwrap().with(None, redraw).unwrap();
+        Dynamics::draw(&task, &domain, seed, 4).unwrap()
+    };
+    let parts = [
+        of("none/gravity", false, 0),
+        of("friction=0.2..0.8", true, 1),
+        of("none/gravity", false, 2),
+        of("gravity=0.5..2", false, 3),
+    ];
+    let whole = Dynamics::join(parts.to_vec(), 4);
+    assert_eq!(
+        whole.rows.len(),
+        2 + 1024 + 4,
+        "equal members share their rows"
+    );
+    for (m, part) in parts.iter().enumerate() {
+        let mut seen = std::collections::BTreeSet::new();
+        for env in 0..4u32 {
+            let key = EnvKey {
+                seed: m as u64,
+                env,
+            };
+            for tick in 1..40 {
+                let at = whole.row(4 * m + env as usize, key, tick);
+                let own = part.row(env as usize, key, tick);
+                assert_eq!(whole.rows[at].gap, part.rows[own].gap, "member {m}");
+                seen.insert(at);
+            }
+        }
+        assert_eq!(seen.len() > 100, part.redrawn, "member {m}: {}", seen.len());
+    }
+}
