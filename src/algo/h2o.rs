@@ -197,6 +197,7 @@ impl H2o {
             },
             scale: ScaleColumns {
                 members,
+                rows: sim * s.gap_samples,
                 columns: obs_dim,
             },
             steps: zeros(sim * s.gap_samples * obs_dim)?,

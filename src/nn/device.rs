@@ -74,7 +74,10 @@ fn cuda(precision: Precision) -> std::result::Result<Device, (String, &'static s
     let fail = |problem: String| {
         let line = problem.lines().next().unwrap_or_default();
         let problem = format!("no NVIDIA GPU can be used: {line}");
-        (problem, "see that `nvidia-smi` finds a GPU, or use --device cpu")
+        (
+            problem,
+            "see that `nvidia-smi` finds a GPU, or use --device cpu",
+        )
     };
     let device = engine::open().map_err(fail)?;
     engine::set_precision(precision).map_err(|e| fail(e.to_string()))?;

@@ -79,10 +79,7 @@ fn count(name: &'static str, cost: Cost, launches: usize, seconds: f64) {
 
 /// Runs `work` so that its launches cost least: on the CPU from inside the pool, where a launch forks without waking a
 /// thread of its own; on a GPU they go out together at the end, and nothing may be read back before.
-pub fn together<T: Send>(
-    device: &Device,
-    work: impl FnOnce() -> Result<T> + Send,
-) -> Result<T> {
+pub fn together<T: Send>(device: &Device, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
         return engine::together(work);
@@ -119,7 +116,12 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
         };
         let buffers: Vec<_> = out.iter().chain(&input).copied().collect();
         let launches = engine::launch(K::NAME, &program, &buffers)?;
-        count(K::NAME, kernel.cost(), launches, begun.elapsed().as_secs_f64());
+        count(
+            K::NAME,
+            kernel.cost(),
+            launches,
+            begun.elapsed().as_secs_f64(),
+        );
         return Ok(());
     }
     let held = [const { Cell::new((std::ptr::null_mut(), 0)) }; O];

@@ -22,6 +22,7 @@ use crate::env::{self, EnvKey, PlanarVecEnv, Task};
 use crate::error::{Error, Result};
 use crate::model::Domain;
 use crate::nn::Replay;
+use crate::nn::device::{self, Opened};
 
 /// Shipped recipes give the same rows in every run.
 const DATA_SEED: u64 = 0;
@@ -114,6 +115,7 @@ impl Trainer {
     pub fn create(config: TrainConfig, root: &Path, data: Option<&Dataset>) -> Result<Self> {
         let task = Task::load(&config.task)?;
         // Bad settings are refused before a folder is made.
+        device::open(config.device, config.precision)?;
         algo::resolve_settings(&config.algo, &config.settings)?;
         let domain = config.domain(&task)?;
         let parts = [
@@ -134,7 +136,12 @@ impl Trainer {
         data: Option<&Dataset>,
         resume: bool,
     ) -> Result<Self> {
-        let device = Device::Cpu;
+        let Opened { device, kind, note } = device::open(config.device, config.precision)?;
+        // What ran is saved: its bits are those of this device.
+        config.device = kind;
+        if let Some(note) = note {
+            eprintln!("{note}");
+        }
         let task = Task::load(&config.task)?;
         let seeds = config.seeds.as_slice().to_vec();
         let (s, a) = (task.obs_dim(), task.act_dim());
@@ -236,6 +243,9 @@ impl Trainer {
                 let steps_per_s = (self.rollout.env_steps() - steps_at_start) as f64 / seconds;
                 let (latest, _) = moments(self.latest.iter().map(Episodes::mean));
                 progress.set(k);
+                for note in device::take_notes() {
+                    progress.line(&note);
+                }
                 progress.message(format!(
                     "{per_s:.0} updates/s {steps_per_s:.0} env steps/s return {:.0}",
                     latest

@@ -11,6 +11,7 @@ use crate::algo::build;
 use crate::cli::{Format, emit};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
+use crate::nn::device::{self, DeviceKind, Opened, Precision};
 use crate::nn::launch::{Tally, reset_tally, tally};
 use crate::nn::ops::dense::product;
 use crate::nn::replay::row_len;
@@ -28,6 +29,12 @@ pub struct Args {
     /// Members
     #[arg(long, default_value_t = 1, value_name = "P")]
     pub population: usize,
+    /// Where the learner runs
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceKind,
+    /// How matrix products round on a GPU
+    #[arg(long, value_enum, default_value_t)]
+    pub precision: Precision,
     /// Seconds to measure
     #[arg(long, default_value_t = 5.0, value_name = "S")]
     pub seconds: f64,
@@ -142,7 +149,10 @@ pub fn measure(args: &Args) -> Result<Measured> {
             "give both a number above 0",
         ));
     }
-    let device = Device::Cpu;
+    let Opened { device, note, .. } = device::open(args.device, args.precision)?;
+    if let Some(note) = note {
+        eprintln!("{note}");
+    }
     let seeds: Vec<u64> = (0..args.population as u64).collect();
     let (s, a) = (args.obs_dim, args.act_dim);
     let mut agent = build(&args.algo, &toml::Table::new(), s, a, &seeds, &device)?;

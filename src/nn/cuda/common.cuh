@@ -28,6 +28,19 @@ __device__ inline float block_sum(float v) {
     return sum;
 }
 
+// The largest number of a block; every thread gets it.
+__device__ inline float block_max(float v) {
+    __shared__ float parts[32];
+    for (int step = 16; step > 0; step /= 2) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, step));
+    __syncthreads(); // the parts of an earlier call have been read
+    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = v;
+    __syncthreads();
+    for (unsigned w = 0; w < blockDim.x / 32; ++w) v = fmaxf(v, parts[w]);
+    return v;
+}
+
+#define LOWEST -3.402823466e38f
+
 // ---- functions ----
 
 // log(1 + e^x) without overflow.
@@ -47,6 +60,24 @@ __device__ inline float relu(float x) { return x > 0.0f ? x : 0.0f; }
 #define LOG_STD_HIGH 2.0f
 #define HALF_LOG_TAU 0.9189385f
 #define LN_2 0.69314718f
+
+// Writes the action of one row and gives its log-probability, a warp together.
+__device__ inline float sample_action(float* action, const float* raw, const float* affine, const float* eps,
+                                      unsigned a_dim, unsigned lane) {
+    float log_p = 0;
+    for (unsigned j = lane; j < a_dim; j += 32) {
+        float log_std = clamp(affine[0] * raw[a_dim + j] + affine[1], LOG_STD_LOW, LOG_STD_HIGH);
+        float u = raw[j] + expf(log_std) * eps[j];
+        action[j] = tanhf(u);
+        log_p += -0.5f * eps[j] * eps[j] - log_std - HALF_LOG_TAU - 2.0f * (LN_2 - u - softplus(-2.0f * u));
+    }
+    return warp_sum(log_p);
+}
+
+// ---- the dynamics ratio ----
+
+// log p_real/p_sim (s'|s,a) from the (s,a,s') network's raw outputs.
+__device__ inline float log_ratio(const float* raw) { return 2.0f * (tanhf(raw[0]) - tanhf(raw[1])); }
 
 // ---- Philox4x32-10 ----
 

@@ -14,14 +14,16 @@ const COLUMNS: usize = 32;
 
 arguments! { "dense_bias",
     struct DenseBiasArgs { banks: [u32; 2], stride: u32 }
-    struct DenseBiasJob { rows: u32, outputs: u32, y: u32, bank: u32, bias: u32, hidden: u32 }
+    struct DenseBiasJob {
+        rows: u32, outputs: u32, y: u32, bank: u32, bias: u32, hidden: u32, per: u32, shared_part: u32,
+    }
 }
 
 arguments! { "dense_narrow",
     struct DenseNarrowArgs { banks: [u32; 2], stride: u32 }
     struct DenseNarrowJob {
         rows: u32, inputs: u32, outputs: u32, h: u32, y: u32,
-        bank: u32, weight: u32, bias: u32, below: u32, keep: u32,
+        bank: u32, weight: u32, bias: u32, below: u32, activated: u32, keep: u32,
     }
 }
 
@@ -29,7 +31,7 @@ arguments! { "dense_grad_narrow",
     struct DenseGradNarrowArgs { param_stride: u32, act_stride: u32 }
     struct DenseGradNarrowJob {
         rows: u32, inputs: u32, outputs: u32, dy: u32, h: u32,
-        weight: u32, bias: u32, below: u32, weights: u32,
+        weight: u32, bias: u32, below: u32, weights: u32, below_weights: u32,
     }
 }
 
@@ -38,8 +40,14 @@ arguments! { "dense_grad_mask",
     struct DenseGradMaskJob { rows: u32, columns: u32, at: u32, bias: u32, masked: u32, weights: u32 }
 }
 
-pub(super) fn entries() -> [Entry; 4] {
+arguments! { "dense_grad_group",
+    struct DenseGradGroupArgs { act_stride: u32 }
+    struct DenseGradGroupJob { groups: u32, columns: u32, at: u32, per: u32, shared_part: u32 }
+}
+
+pub(super) fn entries() -> [Entry; 5] {
     [
+        DenseGradGroupArgs::ENTRY,
         DenseBiasArgs::ENTRY,
         DenseNarrowArgs::ENTRY,
         DenseGradNarrowArgs::ENTRY,
@@ -142,11 +150,12 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
                     weight: word(layer.weight),
                     bias: word(layer.bias),
                     below: word(below.bias),
+                    activated: u32::from(l == 1 && job.base.is_some()),
                     keep: u32::from(job.keep),
                 });
                 continue;
             }
-            let (x, ld) = input(job.rows, &job.x, &job.layers, l, [ACTS, INPUTS], stride);
+            let (x, ld) = input(&job.x, &job.layers, l, [ACTS, INPUTS], stride);
             let shape = Shape {
                 size: [job.rows, layer.outputs, layer.inputs],
                 transposed: [false, false],
@@ -159,7 +168,8 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
             };
             products.push(shape, [x, weight, place(ACTS, layer.out, stride)]);
             // A narrow layer above adds this one's bias as it reads.
-            if !(l + 2 == job.layers.len() && narrow(&job.layers)) {
+            let base = job.base.filter(|_| l == 0);
+            if base.is_some() || l + 2 != job.layers.len() || !narrow(&job.layers) {
                 biases.push(DenseBiasJob {
                     rows: word(job.rows),
                     outputs: word(layer.outputs),
@@ -167,6 +177,8 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
                     bank: word(job.bank),
                     bias: word(layer.bias),
                     hidden: u32::from(!last),
+                    per: base.map_or(0, |base| word(base.per)),
+                    shared_part: base.map_or(0, |base| word(base.out)),
                 });
             }
         }
@@ -193,7 +205,6 @@ fn place(buffer: usize, offset: usize, stride: usize) -> Block {
 
 /// What layer `l` reads, and its rows' distance: the pass's input, or the layer below.
 fn input(
-    _rows: usize,
     x: &View,
     layers: &[Layer],
     l: usize,
@@ -216,6 +227,33 @@ const PARAMETERS: usize = 3;
 const BACK_ACTS: usize = 4;
 const BACK_INPUTS: usize = 5;
 
+/// Whether the gradient of layer `l`'s bias is this pass's to give: groups of rows leave the first one to what they share.
+fn bias(job: &Back, l: usize) -> bool {
+    job.weights && (l > 0 || job.base.is_none())
+}
+
+/// What groups of rows share takes the sums of their gradients.
+fn groups(members: usize, act_stride: usize, jobs: &[Back]) -> Option<Step> {
+    let group = |job: &Back| {
+        let (base, layer) = (job.base.filter(|_| job.weights)?, &job.layers[0]);
+        Some(DenseGradGroupJob {
+            groups: word(job.rows / base.per),
+            columns: word(layer.outputs),
+            at: word(layer.out),
+            per: word(base.per),
+            shared_part: word(base.out),
+        })
+    };
+    let jobs: Vec<_> = jobs.iter().filter_map(group).collect();
+    let blocks = longest(&jobs, |j| {
+        (j.groups * j.columns).div_ceil(super::THREADS) as usize
+    });
+    let args = DenseGradGroupArgs {
+        act_stride: word(act_stride),
+    };
+    run(&args, &jobs, &[DELTAS], [blocks, members])
+}
+
 /// See [`DenseGrad`](crate::nn::ops::dense_grad::DenseGrad).
 pub(crate) fn backward(
     members: usize,
@@ -225,23 +263,30 @@ pub(crate) fn backward(
     let mut steps = Vec::new();
     let delta = |layer: &Layer| place(DELTAS, layer.out, act_stride);
     let weight = |offset: usize| place(PARAMETERS, offset, param_stride);
-    let sum = |job: &Back, layer: &Layer, masked: bool| DenseGradMaskJob {
+    let sum = |job: &Back, l: usize, masked: bool| DenseGradMaskJob {
         rows: word(job.rows),
-        columns: word(layer.outputs),
-        at: word(layer.out),
-        bias: word(layer.bias),
+        columns: word(job.layers[l].outputs),
+        at: word(job.layers[l].out),
+        bias: word(job.layers[l].bias),
         masked: u32::from(masked),
-        weights: u32::from(job.weights),
+        weights: u32::from(bias(job, l)),
     };
-    // Wide last layers: their biases' gradients are sums of what the losses wrote.
-    let wide = |job: &&Back| job.weights && !narrow(&job.layers);
-    let mut sums: Vec<_> = jobs
+    // Wide last layers: their biases' gradients are sums of what the losses wrote, or, of one layer, of a group's rows.
+    let last = |job: &&Back| job.weights && !narrow(&job.layers);
+    let (single, deep): (Vec<_>, Vec<_>) = jobs
         .iter()
-        .filter(wide)
-        .map(|job| sum(job, &job.layers[job.layers.len() - 1], false))
+        .filter(last)
+        .partition(|job| job.layers.len() == 1);
+    let mut sums: Vec<_> = deep
+        .iter()
+        .map(|job| sum(job, job.layers.len() - 1, false))
         .collect();
     let mut weights = Products::new(members);
     for l in (0..longest(jobs, |job| job.layers.len())).rev() {
+        if l == 0 {
+            steps.extend(groups(members, act_stride, jobs));
+            sums.extend(single.iter().map(|job| sum(job, 0, false)));
+        }
         let mut products = Products::new(members);
         let mut narrows = Vec::new();
         for job in jobs.iter().filter(|job| l < job.layers.len()) {
@@ -258,12 +303,13 @@ pub(crate) fn backward(
                     bias: word(layer.bias),
                     below: word(below.bias),
                     weights: u32::from(job.weights),
+                    below_weights: u32::from(bias(job, l - 1)),
                 });
                 continue;
             }
             if job.weights {
                 let views = [BACK_ACTS, BACK_INPUTS];
-                let (x, ld) = input(job.rows, &job.x, &job.layers, l, views, act_stride);
+                let (x, ld) = input(&job.x, &job.layers, l, views, act_stride);
                 let shape = Shape {
                     size: [layer.inputs, layer.outputs, job.rows],
                     transposed: [true, false],
@@ -280,7 +326,7 @@ pub(crate) fn backward(
                 }
                 (l, _) => {
                     let below = &job.layers[l - 1];
-                    sums.push(sum(job, below, true));
+                    sums.push(sum(job, l - 1, true));
                     (layer.inputs, layer.weight, delta(below))
                 }
             };

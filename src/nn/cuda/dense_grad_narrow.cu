@@ -46,7 +46,7 @@ extern "C" __global__ void dense_grad_narrow(float* deltas, float* grad, const f
         if (o < NARROW) {
             if (on) grad[params + job.weight + column * outputs + o] = sum;
         } else if (o == NARROW) {
-            if (on) grad[params + job.below + column] = sum;
+            if (on && job.below_weights) grad[params + job.below + column] = sum;
         } else if (blockIdx.x == 0 && lane < outputs) {
             grad[params + job.bias + lane] = sum;
         }

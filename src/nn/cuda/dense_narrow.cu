@@ -10,8 +10,11 @@ extern "C" __global__ void dense_narrow(float* acts, const float* theta, const f
     float* h = mine + job.h + (size_t)row * job.inputs;
     float sums[NARROW] = {};
     for (unsigned i = lane; i < job.inputs; i += 32) {
-        float v = relu(h[i] + bank[job.below + i]);
-        if (job.keep) h[i] = v;
+        float v = h[i];
+        if (!job.activated) {
+            v = relu(v + bank[job.below + i]);
+            if (job.keep) h[i] = v;
+        }
         const float* w = bank + job.weight + i * outputs;
 #pragma unroll
         for (unsigned o = 0; o < NARROW; ++o) {

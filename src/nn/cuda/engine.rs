@@ -11,13 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::cublas::sys as cublas;
-use candle_core::cuda_backend::cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
+use candle_core::cuda_backend::cudarc::driver::sys::{
+    CUgraphInstantiate_flags, CUstreamCaptureMode,
+};
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaEvent, CudaFunction, CudaGraph, CudaSlice, CudaStream, DevicePtr, LaunchConfig, PinnedHostSlice,
-    PushKernelArg, result,
+    CudaEvent, CudaFunction, CudaGraph, CudaSlice, CudaStream, DevicePtr, LaunchConfig,
+    PinnedHostSlice, PushKernelArg, result,
 };
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
-use candle_core::{CudaDevice, Device, DType, Storage, Tensor};
+use candle_core::{CudaDevice, DType, Device, Storage, Tensor};
 
 use super::{Product, Program, Shape, Step, entries, source};
 use crate::nn::device::Precision;
@@ -41,7 +43,10 @@ pub fn open() -> std::result::Result<Device, String> {
         let engine = Engine::new().map_err(|e| e.to_string())?;
         Ok((Device::Cuda(engine.device.clone()), Mutex::new(engine)))
     });
-    opened.as_ref().map(|(d, _)| d.clone()).map_err(Clone::clone)
+    opened
+        .as_ref()
+        .map(|(d, _)| d.clone())
+        .map_err(Clone::clone)
 }
 
 fn engine() -> Result<MutexGuard<'static, Engine>> {
@@ -61,7 +66,9 @@ pub fn set_precision(precision: Precision) -> Result<()> {
 
 /// What the user should know and has not been told.
 pub fn take_notes() -> Vec<String> {
-    engine().map(|mut e| std::mem::take(&mut e.notes)).unwrap_or_default()
+    engine()
+        .map(|mut e| std::mem::take(&mut e.notes))
+        .unwrap_or_default()
 }
 
 /// Runs `program` on whole f32 tensors; the number of its steps.
@@ -170,7 +177,8 @@ impl Queue {
     fn place(&mut self, bytes: &[u8]) -> usize {
         let at = self.arena.len();
         self.arena.extend_from_slice(bytes);
-        self.arena.resize(self.arena.len().next_multiple_of(ALIGN), 0);
+        self.arena
+            .resize(self.arena.len().next_multiple_of(ALIGN), 0);
         at
     }
 }
@@ -251,7 +259,10 @@ impl Engine {
         unsafe { device.disable_event_tracking() };
         let stream = device.cuda_stream();
         let (major, minor) = stream.context().compute_capability().w()?;
-        let module = stream.context().load_module(ptx((10 * major + minor) as u32)?).w()?;
+        let module = stream
+            .context()
+            .load_module(ptx((10 * major + minor) as u32)?)
+            .w()?;
         let mut functions = HashMap::new();
         for entry in entries() {
             functions.insert(entry.name, module.load_function(entry.name).w()?);
@@ -325,7 +336,9 @@ impl Engine {
                 }
                 Err(error) => {
                     self.capture = false;
-                    let note = format!("no CUDA graph of the update ({error}): its kernels are launched one by one");
+                    let note = format!(
+                        "no CUDA graph of the update ({error}): its kernels are launched one by one"
+                    );
                     self.notes.push(note);
                 }
             }

@@ -14,8 +14,8 @@ pub mod dense;
 #[cfg(feature = "cuda")]
 pub mod engine;
 
-pub(crate) use arguments::{arguments, field};
 pub use arguments::{Arguments, Entry};
+pub(crate) use arguments::{arguments, field};
 
 use bytemuck::Pod;
 
@@ -139,7 +139,11 @@ pub(crate) fn table<T: Pod>(rows: &[T]) -> Vec<u32> {
 
 /// All CUDA sources as one translation unit: what is shared, then every kernel behind its arguments.
 pub fn source() -> String {
-    let mut unit = format!("#define NARROW {}\n", dense::NARROW) + include_str!("common.cuh");
+    let mut unit = format!("#define NARROW {}\n", dense::NARROW);
+    for (name, value) in super::ops::cuda_constants() {
+        unit += &format!("#define {name} {value}\n");
+    }
+    unit += include_str!("common.cuh");
     for entry in entries() {
         unit += &(entry.declare)();
         unit += entry.text;

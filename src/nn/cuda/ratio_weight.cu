@@ -7,8 +7,7 @@ extern "C" __global__ void ratio_weight(float* w, float* stats, const float* out
     for (unsigned n = threadIdx.x; n < rows; n += blockDim.x) {
         float weight = 1;
         if (args->weigh && n >= args->real_rows) {
-            unsigned at = 2 * (n - args->real_rows);
-            weight = clamp(expf(2.0f * (tanhf(raw[at]) - tanhf(raw[at + 1]))), bounds[0], bounds[1]);
+            weight = clamp(expf(log_ratio(raw + 2 * (n - args->real_rows))), bounds[0], bounds[1]);
         }
         w[(size_t)member * rows + n] = weight;
         if (n >= args->real_rows) sum += weight;

@@ -11,13 +11,6 @@ extern "C" __global__ void sample(float* fresh, float* log_pi, const float* raw,
     size_t line = (size_t)member * args->rows + n;
     float* to = fresh + line * (s_dim + a_dim);
     for (unsigned i = lane; i < s_dim; i += 32) to[i] = state[i];
-    float sum = 0;
-    for (unsigned j = lane; j < a_dim; j += 32) {
-        float log_std = clamp(affine[0] * mean[a_dim + j] + affine[1], LOG_STD_LOW, LOG_STD_HIGH);
-        float u = mean[j] + expf(log_std) * eps[j];
-        to[s_dim + j] = tanhf(u);
-        sum += -0.5f * eps[j] * eps[j] - log_std - HALF_LOG_TAU - 2.0f * (LN_2 - u - softplus(-2.0f * u));
-    }
-    sum = warp_sum(sum);
-    if (lane == 0) log_pi[line] = sum;
+    float log_p = sample_action(to + s_dim, mean, affine, eps, a_dim, lane);
+    if (lane == 0) log_pi[line] = log_p;
 }

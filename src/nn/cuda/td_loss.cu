@@ -1,4 +1,4 @@
-// One block a member.
+// One block a member; the tail is the rows of each half.
 extern "C" __global__ void td_loss(float* delta, float* stats, const float* out, const float* y, const float* w,
                                    const TdLossArgs* args) {
     unsigned member = blockIdx.x, rows = args->rows;
@@ -10,7 +10,7 @@ extern "C" __global__ void td_loss(float* delta, float* stats, const float* out,
         for (unsigned end = halves[0]; n >= end; end += halves[++half]) {}
         float inverse = 1.0f / halves[half], weight = w[line + n], target = y[line + n];
         for (int i = 0; i < 2; ++i) {
-            size_t at = base + args->q[i] + n;
+            size_t at = base + args->q[i] + n * args->step;
             float error = out[at] - target;
             delta[at] = 2.0f * weight * error * inverse;
             loss[i] += weight * error * error * inverse;

@@ -30,20 +30,42 @@ use rayon::prelude::*;
 
 use crate::nn::cuda::{Arguments, Entry};
 
+/// Choices by name, as the CUDA sources know them.
+pub(super) fn cuda_constants() -> Vec<(&'static str, u32)> {
+    use target::Exploration;
+    use value::Value;
+    vec![
+        ("ENTROPY", Exploration::Entropy as u32),
+        ("OPTIMISM", Exploration::Optimism as u32),
+        ("EXPECTILE", Value::Expectile as u32),
+        ("SPARSE", Value::Sparse as u32),
+        ("EXPONENTIAL", Value::Exponential as u32),
+    ]
+}
+
 /// Every CUDA kernel of this folder.
 pub(super) fn cuda_entries() -> Vec<Entry> {
     vec![
         actor::ActorLossArgs::ENTRY,
         adam::AdamArgs::ENTRY,
         awr::AwrLossArgs::ENTRY,
+        candidates::CandidatesArgs::ENTRY,
+        cql::CqlLossArgs::ENTRY,
         gather::GatherArgs::ENTRY,
+        gaussian::GaussianAwrArgs::ENTRY,
+        gaussian::GaussianSampleArgs::ENTRY,
+        h2o::GapWeightArgs::ENTRY,
+        h2o::H2oLossArgs::ENTRY,
         head::SampleArgs::ENTRY,
         head::SampleGradArgs::ENTRY,
         noise::BlurArgs::ENTRY,
         noise::NormalsArgs::ENTRY,
+        noise::ScaleColumnsArgs::ENTRY,
+        noise::UniformsArgs::ENTRY,
         polyak::PolyakArgs::ENTRY,
         ratio::RatioLossArgs::ENTRY,
         ratio::RatioWeightArgs::ENTRY,
+        standardise::StandardiseArgs::ENTRY,
         target::TargetArgs::ENTRY,
         td::TdLossArgs::ENTRY,
         value::ValueLossArgs::ENTRY,

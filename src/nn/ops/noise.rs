@@ -78,6 +78,10 @@ pub struct Uniforms {
     pub len: usize,
 }
 
+arguments! { "uniforms",
+    struct UniformsArgs { update: u32, stream: u32, len: u32 }
+}
+
 impl Kernel<1, 0> for Uniforms {
     const NAME: &'static str = "uniforms";
 
@@ -95,6 +99,17 @@ impl Kernel<1, 0> for Uniforms {
             out.iter_mut().for_each(|x| *x = 2.0 * *x - 1.0);
         });
     }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = UniformsArgs {
+            update: self.update,
+            stream: self.stream as u32,
+            len: word(self.len),
+        };
+        let blocks = self.len.div_ceil(4 * THREADS as usize);
+        let grid = [blocks, self.seeds.len(), 1];
+        Some(Program::run(&args, &seeds(&self.seeds), grid))
+    }
 }
 
 /// Kernel: x ← σ·x, each column with its own σ. Outputs `[x [members, rows, columns]]`, inputs
@@ -103,24 +118,43 @@ impl Kernel<1, 0> for Uniforms {
 pub struct ScaleColumns {
     /// Members.
     pub members: usize,
+    /// Rows a member.
+    pub rows: usize,
     /// Columns.
     pub columns: usize,
+}
+
+arguments! { "scale_columns",
+    struct ScaleColumnsArgs { len: u32, columns: u32 }
 }
 
 impl Kernel<1, 1> for ScaleColumns {
     const NAME: &'static str = "scale_columns";
 
     fn cost(&self) -> Cost {
-        Cost::default()
+        Cost {
+            flops: 0,
+            bytes: (4 * 2 * self.members * self.rows * self.columns) as u64,
+        }
     }
 
     fn cpu(&self, [x]: [&mut [f32]; 1], [std]: [&[f32]; 1]) {
-        let len = x.len() / self.members;
+        let len = self.rows * self.columns;
         for (x, std) in x.chunks_exact_mut(len).zip(std.chunks_exact(self.columns)) {
             for row in x.chunks_exact_mut(self.columns) {
                 row.iter_mut().zip(std).for_each(|(x, s)| *x *= s);
             }
         }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let len = self.rows * self.columns;
+        let args = ScaleColumnsArgs {
+            len: word(len),
+            columns: word(self.columns),
+        };
+        let blocks = len.div_ceil(THREADS as usize);
+        Some(Program::run(&args, &[], [blocks, self.members, 1]))
     }
 }
 

@@ -62,7 +62,7 @@ pub struct Target {
 arguments! { "target",
     struct TargetArgs {
         rows: u32, row_stride: u32, q: [u32; 2], with_value: u32, value: u32, stride: u32, log_pi: [u32; 2],
-        entropy: u32, log_alpha: u32, param_stride: u32, row: u32,
+        exploration: u32, with_ratio: u32, ratio: u32, log_alpha: u32, param_stride: u32, row: u32,
     }
 }
 
@@ -116,12 +116,16 @@ impl Kernel<1, 4> for Target {
             value: word(value),
             stride: word(self.stride),
             log_pi: self.log_pi.map(word),
-            entropy: u32::from(self.exploration == Exploration::Entropy),
+            exploration: self.exploration as u32,
+            with_ratio: u32::from(self.log_ratio.is_some()),
+            ratio: word(self.log_ratio.unwrap_or(0)),
             log_alpha: word(self.log_alpha),
             param_stride: word(self.param_stride),
             row: word(self.row),
         };
-        let tail = per_member(self.members, |_| [lambda, self.discount, self.reward_scale]);
+        let tail = per_member(self.members, |_| {
+            [lambda, self.discount, self.reward_scale, self.optimism]
+        });
         let blocks = self.rows.div_ceil(THREADS as usize);
         Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }

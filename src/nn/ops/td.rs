@@ -35,7 +35,7 @@ impl TdLoss {
 }
 
 arguments! { "td_loss",
-    struct TdLossArgs { rows: u32, q: [u32; 2], stride: u32, row_stride: u32, stats: [u32; 2] }
+    struct TdLossArgs { rows: u32, q: [u32; 2], step: u32, stride: u32, row_stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 3> for TdLoss {
@@ -83,6 +83,7 @@ impl Kernel<2, 3> for TdLoss {
         let args = TdLossArgs {
             rows: word(self.halves.iter().sum()),
             q: self.q.map(word),
+            step: word(self.step),
             stride: word(self.stride),
             row_stride: word(self.row_stride),
             stats: self.stats.map(word),

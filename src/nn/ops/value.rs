@@ -123,7 +123,7 @@ impl ValueLoss {
 }
 
 arguments! { "value_loss",
-    struct ValueLossArgs { rows: u32, v: u32, q: [u32; 2], stride: u32, stats: [u32; 2] }
+    struct ValueLossArgs { rule: u32, rows: u32, v: u32, q: [u32; 2], stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 1> for ValueLoss {
@@ -162,15 +162,20 @@ impl Kernel<2, 1> for ValueLoss {
     }
 
     fn cuda(&self) -> Option<Program> {
+        let (rule, numbers) = match self.rule {
+            ValueRule::Expectile(tau) => (Value::Expectile, [tau, 0.0]),
+            ValueRule::Sparse(alpha) => (Value::Sparse, [alpha, 0.0]),
+            ValueRule::Exponential { alpha, clip } => (Value::Exponential, [alpha, clip]),
+        };
         let args = ValueLossArgs {
+            rule: rule as u32,
             rows: word(self.rows),
             v: word(self.v),
             q: self.q.map(word),
             stride: word(self.stride),
             stats: self.stats.map(word),
         };
-        let ValueRule::Expectile(tau) = self.rule;
-        let tail = per_member(self.members, |_| [tau]);
+        let tail = per_member(self.members, |_| numbers);
         Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }
