@@ -91,6 +91,26 @@ fn cuda(_: Precision) -> std::result::Result<Device, (String, &'static str)> {
     Err((problem, mend))
 }
 
+/// Measured ceilings of a GPU: GFLOP/s of products, GB/s of copies; none for the CPU.
+pub fn ceilings(device: &Device) -> Result<Option<[f64; 2]>> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return Ok(Some(crate::nn::cuda::engine::ceilings()?));
+    }
+    let _ = device;
+    Ok(None)
+}
+
+/// Whether launches on `device` are waited for, so that the tally has their times. On the CPU they always are.
+pub fn set_timed(device: &Device, timed: bool) -> Result<()> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        crate::nn::cuda::engine::set_timed(timed)?;
+    }
+    let _ = (device, timed);
+    Ok(())
+}
+
 /// What a device has to say since it was last asked, a line each.
 pub fn take_notes() -> Vec<String> {
     #[cfg(feature = "cuda")]

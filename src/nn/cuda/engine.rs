@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::cublas::sys as cublas;
@@ -21,7 +22,7 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
 use candle_core::{CudaDevice, DType, Device, Storage, Tensor};
 
-use super::{Product, Program, Shape, Step, entries, source};
+use super::{Block, Product, Program, Shape, Step, entries, source};
 use crate::nn::device::Precision;
 
 type Result<T> = candle_core::Result<T>;
@@ -64,6 +65,70 @@ pub fn set_precision(precision: Precision) -> Result<()> {
     Ok(())
 }
 
+/// Whether every launch is waited for from now on, so that the [tally](crate::nn::launch::tally) has its time.
+pub fn set_timed(timed: bool) -> Result<()> {
+    let mut engine = engine()?;
+    engine.forget_graphs()?;
+    engine.timed = timed;
+    Ok(())
+}
+
+/// Ceilings of this device as measured: GFLOP/s of 256×256×256 products, many at once and at the precision set, and
+/// GB/s of a copy (read and written).
+pub fn ceilings() -> Result<[f64; 2]> {
+    const N: usize = 256;
+    const MATRICES: usize = 512;
+    const REPEATS: u32 = 20;
+    let mut engine = engine()?;
+    let device = Device::Cuda(engine.device.clone());
+    let buffers = [(); 3].map(|()| Tensor::ones((MATRICES, N * N), DType::F32, &device));
+    let [a, b, c] = buffers;
+    let (a, b, c) = (a?, b?, c?);
+    let block = |buffer| Block {
+        buffer,
+        offset: 0,
+        stride: N * N,
+    };
+    let product = Product {
+        members: MATRICES,
+        shape: Shape {
+            size: [N; 3],
+            transposed: [false; 2],
+            ld: [N; 3],
+        },
+        blocks: vec![[0, 1, 2].map(block)],
+    };
+    let program = Program {
+        steps: vec![Step::Product(product)],
+    };
+    let pointers = [&a, &b, &c].map(|t| engine.pointer("ceilings", t));
+    let pointers = pointers.into_iter().collect::<Result<Vec<_>>>()?;
+    let seconds = |engine: &mut Engine, work: &dyn Fn(&mut Engine) -> Result<()>| {
+        work(engine)?;
+        engine.stream.synchronize().w()?;
+        let begun = Instant::now();
+        for _ in 0..REPEATS {
+            work(engine)?;
+        }
+        engine.stream.synchronize().w()?;
+        Ok::<_, candle_core::Error>(begun.elapsed().as_secs_f64() / f64::from(REPEATS))
+    };
+    let products = seconds(&mut engine, &|engine| {
+        engine.queue.push(&program, &pointers);
+        engine.flush(false)
+    })?;
+    let bytes = 4 * MATRICES * N * N;
+    let copy = seconds(&mut engine, &|engine| {
+        // SAFETY: both buffers are that long.
+        unsafe {
+            result::memcpy_dtod_async(pointers[2], pointers[0], bytes, engine.stream.cu_stream())
+        }
+        .w()
+    })?;
+    let flops = 2.0 * (MATRICES * N * N * N) as f64;
+    Ok([1e-9 * flops / products, 2e-9 * bytes as f64 / copy])
+}
+
 /// What the user should know and has not been told.
 pub fn take_notes() -> Vec<String> {
     engine()
@@ -77,7 +142,10 @@ pub(crate) fn launch(name: &str, program: &Program, buffers: &[&Tensor]) -> Resu
     let pointers = buffers.iter().map(|t| engine.pointer(name, t));
     let pointers = pointers.collect::<Result<Vec<_>>>()?;
     engine.queue.push(program, &pointers);
-    if engine.depth == 0 {
+    if engine.timed {
+        engine.flush(false)?;
+        engine.stream.synchronize().w()?;
+    } else if engine.depth == 0 {
         engine.flush(false)?;
     }
     Ok(program.steps.len())
@@ -247,6 +315,7 @@ struct Engine {
     graphs: Vec<(Vec<Command>, Replayable)>,
     /// Whether updates become graphs.
     capture: bool,
+    timed: bool,
     notes: Vec<String>,
     /// cuBLAS's scratch lives as long as its handle.
     _workspace: CudaSlice<u8>,
@@ -289,6 +358,7 @@ impl Engine {
             last: Vec::new(),
             graphs: Vec::new(),
             capture: true,
+            timed: false,
             notes: Vec::new(),
             _workspace: workspace,
             stream,
