@@ -10,6 +10,7 @@ use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::Result;
 use crate::nn::Replay;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::params::Spec;
@@ -73,22 +74,24 @@ pub struct Darc {
 impl Darc {
     // ---- layout ----
 
-    /// One fresh member per seed.
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
     pub fn new(
         obs_dim: usize,
         act_dim: usize,
-        settings: &DarcSettings,
+        settings: &[DarcSettings],
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
-        let s = settings;
-        let rules = Rules {
+        let s = &settings[0];
+        let each = |of: fn(&DarcSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
             target_entropy: s.target_entropy,
             target_rate: s.target_rate,
             initial_alpha: s.initial_alpha,
-        };
+        });
+        let rules: Vec<_> = rules.collect();
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let ratio_nets = Classifiers::nets(&mut spec, obs_dim, act_dim, &s.hidden);
@@ -101,8 +104,8 @@ impl Darc {
             learner,
             ratio_nets,
             s.ratio_batch,
-            s.ratio_noise,
-            s.ratio_lr,
+            each(|s| s.ratio_noise),
+            PerMember::over(settings, |s| s.ratio_lr),
         )?;
         let rows = learner.batch_view(0, 0);
         let advantage = learner
@@ -114,8 +117,12 @@ impl Darc {
         classifiers.finish(&core.learner);
         let target = Target {
             log_ratio: Some(advantage.out()),
-            optimism: s.optimism as f32,
-            ..core.target(s.discount, s.reward_scale, s.exploration)
+            optimism: each(|s| s.optimism),
+            ..core.target(
+                each(|s| s.discount),
+                each(|s| s.reward_scale),
+                s.exploration,
+            )
         };
         let td = core.td(&[s.batch]);
         Ok(Self {
@@ -153,7 +160,7 @@ impl Agent for Darc {
 
     fn learn(&mut self) -> Result<()> {
         let core = &mut self.core;
-        let mut target = self.target;
+        let mut target = self.target.clone();
         if core.learner.updates < self.ratio_warmup {
             target.log_ratio = None;
         }

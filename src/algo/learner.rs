@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::data::BehaviourPolicy;
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::gather::Gather;
 use crate::nn::ops::noise::{Normals, Uniforms};
@@ -57,7 +58,7 @@ pub struct Learner {
     pub stats: Tensor,
     names: Vec<&'static str>,
     groups: Vec<Stepped>,
-    target_rate: f32,
+    target_rate: PerMember<f32>,
     /// Mean and 1/σ of the data set's states, `[P, 2, S]`, where states are learned from on its scale.
     state_scale: Option<Tensor>,
 }
@@ -69,7 +70,7 @@ impl Learner {
         spec: Spec,
         actor: Actor,
         targets: &[(&Mlp, &'static str)],
-        target_rate: f64,
+        target_rate: PerMember<f32>,
         [obs_dim, act_dim, rows]: [usize; 3],
         seeds: &[u64],
         device: &Device,
@@ -96,7 +97,7 @@ impl Learner {
             stats: zeros(STATS)?,
             names: Vec::new(),
             groups: Vec::new(),
-            target_rate: target_rate as f32,
+            target_rate,
             state_scale: None,
             params,
             actor,
@@ -106,7 +107,7 @@ impl Learner {
     // ---- layout ----
 
     /// Parameters `range` step together, at `rate`.
-    pub fn group(&mut self, range: Range<usize>, rate: f64) -> Group {
+    pub fn group(&mut self, range: Range<usize>, rate: PerMember<f64>) -> Group {
         self.groups.push(Stepped {
             range,
             rate,
@@ -178,10 +179,10 @@ impl Learner {
         let Some(scale) = &mut self.state_scale else {
             return Ok(());
         };
-        let by_group = data.state_moments(self.obs_dim)?;
+        let by_part = data.state_moments(self.obs_dim)?;
         let members = self.seeds.len();
         let of_member = |m: usize| {
-            let fitted = &by_group[m % by_group.len()];
+            let fitted = &by_part[data.part(m)];
             let inverse = |(_, std): &(f64, f64)| (1.0 / (std + 1e-3)) as f32;
             let means = fitted.iter().map(|(mean, _)| *mean as f32);
             means.chain(fitted.iter().map(inverse))
@@ -220,13 +221,11 @@ impl Learner {
         width: usize,
         into: &Tensor,
     ) -> Result<()> {
-        let (groups, capacity, row) = replay.dims();
-        let fits = row == self.row() && (groups == 1 || groups == self.members());
-        if !fits || replay.len == 0 {
-            let problem = format!(
-                "a replay of {} rows, {groups} groups, {row} floats a row",
-                replay.len
-            );
+        let (spans, row) = (replay.spans(), replay.row());
+        let parts = spans.values();
+        let fits = row == self.row() && (parts.len() == 1 || parts.len() == self.members());
+        if !fits || parts.iter().any(|span| span.len == 0) {
+            let problem = format!("a replay of {row} floats a row, filled as {parts:?}");
             let mend = "fill it first, with this task's transitions";
             return Err(Error::input("replay", problem, mend));
         }
@@ -235,9 +234,7 @@ impl Learner {
             lane,
             update: self.updates as u32,
             stream,
-            groups,
-            capacity,
-            len: replay.len,
+            spans,
             row,
             first,
             rows,
@@ -282,9 +279,10 @@ impl Learner {
         self.params.step(&mut chosen.collect::<Vec<_>>())
     }
 
-    /// Ends an update: moves the targets, counts.
+    /// Ends an update: freezes members that have diverged, moves the targets, counts.
     pub fn close(&mut self) -> Result<()> {
-        self.params.smooth(self.target_rate)?;
+        self.params.guard(&self.stats, self.updates + 1)?;
+        self.params.smooth(&self.target_rate)?;
         self.updates += 1;
         Ok(())
     }

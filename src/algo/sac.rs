@@ -12,6 +12,7 @@ use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::Result;
 use crate::nn::Replay;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::params::Spec;
@@ -67,22 +68,24 @@ pub struct Sac {
 impl Sac {
     // ---- layout ----
 
-    /// One fresh member per seed.
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
     pub fn new(
         obs_dim: usize,
         act_dim: usize,
-        settings: &SacSettings,
+        settings: &[SacSettings],
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
-        let s = settings;
-        let rules = Rules {
+        let s = &settings[0];
+        let each = |of: fn(&SacSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
             target_entropy: s.target_entropy,
             target_rate: s.target_rate,
             initial_alpha: s.initial_alpha,
-        };
+        });
+        let rules: Vec<_> = rules.collect();
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let dims = [obs_dim, act_dim, s.real_batch + s.batch];
@@ -90,8 +93,12 @@ impl Sac {
         core.finish(&[], &[])?;
         Ok(Self {
             target: Target {
-                optimism: s.optimism as f32,
-                ..core.target(s.discount, s.reward_scale, s.exploration)
+                optimism: each(|s| s.optimism),
+                ..core.target(
+                    each(|s| s.discount),
+                    each(|s| s.reward_scale),
+                    s.exploration,
+                )
             },
             td: match s.real_batch {
                 0 => core.td(&[s.batch]),

@@ -8,7 +8,9 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::adam::{Adam, Group};
+use crate::nn::ops::guard::{FROZEN, Guard, HEALTH};
 use crate::nn::ops::polyak::Polyak;
 use crate::rng::{Stream, fill_unit};
 
@@ -69,7 +71,7 @@ pub enum LastLayer {
 pub struct Spec {
     len: usize,
     mlps: Vec<(Mlp, LastLayer)>,
-    scalars: Vec<(&'static str, Range<usize>, f32)>,
+    scalars: Vec<(&'static str, Range<usize>, PerMember<f32>)>,
 }
 
 impl Spec {
@@ -97,11 +99,12 @@ impl Spec {
         mlp
     }
 
-    /// Learned scalars that lie side by side; the offset of the first.
-    pub fn scalars(&mut self, values: &[(&'static str, f32)]) -> Range<usize> {
+    /// Learned scalars that lie side by side, with their first values; their places.
+    pub fn scalars(&mut self, values: &[(&'static str, PerMember<f32>)]) -> Range<usize> {
         let start = self.take(values.len());
         for (n, (name, value)) in values.iter().enumerate() {
-            self.scalars.push((name, start + n..start + n + 1, *value));
+            self.scalars
+                .push((name, start + n..start + n + 1, value.clone()));
         }
         start..self.len
     }
@@ -109,7 +112,7 @@ impl Spec {
     /// A learned vector that begins as `value` everywhere.
     pub fn vector(&mut self, name: &'static str, len: usize, value: f32) -> Range<usize> {
         let start = self.take(len);
-        self.scalars.push((name, start..start + len, value));
+        self.scalars.push((name, start..start + len, value.into()));
         start..self.len
     }
 
@@ -130,7 +133,7 @@ impl Spec {
     }
 
     /// A member's first parameters.
-    fn init(&self, seed: u64) -> Vec<f32> {
+    fn init(&self, member: usize, seed: u64) -> Vec<f32> {
         let mut theta = vec![0.0; self.len];
         for (net, (mlp, last)) in self.mlps.iter().enumerate() {
             for (n, layer) in mlp.layers.iter().enumerate() {
@@ -153,7 +156,7 @@ impl Spec {
             }
         }
         for (_, at, value) in &self.scalars {
-            theta[at.clone()].fill(*value);
+            theta[at.clone()].fill(value.of(member));
         }
         theta
     }
@@ -165,7 +168,7 @@ pub struct Stepped {
     /// Which.
     pub range: Range<usize>,
     /// Learning rate.
-    pub rate: f64,
+    pub rate: PerMember<f64>,
     /// Steps over which the rate falls to 0 along half a cosine; none: it stays.
     pub falls_over: Option<u64>,
     /// Steps done.
@@ -174,10 +177,11 @@ pub struct Stepped {
 
 impl Stepped {
     /// The rate of the next step.
-    fn rate(&self) -> f64 {
+    fn rate(&self) -> PerMember<f64> {
         let fallen = |over: u64| self.steps.min(over) as f64 / over as f64;
         let cosine = |over| 0.5 * (1.0 + (std::f64::consts::PI * fallen(over)).cos());
-        self.rate * self.falls_over.map_or(1.0, cosine)
+        let share = self.falls_over.map_or(1.0, cosine);
+        self.rate.map(|rate| rate * share)
     }
 }
 
@@ -192,6 +196,8 @@ pub struct Params {
     pub grad: Tensor,
     /// Smoothed copies of `target_of`, `[P, target_of.len()]`.
     pub target: Tensor,
+    /// Which members are frozen, `[P, HEALTH]`: see [`guard`](crate::nn::ops::guard).
+    pub health: Tensor,
     moments: [Tensor; 2],
     target_of: Range<usize>,
     target_names: Vec<(Mlp, &'static str)>,
@@ -211,7 +217,8 @@ impl Params {
             (Some((a, _)), Some((b, _))) => a.range.start..b.range.end,
             _ => 0..0,
         };
-        let first: Vec<f32> = seeds.iter().flat_map(|s| spec.init(*s)).collect();
+        let init = |(member, seed): (usize, &u64)| spec.init(member, *seed);
+        let first: Vec<f32> = seeds.iter().enumerate().flat_map(init).collect();
         let theta = Tensor::from_vec(first, (members, len), device)?;
         let target = theta
             .narrow(1, target_of.start, target_of.len())?
@@ -220,6 +227,7 @@ impl Params {
         Ok(Self {
             members,
             grad: zeros()?,
+            health: Tensor::zeros((members, HEALTH), DType::F32, device)?,
             moments: [zeros()?, zeros()?],
             theta,
             target,
@@ -266,22 +274,50 @@ impl Params {
             groups: groups.collect(),
         };
         let [m, v] = &self.moments;
-        launch(&adam, [&self.theta, m, v], [&self.grad])
+        launch(&adam, [&self.theta, m, v, &self.health], [&self.grad])
     }
 
     /// Moves the targets a step of `rate` towards the parameters.
-    pub fn smooth(&self, rate: f32) -> Result<()> {
+    pub fn smooth(&self, rate: &PerMember<f32>) -> Result<()> {
         let (members, stride, range) = (self.members, self.spec.len, self.target_of.clone());
         launch(
             &Polyak {
                 members,
                 stride,
                 range,
-                rate,
+                rate: rate.clone(),
             },
             [&self.target],
-            [&self.theta],
+            [&self.theta, &self.health],
         )
+    }
+
+    /// Freezes the members whose `stats` (`[P, floats]`) or parameters are no longer finite: nothing of theirs moves
+    /// any more. `update` counts from 1.
+    pub fn guard(&self, stats: &Tensor, update: u64) -> Result<()> {
+        let guard = Guard {
+            members: self.members,
+            stats: stats.elem_count() / self.members,
+            update,
+        };
+        launch(&guard, [&self.health], [stats])
+    }
+
+    /// The update, counted from 1, in which each member diverged.
+    pub fn frozen(&self) -> Result<Vec<Option<u64>>> {
+        let health = self.health.to_vec2::<f32>()?;
+        let at = |h: &Vec<f32>| (h[FROZEN] != 0.0).then_some(h[FROZEN] as u64);
+        Ok(health.iter().map(at).collect())
+    }
+
+    /// Freezes member `member` as of `update`, counted from 1.
+    pub fn freeze(&mut self, member: usize, update: u64) -> Result<()> {
+        let mut health = self.health.to_vec2::<f32>()?;
+        if health[member][FROZEN] == 0.0 {
+            health[member][FROZEN] = update as f32;
+            self.health = Tensor::new(health, self.health.device())?;
+        }
+        Ok(())
     }
 
     /// Tensors of a checkpoint.
@@ -291,6 +327,7 @@ impl Params {
             ("adam_m", &self.moments[0]),
             ("adam_v", &self.moments[1]),
             ("target", &self.target),
+            ("health", &self.health),
         ];
         named
             .into_iter()
@@ -307,6 +344,7 @@ impl Params {
             ("adam_m", m),
             ("adam_v", v),
             ("target", &mut self.target),
+            ("health", &mut self.health),
         ] {
             *slot = take(state, name, slot.dims(), slot.dtype(), &device)?;
         }

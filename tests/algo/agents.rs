@@ -9,11 +9,11 @@ use h2oplus::nn::{PolicySnapshot, Replay};
 
 use crate::support::{list, normals};
 
-const S: usize = 5;
-const A: usize = 2;
+pub const S: usize = 5;
+pub const A: usize = 2;
 
 /// Small sizes, for whichever of them the method has.
-fn settings(method: &str, warmup: i64) -> toml::Table {
+pub fn settings(method: &str, warmup: i64) -> toml::Table {
     let mut table: toml::Table = "hidden = [32, 32]".parse().unwrap();
     let defaults = resolve_settings(method, &toml::Table::new()).unwrap();
     for (key, value) in [
@@ -64,7 +64,7 @@ fn run_on(agent: &mut dyn Agent, updates: u64, rows: usize) {
     }
 }
 
-fn bits(agent: &dyn Agent, member: usize) -> Vec<u32> {
+pub fn bits(agent: &dyn Agent, member: usize) -> Vec<u32> {
     agent
         .parameters(member)
         .unwrap()
@@ -302,7 +302,9 @@ fn states_are_seen_on_the_data_sets_scale() {
             }
         }
         let mut moved = Replay::new(1, 500, S, A, &Device::Cpu).unwrap();
-        moved.push(&rows[..real.len * row_len(S, A)]).unwrap();
+        moved
+            .push(&rows[..real.spans().of(0).len * row_len(S, A)])
+            .unwrap();
         moved
     };
     let acts = |stretch: f32, shift: f32, standardise: bool| {

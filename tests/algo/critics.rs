@@ -107,8 +107,8 @@ fn check_cql(importance: bool, scale: f64, compare: Compare) {
         actions: C,
         q,
         stride,
-        weight: 0.7,
-        temperature: 1.5,
+        weight: 0.7.into(),
+        temperature: 1.5.into(),
         importance,
         stats: [5, 8],
     };
@@ -152,7 +152,7 @@ fn check_gap_weight(scale: f64, compare: Compare) {
         samples: K,
         raw: 3,
         stride,
-        clip: [0.05, 1.0],
+        clip: [0.05, 1.0].into(),
         stats: [1, 2],
     };
     let (omega, stats) = (poison(&[P, SIM]), poison(&[P, 2]));
@@ -188,7 +188,7 @@ fn no_gap_anywhere_gives_even_weights_and_one_row_takes_all() {
         samples: 1,
         raw: 0,
         stride: 2 * SIM,
-        clip: [1e-45, 10.0],
+        clip: [1e-45, 10.0].into(),
         stats: [0, 1],
     };
     let omega = poison(&[2, SIM]);
@@ -229,8 +229,8 @@ fn check_h2o(scale: f64, compare: Compare) {
         sim: SIM,
         q,
         stride,
-        weight: 0.6,
-        temperature: 1.5,
+        weight: 0.6.into(),
+        temperature: 1.5.into(),
         stats: [5, 8],
     };
     launch(&td, [&deltas, &stats], [&acts, &y, &w]).unwrap();

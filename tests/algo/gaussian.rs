@@ -67,8 +67,8 @@ fn check_awr(beta: f64, compare: Compare) {
         v,
         batch: N + 5,
         row: [S + A, S],
-        beta: 3.0,
-        clip: 20.0,
+        beta: 3.0.into(),
+        clip: 20.0.into(),
         stats: [1, 4],
     };
     let acts = (normals(3, &[P, g.raw_stride]) * 0.8).unwrap();

@@ -175,8 +175,8 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         v: base + 2 * N,
         batch: N,
         row: [S + A, S],
-        beta: 3.0,
-        clip: 20.0,
+        beta: 3.0.into(),
+        clip: 20.0.into(),
         stats: [0, 4],
     };
     let (deltas, grad, stats) = (poison(&[P, stride]), poison(&[P, 4]), zeros(&[P, 4]));

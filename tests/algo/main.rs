@@ -13,6 +13,7 @@ mod grouped;
 mod head;
 mod losses;
 mod optimiser;
+mod population;
 mod published;
 mod support;
 mod twins;

@@ -2,7 +2,7 @@
 
 use super::{h2oplus, stderr, stdout};
 
-fn refused(args: &[&str], parts: &[&str]) {
+pub fn refused(args: &[&str], parts: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let out = h2oplus(dir.path(), args);
     let text = stderr(&out);

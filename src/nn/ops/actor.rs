@@ -1,11 +1,11 @@
 //! The policy's side of the critics, and the temperature: mean(β log π − min Q), −log β·mean(log π + H̄).
 
-use super::{Shared, each, mean};
+use super::{PerMember, Shared, each, mean};
 use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: outputs `[dQ in the deltas, gradient, stats]`, inputs `[activations, log π, parameters]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ActorLoss {
     /// Members.
     pub members: usize,
@@ -22,7 +22,7 @@ pub struct ActorLoss {
     /// Floats a member of the parameters.
     pub param_stride: usize,
     /// H̄, the target entropy.
-    pub target_entropy: f32,
+    pub target_entropy: PerMember<f32>,
     /// Where this loss's [`ActorLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -60,7 +60,7 @@ impl Kernel<3, 3> for ActorLoss {
             let q = self.q.map(|q| &out[member * self.stride + q..][..rows]);
             let log_pi = &log_pi[member * self.log_pi_stride..][..rows];
             let log_alpha = parameters[member * self.param_stride + self.log_alpha];
-            let alpha = log_alpha.exp();
+            let (alpha, target_entropy) = (log_alpha.exp(), self.target_entropy.of(member));
             // SAFETY: members, and the two critics' rows, are disjoint.
             let (d1, d2, d_alpha, stats) = unsafe {
                 (
@@ -76,7 +76,7 @@ impl Kernel<3, 3> for ActorLoss {
                 d1[n] = if first { push } else { 0.0 };
                 d2[n] = if first { 0.0 } else { push };
             }
-            let entropy_gap = mean(log_pi.iter().map(|l| l + self.target_entropy));
+            let entropy_gap = mean(log_pi.iter().map(|l| l + target_entropy));
             d_alpha[0] = -entropy_gap;
             let loss = mean((0..rows).map(|n| alpha * log_pi[n] - q[0][n].min(q[1][n])));
             stats.copy_from_slice(&[
@@ -98,7 +98,7 @@ impl Kernel<3, 3> for ActorLoss {
             param_stride: word(self.param_stride),
             stats: self.stats.map(word),
         };
-        let tail = per_member(self.members, |_| [self.target_entropy]);
+        let tail = per_member(self.members, |m| [self.target_entropy.of(m)]);
         Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

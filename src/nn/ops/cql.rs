@@ -2,13 +2,13 @@
 //!
 //! Without importance sampling nothing is subtracted, and the data's action joins the sum.
 
-use super::{Shared, tile_sums};
+use super::{PerMember, Shared, tile_sums};
 use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: outputs `[dQ in the deltas, stats]`, inputs `[activations, log-density [members, states, actions − 1]]`.
 /// It *adds* to dQ at the data's actions, where [`TdLoss`](super::td::TdLoss) has written, and writes the others.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CqlLoss {
     /// Members.
     pub members: usize,
@@ -21,9 +21,9 @@ pub struct CqlLoss {
     /// Floats a member of the activations.
     pub stride: usize,
     /// w.
-    pub weight: f32,
+    pub weight: PerMember<f32>,
     /// T.
-    pub temperature: f32,
+    pub temperature: PerMember<f32>,
     /// Whether log-densities are subtracted.
     pub importance: bool,
     /// Where this loss's [`CqlLoss::STATS`] begin, and floats a member.
@@ -53,13 +53,10 @@ impl Kernel<2, 2> for CqlLoss {
 
     fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out, density]: [&[f32]; 2]) {
         let delta = Shared::new(delta);
-        let (count, t) = (self.actions, self.temperature);
-        let (scale, first) = (
-            self.weight / self.states as f32,
-            usize::from(self.importance),
-        );
+        let (count, first) = (self.actions, usize::from(self.importance));
         let sums = tile_sums(self.members, self.states, |member, tile| {
-            let mut sums = [0.0; 2];
+            let (t, mut sums) = (self.temperature.of(member), [0.0; 2]);
+            let scale = self.weight.of(member) / self.states as f32;
             for (sum, q) in sums.iter_mut().zip(self.q) {
                 for n in tile.clone() {
                     let at = member * self.stride + q + n * count;
@@ -101,7 +98,9 @@ impl Kernel<2, 2> for CqlLoss {
             importance: u32::from(self.importance),
             stats: self.stats.map(word),
         };
-        let tail = per_member(self.members, |_| [self.weight, self.temperature]);
+        let tail = per_member(self.members, |m| {
+            [self.weight.of(m), self.temperature.of(m)]
+        });
         Some(Program::run(&args, &tail, [self.members, 2, 1]))
     }
 }

@@ -3,7 +3,7 @@
 
 use super::awr::weight;
 use super::head::{HALF_LOG_TAU, LOG_STD};
-use super::{Shared, each};
+use super::{PerMember, Shared, each};
 use crate::nn::cuda::{Program, THREADS, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -83,7 +83,7 @@ impl Kernel<1, 3> for GaussianSample {
 /// Advantage-weighted regression of this policy: −mean min(exp(β(min Q − V)), clip)·log π(a|s) at the data's actions.
 ///
 /// Kernel: outputs `[d raw in the deltas, gradient, stats]`, inputs `[activations, parameters, batch]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct GaussianAwr {
     /// The policy.
     pub policy: Gaussian,
@@ -96,9 +96,9 @@ pub struct GaussianAwr {
     /// Length of a batch row, and the column of the action.
     pub row: [usize; 2],
     /// β of the weights.
-    pub beta: f32,
+    pub beta: PerMember<f32>,
     /// Largest weight.
-    pub clip: f32,
+    pub clip: PerMember<f32>,
     /// Where this loss's number (that of [`AwrLoss::STATS`](super::awr::AwrLoss::STATS)) goes, and floats a member.
     pub stats: [usize; 2],
 }
@@ -127,6 +127,7 @@ impl Kernel<3, 3> for GaussianAwr {
         let (delta, grad, stats) = (Shared::new(delta), Shared::new(grad), Shared::new(stats));
         each(g.members, |member| {
             let out = &out[member * g.raw_stride..][..g.raw_stride];
+            let (beta, clip) = (self.beta.of(member), self.clip.of(member));
             let free = &parameters[member * g.param_stride + g.log_std..][..a_dim];
             // SAFETY: members are disjoint.
             let (d_raw, d_log_std, stats) = unsafe {
@@ -140,7 +141,7 @@ impl Kernel<3, 3> for GaussianAwr {
             let mut loss = 0.0;
             for n in 0..g.rows {
                 let advantage = out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
-                let weight = weight(advantage, self.beta, self.clip) / g.rows as f32;
+                let weight = weight(advantage, beta, clip) / g.rows as f32;
                 let raw = &out[g.raw + a_dim * n..][..a_dim];
                 let action =
                     &batch[(member * self.batch + n) * self.row[0] + self.row[1]..][..a_dim];
@@ -176,7 +177,7 @@ impl Kernel<3, 3> for GaussianAwr {
             row: self.row.map(word),
             stats: self.stats.map(word),
         };
-        let tail = per_member(g.members, |_| [self.beta, self.clip]);
+        let tail = per_member(g.members, |m| [self.beta.of(m), self.clip.of(m)]);
         Some(Program::run(&args, &tail, [g.act_dim, g.members, 1]))
     }
 }

@@ -12,10 +12,12 @@ pub mod dense;
 pub mod dense_grad;
 pub mod gather;
 pub mod gaussian;
+pub mod guard;
 pub mod h2o;
 pub mod head;
 mod narrow;
 pub mod noise;
+mod per_member;
 pub mod polyak;
 pub mod ratio;
 pub mod standardise;
@@ -26,15 +28,19 @@ mod wide;
 
 use std::ops::Range;
 
+pub use per_member::PerMember;
 use rayon::prelude::*;
 
-use crate::nn::cuda::{Arguments, Entry};
+use crate::nn::cuda::{Arguments, Entry, word};
 
-/// Choices by name, as the CUDA sources know them.
+/// Choices and places by name, as the CUDA sources know them.
 pub(super) fn cuda_constants() -> Vec<(&'static str, u32)> {
     use target::Exploration;
     use value::Value;
     vec![
+        ("HEALTH", word(guard::HEALTH)),
+        ("FROZEN", word(guard::FROZEN)),
+        ("BROKEN", word(guard::BROKEN)),
         ("ENTROPY", Exploration::Entropy as u32),
         ("OPTIMISM", Exploration::Optimism as u32),
         ("EXPECTILE", Value::Expectile as u32),
@@ -56,6 +62,7 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         gaussian::GaussianSampleArgs::ENTRY,
         h2o::GapWeightArgs::ENTRY,
         h2o::H2oLossArgs::ENTRY,
+        guard::GuardArgs::ENTRY,
         head::SampleArgs::ENTRY,
         head::SampleGradArgs::ENTRY,
         noise::BlurArgs::ENTRY,

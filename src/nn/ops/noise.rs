@@ -1,6 +1,6 @@
 //! Standard normals, and inputs blurred by them.
 
-use super::{Shared, blocks, each};
+use super::{PerMember, Shared, blocks, each};
 use crate::nn::cuda::{Program, THREADS, arguments, per_member, seeds, word};
 use crate::nn::launch::{Cost, Kernel};
 use crate::rng::{Stream, fill_unit, normal_pair, philox};
@@ -159,14 +159,14 @@ impl Kernel<1, 1> for ScaleColumns {
 }
 
 /// Kernel: x ← x + σ·noise. Outputs `[x [members, len]]`, inputs `[noise]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Blur {
     /// Members.
     pub members: usize,
     /// Floats a member of x.
     pub len: usize,
     /// σ.
-    pub std: f32,
+    pub std: PerMember<f32>,
     /// Where x's normals begin in the noise, and floats a member.
     pub noise: [usize; 2],
 }
@@ -187,9 +187,12 @@ impl Kernel<1, 1> for Blur {
 
     fn cpu(&self, [x]: [&mut [f32]; 1], [noise]: [&[f32]; 1]) {
         for (member, x) in x.chunks_exact_mut(self.len).enumerate() {
-            let noise = &noise[member * self.noise[1] + self.noise[0]..];
+            let (std, noise) = (
+                self.std.of(member),
+                &noise[member * self.noise[1] + self.noise[0]..],
+            );
             for (x, n) in x.iter_mut().zip(noise) {
-                *x += self.std * n;
+                *x += std * n;
             }
         }
     }
@@ -199,7 +202,7 @@ impl Kernel<1, 1> for Blur {
             len: word(self.len),
             noise: self.noise.map(word),
         };
-        let tail = per_member(self.members, |_| [self.std]);
+        let tail = per_member(self.members, |m| [self.std.of(m)]);
         let blocks = self.len.div_ceil(THREADS as usize);
         Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }

@@ -4,7 +4,7 @@
 //! log p_real/p_sim (s'|s,a) = `z_sas[0] − z_sas[1]` exactly, and the second loss reaches the first network.
 
 use super::head::softplus;
-use super::{Shared, each, tile_sums};
+use super::{PerMember, Shared, each, tile_sums};
 use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -106,7 +106,7 @@ fn sigmoid(x: f32) -> f32 {
 
 /// Kernel: w = clip(p_real/p_sim, low, high) of the simulated rows; 1 for the real ones before them.
 /// Outputs `[w [members, real + sim], stats]`, inputs `[activations]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RatioWeight {
     /// Members.
     pub members: usize,
@@ -119,7 +119,7 @@ pub struct RatioWeight {
     /// Floats a member of the activations.
     pub stride: usize,
     /// Clip of the ratio.
-    pub clip: [f32; 2],
+    pub clip: PerMember<[f32; 2]>,
     /// Where this kernel's [`RatioWeight::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -153,13 +153,12 @@ impl Kernel<2, 1> for RatioWeight {
                 (w.at(member * rows, rows), s)
             };
             w.fill(1.0);
+            let [low, high] = self.clip.of(member);
             let sim = &mut w[self.real..];
             if let Some(raw) = self.raw {
                 let raw = out[member * self.stride + raw..].chunks_exact(2);
                 for (w, z) in sim.iter_mut().zip(raw) {
-                    *w = log_ratio([z[0], z[1]])
-                        .exp()
-                        .clamp(self.clip[0], self.clip[1]);
+                    *w = log_ratio([z[0], z[1]]).exp().max(low).min(high);
                 }
             }
             stats[0] = sim.iter().sum::<f32>() / self.sim.max(1) as f32;
@@ -175,7 +174,7 @@ impl Kernel<2, 1> for RatioWeight {
             stride: word(self.stride),
             stats: self.stats.map(word),
         };
-        let tail = per_member(self.members, |_| self.clip);
+        let tail = per_member(self.members, |m| self.clip.of(m));
         Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, each};
+use super::{PerMember, Shared, each};
 use crate::error::{Error, Result};
 use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
@@ -99,7 +99,7 @@ impl ValueRule {
 }
 
 /// Kernel: outputs `[dV in the deltas, stats]`, inputs `[activations]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ValueLoss {
     /// Members.
     pub members: usize,
@@ -112,7 +112,7 @@ pub struct ValueLoss {
     /// Floats a member of the activations.
     pub stride: usize,
     /// The loss.
-    pub rule: ValueRule,
+    pub rule: PerMember<ValueRule>,
     /// Where this loss's [`ValueLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -140,7 +140,10 @@ impl Kernel<2, 1> for ValueLoss {
         let (delta, stats) = (Shared::new(delta), Shared::new(stats));
         let inverse = 1.0 / self.rows as f32;
         each(self.members, |member| {
-            let out = &out[member * self.stride..][..self.stride];
+            let (rule, out) = (
+                self.rule.of(member),
+                &out[member * self.stride..][..self.stride],
+            );
             // SAFETY: members are disjoint.
             let (dv, stats) = unsafe {
                 (
@@ -150,9 +153,9 @@ impl Kernel<2, 1> for ValueLoss {
             };
             let (mut sum, mut values) = (0.0, 0.0);
             let error = |n: usize| out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
-            let shift = self.rule.shift((0..self.rows).map(error));
+            let shift = rule.shift((0..self.rows).map(error));
             for (n, dv) in dv.iter_mut().enumerate() {
-                let (loss, slope) = self.rule.loss(error(n), shift);
+                let (loss, slope) = rule.loss(error(n), shift);
                 *dv = -slope * inverse;
                 sum += loss * inverse;
                 values += out[self.v + n] * inverse;
@@ -162,20 +165,21 @@ impl Kernel<2, 1> for ValueLoss {
     }
 
     fn cuda(&self) -> Option<Program> {
-        let (rule, numbers) = match self.rule {
+        let rule = |m: usize| match self.rule.of(m) {
             ValueRule::Expectile(tau) => (Value::Expectile, [tau, 0.0]),
             ValueRule::Sparse(alpha) => (Value::Sparse, [alpha, 0.0]),
             ValueRule::Exponential { alpha, clip } => (Value::Exponential, [alpha, clip]),
         };
         let args = ValueLossArgs {
-            rule: rule as u32,
+            // Members differ in its numbers alone.
+            rule: rule(0).0 as u32,
             rows: word(self.rows),
             v: word(self.v),
             q: self.q.map(word),
             stride: word(self.stride),
             stats: self.stats.map(word),
         };
-        let tail = per_member(self.members, |_| numbers);
+        let tail = per_member(self.members, |m| rule(m).1);
         Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

@@ -1,6 +1,6 @@
 //! Draws, and what is done to a batch.
 
-use h2oplus::nn::ops::gather::Gather;
+use h2oplus::nn::ops::gather::{Gather, Span};
 use h2oplus::nn::ops::noise::{Blur, Normals, ScaleColumns, Uniforms};
 use h2oplus::nn::ops::standardise::Standardise;
 use h2oplus::rng::Stream;
@@ -10,16 +10,18 @@ use crate::cuda_host::Host;
 
 pub fn draws(host: &Host) {
     let seeds = vec![1, 2, 0x1234_5678_9abc];
-    for groups in [1, P] {
+    let span = |start, len| Span { start, len };
+    for spans in [
+        span(5, 50).into(),
+        vec![span(0, 50), span(50, 31), span(81, 60)].into(),
+    ] {
         let case = Case {
             kernel: Gather {
                 seeds: seeds.clone(),
                 lane: 1,
                 update: 77,
                 stream: Stream::SampleSim,
-                groups,
-                capacity: 60,
-                len: 50,
+                spans,
                 row: ROW,
                 first: 3,
                 rows: 37,
@@ -27,11 +29,12 @@ pub fn draws(host: &Host) {
                 width: ROW - 3,
             },
             out: [poison(P * 41 * (ROW - 3))],
-            input: [random(20, groups * 60 * ROW)],
+            input: [random(20, 150 * ROW)],
             scratch: false,
             compared: usize::MAX,
         };
-        case.check(host, |c| c.kernel.len -= 1);
+        let fewer = |s: Span| span(s.start, s.len - 1);
+        case.check(host, |c| c.kernel.spans = c.kernel.spans.map(fewer));
     }
     let case = Case {
         kernel: Normals {
@@ -50,7 +53,7 @@ pub fn draws(host: &Host) {
         kernel: Blur {
             members: P,
             len: 300,
-            std: 0.3,
+            std: vec![0.3, 0.1, 0.5].into(),
             noise: [5, 310],
         },
         out: [random(21, P * 300)],
@@ -58,7 +61,7 @@ pub fn draws(host: &Host) {
         scratch: false,
         compared: usize::MAX,
     };
-    case.check(host, |c| c.kernel.std *= 1.01);
+    case.check(host, |c| c.kernel.std = c.kernel.std.map(|x| 1.01 * x));
 }
 
 pub fn batches(host: &Host) {

@@ -42,7 +42,7 @@ pub fn losses(host: &Host) {
                 v: 10,
                 q: [320, 650],
                 stride,
-                rule,
+                rule: rule.into(),
                 stats: [0, 2],
             },
             out: [poison(P * stride), poison(P * 2)],
@@ -50,10 +50,14 @@ pub fn losses(host: &Host) {
             scratch: false,
             compared: usize::MAX,
         };
-        case.check(host, |c| c.kernel.rule = spoiled);
+        case.check(host, |c| c.kernel.rule = spoiled.into());
     }
     for (exploration, value, log_ratio) in [
-        (Exploration::Entropy, Some((650, 0.3)), None),
+        (
+            Exploration::Entropy,
+            Some((650, vec![0.3, 0.1, 0.9].into())),
+            None,
+        ),
         (Exploration::None, None, Some(20)),
         (Exploration::Optimism, None, None),
     ] {
@@ -67,12 +71,12 @@ pub fn losses(host: &Host) {
                 stride,
                 log_pi: [rows, 2 * rows],
                 exploration,
-                optimism: 1.5,
+                optimism: vec![1.5, 0.5, 1.0].into(),
                 log_ratio,
                 log_alpha: 3,
                 param_stride: 16,
-                discount: 0.97,
-                reward_scale: 1.5,
+                discount: vec![0.97, 0.9, 0.8].into(),
+                reward_scale: 1.5.into(),
                 row: ROW,
             },
             out: [poison(P * (rows + 2))],
@@ -85,7 +89,9 @@ pub fn losses(host: &Host) {
             scratch: false,
             compared: usize::MAX,
         };
-        case.check(host, |c| c.kernel.discount *= 1.01);
+        case.check(host, |c| {
+            c.kernel.discount = c.kernel.discount.map(|x| 1.01 * x)
+        });
     }
     let case = Case {
         kernel: ActorLoss {
@@ -96,7 +102,7 @@ pub fn losses(host: &Host) {
             log_pi_stride: 2 * rows,
             log_alpha: 3,
             param_stride: 16,
-            target_entropy: -3.0,
+            target_entropy: vec![-3.0, -2.0, -1.0].into(),
             stats: [2, 8],
         },
         out: [poison(P * stride), poison(P * 16), poison(P * 8)],
@@ -108,7 +114,9 @@ pub fn losses(host: &Host) {
         scratch: false,
         compared: usize::MAX,
     };
-    case.check(host, |c| c.kernel.target_entropy *= 1.01);
+    case.check(host, |c| {
+        c.kernel.target_entropy = c.kernel.target_entropy.map(|x| 1.01 * x)
+    });
 }
 
 pub fn ratio(host: &Host) {
@@ -135,7 +143,7 @@ pub fn ratio(host: &Host) {
                 sim: 150,
                 raw,
                 stride,
-                clip: [0.3, 1.0],
+                clip: vec![[0.3, 1.0], [0.2, 0.9], [0.4, 1.5]].into(),
                 stats: [1, 4],
             },
             out: [poison(P * 280), poison(P * 4)],
@@ -144,7 +152,7 @@ pub fn ratio(host: &Host) {
             compared: usize::MAX,
         };
         case.check(host, |c| match raw {
-            Some(_) => c.kernel.clip[0] *= 1.01,
+            Some(_) => c.kernel.clip = c.kernel.clip.map(|[low, high]| [1.01 * low, high]),
             None => c.kernel.raw = Some(8),
         });
     }
@@ -162,8 +170,8 @@ pub fn penalties(host: &Host) {
                 actions,
                 q: [1000, 3],
                 stride,
-                weight: 0.7,
-                temperature: 1.5,
+                weight: vec![0.7, 0.5, 2.0].into(),
+                temperature: vec![1.5, 1.0, 0.5].into(),
                 importance,
                 stats: [1, 4],
             },
@@ -175,7 +183,9 @@ pub fn penalties(host: &Host) {
             scratch: false,
             compared: usize::MAX,
         };
-        case.check(host, |c| c.kernel.temperature *= 1.01);
+        case.check(host, |c| {
+            c.kernel.temperature = c.kernel.temperature.map(|x| 1.01 * x)
+        });
     }
     let (real, sim) = (30, 40);
     let case = Case {
@@ -185,7 +195,7 @@ pub fn penalties(host: &Host) {
             samples: 10,
             raw: 9,
             stride,
-            clip: [0.05, 0.6],
+            clip: vec![[0.05, 0.6], [0.1, 0.5], [0.2, 0.4]].into(),
             stats: [1, 4],
         },
         out: [poison(P * sim), poison(P * 4)],
@@ -193,7 +203,9 @@ pub fn penalties(host: &Host) {
         scratch: false,
         compared: usize::MAX,
     };
-    case.check(host, |c| c.kernel.clip[1] *= 1.01);
+    case.check(host, |c| {
+        c.kernel.clip = c.kernel.clip.map(|[low, high]| [low, 1.01 * high])
+    });
     let case = Case {
         kernel: H2oLoss {
             members: P,
@@ -201,8 +213,8 @@ pub fn penalties(host: &Host) {
             sim,
             q: [100, 3],
             stride: 200,
-            weight: 0.7,
-            temperature: 1.5,
+            weight: vec![0.7, 0.5, 2.0].into(),
+            temperature: vec![1.5, 1.0, 0.5].into(),
             stats: [1, 4],
         },
         out: [random(54, P * 200), poison(P * 4)],
@@ -210,5 +222,7 @@ pub fn penalties(host: &Host) {
         scratch: false,
         compared: usize::MAX,
     };
-    case.check(host, |c| c.kernel.temperature *= 1.01);
+    case.check(host, |c| {
+        c.kernel.temperature = c.kernel.temperature.map(|x| 1.01 * x)
+    });
 }

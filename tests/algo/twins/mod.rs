@@ -117,6 +117,7 @@ fn every_kernel_is_its_twin() {
     draws::draws(host);
     draws::batches(host);
     optimiser::optimiser(host);
+    optimiser::guard(host);
     // Wide and narrow last layers, one layer and many, shapes that fill no tile.
     for sizes in [
         &[7, 33, 19, 1][..],

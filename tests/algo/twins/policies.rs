@@ -70,8 +70,8 @@ pub fn head(host: &Host) {
             v: 600,
             batch: rows,
             row: [ROW, S],
-            beta: 2.0,
-            clip: 5.0,
+            beta: vec![2.0, 1.0, 3.0].into(),
+            clip: vec![5.0, 1.5, 100.0].into(),
             stats: [1, 4],
         },
         out: [poison(P * stride), poison(P * params), poison(P * 4)],
@@ -79,7 +79,7 @@ pub fn head(host: &Host) {
         scratch: false,
         compared: usize::MAX,
     };
-    case.check(host, |c| c.kernel.beta *= 1.01);
+    case.check(host, |c| c.kernel.beta = c.kernel.beta.map(|x| 1.01 * x));
 }
 
 pub fn candidates(host: &Host) {
@@ -141,8 +141,8 @@ pub fn gaussian(host: &Host) {
             v: 1200,
             batch: rows,
             row: [ROW, S],
-            beta: 3.0,
-            clip: 100.0,
+            beta: vec![2.0, 1.0, 3.0].into(),
+            clip: vec![5.0, 1.5, 100.0].into(),
             stats: [1, 4],
         },
         out: [poison(P * stride), poison(P * params), poison(P * 4)],
@@ -150,5 +150,5 @@ pub fn gaussian(host: &Host) {
         scratch: false,
         compared: usize::MAX,
     };
-    case.check(host, |c| c.kernel.beta *= 1.01);
+    case.check(host, |c| c.kernel.beta = c.kernel.beta.map(|x| 1.01 * x));
 }
