@@ -212,6 +212,7 @@ impl H2o {
             },
             scale: ScaleColumns {
                 members,
+                rows: sim * s.gap_samples,
                 columns: obs_dim,
             },
             steps: zeros(sim * s.gap_samples * obs_dim)?,

@@ -10,6 +10,7 @@ use super::seeds::Seeds;
 use crate::env::{Dynamics, Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Domain;
+use crate::nn::device::{DeviceKind, Precision};
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -91,8 +92,12 @@ pub struct TrainConfig {
     #[arg(long)]
     pub target_return: Option<f64>,
     /// Where the learner runs
-    #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
-    pub device: String,
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceKind,
+    /// How matrix products round on a GPU
+    #[arg(long, value_enum, default_value_t)]
+    #[serde(default)]
+    pub precision: Precision,
     /// The method's own settings, resolved
     #[arg(skip)]
     #[serde(default)]

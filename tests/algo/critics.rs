@@ -297,6 +297,7 @@ fn uniforms_follow_their_counter_and_columns_scale() {
     let before = list(&x);
     let scale = ScaleColumns {
         members: 2,
+        rows: 5,
         columns: 3,
     };
     launch(&scale, [&x], [&std]).unwrap();

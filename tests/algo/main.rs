@@ -5,6 +5,7 @@
 
 mod agents;
 mod critics;
+mod cuda_host;
 mod dense;
 mod draws;
 mod gaussian;
@@ -15,3 +16,4 @@ mod optimiser;
 mod population;
 mod published;
 mod support;
+mod twins;
