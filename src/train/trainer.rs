@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 
-use super::behaviour::{Behaviour, Quality, Snapshot};
+use super::behaviour::{Behaviour, Quality, Snapshot, random_data};
 use super::checkpoint::Checkpoint;
 use super::config::TrainConfig;
 use super::evaluate::{Episodes, evaluate};
@@ -32,14 +32,15 @@ const EVAL_SEED: u64 = 0x5eed_0e7a;
 
 /// The real data set that `config` names, made or read.
 pub fn load_data(config: &TrainConfig, task: &Task) -> Result<Dataset> {
+    let rows = if config.rows == 0 {
+        SHIPPED_ROWS
+    } else {
+        config.rows
+    };
+    let real = Domain::default();
     let data = match Quality::parse(&config.data) {
+        None if config.data == "random" => random_data(task, &real, rows, DATA_SEED)?,
         Some(quality) => {
-            let rows = if config.rows == 0 {
-                SHIPPED_ROWS
-            } else {
-                config.rows
-            };
-            let real = Domain::default();
             let behaviour = Behaviour::shipped(task)?;
             let mut data = behaviour.roll_out(task, &real, quality, rows, DATA_SEED)?;
             data.source = format!("{}, rolled out from shipped snapshots", config.data);
