@@ -35,10 +35,10 @@ pub struct TrainConfig {
     #[arg(long)]
     #[serde(default)]
     pub gap_redraw: bool,
-    /// Real data: `medium-replay`, `medium`, or a D4RL or Minari file
+    /// Real data: `medium-replay`, `medium`, `random`, or a D4RL or Minari file
     #[arg(long, default_value = "medium-replay")]
     pub data: String,
-    /// Transitions to use (0: 100,000 for `medium-replay` and `medium`, all of a file)
+    /// Transitions to use (0: all of a file, 100,000 otherwise)
     #[arg(long, default_value_t = 0)]
     pub rows: usize,
     /// Method

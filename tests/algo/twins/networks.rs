@@ -2,7 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use h2oplus::nn::ops::dense::View;
-use h2oplus::nn::params::{LastLayer, Params, Spec};
+use h2oplus::nn::params::Params;
+use h2oplus::nn::spec::{LastLayer, Spec};
 use h2oplus::nn::workspace::{Backprop, Plan, Use};
 
 use super::{Case, P, poison, random, scale};
