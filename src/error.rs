@@ -45,6 +45,15 @@ fn brief(error: &candle_core::Error) -> String {
     }
 }
 
+/// Refuses a number that must be above 0, and gives back one that is.
+pub fn above_zero(place: impl ToString, value: f64) -> Result<f64> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(value);
+    }
+    let problem = format!("is {value}");
+    Err(Error::input(place, problem, "give a number above 0"))
+}
+
 impl Error {
     /// Shorthand for [`Error::Input`].
     pub fn input(place: impl ToString, problem: impl ToString, mend: impl ToString) -> Self {

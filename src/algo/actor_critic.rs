@@ -8,15 +8,16 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::algo::Recorded;
 use crate::algo::learner::{Group, Learner, set};
-use crate::error::{Error, Result};
+use crate::error::{Result, above_zero};
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::actor::ActorLoss;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::head::{Head, Sample, SampleGrad};
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::{LastLayer, Mlp, Spec};
+use crate::nn::spec::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::nn::{Actor, Spread};
 use crate::rng::Stream;
@@ -24,7 +25,7 @@ use crate::rng::Stream;
 /// Buffer number of the rows with fresh actions.
 const FRESH: usize = 1;
 
-/// The shared settings of these methods.
+/// What these methods ask of the settings, for one member. The hidden layers are those of all members.
 #[derive(Clone, Debug)]
 pub struct Rules<'a> {
     /// Widths of the hidden layers.
@@ -55,19 +56,19 @@ pub struct Nets {
 
 impl Nets {
     /// Lays them out.
-    pub fn new(spec: &mut Spec, obs_dim: usize, act_dim: usize, rules: &Rules) -> Result<Self> {
-        let alpha = rules.initial_alpha;
-        if !(alpha.is_finite() && alpha > 0.0) {
-            let mend = "give a number above 0";
-            return Err(Error::input("initial_alpha", format!("is {alpha}"), mend));
+    pub fn new(spec: &mut Spec, obs_dim: usize, act_dim: usize, rules: &[Rules]) -> Result<Self> {
+        for rules in rules {
+            above_zero("initial_alpha", rules.initial_alpha)?;
         }
-        let sizes = |inputs: usize, outputs: usize| [&[inputs], rules.hidden, &[outputs]].concat();
+        let sizes =
+            |inputs: usize, outputs: usize| [&[inputs], rules[0].hidden, &[outputs]].concat();
         let mlp = spec.mlp("policy", &sizes(obs_dim, 2 * act_dim), LastLayer::Small);
         let affine = spec.scalars(&[
-            ("policy.log_std_multiplier", 1.0),
-            ("policy.log_std_offset", -1.0),
+            ("policy.log_std_multiplier", 1.0.into()),
+            ("policy.log_std_offset", (-1.0).into()),
         ]);
-        let log_alpha = spec.scalars(&[("log_alpha", alpha.ln() as f32)]);
+        let log_alpha = PerMember::over(rules, |r| r.initial_alpha.ln() as f32);
+        let log_alpha = spec.scalars(&[("log_alpha", log_alpha)]);
         let q = ["qf1", "qf2"]
             .map(|name| spec.mlp(name, &sizes(obs_dim + act_dim, 1), LastLayer::Small));
         Ok(Self {
@@ -134,7 +135,7 @@ impl ActorCritic {
         spec: Spec,
         nets: Nets,
         [obs_dim, act_dim, rows]: [usize; 3],
-        rules: &Rules,
+        rules: &[Rules],
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
@@ -145,13 +146,13 @@ impl ActorCritic {
             spec,
             actor,
             &targets,
-            rules.target_rate,
+            PerMember::over(rules, |r| r.target_rate as f32),
             dims,
             seeds,
             device,
         )?;
-        for (range, rate) in nets.ranges.iter().cloned().zip(rules.rates) {
-            learner.group(range, rate);
+        for (n, range) in nets.ranges.iter().enumerate() {
+            learner.group(range.clone(), PerMember::over(rules, |r| r.rates[n]));
         }
         let q_target = nets.q.each_ref().map(|q| learner.params.target_of(q));
         let batch = |column: usize| learner.batch_view(0, column);
@@ -181,7 +182,9 @@ impl ActorCritic {
             log_pi_stride: 2 * rows,
             log_alpha: nets.log_alpha,
             param_stride: learner.params.len(),
-            target_entropy: rules.target_entropy.map_or(-(act_dim as f32), |h| h as f32),
+            target_entropy: PerMember::over(rules, |r| {
+                r.target_entropy.map_or(-(act_dim as f32), |h| h as f32)
+            }),
             stats: learner.places(&ActorLoss::STATS),
         };
         Ok(Self {
@@ -275,7 +278,12 @@ impl ActorCritic {
     }
 
     /// SAC's target, y = r + γ(1−d)·(min Q̂(s',a') + exploration), for a method to add to.
-    pub fn target(&self, discount: f64, reward_scale: f64, exploration: Exploration) -> Target {
+    pub fn target(
+        &self,
+        discount: PerMember<f32>,
+        reward_scale: PerMember<f32>,
+        exploration: Exploration,
+    ) -> Target {
         let learner = &self.learner;
         Target {
             members: learner.members(),
@@ -286,12 +294,12 @@ impl ActorCritic {
             stride: learner.plan.len(),
             log_pi: [learner.rows, 2 * learner.rows],
             exploration,
-            optimism: 0.0,
+            optimism: 0.0.into(),
             log_ratio: None,
             log_alpha: self.nets.log_alpha,
             param_stride: learner.params.len(),
-            discount: discount as f32,
-            reward_scale: reward_scale as f32,
+            discount,
+            reward_scale,
             row: learner.row(),
         }
     }

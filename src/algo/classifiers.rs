@@ -7,11 +7,12 @@ use crate::algo::learner::{Group, Learner, set};
 use crate::error::Result;
 use crate::nn::Replay;
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::noise::Blur;
 use crate::nn::ops::ratio::RatioLoss;
-use crate::nn::params::{LastLayer, Mlp, Spec};
+use crate::nn::spec::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
 
@@ -46,8 +47,8 @@ impl Classifiers {
         learner: &mut Learner,
         nets: [Mlp; 2],
         half: usize,
-        std: f64,
-        rate: f64,
+        std: PerMember<f32>,
+        rate: PerMember<f64>,
     ) -> Result<Self> {
         let (members, width) = (learner.members(), 2 * learner.obs_dim + learner.act_dim);
         let len = 2 * half * width;
@@ -74,7 +75,7 @@ impl Classifiers {
             blur: Blur {
                 members,
                 len,
-                std: std as f32,
+                std,
                 noise: [0, len],
             },
             loss: RatioLoss {

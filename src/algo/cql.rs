@@ -11,16 +11,17 @@ use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::learner::{BATCH, Learner, set};
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::{Error, Result};
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::candidates::Candidates;
 use crate::nn::ops::cql::CqlLoss;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
 
@@ -92,24 +93,28 @@ pub struct Cql {
 impl Cql {
     // ---- layout ----
 
-    /// One fresh member per seed.
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
     pub fn new(
         obs_dim: usize,
         act_dim: usize,
-        settings: &CqlSettings,
+        settings: &[CqlSettings],
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
-        let s = settings;
+        let s = &settings[0];
         above_zero("penalty_actions", s.penalty_actions as f64)?;
-        above_zero("penalty_temperature", s.penalty_temperature)?;
-        let rules = Rules {
+        for s in settings {
+            above_zero("penalty_temperature", s.penalty_temperature)?;
+        }
+        let each = |of: fn(&CqlSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
             target_entropy: s.target_entropy,
             target_rate: s.target_rate,
             initial_alpha: s.initial_alpha,
-        };
+        });
+        let rules: Vec<_> = rules.collect();
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let dims = [obs_dim, act_dim, s.batch];
@@ -117,8 +122,8 @@ impl Cql {
 
         // Passes: many actions a state, the data's first.
         let learner = &mut core.learner;
-        let (members, rows, each) = (learner.members(), learner.rows, s.penalty_actions);
-        let (at_s, per) = (learner.batch_view(0, 0), 1 + 3 * each);
+        let (members, rows, kind) = (learner.members(), learner.rows, s.penalty_actions);
+        let (at_s, per) = (learner.batch_view(0, 0), 1 + 3 * kind);
         let at_actions = View {
             buffer: BATCH + 1,
             offset: 0,
@@ -151,8 +156,12 @@ impl Cql {
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
         Ok(Self {
             target: Target {
-                optimism: s.optimism as f32,
-                ..core.target(s.discount, s.reward_scale, s.exploration)
+                optimism: each(|s| s.optimism),
+                ..core.target(
+                    each(|s| s.discount),
+                    each(|s| s.reward_scale),
+                    s.exploration,
+                )
             },
             td: TdLoss {
                 q,
@@ -165,15 +174,15 @@ impl Cql {
                 actions: per,
                 q,
                 stride,
-                weight: s.penalty_weight as f32,
-                temperature: s.penalty_temperature as f32,
+                weight: each(|s| s.penalty_weight),
+                temperature: each(|s| s.penalty_temperature),
                 importance: s.importance,
                 stats,
             },
             candidates: Candidates {
                 members,
                 states: rows,
-                each,
+                each: kind,
                 act_dim,
                 raw: core.actions.each_ref().map(Pass::out),
                 raw_stride: stride,
@@ -182,23 +191,14 @@ impl Cql {
                 row: [core.learner.row(), obs_dim],
             },
             actions: zeros(rows * per * act_dim)?,
-            density: zeros(rows * 3 * each)?,
-            uniforms: zeros(rows * each * act_dim)?,
-            normals: zeros(2 * rows * each * act_dim)?,
+            density: zeros(rows * 3 * kind)?,
+            uniforms: zeros(rows * kind * act_dim)?,
+            normals: zeros(2 * rows * kind * act_dim)?,
             forward,
             backward,
             core,
         })
     }
-}
-
-/// Refuses a setting that must be above 0.
-pub(super) fn above_zero(name: &str, value: f64) -> Result<()> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(());
-    }
-    let mend = "give a number above 0";
-    Err(Error::input(name, format!("is {value}"), mend))
 }
 
 // ---- update ----

@@ -1,5 +1,8 @@
 //! DARC (Eysenbach et al., ICLR 2021) as H2O+'s authors ported it: SAC on the simulator, whose reward is corrected by
 //! log(p_real/p_sim) of the dynamics; only the classifiers see the real data.
+//!
+//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256, classifiers 256 + 256): SAC's
+//! 0.58 GFLOP of products and 0.48 of the classifiers.
 
 use candle_core::Device;
 
@@ -8,11 +11,12 @@ use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::Learner;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::nn::workspace::Use;
 use crate::rng::Stream;
 
@@ -73,22 +77,27 @@ pub struct Darc {
 impl Darc {
     // ---- layout ----
 
-    /// One fresh member per seed.
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
     pub fn new(
         obs_dim: usize,
         act_dim: usize,
-        settings: &DarcSettings,
+        settings: &[DarcSettings],
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
-        let s = settings;
-        let rules = Rules {
+        let s = &settings[0];
+        let each = |of: fn(&DarcSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        for (name, rows) in [("batch", s.batch), ("ratio_batch", s.ratio_batch)] {
+            above_zero(name, rows as f64)?;
+        }
+        let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
             target_entropy: s.target_entropy,
             target_rate: s.target_rate,
             initial_alpha: s.initial_alpha,
-        };
+        });
+        let rules: Vec<_> = rules.collect();
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let ratio_nets = Classifiers::nets(&mut spec, obs_dim, act_dim, &s.hidden);
@@ -101,8 +110,8 @@ impl Darc {
             learner,
             ratio_nets,
             s.ratio_batch,
-            s.ratio_noise,
-            s.ratio_lr,
+            each(|s| s.ratio_noise),
+            PerMember::over(settings, |s| s.ratio_lr),
         )?;
         let rows = learner.batch_view(0, 0);
         let advantage = learner
@@ -114,8 +123,12 @@ impl Darc {
         classifiers.finish(&core.learner);
         let target = Target {
             log_ratio: Some(advantage.out()),
-            optimism: s.optimism as f32,
-            ..core.target(s.discount, s.reward_scale, s.exploration)
+            optimism: each(|s| s.optimism),
+            ..core.target(
+                each(|s| s.discount),
+                each(|s| s.reward_scale),
+                s.exploration,
+            )
         };
         let td = core.td(&[s.batch]);
         Ok(Self {
@@ -153,7 +166,7 @@ impl Agent for Darc {
 
     fn learn(&mut self) -> Result<()> {
         let core = &mut self.core;
-        let mut target = self.target;
+        let mut target = self.target.clone();
         if core.learner.updates < self.ratio_warmup {
             target.log_ratio = None;
         }

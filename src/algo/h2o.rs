@@ -6,20 +6,20 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::classifiers::Classifiers;
-use crate::algo::cql::above_zero;
 use crate::algo::learner::{BATCH, Learner, set};
-use crate::algo::settings::settings;
+use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Error, Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::h2o::{GapWeight, H2oLoss};
 use crate::nn::ops::noise::ScaleColumns;
 use crate::nn::ops::ratio::RatioWeight;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::nn::workspace::Use;
 use crate::rng::Stream;
 
@@ -113,7 +113,7 @@ struct Gap {
     /// σ_s, `[P, S]`; none before the first batch.
     std: Option<Tensor>,
     /// Factor of the states' deviations, rows of zeros per real row.
-    spread: [f64; 2],
+    spread: PerMember<[f64; 2]>,
     /// log ω, `[P, sim]`.
     log_omega: Tensor,
 }
@@ -121,31 +121,41 @@ struct Gap {
 impl H2o {
     // ---- layout ----
 
-    /// One fresh member per seed.
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
     pub fn new(
         obs_dim: usize,
         act_dim: usize,
-        settings: &H2oSettings,
+        settings: &[H2oSettings],
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
-        let s = settings;
-        for (name, value) in [
-            ("real_batch", s.real_batch as f64),
-            ("sim_batch", s.sim_batch as f64),
-            ("gap_samples", s.gap_samples as f64),
-            ("gap_min", f64::from(s.gap_min as f32)),
-            ("penalty_temperature", s.penalty_temperature),
-        ] {
-            above_zero(name, value)?;
+        for s in settings {
+            for (name, value) in [
+                ("real_batch", s.real_batch as f64),
+                ("sim_batch", s.sim_batch as f64),
+                ("gap_samples", s.gap_samples as f64),
+                ("gap_min", f64::from(s.gap_min as f32)),
+                ("penalty_temperature", s.penalty_temperature),
+            ] {
+                above_zero(name, value)?;
+            }
+            if s.gap_padding < 0.0 {
+                let problem = format!("is {}", s.gap_padding);
+                return Err(Error::input("gap_padding", problem, "give 0 or more"));
+            }
+            ordered(["gap_min", "gap_max"], [s.gap_min, s.gap_max])?;
+            ordered(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max])?;
         }
-        let rules = Rules {
+        let s = &settings[0];
+        let each = |of: fn(&H2oSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
             target_entropy: s.target_entropy,
             target_rate: s.target_rate,
             initial_alpha: s.initial_alpha,
-        };
+        });
+        let rules: Vec<_> = rules.collect();
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let ratio_nets = Classifiers::nets(&mut spec, obs_dim, act_dim, &s.hidden);
@@ -155,7 +165,8 @@ impl H2o {
 
         // Passes.
         let learner = &mut core.learner;
-        let (noise, rate) = (s.ratio_noise, s.ratio_lr);
+        let noise = each(|s| s.ratio_noise);
+        let rate = PerMember::over(settings, |s| s.ratio_lr);
         let mut classifiers = Classifiers::new(learner, ratio_nets, s.ratio_batch, noise, rate)?;
         let (members, width) = (learner.members(), obs_dim + act_dim);
         let at_sim = learner.batch_view(real, 0);
@@ -178,8 +189,12 @@ impl H2o {
         classifiers.finish(&core.learner);
         let td = core.td(&[real, sim]);
         let target = Target {
-            optimism: s.optimism as f32,
-            ..core.target(s.discount, s.reward_scale, s.exploration)
+            optimism: each(|s| s.optimism),
+            ..core.target(
+                each(|s| s.discount),
+                each(|s| s.reward_scale),
+                s.exploration,
+            )
         };
         let learner = &mut core.learner;
         let stride = learner.plan.len();
@@ -192,16 +207,17 @@ impl H2o {
                 samples: s.gap_samples,
                 raw: around.out(),
                 stride,
-                clip: [s.gap_min as f32, s.gap_max as f32],
+                clip: PerMember::over(settings, |s| [s.gap_min as f32, s.gap_max as f32]),
                 stats: learner.places(&GapWeight::STATS),
             },
             scale: ScaleColumns {
                 members,
+                rows: sim * s.gap_samples,
                 columns: obs_dim,
             },
             steps: zeros(sim * s.gap_samples * obs_dim)?,
             std: None,
-            spread: [s.gap_spread, s.gap_padding],
+            spread: PerMember::over(settings, |s| [s.gap_spread, s.gap_padding]),
             log_omega: zeros(sim)?,
         };
         let weight = RatioWeight {
@@ -210,7 +226,7 @@ impl H2o {
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
             stride,
-            clip: [s.ratio_min as f32, s.ratio_max as f32],
+            clip: PerMember::over(settings, |s| [s.ratio_min as f32, s.ratio_max as f32]),
             stats: learner.places(&RatioWeight::STATS),
         };
         let loss = H2oLoss {
@@ -219,8 +235,8 @@ impl H2o {
             sim,
             q: td.q,
             stride,
-            weight: s.penalty_weight as f32,
-            temperature: s.penalty_temperature as f32,
+            weight: each(|s| s.penalty_weight),
+            temperature: each(|s| s.penalty_temperature),
             stats: learner.places(&H2oLoss::STATS),
         };
         Ok(Self {
@@ -239,12 +255,14 @@ impl Gap {
     /// Draws the steps, before they are scaled.
     fn draw(&mut self, learner: &Learner, real: &Replay) -> Result<()> {
         if self.std.is_none() {
-            let by_group = real.state_moments(learner.obs_dim)?;
-            let of_member = |m: usize| &by_group[m % by_group.len()];
-            let all = (0..learner.members()).flat_map(of_member);
-            let [spread, padding] = self.spread;
-            let std = all.map(|m| (spread * padded_deviation(*m, padding)) as f32);
-            self.std = Some(self.shaped(std.collect(), learner)?);
+            let by_part = real.state_moments(learner.obs_dim)?;
+            let of_member = |member: usize| {
+                let [spread, padding] = self.spread.of(member);
+                let of_column = move |m: &_| (spread * padded_deviation(*m, padding)) as f32;
+                by_part[real.part(member)].iter().map(of_column)
+            };
+            let std = (0..learner.members()).flat_map(of_member).collect();
+            self.std = Some(self.shaped(std, learner)?);
         }
         learner.normals(Stream::NextStates, &self.steps)
     }
@@ -301,7 +319,9 @@ impl Agent for H2o {
         set("next states", &draws.next_states, &mut gap.steps)?;
         let mut std = gap.shaped(vec![0.0; learner.members() * learner.obs_dim], learner)?;
         set("deviations", &draws.spread, &mut std)?;
-        gap.std = Some((std * gap.spread[0])?);
+        let spread = (0..learner.members()).map(|m| gap.spread.of(m)[0] as f32);
+        let spread = Tensor::from_iter(spread, std.device())?.unsqueeze(1)?;
+        gap.std = Some(std.broadcast_mul(&spread)?);
         Ok(())
     }
 

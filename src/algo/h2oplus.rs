@@ -6,18 +6,19 @@ use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::in_sample::{InSample, Passes};
 use crate::algo::learner::{Group, Learner};
-use crate::algo::settings::settings;
+use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
 use crate::nn::ops::head::Head;
 use crate::nn::ops::ratio::RatioWeight;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
-use crate::nn::params::{LastLayer, Spec};
+use crate::nn::spec::{LastLayer, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
 
@@ -110,22 +111,34 @@ pub struct H2oPlus {
 impl H2oPlus {
     // ---- layout ----
 
-    /// One fresh member per seed.
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
     pub fn new(
         obs_dim: usize,
         act_dim: usize,
-        settings: &H2oPlusSettings,
+        settings: &[H2oPlusSettings],
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
-        let s = settings;
-        let rules = Rules {
+        let s = &settings[0];
+        let each = |of: fn(&H2oPlusSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        for (name, rows) in [
+            ("real_batch", s.real_batch),
+            ("sim_batch", s.sim_batch),
+            ("ratio_batch", s.ratio_batch),
+        ] {
+            above_zero(name, rows as f64)?;
+        }
+        for s in settings {
+            ordered(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max])?;
+        }
+        let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
             target_entropy: s.target_entropy,
             target_rate: s.target_rate,
             initial_alpha: s.initial_alpha,
-        };
+        });
+        let rules: Vec<_> = rules.collect();
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let vf = spec.mlp(
@@ -140,13 +153,13 @@ impl H2oPlus {
 
         // Passes.
         let learner = &mut core.learner;
-        let v_group = learner.group(vf.range.clone(), s.vf_lr);
+        let v_group = learner.group(vf.range.clone(), PerMember::over(settings, |s| s.vf_lr));
         let mut classifiers = Classifiers::new(
             learner,
             ratio_nets,
             s.ratio_batch,
-            s.ratio_noise,
-            s.ratio_lr,
+            each(|s| s.ratio_noise),
+            PerMember::over(settings, |s| s.ratio_lr),
         )?;
         let (members, rows) = (learner.members(), learner.rows);
         let [at_s, at_s2, at_sim] = [(0, 0), (0, obs_dim + act_dim), (real, 0)]
@@ -173,18 +186,23 @@ impl H2oPlus {
         core.finish(&own, &[Backprop::weights(&v)])?;
         classifiers.finish(&core.learner);
         let stride = core.learner.plan.len();
+        let of_reward = [each(|s| s.discount), each(|s| s.reward_scale)];
+        let [discount, scale] = of_reward.clone();
         let target = Target {
-            value: Some((v_next.out(), s.lambda as f32)),
-            optimism: s.optimism as f32,
-            ..core.target(s.discount, s.reward_scale, s.exploration)
+            value: Some((v_next.out(), each(|s| s.lambda))),
+            optimism: each(|s| s.optimism),
+            ..core.target(discount, scale, s.exploration)
         };
+        let rule =
+            |s: &H2oPlusSettings| ValueRule::new(s.value, s.tau, s.value_alpha, s.value_clip);
+        let rule = settings.iter().map(rule).collect::<Result<Vec<_>>>()?;
         let value = ValueLoss {
             members,
             rows: real,
             v: v.out(),
             q: q_real.each_ref().map(Pass::out),
             stride,
-            rule: ValueRule::new(s.value, s.tau, s.value_alpha, s.value_clip)?,
+            rule: rule.into(),
             stats: core.learner.places(&ValueLoss::STATS),
         };
         let weight = RatioWeight {
@@ -193,7 +211,7 @@ impl H2oPlus {
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
             stride,
-            clip: [s.ratio_min as f32, s.ratio_max as f32],
+            clip: PerMember::over(settings, |s| [s.ratio_min as f32, s.ratio_max as f32]),
             stats: core.learner.places(&RatioWeight::STATS),
         };
         let awr = AwrLoss {
@@ -206,8 +224,8 @@ impl H2oPlus {
             v: v.out(),
             batch: rows,
             row: [core.learner.row(), obs_dim],
-            beta: s.warmup_beta as f32,
-            clip: s.warmup_clip as f32,
+            beta: each(|s| s.warmup_beta),
+            clip: each(|s| s.warmup_clip),
             stats: core.learner.places(&AwrLoss::STATS),
         };
         let passes = Passes {
@@ -219,8 +237,14 @@ impl H2oPlus {
         };
         // The temperature waits until the policy explores.
         let groups = vec![ActorCritic::POLICY, ActorCritic::CRITICS, v_group];
-        let rules = [s.discount, s.reward_scale];
-        let warm = InSample::new(&mut core.learner, &passes, rules, value, awr, groups);
+        let warm = InSample::new(
+            &mut core.learner,
+            &passes,
+            of_reward,
+            value.clone(),
+            awr,
+            groups,
+        );
         let td = core.td(&[real, sim]);
         Ok(Self {
             core,

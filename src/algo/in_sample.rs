@@ -4,6 +4,7 @@
 use crate::algo::learner::{Group, Learner};
 use crate::error::Result;
 use crate::nn::launch::{Kernel, launch};
+use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::Dense;
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::target::{Exploration, Target};
@@ -42,7 +43,7 @@ impl<K: Kernel<3, 3>> InSample<K> {
     pub fn new(
         learner: &mut Learner,
         passes: &Passes,
-        [discount, reward_scale]: [f64; 2],
+        [discount, reward_scale]: [PerMember<f32>; 2],
         value: ValueLoss,
         awr: K,
         groups: Vec<Group>,
@@ -60,16 +61,16 @@ impl<K: Kernel<3, 3>> InSample<K> {
                 rows,
                 row_stride: learner.rows,
                 q: passes.q_target.each_ref().map(Pass::out),
-                value: Some((passes.v_next.out(), 1.0)),
+                value: Some((passes.v_next.out(), 1.0.into())),
                 stride: plan.len(),
                 log_pi: [0, 0],
                 exploration: Exploration::None,
-                optimism: 0.0,
+                optimism: 0.0.into(),
                 log_ratio: None,
                 log_alpha: 0,
                 param_stride: learner.params.len(),
-                discount: discount as f32,
-                reward_scale: reward_scale as f32,
+                discount,
+                reward_scale,
                 row: learner.row(),
             },
             td: TdLoss {

@@ -1,5 +1,8 @@
 //! IQL (Kostrikov et al., ICLR 2022) on the real data alone, as CORL has it: expectile V, TD through V,
 //! advantage-weighted regression of a Gaussian policy whose rate falls along a cosine; states on the data set's scale.
+//!
+//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256): 0.54 GFLOP of products, all in one
+//! forward and one backward launch.
 
 use candle_core::Device;
 
@@ -8,10 +11,11 @@ use crate::algo::learner::{Learner, set};
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::Result;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
 use crate::nn::ops::gaussian::{Gaussian, GaussianAwr};
 use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
-use crate::nn::params::{LastLayer, Spec};
+use crate::nn::spec::{LastLayer, Spec};
 use crate::nn::workspace::{Pass, Use};
 use crate::nn::{Actor, Replay, Spread};
 use crate::rng::Stream;
@@ -63,15 +67,17 @@ pub struct Iql {
 impl Iql {
     // ---- layout ----
 
-    /// One fresh member per seed.
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
     pub fn new(
         obs_dim: usize,
         act_dim: usize,
-        settings: &IqlSettings,
+        settings: &[IqlSettings],
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
-        let (s, width) = (settings, obs_dim + act_dim);
+        let (s, width) = (&settings[0], obs_dim + act_dim);
+        let each = |of: fn(&IqlSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        let rate = |of: fn(&IqlSettings) -> f64| PerMember::over(settings, of);
         let mut spec = Spec::default();
         let mut net = |name, inputs: usize, outputs: usize| {
             let sizes = [&[inputs], &s.hidden[..], &[outputs]].concat();
@@ -87,18 +93,19 @@ impl Iql {
             spread: Spread::Constant(log_std.start),
         };
         let dims = [obs_dim, act_dim, s.batch];
-        let mut learner = Learner::new(spec, actor, &targets, s.target_rate, dims, seeds, device)?;
+        let smoothing = each(|s| s.target_rate);
+        let mut learner = Learner::new(spec, actor, &targets, smoothing, dims, seeds, device)?;
         if s.standardise {
             learner.standardise_states()?;
         }
         // One loss for both critics, the mean of theirs.
         learner.w = (learner.w.ones_like()? * 0.5)?;
         let mut groups = vec![
-            learner.group(q[0].range.start..q[1].range.end, s.qf_lr),
-            learner.group(vf.range.clone(), s.vf_lr),
+            learner.group(q[0].range.start..q[1].range.end, rate(|s| s.qf_lr)),
+            learner.group(vf.range.clone(), rate(|s| s.vf_lr)),
         ];
         for range in [policy.range.clone(), log_std.clone()] {
-            let group = learner.group(range, s.policy_lr);
+            let group = learner.group(range, rate(|s| s.policy_lr));
             if s.policy_lr_updates > 0 {
                 learner.anneal(group, s.policy_lr_updates);
             }
@@ -120,13 +127,15 @@ impl Iql {
         // Launches.
         learner.alloc()?;
         let (members, stride) = (learner.members(), learner.plan.len());
+        let rule = |s: &IqlSettings| ValueRule::new(Value::Expectile, s.tau, 1.0, 1.0);
+        let rule = settings.iter().map(rule).collect::<Result<Vec<_>>>()?;
         let value = ValueLoss {
             members,
             rows,
             v: v.out(),
             q: q_target.each_ref().map(Pass::out),
             stride,
-            rule: ValueRule::new(Value::Expectile, s.tau, 1.0, 1.0)?,
+            rule: rule.into(),
             stats: learner.places(&ValueLoss::STATS),
         };
         let awr = GaussianAwr {
@@ -143,8 +152,8 @@ impl Iql {
             v: v.out(),
             batch: rows,
             row: [learner.row(), obs_dim],
-            beta: s.beta as f32,
-            clip: s.weight_max as f32,
+            beta: each(|s| s.beta),
+            clip: each(|s| s.weight_max),
             stats: learner.places(&AwrLoss::STATS),
         };
         let passes = Passes {
@@ -154,7 +163,7 @@ impl Iql {
             v: &v,
             v_next: &v_next,
         };
-        let rules = [s.discount, s.reward_scale];
+        let rules = [each(|s| s.discount), each(|s| s.reward_scale)];
         let in_sample = InSample::new(&mut learner, &passes, rules, value, awr, groups);
         Ok(Self { learner, in_sample })
     }

@@ -1,5 +1,6 @@
 //! What every method has: parameters and their optimiser, a batch, room for activations, the agent's bookkeeping.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -8,14 +9,16 @@ use candle_core::{DType, Device, Tensor};
 use crate::data::BehaviourPolicy;
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::gather::Gather;
 use crate::nn::ops::noise::{Normals, Uniforms};
 use crate::nn::ops::standardise::Standardise;
-use crate::nn::params::{Mlp, Params, Spec, Stepped, take};
+use crate::nn::params::{Params, Stepped, take};
 use crate::nn::replay::row_len;
+use crate::nn::spec::{Mlp, Spec};
 use crate::nn::workspace::{Plan, Workspace};
-use crate::nn::{Actor, PolicySnapshot, Replay};
+use crate::nn::{Acting, Actor, PolicySnapshot, Replay};
 use crate::rng::Stream;
 
 /// Room for losses and means, floats a member.
@@ -57,7 +60,9 @@ pub struct Learner {
     pub stats: Tensor,
     names: Vec<&'static str>,
     groups: Vec<Stepped>,
-    target_rate: f32,
+    /// The policies, laid out for as many observations as they were last asked for.
+    acting: RefCell<Option<Acting>>,
+    target_rate: PerMember<f32>,
     /// Mean and 1/σ of the data set's states, `[P, 2, S]`, where states are learned from on its scale.
     state_scale: Option<Tensor>,
 }
@@ -69,7 +74,7 @@ impl Learner {
         spec: Spec,
         actor: Actor,
         targets: &[(&Mlp, &'static str)],
-        target_rate: f64,
+        target_rate: PerMember<f32>,
         [obs_dim, act_dim, rows]: [usize; 3],
         seeds: &[u64],
         device: &Device,
@@ -96,7 +101,8 @@ impl Learner {
             stats: zeros(STATS)?,
             names: Vec::new(),
             groups: Vec::new(),
-            target_rate: target_rate as f32,
+            acting: RefCell::new(None),
+            target_rate,
             state_scale: None,
             params,
             actor,
@@ -106,7 +112,7 @@ impl Learner {
     // ---- layout ----
 
     /// Parameters `range` step together, at `rate`.
-    pub fn group(&mut self, range: Range<usize>, rate: f64) -> Group {
+    pub fn group(&mut self, range: Range<usize>, rate: PerMember<f64>) -> Group {
         self.groups.push(Stepped {
             range,
             rate,
@@ -178,10 +184,10 @@ impl Learner {
         let Some(scale) = &mut self.state_scale else {
             return Ok(());
         };
-        let by_group = data.state_moments(self.obs_dim)?;
+        let by_part = data.state_moments(self.obs_dim)?;
         let members = self.seeds.len();
         let of_member = |m: usize| {
-            let fitted = &by_group[m % by_group.len()];
+            let fitted = &by_part[data.part(m)];
             let inverse = |(_, std): &(f64, f64)| (1.0 / (std + 1e-3)) as f32;
             let means = fitted.iter().map(|(mean, _)| *mean as f32);
             means.chain(fitted.iter().map(inverse))
@@ -220,13 +226,11 @@ impl Learner {
         width: usize,
         into: &Tensor,
     ) -> Result<()> {
-        let (groups, capacity, row) = replay.dims();
-        let fits = row == self.row() && (groups == 1 || groups == self.members());
-        if !fits || replay.len == 0 {
-            let problem = format!(
-                "a replay of {} rows, {groups} groups, {row} floats a row",
-                replay.len
-            );
+        let (spans, row) = (replay.spans(), replay.row());
+        let parts = spans.values();
+        let fits = row == self.row() && (parts.len() == 1 || parts.len() == self.members());
+        if !fits || parts.iter().any(|span| span.len == 0) {
+            let problem = format!("a replay of {row} floats a row, filled as {parts:?}");
             let mend = "fill it first, with this task's transitions";
             return Err(Error::input("replay", problem, mend));
         }
@@ -235,9 +239,7 @@ impl Learner {
             lane,
             update: self.updates as u32,
             stream,
-            groups,
-            capacity,
-            len: replay.len,
+            spans,
             row,
             first,
             rows,
@@ -282,9 +284,10 @@ impl Learner {
         self.params.step(&mut chosen.collect::<Vec<_>>())
     }
 
-    /// Ends an update: moves the targets, counts.
+    /// Ends an update: freezes members that have diverged, moves the targets, counts.
     pub fn close(&mut self) -> Result<()> {
-        self.params.smooth(self.target_rate)?;
+        self.params.guard(&self.stats, self.updates + 1)?;
+        self.params.smooth(&self.target_rate)?;
         self.updates += 1;
         Ok(())
     }
@@ -299,7 +302,13 @@ impl Learner {
                 .broadcast_mul(&scale.narrow(1, 1, 1)?)?,
             None => obs,
         };
-        crate::nn::policy::act(&self.params, &self.actor, obs, noise)
+        let (_, rows, _) = obs.dims3()?;
+        let mut acting = self.acting.borrow_mut();
+        if !acting.as_ref().is_some_and(|acting| acting.fits(rows)) {
+            *acting = Some(Acting::new(&self.params, &self.actor, rows)?);
+        }
+        let acting = acting.as_ref().expect("laid out above");
+        acting.act(&self.params, obs, noise)
     }
 
     /// See [`Agent::policy`](crate::algo::Agent::policy).

@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use crate::data::BehaviourPolicy;
 use crate::error::Result;
 use crate::nn::Replay;
+use crate::nn::launch::together;
 
 pub mod actor_critic;
 pub mod classifiers;
@@ -26,7 +27,9 @@ pub use darc::{Darc, DarcSettings};
 pub use h2o::{H2o, H2oSettings};
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
 pub use iql::{Iql, IqlSettings};
-pub use registry::{SettingsFlags, build, methods, resolve_settings};
+pub use registry::{
+    SettingsFlags, build, build_members, methods, resolve_members, resolve_settings,
+};
 pub use sac::{Sac, SacSettings};
 
 use learner::Learner;
@@ -61,8 +64,8 @@ pub trait Agent: Send {
     }
     /// One update of every member.
     fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
-        // From inside the pool, a launch forks without waking a thread of its own.
-        rayon::scope(|_| {
+        let device = self.learner().batch.device().clone();
+        together(&device, || {
             self.draw(real, sim)?;
             self.learn()
         })
@@ -75,6 +78,16 @@ pub trait Agent: Send {
     /// Updates done so far.
     fn updates(&self) -> u64 {
         self.learner().updates
+    }
+    /// The update, counted from 1, in which each member diverged: a loss or a parameter was no longer finite. From
+    /// then on the member is frozen: its parameters stay, all finite; the others go on as they would without it.
+    fn diverged(&self) -> Result<Vec<Option<u64>>> {
+        self.learner().params.frozen()
+    }
+    /// Freezes member `member` as diverged in the last update, where its losses do not show it.
+    fn freeze(&mut self, member: usize) -> Result<()> {
+        let update = self.updates().max(1);
+        self.learner_mut().params.freeze(member, update)
     }
     /// Actions for observations `[P, n, obs_dim]` → `[P, n, act_dim]`. `noise`: standard normals of
     /// that shape for a sample of the policy, `None` for its deterministic action.

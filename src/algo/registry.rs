@@ -14,7 +14,7 @@ use super::{
 use crate::error::{Error, Result};
 
 /// Settings, observation, action, seeds, device → a fresh population.
-type Build = fn(&Table, usize, usize, &[u64], &Device) -> Result<Box<dyn Agent>>;
+type Build = fn(&[Table], usize, usize, &[u64], &Device) -> Result<Box<dyn Agent>>;
 
 /// What the registry knows of a method.
 struct Method {
@@ -35,7 +35,8 @@ macro_rules! method {
             defaults: || table(&$settings { $($key: $value,)* ..Default::default() }),
             resolve: |name, given| Ok(table(&parse::<$settings>(name, given)?)),
             build: |given, obs_dim, act_dim, seeds, device| {
-                let settings = parse::<$settings>($name, given)?;
+                let settings = given.iter().map(|given| parse::<$settings>($name, given));
+                let settings = settings.collect::<Result<Vec<_>>>()?;
                 Ok(Box::new(<$agent>::new(
                     obs_dim, act_dim, &settings, seeds, device,
                 )?))
@@ -71,7 +72,39 @@ pub fn resolve_settings(method: &str, given: &Table) -> Result<Table> {
     (find(method)?.resolve)(method, given)
 }
 
-/// A fresh population of `method`, one member per seed.
+/// Settings of each member of a population of `method`: those of `given` over the defaults. Members may differ in
+/// any number with a fraction; what decides shapes, or which kernels run, all have alike.
+pub fn resolve_members(method: &str, given: &[Table]) -> Result<Vec<Table>> {
+    let all: Vec<Table> = given
+        .iter()
+        .map(|one| resolve_settings(method, one))
+        .collect::<Result<_>>()?;
+    let Some(first) = all.first() else {
+        let problem = "has no members";
+        return Err(Error::input(
+            "population",
+            problem,
+            "give at least one seed",
+        ));
+    };
+    for key in all.iter().flat_map(Table::keys) {
+        let values = || all.iter().map(|one| one.get(key));
+        let number = |value: Option<&Value>| value.is_none_or(Value::is_float);
+        if values().any(|v| v != first.get(key)) && !values().all(number) {
+            let problem =
+                "differs between members, but it decides the shapes or the kernels that all share";
+            let mend = "give one value for all members; numbers such as lambda or qf_lr may differ";
+            return Err(Error::input(
+                format!("setting `{key}` of {method}"),
+                problem,
+                mend,
+            ));
+        }
+    }
+    Ok(all)
+}
+
+/// A fresh population of `method`, one member per seed, all with the same settings.
 pub fn build(
     method: &str,
     settings: &Table,
@@ -80,12 +113,36 @@ pub fn build(
     seeds: &[u64],
     device: &Device,
 ) -> Result<Box<dyn Agent>> {
-    (find(method)?.build)(settings, obs_dim, act_dim, seeds, device)
+    let settings = vec![settings.clone(); seeds.len()];
+    build_members(method, &settings, obs_dim, act_dim, seeds, device)
+}
+
+/// A fresh population of `method`: one member per seed, each with its own [settings](resolve_members).
+///
+/// # Panics
+/// Unless there are as many settings as seeds.
+pub fn build_members(
+    method: &str,
+    settings: &[Table],
+    obs_dim: usize,
+    act_dim: usize,
+    seeds: &[u64],
+    device: &Device,
+) -> Result<Box<dyn Agent>> {
+    assert_eq!(settings.len(), seeds.len(), "settings of each member");
+    let settings = resolve_members(method, settings)?;
+    (find(method)?.build)(&settings, obs_dim, act_dim, seeds, device)
 }
 
 fn parse<T: DeserializeOwned>(method: &str, given: &Table) -> Result<T> {
     let mut settings = (find(method)?.defaults)();
     settings.extend(given.clone());
+    for (key, value) in &settings {
+        if value.as_float().is_some_and(|x| !x.is_finite()) {
+            let mend = "give a finite number";
+            return Err(Error::input(key, format!("is {value}"), mend));
+        }
+    }
     settings.try_into().map_err(|e: toml::de::Error| {
         let mend = "`h2oplus train --help` lists each method's settings";
         Error::input(format!("settings of {method}"), e.message(), mend)
@@ -185,7 +242,7 @@ impl clap::FromArgMatches for SettingsFlags {
 }
 
 /// A flag's text as the TOML value that it looks like.
-fn literal(text: &str) -> Value {
+pub(crate) fn literal(text: &str) -> Value {
     if let Ok(v) = text.parse::<i64>() {
         Value::Integer(v)
     } else if let Ok(v) = text.parse::<f64>() {

@@ -1,5 +1,7 @@
 //! SAC on the simulator alone (zero-shot): y = r + γ(1−d)·(min Q̂(s',a') − β log π(a'|s')).
 //!
+//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256): 0.58 GFLOP of products.
+//!
 //! With `real_batch` it mixes real transitions in plainly, which is H2O+ with λ = 0 and no ratio: the control `rlpd` is
 //! this with halves of 128. (RLPD, Ball et al., ICML 2023, mixes so; its ensembles, layer norms and update ratio are
 //! not here.)
@@ -10,11 +12,12 @@ use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::learner::Learner;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
-use crate::error::Result;
+use crate::error::{Result, above_zero};
 use crate::nn::Replay;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::params::Spec;
+use crate::nn::spec::Spec;
 use crate::rng::Stream;
 
 // ---- settings ----
@@ -67,22 +70,25 @@ pub struct Sac {
 impl Sac {
     // ---- layout ----
 
-    /// One fresh member per seed.
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
     pub fn new(
         obs_dim: usize,
         act_dim: usize,
-        settings: &SacSettings,
+        settings: &[SacSettings],
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
-        let s = settings;
-        let rules = Rules {
+        let s = &settings[0];
+        let each = |of: fn(&SacSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        above_zero("batch", s.batch as f64)?;
+        let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
             target_entropy: s.target_entropy,
             target_rate: s.target_rate,
             initial_alpha: s.initial_alpha,
-        };
+        });
+        let rules: Vec<_> = rules.collect();
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let dims = [obs_dim, act_dim, s.real_batch + s.batch];
@@ -90,8 +96,12 @@ impl Sac {
         core.finish(&[], &[])?;
         Ok(Self {
             target: Target {
-                optimism: s.optimism as f32,
-                ..core.target(s.discount, s.reward_scale, s.exploration)
+                optimism: each(|s| s.optimism),
+                ..core.target(
+                    each(|s| s.discount),
+                    each(|s| s.reward_scale),
+                    s.exploration,
+                )
             },
             td: match s.real_batch {
                 0 => core.td(&[s.batch]),

@@ -200,11 +200,12 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
 fn of_run(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Candidate>)> {
     let (config, agent) = trainer::load_agent(run, checkpoint)?;
     let mut out = Vec::new();
-    for (m, seed) in config.seeds.as_slice().iter().enumerate() {
+    for (m, member) in config.population()?.iter().enumerate() {
         out.push(Candidate {
             name: format!(
-                "{} seed {seed} after {} updates",
+                "{} {} after {} updates",
                 config.algo,
+                member.name,
                 agent.updates()
             ),
             policy: agent.policy(m)?,

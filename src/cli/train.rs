@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use super::{Format, emit, table};
 use crate::algo::SettingsFlags;
-use crate::data::Dataset;
 use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::train::config::{TrainConfig, resolve};
 use crate::train::given::Given;
+use crate::train::real_data::RealData;
 use crate::train::report::{self, Line};
 use crate::train::run_folder::RunFolder;
-use crate::train::trainer::{Trainer, load_data};
+use crate::train::trainer::Trainer;
 
 /// Flags of `train`.
 #[derive(Debug, clap::Args)]
@@ -55,10 +55,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let task = Task::load(&config.task)?;
     if resumed.is_none() {
         // Before the data are made, which takes seconds.
-        config.domain(&task)?;
+        for member in config.population()? {
+            config.domain(&task, &member)?;
+        }
     }
-    let data = load_data(&config, &task)?;
-    let mut lines = vec![Line::data(&data)];
+    let data = RealData::load(&config, &task)?;
+    let mut lines: Vec<_> = data.sets.iter().map(Line::data).collect();
     let mut runs = Vec::new();
     let main = train(&args, &config, &data, resumed, &mut lines)?;
     runs.push(main.path().to_path_buf());
@@ -67,19 +69,23 @@ pub fn run(args: Args) -> Result<ExitCode> {
         other.algo = algo.clone();
         // The other method's own settings are its defaults; what was given was for the first.
         other.settings = toml::Table::new();
+        other
+            .vary
+            .retain(|axis| matches!(axis.key.as_str(), "gap" | "data"));
         let folder = train(&args, &other, &data, None, &mut lines)?;
         runs.push(folder.path().to_path_buf());
     }
-    let curve = report::draw_curve(&main, &runs, &data)?;
+    let curve = report::draw_curve(&main, &runs, &data.sets)?;
     print(&args, &lines, &runs, &curve);
-    Ok(ExitCode::SUCCESS)
+    let diverged = lines.iter().any(|line| line.diverged_at.is_some());
+    Ok(ExitCode::from(u8::from(diverged)))
 }
 
 /// Trains one method, and adds its result lines.
 fn train(
     args: &Args,
     config: &TrainConfig,
-    data: &Dataset,
+    data: &RealData,
     resumed: Option<RunFolder>,
     lines: &mut Vec<Line>,
 ) -> Result<RunFolder> {
@@ -91,14 +97,9 @@ fn train(
     let verb = if resume { "resuming" } else { "run folder" };
     eprintln!("{verb}: {}", trainer.folder().path().display());
     trainer.run()?;
-    let seeds = config.seeds.as_slice();
-    lines.extend(
-        trainer
-            .latest()
-            .iter()
-            .zip(seeds)
-            .map(|(e, &s)| Line::member(config, s, e)),
-    );
+    let members = trainer.config().members.iter().zip(trainer.latest());
+    let members = members.zip(trainer.diverged());
+    lines.extend(members.map(|((member, e), at)| Line::member(config, member, e, *at)));
     Ok(trainer.folder().clone())
 }
 
@@ -120,6 +121,12 @@ fn resume_config(args: &Args, folder: &RunFolder) -> Result<TrainConfig> {
     Ok(config)
 }
 
+/// What a result line says of a member that diverged.
+fn diverged(line: &Line) -> String {
+    let said = |at| format!(" (diverged in update {at})");
+    line.diverged_at.map_or(String::new(), said)
+}
+
 fn print(args: &Args, lines: &[Line], runs: &[PathBuf], curve: &std::path::Path) {
     match args.format {
         Format::Json => {
@@ -129,7 +136,7 @@ fn print(args: &Args, lines: &[Line], runs: &[PathBuf], curve: &std::path::Path)
         Format::Short => {
             let text: Vec<String> = lines
                 .iter()
-                .map(|l| format!("{} {:.0} {:.0}", l.what, l.mean, l.std))
+                .map(|l| format!("{} {:.0} {:.0}{}", l.what, l.mean, l.std, diverged(l)))
                 .collect();
             emit(&text.join("\n"));
         }
@@ -139,7 +146,7 @@ fn print(args: &Args, lines: &[Line], runs: &[PathBuf], curve: &std::path::Path)
                 .map(|l| {
                     vec![
                         l.what.clone(),
-                        format!("{:.0} ± {:.0}", l.mean, l.std),
+                        format!("{:.0} ± {:.0}{}", l.mean, l.std, diverged(l)),
                         format!("{}", l.episodes),
                         format!("{:.0}", l.length),
                     ]

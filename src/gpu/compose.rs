@@ -65,10 +65,14 @@ pub const WORKGROUP: u32 = 64;
 pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Result<naga::Module> {
     let mut composer = Composer::default();
     let mut known = unroll::Constants::new();
+    let mut literals: &[f32] = &[];
     let mut on: HashMap<String, ShaderDefValue> = HashMap::new();
     on.insert("WORKGROUP".into(), ShaderDefValue::UInt(WORKGROUP));
     for c in constants {
         known.extend(c.known().clone());
+        if !c.known_literals().is_empty() {
+            literals = c.known_literals();
+        }
         on.extend(
             c.defs()
                 .iter()
@@ -95,7 +99,7 @@ pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Resul
         if !needed.contains(&stem) {
             continue;
         }
-        let source = unroll(&source, &known).map_err(|e| broken(stem, e))?;
+        let source = unroll(&source, &known, literals).map_err(|e| broken(stem, e))?;
         let added = composer.add_composable_module(ComposableModuleDescriptor {
             source: &source,
             file_path: stem,
@@ -106,7 +110,7 @@ pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Resul
             return Err(explained(stem, &error, &composer));
         }
     }
-    let source = unroll(kernel.source, &known).map_err(|e| broken(kernel.stem, e))?;
+    let source = unroll(kernel.source, &known, literals).map_err(|e| broken(kernel.stem, e))?;
     let module = composer.make_naga_module(NagaModuleDescriptor {
         source: &source,
         file_path: kernel.stem,

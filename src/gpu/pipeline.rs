@@ -35,7 +35,7 @@ impl Pipeline {
     ) -> Result<Arc<Self>> {
         let texts = constants
             .iter()
-            .map(|c| format!("{}{:?}", c.text(), c.defs()));
+            .map(|c| format!("{}{:?}{:?}", c.text(), c.defs(), c.known_literals()));
         let key = format!("{}{defs:?}{}", kernel.stem, texts.collect::<String>());
         let mut known = gpu.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = known.get(&key) {

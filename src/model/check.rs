@@ -93,13 +93,16 @@ impl Spec {
 
     /// Refuses numbers that make no robot.
     pub(super) fn check(&self) -> Result<()> {
-        for (field, values) in self.fields() {
-            if let Some(x) = values.iter().find(|x| !x.is_finite()) {
-                return Err(Error::input(
-                    &self.source,
-                    format!("{field} holds {x}"),
-                    "give finite numbers",
-                ));
+        for element in self.clone().elements_mut() {
+            for (attribute, values) in element.attributes {
+                if let Some(x) = values.iter().find(|x| !x.is_finite()) {
+                    let owner = [element.kind, element.name].join(" ");
+                    return Err(Error::input(
+                        &self.source,
+                        format!("{} {attribute} holds {x}", owner.trim()),
+                        "give finite numbers",
+                    ));
+                }
             }
         }
         let option = &self.option;

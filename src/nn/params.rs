@@ -1,5 +1,5 @@
 //! All trainable numbers of a population in four flat tensors `[members, len]`: parameters, Adam's two
-//! moments, gradient; the targets apart. Networks are offsets into them.
+//! moments, gradient; the targets apart. The [`Spec`] says which number lies where.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,156 +8,11 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
 use crate::nn::ops::adam::{Adam, Group};
+use crate::nn::ops::guard::{FROZEN, Guard, HEALTH};
 use crate::nn::ops::polyak::Polyak;
-use crate::rng::{Stream, fill_unit};
-
-/// Floats to which every block of parameters is aligned: one cache line.
-const ALIGN: usize = 16;
-
-/// A dense layer: offsets within a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Linear {
-    /// Inputs.
-    pub inputs: usize,
-    /// Outputs.
-    pub outputs: usize,
-    /// First float of W, `[inputs, outputs]`.
-    pub weight: usize,
-    /// First float of b, `[outputs]`.
-    pub bias: usize,
-}
-
-/// A ReLU network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mlp {
-    /// Its name in checkpoints.
-    pub name: &'static str,
-    /// Its layers; a ReLU stands between two of them.
-    pub layers: Vec<Linear>,
-    /// All its parameters.
-    pub range: Range<usize>,
-}
-
-impl Mlp {
-    /// The same network in the targets, which begin at parameter `start`.
-    pub fn target(&self, name: &'static str, start: usize) -> Self {
-        let mut layers = self.layers.clone();
-        for layer in &mut layers {
-            layer.weight -= start;
-            layer.bias -= start;
-        }
-        Self {
-            name,
-            layers,
-            range: self.range.start - start..self.range.end - start,
-        }
-    }
-}
-
-/// How a network's last layer begins. Hidden layers begin as `torch.nn.Linear`: uniform ±1/√inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastLayer {
-    /// Xavier-uniform with gain 0.01, bias 0: policy, Q, V.
-    Small,
-    /// As the hidden layers: classifiers.
-    Linear,
-}
-
-/// Lays networks out; [`Params::new`] then makes them.
-#[derive(Clone, Debug, Default)]
-pub struct Spec {
-    len: usize,
-    mlps: Vec<(Mlp, LastLayer)>,
-    scalars: Vec<(&'static str, Range<usize>, f32)>,
-}
-
-impl Spec {
-    /// A network with layers of `sizes[0] → sizes[1] → …`.
-    pub fn mlp(&mut self, name: &'static str, sizes: &[usize], last: LastLayer) -> Mlp {
-        let start = self.len;
-        let layers = sizes
-            .windows(2)
-            .map(|io| {
-                let weight = self.take(io[0] * io[1]);
-                Linear {
-                    inputs: io[0],
-                    outputs: io[1],
-                    weight,
-                    bias: self.take(io[1]),
-                }
-            })
-            .collect();
-        let mlp = Mlp {
-            name,
-            layers,
-            range: start..self.len,
-        };
-        self.mlps.push((mlp.clone(), last));
-        mlp
-    }
-
-    /// Learned scalars that lie side by side; the offset of the first.
-    pub fn scalars(&mut self, values: &[(&'static str, f32)]) -> Range<usize> {
-        let start = self.take(values.len());
-        for (n, (name, value)) in values.iter().enumerate() {
-            self.scalars.push((name, start + n..start + n + 1, *value));
-        }
-        start..self.len
-    }
-
-    /// A learned vector that begins as `value` everywhere.
-    pub fn vector(&mut self, name: &'static str, len: usize, value: f32) -> Range<usize> {
-        let start = self.take(len);
-        self.scalars.push((name, start..start + len, value));
-        start..self.len
-    }
-
-    /// Floats a member so far.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether nothing has been laid out.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    fn take(&mut self, floats: usize) -> usize {
-        let start = self.len;
-        self.len += floats.next_multiple_of(ALIGN);
-        start
-    }
-
-    /// A member's first parameters.
-    fn init(&self, seed: u64) -> Vec<f32> {
-        let mut theta = vec![0.0; self.len];
-        for (net, (mlp, last)) in self.mlps.iter().enumerate() {
-            for (n, layer) in mlp.layers.iter().enumerate() {
-                let small = *last == LastLayer::Small && n + 1 == mlp.layers.len();
-                let fans = (layer.inputs + layer.outputs) as f32;
-                let bound = if small {
-                    0.01 * (6.0 / fans).sqrt()
-                } else {
-                    (layer.inputs as f32).sqrt().recip()
-                };
-                let parts = [
-                    (layer.weight, layer.inputs * layer.outputs, bound),
-                    (layer.bias, layer.outputs, if small { 0.0 } else { bound }),
-                ];
-                for (part, (at, len, bound)) in parts.into_iter().enumerate() {
-                    let out = &mut theta[at..at + len];
-                    fill_unit(out, seed, net as u32, (2 * n + part) as u32, Stream::Init);
-                    out.iter_mut().for_each(|x| *x = (2.0 * *x - 1.0) * bound);
-                }
-            }
-        }
-        for (_, at, value) in &self.scalars {
-            theta[at.clone()].fill(*value);
-        }
-        theta
-    }
-}
+use crate::nn::spec::{Mlp, Spec};
 
 /// Parameters that are stepped together.
 #[derive(Clone, Debug)]
@@ -165,7 +20,7 @@ pub struct Stepped {
     /// Which.
     pub range: Range<usize>,
     /// Learning rate.
-    pub rate: f64,
+    pub rate: PerMember<f64>,
     /// Steps over which the rate falls to 0 along half a cosine; none: it stays.
     pub falls_over: Option<u64>,
     /// Steps done.
@@ -174,10 +29,11 @@ pub struct Stepped {
 
 impl Stepped {
     /// The rate of the next step.
-    fn rate(&self) -> f64 {
+    fn rate(&self) -> PerMember<f64> {
         let fallen = |over: u64| self.steps.min(over) as f64 / over as f64;
         let cosine = |over| 0.5 * (1.0 + (std::f64::consts::PI * fallen(over)).cos());
-        self.rate * self.falls_over.map_or(1.0, cosine)
+        let share = self.falls_over.map_or(1.0, cosine);
+        self.rate.map(|rate| rate * share)
     }
 }
 
@@ -192,6 +48,8 @@ pub struct Params {
     pub grad: Tensor,
     /// Smoothed copies of `target_of`, `[P, target_of.len()]`.
     pub target: Tensor,
+    /// Which members are frozen, `[P, HEALTH]`: see [`guard`](crate::nn::ops::guard).
+    pub health: Tensor,
     moments: [Tensor; 2],
     target_of: Range<usize>,
     target_names: Vec<(Mlp, &'static str)>,
@@ -206,12 +64,21 @@ impl Params {
         seeds: &[u64],
         device: &Device,
     ) -> Result<Self> {
-        let (members, len) = (seeds.len(), spec.len);
+        let (members, len) = (seeds.len(), spec.len());
+        if spec
+            .mlps
+            .iter()
+            .any(|(mlp, _)| mlp.layers.iter().any(|l| l.outputs == 0))
+        {
+            let mend = "give every hidden layer at least one unit";
+            return Err(Error::input("hidden", "has a layer of width 0", mend));
+        }
         let target_of = match (targets.first(), targets.last()) {
             (Some((a, _)), Some((b, _))) => a.range.start..b.range.end,
             _ => 0..0,
         };
-        let first: Vec<f32> = seeds.iter().flat_map(|s| spec.init(*s)).collect();
+        let init = |(member, seed): (usize, &u64)| spec.init(member, *seed);
+        let first: Vec<f32> = seeds.iter().enumerate().flat_map(init).collect();
         let theta = Tensor::from_vec(first, (members, len), device)?;
         let target = theta
             .narrow(1, target_of.start, target_of.len())?
@@ -220,6 +87,7 @@ impl Params {
         Ok(Self {
             members,
             grad: zeros()?,
+            health: Tensor::zeros((members, HEALTH), DType::F32, device)?,
             moments: [zeros()?, zeros()?],
             theta,
             target,
@@ -231,7 +99,7 @@ impl Params {
 
     /// Floats a member.
     pub fn len(&self) -> usize {
-        self.spec.len
+        self.spec.len()
     }
 
     /// Whether there are none.
@@ -262,26 +130,54 @@ impl Params {
         });
         let adam = Adam {
             members: self.members,
-            stride: self.spec.len,
+            stride: self.spec.len(),
             groups: groups.collect(),
         };
         let [m, v] = &self.moments;
-        launch(&adam, [&self.theta, m, v], [&self.grad])
+        launch(&adam, [&self.theta, m, v, &self.health], [&self.grad])
     }
 
     /// Moves the targets a step of `rate` towards the parameters.
-    pub fn smooth(&self, rate: f32) -> Result<()> {
-        let (members, stride, range) = (self.members, self.spec.len, self.target_of.clone());
+    pub fn smooth(&self, rate: &PerMember<f32>) -> Result<()> {
+        let (members, stride, range) = (self.members, self.spec.len(), self.target_of.clone());
         launch(
             &Polyak {
                 members,
                 stride,
                 range,
-                rate,
+                rate: rate.clone(),
             },
             [&self.target],
-            [&self.theta],
+            [&self.theta, &self.health],
         )
+    }
+
+    /// Freezes the members whose `stats` (`[P, floats]`) or parameters are no longer finite: nothing of theirs moves
+    /// any more. `update` counts from 1.
+    pub fn guard(&self, stats: &Tensor, update: u64) -> Result<()> {
+        let guard = Guard {
+            members: self.members,
+            stats: stats.elem_count() / self.members,
+            update,
+        };
+        launch(&guard, [&self.health], [stats])
+    }
+
+    /// The update, counted from 1, in which each member diverged.
+    pub fn frozen(&self) -> Result<Vec<Option<u64>>> {
+        let health = self.health.to_vec2::<f32>()?;
+        let at = |h: &Vec<f32>| (h[FROZEN] != 0.0).then_some(h[FROZEN] as u64);
+        Ok(health.iter().map(at).collect())
+    }
+
+    /// Freezes member `member` as of `update`, counted from 1.
+    pub fn freeze(&mut self, member: usize, update: u64) -> Result<()> {
+        let mut health = self.health.to_vec2::<f32>()?;
+        if health[member][FROZEN] == 0.0 {
+            health[member][FROZEN] = update as f32;
+            self.health = Tensor::new(health, self.health.device())?;
+        }
+        Ok(())
     }
 
     /// Tensors of a checkpoint.
@@ -291,6 +187,7 @@ impl Params {
             ("adam_m", &self.moments[0]),
             ("adam_v", &self.moments[1]),
             ("target", &self.target),
+            ("health", &self.health),
         ];
         named
             .into_iter()
@@ -307,6 +204,7 @@ impl Params {
             ("adam_m", m),
             ("adam_v", v),
             ("target", &mut self.target),
+            ("health", &mut self.health),
         ] {
             *slot = take(state, name, slot.dims(), slot.dtype(), &device)?;
         }

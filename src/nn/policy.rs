@@ -5,10 +5,11 @@ use candle_core::{DType, Tensor};
 use crate::data::{BehaviourPolicy, DenseLayer, Distribution};
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
-use crate::nn::ops::dense::{View, product};
+use crate::nn::ops::dense::{Dense, View, product};
 use crate::nn::ops::gaussian::{self, Gaussian, GaussianSample};
 use crate::nn::ops::head::{Head, Sample, sample_row};
-use crate::nn::params::{Mlp, Params};
+use crate::nn::params::Params;
+use crate::nn::spec::Mlp;
 use crate::nn::workspace::{Plan, Use};
 
 /// The policy among the parameters.
@@ -40,87 +41,117 @@ impl Actor {
     }
 }
 
-/// Actions of every member, `[P, n, A]`, for `obs` `[P, n, S]`: with `noise` (standard normals `[P, n, A]`) a
-/// sample of the policy, without it tanh(mean).
-pub fn act(params: &Params, actor: &Actor, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor> {
-    let (members, rows, obs_dim) = obs.dims3()?;
-    let (device, act_dim) = (obs.device(), actor.act_dim());
-    let inputs = actor.mlp.layers[0].inputs;
-    if members != params.members || obs_dim != inputs {
-        let problem = format!(
-            "observations {:?} do not fit {} members of {inputs}",
-            obs.dims(),
-            params.members,
-        );
-        return Err(Error::input(
-            "policy",
-            problem,
-            "pass observations [members, n, obs_dim]",
-        ));
+/// A population's policies on so many observations a member, laid out once.
+pub struct Acting {
+    /// Members, observations a member, length of an observation, length of an action.
+    dims: [usize; 4],
+    forward: Dense,
+    acts: Tensor,
+    /// Noise of the deterministic action.
+    still: Tensor,
+    head: ActingHead,
+}
+
+/// The launch that ends it, with what it writes.
+enum ActingHead {
+    /// `[P, n, S + A]` and log π `[P, n]`.
+    Tanh(Sample, [Tensor; 2]),
+    /// `[P, n, A]`.
+    Gaussian(GaussianSample, Tensor),
+}
+
+impl Acting {
+    /// For `rows` observations of each member.
+    pub fn new(params: &Params, actor: &Actor, rows: usize) -> Result<Self> {
+        let (members, device) = (params.members, params.theta.device());
+        let (obs_dim, act_dim) = (actor.mlp.layers[0].inputs, actor.act_dim());
+        let zeros = |len: usize| Tensor::zeros((members, rows, len), DType::F32, device);
+        let mut plan = Plan::new(members, [params.len(), params.target_len()]);
+        let input = View {
+            buffer: 0,
+            offset: 0,
+            ld: obs_dim,
+            stride: rows * obs_dim,
+        };
+        let pass = plan.pass(&actor.mlp, Use::Infer, input, rows);
+        let (raw, raw_stride, param_stride) = (pass.out(), plan.len(), params.len());
+        let head = match actor.spread {
+            Spread::Affine(affine) => {
+                let sample = Sample {
+                    head: Head {
+                        members,
+                        rows,
+                        act_dim,
+                        raw,
+                        raw_stride,
+                        noise: 0,
+                        noise_stride: rows * act_dim,
+                        affine,
+                        param_stride,
+                    },
+                    obs_dim,
+                    row: obs_dim,
+                    batch: rows,
+                    columns: [0, 0],
+                    next_raw: 0,
+                };
+                ActingHead::Tanh(sample, [zeros(obs_dim + act_dim)?, zeros(1)?])
+            }
+            Spread::Constant(log_std) => {
+                let sample = GaussianSample(Gaussian {
+                    members,
+                    rows,
+                    act_dim,
+                    raw,
+                    raw_stride,
+                    log_std,
+                    param_stride,
+                });
+                ActingHead::Gaussian(sample, zeros(act_dim)?)
+            }
+        };
+        Ok(Self {
+            dims: [members, rows, obs_dim, act_dim],
+            forward: plan.forward(&[&pass]),
+            acts: plan.activations(device)?,
+            still: zeros(act_dim)?,
+            head,
+        })
     }
-    let obs = obs.force_contiguous()?.flatten_all()?;
-    let zeros = |len: usize| Tensor::zeros(members * rows * len, DType::F32, device);
-    let noise = match noise {
-        Some(noise) => noise.force_contiguous()?.flatten_all()?,
-        None => zeros(act_dim)?,
-    };
-    let mut plan = Plan::new(members, [params.len(), params.target_len()]);
-    let input = View {
-        buffer: 0,
-        offset: 0,
-        ld: obs_dim,
-        stride: rows * obs_dim,
-    };
-    let pass = plan.pass(&actor.mlp, Use::Infer, input, rows);
-    let ws = plan.alloc(device)?;
-    ws.forward(
-        &plan.forward(&[&pass]),
-        [&params.theta, &params.target, &obs],
-    )?;
-    let (raw, raw_stride, param_stride) = (pass.out(), plan.len(), params.len());
-    let affine = match actor.spread {
-        Spread::Affine(affine) => affine,
-        Spread::Constant(log_std) => {
-            let sample = GaussianSample(Gaussian {
-                members,
-                rows,
-                act_dim,
-                raw,
-                raw_stride,
-                log_std,
-                param_stride,
-            });
-            let actions = zeros(act_dim)?;
-            launch(&sample, [&actions], [&ws.acts, &params.theta, &noise])?;
-            return Ok(actions.reshape((members, rows, act_dim))?);
+
+    /// Whether it is laid out for so many observations of each member.
+    pub fn fits(&self, rows: usize) -> bool {
+        self.dims[1] == rows
+    }
+
+    /// Actions of every member, `[P, n, A]`, for `obs` `[P, n, S]`: with `noise` (standard normals `[P, n, A]`) a
+    /// sample of the policy, without it tanh(mean).
+    pub fn act(&self, params: &Params, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor> {
+        let [members, rows, obs_dim, act_dim] = self.dims;
+        if obs.dims() != [members, rows, obs_dim] {
+            let problem = format!(
+                "observations {:?} do not fit {members} members of {obs_dim}",
+                obs.dims()
+            );
+            let mend = "pass observations [members, n, obs_dim]";
+            return Err(Error::input("policy", problem, mend));
         }
-    };
-    let sample = Sample {
-        head: Head {
-            members,
-            rows,
-            act_dim,
-            raw,
-            raw_stride,
-            noise: 0,
-            noise_stride: rows * act_dim,
-            affine,
-            param_stride,
-        },
-        obs_dim,
-        row: obs_dim,
-        batch: rows,
-        columns: [0, 0],
-        next_raw: 0,
-    };
-    let (fresh, log_pi) = (zeros(obs_dim + act_dim)?, zeros(1)?);
-    launch(
-        &sample,
-        [&fresh, &log_pi],
-        [&ws.acts, &params.theta, &noise, &obs],
-    )?;
-    let fresh = fresh.reshape((members, rows, obs_dim + act_dim))?;
-    Ok(fresh.narrow(2, obs_dim, act_dim)?.contiguous()?)
+        let noise = noise.map(|noise| noise.force_contiguous()).transpose()?;
+        let noise = noise.as_ref().unwrap_or(&self.still);
+        let (theta, obs) = (&params.theta, obs.force_contiguous()?);
+        launch(&self.forward, [&self.acts], [theta, &params.target, &obs])?;
+        Ok(match &self.head {
+            ActingHead::Tanh(sample, out) => {
+                let input = [&self.acts, theta, noise, &obs];
+                launch(sample, out.each_ref(), input)?;
+                out[0].narrow(2, obs_dim, act_dim)?.contiguous()?
+            }
+            ActingHead::Gaussian(sample, out) => {
+                launch(sample, [out], [&self.acts, theta, noise])?;
+                out.copy()?
+            }
+        })
+    }
 }
 
 /// One member's policy on the host: ReLU layers, the last of which gives mean and log-std side by side
@@ -137,7 +168,7 @@ impl PolicySnapshot {
     /// Member `member`'s policy.
     pub fn of(params: &Params, actor: &Actor, member: usize) -> Result<Self> {
         let theta = params.theta.get(member)?.to_vec1::<f32>()?;
-        let layer = |l: &crate::nn::params::Linear| DenseLayer {
+        let layer = |l: &crate::nn::spec::Linear| DenseLayer {
             inputs: l.inputs,
             outputs: l.outputs,
             weight: (0..l.outputs * l.inputs)

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::nn::launch::launch;
 use crate::nn::ops::dense::{Apply, Base, Dense, Layer, View};
 use crate::nn::ops::dense_grad::{Back, DenseGrad};
-use crate::nn::params::{Linear, Mlp};
+use crate::nn::spec::{Linear, Mlp};
 
 /// Floats to which a pass's places are aligned: one cache line.
 const ALIGN: usize = 16;
@@ -159,11 +159,20 @@ impl Plan {
         at
     }
 
+    /// Room for the activations alone, where nothing goes backward.
+    pub fn activations(&self, device: &Device) -> Result<Tensor> {
+        Ok(Tensor::zeros(
+            (self.members, self.len.max(1)),
+            DType::F32,
+            device,
+        )?)
+    }
+
     /// The buffers.
     pub fn alloc(&self, device: &Device) -> Result<Workspace> {
         let zeros = |len: usize| Tensor::zeros((self.members, len.max(1)), DType::F32, device);
         Ok(Workspace {
-            acts: zeros(self.len)?,
+            acts: self.activations(device)?,
             deltas: zeros(self.len)?,
             transposed: zeros(self.banks[0])?,
         })

@@ -5,10 +5,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::given::{Given, defaults};
+use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
 use crate::env::{Device, Dynamics, Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Domain;
+use crate::nn::device::{DeviceKind, Precision};
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -37,10 +39,10 @@ pub struct TrainConfig {
     #[arg(long)]
     #[serde(default)]
     pub gap_redraw: bool,
-    /// Real data: `medium-replay`, `medium`, or a D4RL or Minari file
+    /// Real data: `medium-replay`, `medium`, `random`, or a D4RL or Minari file
     #[arg(long, default_value = "medium-replay")]
     pub data: String,
-    /// Transitions to use (0: 100,000 for `medium-replay` and `medium`, all of a file)
+    /// Transitions to use (0: all of a file, 100,000 otherwise)
     #[arg(long, default_value_t = 0)]
     pub rows: usize,
     /// Method
@@ -49,6 +51,11 @@ pub struct TrainConfig {
     /// Members of the population: `0`, `0,3`, `0..4` (both ends)
     #[arg(long, default_value = "0")]
     pub seeds: Seeds,
+    /// What members differ in besides the seeds; repeat it for every combination. A setting (lambda=0,0.1,0.5),
+    /// gap=gravity,friction or data=a.hdf5,b.hdf5 (apart by `;` where a value has a comma)
+    #[arg(long, value_name = "KEY=V1,V2,…")]
+    #[serde(default, with = "members::table")]
+    pub vary: Vec<Axis>,
     /// Updates of each member
     #[arg(long, default_value_t = 50_000)]
     pub updates: u64,
@@ -89,12 +96,20 @@ pub struct TrainConfig {
     #[arg(long)]
     pub target_return: Option<f64>,
     /// Where the learner runs
-    #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
-    pub device: String,
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceKind,
+    /// How matrix products round on a GPU
+    #[arg(long, value_enum, default_value_t)]
+    #[serde(default)]
+    pub precision: Precision,
     /// The method's own settings, resolved
     #[arg(skip)]
     #[serde(default)]
     pub settings: toml::Table,
+    /// The members, as they follow from `seeds` and `vary`: written for the reader
+    #[arg(skip)]
+    #[serde(default)]
+    pub members: Vec<Member>,
 }
 
 /// Defaults, overlaid with `file` (TOML), overlaid with the flags that were given; `settings` are
@@ -106,15 +121,22 @@ pub fn resolve(
 ) -> Result<TrainConfig> {
     let mut resolved = toml::Table::try_from(&flags.all)
         .map_err(|e| Error::input("flags", e, "report this as a bug"))?;
-    let mut settings = toml::Table::new();
+    let (mut settings, mut vary) = (toml::Table::new(), toml::Table::new());
     if let Some(path) = file {
         let mut table = read_toml(path)?;
         if let Some(toml::Value::Table(given)) = table.remove("settings") {
             settings = given;
         }
+        if let Some(toml::Value::Table(given)) = table.remove("vary") {
+            vary = given;
+        }
         resolved.extend(table);
     }
     resolved.extend(flags.given.clone());
+    if let Some(toml::Value::Table(given)) = flags.given.get("vary") {
+        vary.extend(given.clone());
+    }
+    resolved.insert("vary".into(), toml::Value::Table(vary));
     settings.extend(settings_given.clone());
     resolved.insert("settings".into(), toml::Value::Table(settings));
     let place = file.map_or("flags".into(), |path| path.display().to_string());
@@ -190,22 +212,26 @@ impl TrainConfig {
                 "give a number above 0",
             ));
         }
-        Ok(())
+        self.population().map(drop)
     }
 
-    /// The simulator's gaps, tried on the robot.
-    pub fn domain(&self, task: &Task) -> Result<Domain> {
-        let domain = task.domain(&self.gap)?;
+    /// The simulator's gaps of `member`, tried on the robot.
+    pub fn domain(&self, task: &Task, member: &Member) -> Result<Domain> {
+        let domain = task.domain(&member.gap)?;
         let domain = domain.with(self.gap_rows, self.gap_redraw)?;
         domain.check(&task.spec)?;
         Ok(domain)
     }
 
-    /// The simulator's parameter rows: `envs` environments of every member, each with those that the
-    /// member has alone.
-    pub fn dynamics(&self, task: &Task) -> Result<Dynamics> {
-        let domain = self.domain(task)?;
-        Dynamics::population(task, &domain, self.seeds.as_slice(), self.envs)
+    /// The simulator's parameter rows: `envs` environments of each of `members`, with those that it
+    /// has alone.
+    pub fn dynamics(&self, task: &Task, members: &[Member]) -> Result<Dynamics> {
+        let rows = |member: &Member| {
+            let domain = self.domain(task, member)?;
+            Dynamics::draw(task, &domain, member.seed, self.envs)
+        };
+        let parts = members.iter().map(rows).collect::<Result<_>>()?;
+        Ok(Dynamics::join(parts, self.envs))
     }
 
     /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.

@@ -19,6 +19,7 @@ pub const METRICS_FILE: &str = "metrics.jsonl";
 pub struct Metrics {
     path: PathBuf,
     lines: BufWriter<File>,
+    names: Vec<String>,
     events: Vec<EventWriter>,
 }
 
@@ -31,6 +32,9 @@ pub struct Record {
     pub wall_s: f64,
     /// Which member of the population.
     pub member: usize,
+    /// What it is called; empty where the run has one member alone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// Name → number, or `null` where it was not finite.
     #[serde(flatten)]
     pub values: Map<String, Value>,
@@ -45,19 +49,20 @@ impl Record {
 
 impl Metrics {
     /// Begin the records of a new run in `dir`: an empty `metrics.jsonl`, and event files in `dir`
-    /// itself for one member, in `dir/member_<k>` for several.
+    /// itself for one member, in folders of the members' names for several.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn create(dir: impl AsRef<Path>, members: usize) -> Result<Self> {
+    pub fn create(dir: impl AsRef<Path>, names: &[&str]) -> Result<Self> {
         let dir = dir.as_ref();
         std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
         let path = dir.join(METRICS_FILE);
         let file = File::create(&path).map_err(Error::io(&path))?;
-        let events = event_folders(dir, members).map(EventWriter::create);
+        let events = event_folders(dir, names).map(EventWriter::create);
         Ok(Self {
             path,
             lines: BufWriter::new(file),
+            names: shown(names),
             events: events.collect::<Result<_>>()?,
         })
     }
@@ -67,7 +72,7 @@ impl Metrics {
     ///
     /// # Errors
     /// [`Error::Input`] if a line is damaged; [`Error::Io`].
-    pub fn resume(dir: impl AsRef<Path>, members: usize, step: u64) -> Result<Self> {
+    pub fn resume(dir: impl AsRef<Path>, names: &[&str], step: u64) -> Result<Self> {
         let dir = dir.as_ref();
         let path = dir.join(METRICS_FILE);
         let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
@@ -87,11 +92,11 @@ impl Metrics {
             .append(true)
             .open(&path)
             .map_err(Error::io(&path))?;
-        let events =
-            event_folders(dir, members).map(|folder| EventWriter::resume(folder, step + 1));
+        let events = event_folders(dir, names).map(|folder| EventWriter::resume(folder, step + 1));
         Ok(Self {
             path,
             lines: BufWriter::new(file),
+            names: shown(names),
             events: events.collect::<Result<_>>()?,
         })
     }
@@ -118,6 +123,7 @@ impl Metrics {
             step,
             wall_s,
             member,
+            name: self.names[member].clone(),
             values: object.collect(),
         };
         let line = serde_json::to_string(&record).map_err(|error| {
@@ -144,11 +150,28 @@ impl Metrics {
     }
 }
 
-fn event_folders(dir: &Path, members: usize) -> impl Iterator<Item = PathBuf> {
-    (0..members).map(move |member| match members {
-        1 => dir.to_path_buf(),
-        _ => dir.join(format!("member_{member}")),
-    })
+/// The names that records show: a run of one member needs none.
+fn shown(names: &[&str]) -> Vec<String> {
+    match names {
+        [_] => vec![String::new()],
+        _ => names.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+/// A folder a member, called as TensorBoard will show it: `0_seed_3_lambda=0.5`.
+fn event_folders(dir: &Path, names: &[&str]) -> impl Iterator<Item = PathBuf> {
+    let kept = |c: char| c.is_ascii_alphanumeric() || "=.,-+".contains(c);
+    let safe = move |name: &str| name.replace(|c| !kept(c), "_");
+    let folder = move |(member, name): (usize, &String)| match name.as_str() {
+        "" => dir.to_path_buf(),
+        name => dir.join(format!("{member}_{}", safe(name))),
+    };
+    shown(names)
+        .iter()
+        .enumerate()
+        .map(folder)
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// Read a `metrics.jsonl`. A last line without its end, as a run leaves that is still writing, is
@@ -189,6 +212,8 @@ fn parse(path: &Path, number: usize, line: &str) -> Result<Record> {
 mod tests {
     use super::*;
 
+    const NAMES: [&str; 2] = ["seed 3", "seed 4"];
+
     fn record(metrics: &mut Metrics, steps: std::ops::Range<u64>) {
         for step in steps {
             for member in 0..2 {
@@ -208,15 +233,18 @@ mod tests {
     fn resumed_file_reads_as_if_never_interrupted() {
         let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
         let [straight, broken] = folders.each_ref().map(|folder| folder.path().join("run"));
-        record(&mut Metrics::create(&straight, 2).expect("begun"), 0..10);
+        record(
+            &mut Metrics::create(&straight, &NAMES).expect("begun"),
+            0..10,
+        );
 
-        record(&mut Metrics::create(&broken, 2).expect("begun"), 0..8);
+        record(&mut Metrics::create(&broken, &NAMES).expect("begun"), 0..8);
         let path = broken.join(METRICS_FILE);
         let mut text = std::fs::read_to_string(&path).expect("text");
         text.push_str("{\"step\": 8000, \"wall_");
         std::fs::write(&path, text).expect("a line cut short");
         record(
-            &mut Metrics::resume(&broken, 2, 4000).expect("resumed"),
+            &mut Metrics::resume(&broken, &NAMES, 4000).expect("resumed"),
             5..10,
         );
 
@@ -227,7 +255,7 @@ mod tests {
         assert_eq!((records[7].step, records[7].member), (3000, 1));
         assert_eq!(records[7].get("losses/qf1_loss"), Some(1.0));
         assert_eq!(records[7].values["charts/SPS"], Value::Null);
-        for member in ["member_0", "member_1"] {
+        for member in ["0_seed_3", "1_seed_4"] {
             let events = broken.join(member).read_dir().expect("a folder").count();
             assert_eq!(events, 2, "resuming starts a new event file");
         }
@@ -236,7 +264,10 @@ mod tests {
     #[test]
     fn damaged_line_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
-        record(&mut Metrics::create(folder.path(), 2).expect("begun"), 0..3);
+        record(
+            &mut Metrics::create(folder.path(), &NAMES).expect("begun"),
+            0..3,
+        );
         let path = folder.path().join(METRICS_FILE);
         let text = std::fs::read_to_string(&path).expect("text");
         for (from, to) in [("\"step\":1000", "\"step\":-1000"), ("null}\n", "\"x\"}\n")] {
@@ -248,7 +279,7 @@ mod tests {
             };
             for error in [
                 read_jsonl(&path).expect_err("damaged").to_string(),
-                Metrics::resume(folder.path(), 2, 9000)
+                Metrics::resume(folder.path(), &NAMES, 9000)
                     .expect_err("damaged")
                     .to_string(),
             ] {

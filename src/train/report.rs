@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::config::TrainConfig;
 use super::curve::{Figure, PALETTE, Point, Reference, Series};
 use super::evaluate::Episodes;
+use super::members::Member;
 use super::metrics::read_jsonl;
 use super::run_folder::RunFolder;
 use crate::data::Dataset;
@@ -26,6 +27,9 @@ pub struct Line {
     pub episodes: usize,
     /// Mean length, env steps.
     pub length: f64,
+    /// The update, counted from 1, in which the member diverged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diverged_at: Option<u64>,
 }
 
 impl Line {
@@ -38,34 +42,43 @@ impl Line {
             std: s.return_std,
             episodes: s.episodes,
             length: s.length_mean,
+            diverged_at: None,
         }
     }
 
     /// A member's latest evaluation.
-    pub fn member(config: &TrainConfig, seed: u64, episodes: &Episodes) -> Self {
+    pub fn member(
+        config: &TrainConfig,
+        member: &Member,
+        episodes: &Episodes,
+        diverged_at: Option<u64>,
+    ) -> Self {
         Self {
-            what: format!("{} seed {seed}", config.algo),
+            what: format!("{} {}", config.algo, member.name),
             mean: episodes.mean(),
             std: episodes.std(),
             episodes: episodes.returns.len(),
             length: episodes.mean_length(),
+            diverged_at,
         }
     }
 }
 
-/// Draws `learning_curve.svg` of `folder` from the metrics of `runs`; a curve per method and seed.
-pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &Dataset) -> Result<PathBuf> {
+/// Draws `learning_curve.svg` of `folder` from the metrics of `runs`; a curve per method and member.
+pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &[Dataset]) -> Result<PathBuf> {
     let mut series = Vec::new();
     let mut title = String::new();
     for path in runs {
         let run = RunFolder::open(path)?;
         let config: TrainConfig = run.read_config()?;
         if title.is_empty() {
-            title = format!("{}, simulator with gap {}", config.task, config.gap);
+            let gap = config.varied("gap").unwrap_or_else(|| config.gap.clone());
+            title = format!("{}, simulator with gap {gap}", config.task);
         }
+        let members = config.population()?;
         for (m, points) in evaluations(&run.metrics())? {
-            let seed = config.seeds.as_slice().get(m).copied().unwrap_or(m as u64);
-            let name = format!("{} seed {seed}", config.algo);
+            let name = members.get(m).map_or("", |member| member.name.as_str());
+            let name = format!("{} {name}", config.algo);
             let color = PALETTE[series.len() % PALETTE.len()];
             series.push(Series {
                 name,
@@ -75,12 +88,16 @@ pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &Dataset) -> Resul
         }
     }
     let mut references = Vec::new();
-    let stats = data.stats();
-    if stats.episodes > 0 {
-        references.push(Reference {
-            name: "behaviour data".into(),
-            y: stats.return_mean,
-        });
+    for set in data {
+        let stats = set.stats();
+        if stats.episodes > 0 {
+            let name = match data {
+                [_] => "behaviour data".into(),
+                _ => format!("data ({})", set.source),
+            };
+            let y = stats.return_mean;
+            references.push(Reference { name, y });
+        }
     }
     let path = folder.curve();
     let figure = Figure {

@@ -1,6 +1,6 @@
 //! Stepping the simulator with the population's policies and filling the replay.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -54,10 +54,11 @@ impl Rollout {
     }
 
     /// At least `steps` env steps of each member into `replay`; actions are uniform while the member
-    /// has taken fewer than `random_steps`, then samples of its policy.
+    /// has taken fewer than `random_steps`, then samples of its policy. A member whose policy gives none
+    /// is frozen, and its robots rest.
     pub fn collect(
         &mut self,
-        agent: &dyn Agent,
+        agent: &mut dyn Agent,
         replay: &mut Replay,
         steps: usize,
         random_steps: u64,
@@ -72,7 +73,7 @@ impl Rollout {
         for t in 0..vector_steps {
             let random = self.env_steps() < random_steps;
             self.draw(&mut noise, a, random);
-            let actions = if random {
+            let mut actions: Vec<f32> = if random {
                 noise.iter().map(|u| 2.0 * u - 1.0).collect()
             } else {
                 let obs = Tensor::from_slice(&self.obs, (p, e, s), device)?;
@@ -82,6 +83,9 @@ impl Rollout {
                     .flatten_all()?
                     .to_vec1::<f32>()?
             };
+            for member in still(&mut actions, p) {
+                agent.freeze(member)?;
+            }
             let batch = self.env.step(&actions)?;
             for m in 0..p {
                 for i in 0..e {
@@ -157,6 +161,21 @@ impl Rollout {
     }
 }
 
+/// Puts 0 for actions (of `members` members, in turn) that are not finite; whose they were.
+pub fn still(actions: &mut [f32], members: usize) -> BTreeSet<usize> {
+    let each = actions.len() / members;
+    let mut lost = BTreeSet::new();
+    for (n, action) in actions
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, a)| !a.is_finite())
+    {
+        *action = 0.0;
+        lost.insert(n / each);
+    }
+    lost
+}
+
 /// Little-endian numbers of `N` bytes.
 fn numbers<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
     bytes
@@ -165,4 +184,17 @@ fn numbers<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
         .iter()
         .map(|chunk| read(*chunk))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_actions_that_are_no_numbers_become_still() {
+        let mut actions = [0.5, f32::NAN, -1.0, 1.0, f32::INFINITY, f32::NAN];
+        assert_eq!(still(&mut actions, 3), BTreeSet::from([0, 2]));
+        assert_eq!(actions, [0.5, 0.0, -1.0, 1.0, 0.0, 0.0]);
+        assert!(still(&mut actions, 3).is_empty());
+    }
 }

@@ -1,18 +1,21 @@
 //! The loop: roll out, update, evaluate, checkpoint. The state after k updates is a function of the
 //! config alone, so a run resumed from any checkpoint ends in the same bits.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 
-use super::behaviour::{Behaviour, Quality, Snapshot};
+use super::behaviour::{Behaviour, Snapshot};
 use super::checkpoint::Checkpoint;
 use super::config::TrainConfig;
 use super::evaluate::{Episodes, evaluate};
+use super::members::Member;
 use super::metrics::Metrics;
 use super::progress::Progress;
-use super::rollout::Rollout;
+use super::real_data::RealData;
+use super::rollout::{Rollout, still};
 use super::rows;
 use super::run_folder::RunFolder;
 use super::stop;
@@ -20,55 +23,11 @@ use crate::algo::{self, Agent};
 use crate::data::{Dataset, moments};
 use crate::env::{self, EnvKey, PlanarVecEnv, Task};
 use crate::error::{Error, Result};
-use crate::model::Domain;
 use crate::nn::Replay;
+use crate::nn::device::{self, Opened};
 
-/// Shipped recipes give the same rows in every run.
-const DATA_SEED: u64 = 0;
-/// Rows of a shipped recipe unless `--rows` says otherwise.
-const SHIPPED_ROWS: usize = 100_000;
 /// Evaluations start from states that no training rollout draws.
 const EVAL_SEED: u64 = 0x5eed_0e7a;
-
-/// The real data set that `config` names, made or read.
-pub fn load_data(config: &TrainConfig, task: &Task) -> Result<Dataset> {
-    let data = match Quality::parse(&config.data) {
-        Some(quality) => {
-            let rows = if config.rows == 0 {
-                SHIPPED_ROWS
-            } else {
-                config.rows
-            };
-            let real = Domain::default();
-            let behaviour = Behaviour::shipped(task)?;
-            let mut data = behaviour.roll_out(task, &real, quality, rows, DATA_SEED)?;
-            data.source = format!("{}, rolled out from shipped snapshots", config.data);
-            data
-        }
-        None => {
-            let mut data = Dataset::read(Path::new(&config.data))?;
-            if config.rows > 0 {
-                data.truncate(config.rows);
-            }
-            data
-        }
-    };
-    let (have, want) = (
-        (data.obs_dim, data.act_dim),
-        (task.obs_dim(), task.act_dim()),
-    );
-    if have != want {
-        return Err(Error::input(
-            &config.data,
-            format!(
-                "its rows have (observations, actions) = {have:?}; {} has {want:?}",
-                task.name
-            ),
-            "give data of the same robot, or another --task",
-        ));
-    }
-    Ok(data)
-}
 
 /// The config of a run and its agent, from `checkpoint` or from the newest one.
 pub fn load_agent(
@@ -77,16 +36,33 @@ pub fn load_agent(
 ) -> Result<(TrainConfig, Box<dyn Agent>)> {
     let config: TrainConfig = run.read_config()?;
     let task = Task::load(&config.task)?;
-    let seeds = config.seeds.as_slice();
-    let (s, a) = (task.obs_dim(), task.act_dim());
     let device = Device::Cpu;
-    let mut agent = algo::build(&config.algo, &config.settings, s, a, seeds, &device)?;
+    let mut agent = build(&config, &config.population()?, &task, &device)?;
     let path = match checkpoint {
         Some(path) => path.to_path_buf(),
         None => Checkpoint::newest(&run.checkpoints())?,
     };
     agent.load_state(&Checkpoint::load(&path, &device)?.agent())?;
     Ok((config, agent))
+}
+
+/// A fresh agent with these members.
+fn build(
+    config: &TrainConfig,
+    members: &[Member],
+    task: &Task,
+    device: &Device,
+) -> Result<Box<dyn Agent>> {
+    let (s, a) = (task.obs_dim(), task.act_dim());
+    let seeds: Vec<_> = members.iter().map(|member| member.seed).collect();
+    algo::build_members(
+        &config.algo,
+        &config.settings_of(members),
+        s,
+        a,
+        &seeds,
+        device,
+    )
 }
 
 /// A run in memory.
@@ -104,6 +80,8 @@ pub struct Trainer {
     cycles: u64,
     /// Latest evaluation, by member.
     latest: Vec<Episodes>,
+    /// The update, counted from 1, in which each member diverged, as far as it has been said.
+    diverged: Vec<Option<u64>>,
     /// Seconds of work before this process, from the checkpoint.
     earlier_seconds: f64,
     started: Instant,
@@ -111,17 +89,20 @@ pub struct Trainer {
 
 impl Trainer {
     /// Makes a run folder under `root` and starts a run in it.
-    pub fn create(config: TrainConfig, root: &Path, data: Option<&Dataset>) -> Result<Self> {
+    pub fn create(config: TrainConfig, root: &Path, data: Option<&RealData>) -> Result<Self> {
         let task = Task::load(&config.task)?;
+        let members = config.population()?;
         // Bad settings are refused before a folder is made.
-        algo::resolve_settings(&config.algo, &config.settings)?;
-        let domain = config.domain(&task)?;
-        let parts = [
-            &task.name,
-            &config.algo,
-            &domain.to_string(),
-            &config.seeds.to_string(),
-        ];
+        device::open(config.device, config.precision)?;
+        algo::resolve_members(&config.algo, &config.settings_of(&members))?;
+        for member in &members {
+            config.domain(&task, member)?;
+        }
+        let gap = match config.varied("gap") {
+            Some(gaps) => gaps,
+            None => task.domain(&config.gap)?.to_string(),
+        };
+        let parts = [&task.name, &config.algo, &gap, &config.seeds.to_string()];
         let folder = RunFolder::create(root, parts.map(String::as_str))?;
         Self::new(config, folder, data, false)
     }
@@ -131,19 +112,26 @@ impl Trainer {
     pub fn new(
         mut config: TrainConfig,
         folder: RunFolder,
-        data: Option<&Dataset>,
+        data: Option<&RealData>,
         resume: bool,
     ) -> Result<Self> {
-        let device = Device::Cpu;
+        let Opened { device, kind, note } = device::open(config.device, config.precision)?;
+        // What ran is saved: its bits are those of this device.
+        config.device = kind;
+        if let Some(note) = note {
+            eprintln!("{note}");
+        }
         let task = Task::load(&config.task)?;
-        let seeds = config.seeds.as_slice().to_vec();
         let (s, a) = (task.obs_dim(), task.act_dim());
         config.settings = algo::resolve_settings(&config.algo, &config.settings)?;
-        let agent = algo::build(&config.algo, &config.settings, s, a, &seeds, &device)?;
+        config.members = config.population()?;
+        let members = &config.members;
+        let seeds: Vec<_> = members.iter().map(|member| member.seed).collect();
+        let agent = build(&config, members, &task, &device)?;
         let recorded = folder.dynamics();
         let dynamics = match resume && recorded.is_file() {
             true => rows::load(&recorded, &task)?,
-            false => config.dynamics(&task)?,
+            false => config.dynamics(&task, members)?,
         };
         let keys = EnvKey::population(&seeds, config.envs);
         if !dynamics.fits(&keys) {
@@ -158,32 +146,36 @@ impl Trainer {
         if !resume {
             rows::save(&recorded, env.dynamics())?;
         }
-        let real_rows = data.map_or(0, Dataset::len);
         // A method without a simulator leaves its replay empty.
-        let sim_rows = match agent.simulates() {
-            true => config.replay_rows(real_rows),
-            false => 1,
+        let sim_rows = |member| match (agent.simulates(), data) {
+            (false, _) => 1,
+            (true, Some(data)) => config.replay_rows(data.rows(member)),
+            (true, None) => config.replay_rows(0),
         };
-        plan_memory(&config, real_rows, sim_rows, s, a);
+        let sim_rows: Vec<_> = (0..members.len()).map(sim_rows).collect();
+        let sets = data.iter().flat_map(|data| &data.sets);
+        plan_memory(sets.map(Dataset::len).sum(), &sim_rows, s, a);
         let real = match data {
-            Some(data) => Replay::from_dataset(data, &device)?,
+            Some(data) => Replay::from_datasets(&data.sets, data.set.clone().into(), &device)?,
             None => Replay::new(1, 1, s, a, &device)?,
         };
         let checkpoint = match resume {
             true => Some(Checkpoint::newest(&folder.checkpoints())?),
             false => None,
         };
+        let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
         let metrics = match &checkpoint {
-            Some(path) => Metrics::resume(folder.path(), seeds.len(), Checkpoint::updates(path))?,
-            None => Metrics::create(folder.path(), seeds.len())?,
+            Some(path) => Metrics::resume(folder.path(), &names, Checkpoint::updates(path))?,
+            None => Metrics::create(folder.path(), &names)?,
         };
         let mut trainer = Self {
             real,
-            sim: Replay::new(seeds.len(), sim_rows, s, a, &device)?,
+            sim: Replay::rings(&sim_rows, s, a, &device)?,
             rollout: Rollout::new(env, &seeds)?,
             metrics,
             cycles: 0,
             latest: Vec::new(),
+            diverged: vec![None; seeds.len()],
             earlier_seconds: 0.0,
             started: Instant::now(),
             config,
@@ -214,7 +206,12 @@ impl Trainer {
         &self.latest
     }
 
-    /// Runs to the end of the budget (or the target return). Ctrl-C saves and gives
+    /// The update, counted from 1, in which each member diverged.
+    pub fn diverged(&self) -> &[Option<u64>] {
+        &self.diverged
+    }
+
+    /// Runs to the end of the budget (or the target return, or the last sound member). Ctrl-C saves and gives
     /// [`Error::Stopped`].
     pub fn run(&mut self) -> Result<()> {
         stop::install();
@@ -226,10 +223,16 @@ impl Trainer {
         if self.latest.is_empty() {
             self.evaluate(&progress)?;
         }
-        while self.agent.updates() < total && !self.target_reached() {
+        while self.agent.updates() < total
+            && !self.target_reached()
+            && self.diverged.contains(&None)
+        {
             self.step_simulator()?;
             self.agent.update(&self.real, &self.sim)?;
             let k = self.agent.updates();
+            if k.is_multiple_of(self.config.log_every) || k == total {
+                self.note_diverged(&progress)?;
+            }
             if k.is_multiple_of(self.config.log_every) {
                 self.log_losses(k)?;
                 let seconds = begun.elapsed().as_secs_f64();
@@ -237,6 +240,9 @@ impl Trainer {
                 let steps_per_s = (self.rollout.env_steps() - steps_at_start) as f64 / seconds;
                 let (latest, _) = moments(self.latest.iter().map(Episodes::mean));
                 progress.set(k);
+                for note in device::take_notes() {
+                    progress.line(&note);
+                }
                 progress.message(format!(
                     "{per_s:.0} updates/s {steps_per_s:.0} env steps/s return {:.0}",
                     latest
@@ -288,13 +294,17 @@ impl Trainer {
         if let Some(used) = self.agent.simulated_updates()
             && self.cycles * self.config.cycle_updates <= used
         {
-            self.rollout.collect(
-                self.agent.as_ref(),
-                &mut self.sim,
-                self.config.cycle_steps,
-                self.config.random_steps,
-                &self.device,
-            )?;
+            let Self {
+                config,
+                rollout,
+                agent,
+                sim,
+                device,
+                ..
+            } = &mut *self;
+            let steps = (config.cycle_steps, config.random_steps);
+            // From inside the pool, every step forks without waking a thread of its own.
+            rayon::scope(|_| rollout.collect(agent.as_mut(), sim, steps.0, steps.1, device))?;
             self.cycles += 1;
         }
         Ok(())
@@ -307,11 +317,18 @@ impl Trainer {
         let mut env = PlanarVecEnv::keyed(&self.task, &[], keys)?;
         let s = self.task.obs_dim();
         let (agent, device) = (self.agent.as_ref(), &self.device);
+        let mut lost = BTreeSet::new();
         let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
             let obs = Tensor::from_slice(obs, (p, n, s), device)?;
-            Ok(agent.act(&obs, None)?.flatten_all()?.to_vec1()?)
+            let mut actions = agent.act(&obs, None)?.flatten_all()?.to_vec1()?;
+            lost.extend(still(&mut actions, p));
+            Ok(actions)
         };
         let all = evaluate(&mut env, &mut actor, None)?;
+        for member in lost {
+            self.agent.freeze(member)?;
+        }
+        self.note_diverged(progress)?;
         self.latest = (0..p)
             .map(|m| Episodes {
                 returns: all.returns[m * n..(m + 1) * n].to_vec(),
@@ -331,15 +348,30 @@ impl Trainer {
             self.metrics.log(k, seconds, m, &row)?;
         }
         self.metrics.flush()?;
-        let each: Vec<String> = self
-            .latest
-            .iter()
-            .map(|e| format!("{:.0} ± {:.0}", e.mean(), e.std()))
-            .collect();
-        progress.line(&format!(
-            "update {k:>7}  return on the real task  {}",
-            each.join("   ")
-        ));
+        let of = |e: &Episodes| format!("{:.0} ± {:.0}", e.mean(), e.std());
+        let head = format!("update {k:>7}  return on the real task");
+        if let [only] = &self.latest[..] {
+            progress.line(&format!("{head}  {}", of(only)));
+            return Ok(());
+        }
+        progress.line(&head);
+        for (member, episodes) in self.config.members.iter().zip(&self.latest) {
+            progress.line(&format!("  {:>15}  {}", of(episodes), member.name));
+        }
+        Ok(())
+    }
+
+    /// Says which members have diverged since it was last said.
+    fn note_diverged(&mut self, progress: &Progress) -> Result<()> {
+        let before = std::mem::replace(&mut self.diverged, self.agent.diverged()?);
+        let members = self.config.members.iter().zip(before).zip(&self.diverged);
+        for ((Member { name, .. }, _), at) in members.filter(|((_, before), _)| before.is_none()) {
+            if let Some(update) = at {
+                progress.line(&format!(
+                    "update {update:>7}  {name} has diverged and stands still from here on; the others go on"
+                ));
+            }
+        }
         Ok(())
     }
 
@@ -352,6 +384,7 @@ impl Trainer {
                 .map(|(name, v)| (*name, f64::from(v[m])))
                 .collect();
             row.extend(finished.map(|r| ("charts/episodic_return", r)));
+            row.extend(self.diverged[m].map(|at| ("charts/diverged_at", at as f64)));
             self.metrics.log(k, seconds, m, &row)?;
         }
         Ok(())
@@ -393,16 +426,16 @@ impl Trainer {
                 "cycles": self.cycles,
                 "latest": self.latest,
                 "seconds": self.seconds(),
-                "replay_cursor": self.sim.cursor,
+                "replay_pushed": self.sim.pushed(),
+                "members": self.names(),
             }),
             ..Checkpoint::default()
         };
         for (name, tensor) in self.agent.state()? {
             checkpoint.tensors.insert(format!("agent.{name}"), tensor);
         }
-        if self.sim.len > 0 {
-            let filled = self.sim.rows.narrow(1, 0, self.sim.len)?.contiguous()?;
-            checkpoint.tensors.insert("replay.rows".into(), filled);
+        if let Some(rows) = self.sim.state()? {
+            checkpoint.tensors.insert("replay.rows".into(), rows);
         }
         self.rollout.save(&mut checkpoint.bytes);
         self.metrics.flush()?;
@@ -418,25 +451,42 @@ impl Trainer {
             Error::input(path.display(), problem, "resume from an earlier checkpoint")
         };
         let count = |what: &str| checkpoint.json[what].as_u64().ok_or_else(|| missing(what));
+        if checkpoint.json["members"] != serde_json::json!(self.names()) {
+            let members = self.names().join(", ");
+            let problem = format!("its members are not those of the run: {members}");
+            let mend = "restore config.toml as the run wrote it";
+            return Err(Error::input(path.display(), problem, mend));
+        }
         self.cycles = count("cycles")?;
         self.latest = serde_json::from_value(checkpoint.json["latest"].clone())
             .map_err(|_| missing("latest"))?;
         self.earlier_seconds = checkpoint.json["seconds"].as_f64().unwrap_or(0.0);
         if let Some(rows) = checkpoint.tensors.get("replay.rows") {
-            self.sim.restore(rows, count("replay_cursor")? as usize)?;
+            self.sim.restore(rows, count("replay_pushed")?)?;
         }
         self.rollout.load(&checkpoint.bytes)?;
-        self.agent.load_state(&checkpoint.agent())
+        self.agent.load_state(&checkpoint.agent())?;
+        self.diverged = self.agent.diverged()?;
+        Ok(())
+    }
+
+    /// Names of the members.
+    fn names(&self) -> Vec<&str> {
+        self.config
+            .members
+            .iter()
+            .map(|member| member.name.as_str())
+            .collect()
     }
 }
 
 /// Says how much memory the data and the replay will take, before they do.
-fn plan_memory(config: &TrainConfig, real: usize, sim: usize, obs_dim: usize, act_dim: usize) {
-    let members = config.seeds.as_slice().len();
-    let mib = |rows: usize| Replay::bytes(1, rows, obs_dim, act_dim) as f64 / f64::from(1 << 20);
+fn plan_memory(real: usize, sim: &[usize], obs_dim: usize, act_dim: usize) {
+    let mib = |rows: usize| Replay::bytes(rows, obs_dim, act_dim) as f64 / f64::from(1 << 20);
+    let (members, rows) = (sim.len(), sim.iter().sum::<usize>());
     eprintln!(
-        "memory: data set {real} rows, {:.0} MiB; simulator's replay {members} × {sim} rows, {:.0} MiB (--replay-cap ROWS limits it)",
+        "memory: real data {real} rows, {:.0} MiB; replays of {members} members in the simulator {rows} rows, {:.0} MiB (--replay-cap ROWS limits each)",
         mib(real),
-        mib(sim) * members as f64,
+        mib(rows),
     );
 }

@@ -9,11 +9,11 @@ use h2oplus::nn::{PolicySnapshot, Replay};
 
 use crate::support::{list, normals};
 
-const S: usize = 5;
-const A: usize = 2;
+pub const S: usize = 5;
+pub const A: usize = 2;
 
 /// Small sizes, for whichever of them the method has.
-fn settings(method: &str, warmup: i64) -> toml::Table {
+pub fn settings(method: &str, warmup: i64) -> toml::Table {
     let mut table: toml::Table = "hidden = [32, 32]".parse().unwrap();
     let defaults = resolve_settings(method, &toml::Table::new()).unwrap();
     for (key, value) in [
@@ -38,8 +38,12 @@ fn agent(method: &str, warmup: i64, seeds: &[u64]) -> Box<dyn Agent> {
 
 /// Random transitions; `shared` by all members, or `groups` of them.
 fn replay(seed: u64, groups: usize, rows: usize) -> Replay {
+    replay_on(&Device::Cpu, seed, groups, rows)
+}
+
+pub fn replay_on(device: &Device, seed: u64, groups: usize, rows: usize) -> Replay {
     let row = row_len(S, A);
-    let mut replay = Replay::new(groups, 500, S, A, &Device::Cpu).unwrap();
+    let mut replay = Replay::new(groups, 500, S, A, device).unwrap();
     let mut rows: Vec<f32> = normals(seed, &[rows, row])
         .flatten_all()
         .unwrap()
@@ -64,7 +68,7 @@ fn run_on(agent: &mut dyn Agent, updates: u64, rows: usize) {
     }
 }
 
-fn bits(agent: &dyn Agent, member: usize) -> Vec<u32> {
+pub fn bits(agent: &dyn Agent, member: usize) -> Vec<u32> {
     agent
         .parameters(member)
         .unwrap()
@@ -234,6 +238,42 @@ fn unknown_settings_and_methods_are_refused() {
     };
     assert!(error("sac").contains("lambda"));
     assert!(error("dreamer").contains("h2oplus, h2o, sac"));
+    for (method, settings, place) in [
+        ("sac", "batch = 0", "batch"),
+        ("sac", "hidden = [32, 0]", "hidden"),
+        ("sac", "policy_lr = nan", "policy_lr"),
+        ("sac", "initial_alpha = 0.0", "initial_alpha"),
+        ("iql", "batch = 0", "batch"),
+        ("iql", "tau = 1.0", "tau"),
+        ("darc", "ratio_batch = 0", "ratio_batch"),
+        ("h2oplus", "real_batch = 0", "real_batch"),
+        (
+            "h2oplus",
+            "value = 'sparse'\nvalue_alpha = 0.0",
+            "value_alpha",
+        ),
+        (
+            "h2oplus",
+            "value = 'exponential'\nvalue_clip = -1.0",
+            "value_clip",
+        ),
+        ("h2oplus", "value = 'median'", "median"),
+        ("cql", "penalty_actions = 0", "penalty_actions"),
+        ("cql", "penalty_temperature = 0.0", "penalty_temperature"),
+        ("h2o", "gap_samples = 0", "gap_samples"),
+        // Zero as a float, though not as written.
+        ("h2o", "gap_min = 1e-46", "gap_min"),
+        ("h2o", "sim_batch = 0", "sim_batch"),
+        ("h2o", "gap_max = 1e-46", "gap_min"),
+        ("h2o", "gap_padding = -1.0", "gap_padding"),
+        ("h2o", "ratio_min = 2.0", "ratio_min"),
+        ("h2oplus", "ratio_max = 1e-6", "ratio_min"),
+    ] {
+        let table = settings.parse().unwrap();
+        let error = build(method, &table, S, A, &[0], &Device::Cpu).err();
+        let error = error.unwrap().to_string();
+        assert!(error.contains(place) && error.contains("mend:"), "{error}");
+    }
     let empty = Replay::new(1, 10, S, A, &Device::Cpu).unwrap();
     assert!(agent("sac", 0, &[3]).update(&empty, &empty).is_err());
 }
@@ -262,6 +302,53 @@ fn plain_mixing_is_h2oplus_without_its_parts() {
         differ += usize::from(values != other[&name]);
     }
     assert!(differ > 0, "λ must be seen");
+}
+
+/// Before its correction counts, DARC is SAC.
+#[test]
+fn darc_without_its_correction_is_sac() {
+    let darc = |ratio_warmup: i64| {
+        let mut settings = settings("darc", 0);
+        settings.insert("ratio_warmup".into(), ratio_warmup.into());
+        let mut agent = build("darc", &settings, S, A, &[3], &Device::Cpu).unwrap();
+        run(agent.as_mut(), 30);
+        agent
+            .parameters(0)
+            .unwrap()
+            .into_iter()
+            .collect::<HashMap<_, _>>()
+    };
+    let (without, with) = (darc(30), darc(29));
+    let mut sac = agent("sac", 0, &[3]);
+    run(sac.as_mut(), 30);
+    let sac = sac.parameters(0).unwrap();
+    assert!(sac.iter().all(|(name, values)| *values == without[name]));
+    assert!(sac.iter().any(|(name, values)| *values != with[name]));
+}
+
+/// The exploration terms of every method that has one: κ = 0 is none, and each other choice is seen.
+#[test]
+fn exploration_is_one_choice() {
+    for method in methods() {
+        let with = |term: &str, optimism: f64| {
+            let mut settings = settings(method, 0);
+            settings.insert("exploration".into(), term.into());
+            settings.insert("optimism".into(), optimism.into());
+            let mut agent = build(method, &settings, S, A, &[3], &Device::Cpu).ok()?;
+            run(agent.as_mut(), 20);
+            Some(bits(agent.as_ref(), 0))
+        };
+        let Some(none) = with("none", 1.0) else {
+            assert_eq!(method, "iql", "the only one without");
+            continue;
+        };
+        let is_none = |term, optimism| with(term, optimism).as_ref() == Some(&none);
+        assert!(is_none("optimism", 0.0), "{method}");
+        assert!(
+            !is_none("optimism", 1.0) && !is_none("entropy", 1.0),
+            "{method}"
+        );
+    }
 }
 
 /// IQL's policy rate falls along half a cosine: its steps shrink as its schedule runs out, and then stop.
@@ -302,7 +389,9 @@ fn states_are_seen_on_the_data_sets_scale() {
             }
         }
         let mut moved = Replay::new(1, 500, S, A, &Device::Cpu).unwrap();
-        moved.push(&rows[..real.len * row_len(S, A)]).unwrap();
+        moved
+            .push(&rows[..real.spans().of(0).len * row_len(S, A)])
+            .unwrap();
         moved
     };
     let acts = |stretch: f32, shift: f32, standardise: bool| {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use candle_core::{D, Tensor, Var};
 use h2oplus::nn::ops::dense::View;
-use h2oplus::nn::params::{LastLayer, Mlp, Params, Spec};
+use h2oplus::nn::params::Params;
+use h2oplus::nn::spec::{LastLayer, Mlp, Spec};
 use h2oplus::nn::workspace::{Backprop, Plan, Use};
 
 use crate::support::{far, list, near, normals, poison, var};
@@ -17,13 +18,7 @@ pub fn params(sizes: &[usize]) -> (Params, Mlp) {
     let mut spec = Spec::default();
     spec.mlp("before", &[3, 5, 1], LastLayer::Small);
     let mlp = spec.mlp("net", sizes, LastLayer::Linear);
-    let params = Params::new(
-        spec,
-        &[(&mlp, "target")],
-        &[7, 8],
-        &candle_core::Device::Cpu,
-    )
-    .unwrap();
+    let params = Params::new(spec, &[(&mlp, "target")], &[7, 8], crate::support::device()).unwrap();
     (params, mlp)
 }
 
@@ -78,7 +73,7 @@ fn check(sizes: &[usize], spoil: f64) {
     let target = plan.pass(&params.target_of(&mlp), Use::Target, view, ROWS);
     let (first, columns) = (2, sizes[0] - 2);
     let input_grad = plan.input_grad(&through, columns);
-    let mut ws = plan.alloc(&candle_core::Device::Cpu).unwrap();
+    let mut ws = plan.alloc(crate::support::device()).unwrap();
     ws.acts = poison(&[MEMBERS, plan.len()]);
     let grad = poison(&[MEMBERS, params.len()]);
     let x_flat = x.reshape((MEMBERS, ROWS * COLUMNS)).unwrap();
@@ -103,7 +98,7 @@ fn check(sizes: &[usize], spoil: f64) {
             deltas[m * plan.len() + pass.out()..][..dy.len()].copy_from_slice(dy);
         }
     }
-    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), &candle_core::Device::Cpu).unwrap();
+    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), crate::support::device()).unwrap();
     let backs = [
         Backprop {
             pass: &train,

@@ -1,8 +1,8 @@
 //! Rows and noise drawn inside an update.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::gather::Gather;
+use h2oplus::nn::ops::gather::{Gather, Span};
 use h2oplus::nn::ops::noise::{Blur, Normals};
 use h2oplus::rng::{Stream, fill_normal, philox};
 
@@ -10,19 +10,16 @@ use crate::support::{list, normals, poison};
 
 #[test]
 fn gather_follows_its_counter() {
-    let (capacity, len, row, rows) = (50, 40, 6, 300);
-    let cells = (0..2 * capacity * row)
-        .map(|n| n as f32)
-        .collect::<Vec<_>>();
-    let replay = Tensor::from_vec(cells, (2, capacity, row), &Device::Cpu).unwrap();
+    let (row, rows) = (6, 300);
+    let spans = [(0, 40), (40, 25), (10, 30)].map(|(start, len)| Span { start, len });
+    let cells = (0..65 * row).map(|n| n as f32).collect::<Vec<_>>();
+    let replay = Tensor::from_vec(cells, (65, row), crate::support::device()).unwrap();
     let gather = Gather {
         seeds: vec![5, 9, 11],
         lane: 1,
         update: 77,
         stream: Stream::SampleSim,
-        groups: 2,
-        capacity,
-        len,
+        spans: spans.to_vec().into(),
         row,
         first: 2,
         rows,
@@ -31,7 +28,7 @@ fn gather_follows_its_counter() {
     };
     let batch = poison(&[3, (rows + 2) * 4]);
     launch(&gather, [&batch], [&replay]).unwrap();
-    let mut seen = vec![0; len];
+    let mut seen = vec![0; 65];
     for (m, seed) in [5, 9, 11].into_iter().enumerate() {
         let batch = list(&batch.get(m).unwrap());
         assert!(
@@ -40,15 +37,16 @@ fn gather_follows_its_counter() {
         );
         for n in 0..rows {
             let word = philox(seed, 1, 77, Stream::SampleSim, (n / 4) as u32)[n % 4];
-            let index = ((u64::from(word) * len as u64) >> 32) as usize;
-            let first = ((m % 2) * capacity + index) * row;
+            let Span { start, len } = spans[m];
+            let index = start + ((u64::from(word) * len as u64) >> 32) as usize;
+            let first = index * row;
             let expected: Vec<f64> = (first..first + 4).map(|x| x as f64).collect();
             assert_eq!(batch[(n + 2) * 4..][..4], expected);
             seen[index] += 1;
         }
     }
-    // 900 draws of 40: each is expected 22.5 times.
-    assert!(seen.iter().all(|n| (5..50).contains(n)), "{seen:?}");
+    // 300 draws of 25: each is expected 12 times.
+    assert!(seen[40..].iter().all(|n| (2..35).contains(n)), "{seen:?}");
 }
 
 #[test]
@@ -75,7 +73,7 @@ fn normals_follow_their_counter_and_blur() {
         &Blur {
             members: 2,
             len: 100,
-            std: 0.1,
+            std: vec![0.1, 0.2].into(),
             noise: [7, len],
         },
         [&blurred],
@@ -83,6 +81,7 @@ fn normals_follow_their_counter_and_blur() {
     )
     .unwrap();
     let shift = noise.narrow(1, 7, 100).unwrap();
-    let expected = (x + (shift * 0.1).unwrap()).unwrap();
+    let std = Tensor::new(&[[0.1f32], [0.2]], crate::support::device()).unwrap();
+    let expected = (x + shift.broadcast_mul(&std).unwrap()).unwrap();
     assert!(crate::support::error(&list(&blurred), &list(&expected)) < 1e-6);
 }

@@ -1,6 +1,6 @@
 //! IQL's policy, and states on the data set's scale.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::gaussian::{Gaussian, GaussianAwr, GaussianSample};
 use h2oplus::nn::ops::standardise::Standardise;
@@ -31,7 +31,7 @@ fn theta() -> Tensor {
         [0f32, 0.3, -1.2, 2.5, 0.1, 0.0],
         [0.0, -0.4, 0.2, -0.7, 0.1, 0.0],
     ];
-    Tensor::new(&rows, &Device::Cpu).unwrap()
+    Tensor::new(&rows, crate::support::device()).unwrap()
 }
 
 fn check_sample(scale: f64, compare: Compare) {
@@ -67,8 +67,8 @@ fn check_awr(beta: f64, compare: Compare) {
         v,
         batch: N + 5,
         row: [S + A, S],
-        beta: 3.0,
-        clip: 20.0,
+        beta: 3.0.into(),
+        clip: 20.0.into(),
         stats: [1, 4],
     };
     let acts = (normals(3, &[P, g.raw_stride]) * 0.8).unwrap();

@@ -100,7 +100,7 @@ fn check_value(rule: ValueRule, scale: f64, spread: f64, compare: Compare) {
         v: N,
         q: [0, 2 * N],
         stride: 3 * N,
-        rule,
+        rule: rule.into(),
         stats: [0, 2],
     };
     let (deltas, stats) = (poison(&[P, 3 * N]), zeros(&[P, 2]));
@@ -165,7 +165,7 @@ fn check_ratio(scale: f64, compare: Compare) {
         sim: 2 * N,
         raw: Some(4 * N),
         stride,
-        clip: [0.3, 1.0],
+        clip: [0.3, 1.0].into(),
         stats: [0, 2],
     };
     let w = poison(&[P, M + 2 * N]);
@@ -234,16 +234,16 @@ fn check_target(lambda: f64, exploration: Exploration, ratio: Option<f64>, compa
         rows: ROWS,
         row_stride: ROWS,
         q: [0, ROWS],
-        value: Some((2 * ROWS, 0.3)),
+        value: Some((2 * ROWS, 0.3.into())),
         stride,
         log_pi: [ROWS, 2 * ROWS],
         exploration,
-        optimism: 1.5,
+        optimism: 1.5.into(),
         log_ratio: ratio.map(|_| 3 * ROWS),
         log_alpha: 1,
         param_stride: 3,
-        discount: 0.9,
-        reward_scale: 2.0,
+        discount: 0.9.into(),
+        reward_scale: 2.0.into(),
         row,
     };
     let y = poison(&[P, ROWS]);
@@ -298,7 +298,7 @@ fn check_actor(scale: f64, compare: Compare) {
         log_pi_stride: 2 * N,
         log_alpha: 1,
         param_stride: 2,
-        target_entropy: -3.0,
+        target_entropy: (-3.0).into(),
         stats: [0, 4],
     };
     let (deltas, grad, stats) = (poison(&[P, stride]), poison(&[P, 2]), zeros(&[P, 4]));

@@ -5,12 +5,16 @@
 
 mod agents;
 mod critics;
+mod cuda_host;
 mod dense;
 mod draws;
 mod gaussian;
+mod gpu;
 mod grouped;
 mod head;
 mod losses;
 mod optimiser;
+mod population;
 mod published;
 mod support;
+mod twins;

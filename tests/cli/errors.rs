@@ -2,7 +2,7 @@
 
 use super::{h2oplus, stderr, stdout};
 
-fn refused(args: &[&str], parts: &[&str]) {
+pub fn refused(args: &[&str], parts: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let out = h2oplus(dir.path(), args);
     let text = stderr(&out);
@@ -14,6 +14,32 @@ fn refused(args: &[&str], parts: &[&str]) {
     assert!(
         !dir.path().join("runs").exists(),
         "{args:?} left a run folder"
+    );
+}
+
+/// Where there is no GPU, or no CUDA in the build.
+#[test]
+fn a_missing_gpu_is_refused_and_auto_does_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = ["bench", "learn", "--seconds", "0.1", "--format", "short"];
+    let with = |device: &str| h2oplus(dir.path(), &[&bench[..], &["--device", device]].concat());
+    let auto = with("auto");
+    assert_eq!(auto.status.code(), Some(0), "{}", stderr(&auto));
+    if !stderr(&auto).contains("device: cpu") {
+        eprintln!("SKIPPED: a GPU is here");
+        return;
+    }
+    refused(
+        &["train", "--device", "cuda"],
+        &["--device cuda", "--device cpu"],
+    );
+    refused(
+        &["bench", "learn", "--device", "cuda"],
+        &["--device cuda", "--device cpu"],
+    );
+    refused(
+        &["train", "--device", "cpu", "--precision", "tf32"],
+        &["--precision tf32"],
     );
 }
 
@@ -32,6 +58,7 @@ fn unknown_names_are_refused() {
         &["train", "--gap", "gravity=1"],
         &["gravity", "changes nothing"],
     );
+    refused(&["train", "--device", "tpu"], &["tpu", "cuda"]);
     refused(&["eval"], &["runs", "h2oplus train"]);
     refused(&["eval", "nowhere.hdf5"], &["nowhere.hdf5"]);
     refused(

@@ -4,6 +4,7 @@
 
 mod errors;
 mod gaps;
+mod population;
 mod resume;
 mod train;
 

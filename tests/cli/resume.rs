@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{command, h2oplus, only_run, small, stderr};
 
 /// Every tensor of the checkpoint after `updates` updates.
-fn state(run: &Path, updates: u64) -> BTreeMap<String, Vec<u8>> {
+pub fn state(run: &Path, updates: u64) -> BTreeMap<String, Vec<u8>> {
     let path = run.join(format!("checkpoints/step_{updates}.safetensors"));
     let data = std::fs::read(&path).expect("the checkpoint is there");
     let file = safetensors::SafeTensors::deserialize(&data).unwrap();

@@ -108,3 +108,21 @@ fn flags_win_over_the_config_file() {
     assert_eq!(config["settings"]["lambda"].as_float(), Some(0.4));
     assert_eq!(config["settings"]["tau"].as_float(), Some(0.9));
 }
+
+/// Every method trains from the command line; one that needs no simulator takes no step in it.
+#[test]
+fn every_method_trains() {
+    for method in ::h2oplus::algo::methods() {
+        let dir = tempfile::tempdir().unwrap();
+        let args = small(&["--algo", method, "--updates", "20", "--hidden", "16"]);
+        let out = h2oplus(dir.path(), &args);
+        assert_eq!(out.status.code(), Some(0), "{method}: {}", stderr(&out));
+        let metrics = std::fs::read_to_string(only_run(dir.path()).join("metrics.jsonl")).unwrap();
+        let stepped = metrics
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .filter_map(|line| line["perf/env_steps_per_s"].as_f64())
+            .any(|rate| rate > 0.0);
+        assert_eq!(stepped, !matches!(method, "iql" | "cql"), "{method}");
+    }
+}

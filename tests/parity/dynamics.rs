@@ -1,7 +1,7 @@
 //! Parameter rows that change at resets: an environment's bits depend on its key and the rows alone.
 
 use crate::lanes::{assert_same, roll};
-use h2oplus::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
+use h2oplus::env::{Dynamics, EnvKey, Physics, PlanarVecEnv, Task, VecEnv, build};
 use h2oplus::model::Gap;
 use h2oplus::physics::planar::{Arithmetic, Precision, Width};
 
@@ -9,8 +9,8 @@ const GAPS: [&str; 5] = [
     "none",
     "gravity=1.3",
     "friction=0.4,joint-noise=0.3",
-    "big-thigh=1.5",
-    "broken-thigh=0.6",
+    "option gravity=0.7",
+    "geom floor friction=2.5",
 ];
 
 /// Episodes of 13 steps, so that rows change often.
@@ -39,7 +39,7 @@ fn make(task: &Task, names: &[usize], with: Arithmetic) -> PlanarVecEnv {
 
 #[test]
 fn redrawn_rows_have_the_same_bits_on_every_width_and_lane() {
-    for name in ["halfcheetah-v2", "walker2d-v2"] {
+    for name in ["halfcheetah-v2", "walker2d-v2", "hopper-v2"] {
         let task = short(name);
         let all: Vec<usize> = (0..37).collect();
         let one = roll(&mut make(&task, &all, Width::One.into()), &all, 60);
@@ -176,5 +176,46 @@ fn a_snapshot_keeps_the_rows() {
         if sound {
             assert_ne!(go_on(&mut other), straight);
         }
+    }
+}
+
+/// Every engine draws the same rows at the same resets, and keeps them in a snapshot.
+#[test]
+fn engines_draw_the_same_rows() {
+    let task = short("halfcheetah-v2");
+    let n = 9;
+    let keys = EnvKey::population(&[3, 8, 5], 3);
+    let domain = task.domain("gravity=0.8..1.2").unwrap();
+    let domain = domain.with(Some(7), true).unwrap();
+    let dynamics = Dynamics::population(&task, &domain, &[3, 8, 5], 3).unwrap();
+    let make = |physics| build(physics, &task, dynamics.clone(), keys.clone()).unwrap();
+    let mut engines = [make(Physics::Planar), make(Physics::Rapier)];
+    for env in &mut engines {
+        env.reset().unwrap();
+    }
+    let mut seen = vec![std::collections::BTreeSet::new(); n];
+    for t in 0..40 {
+        let expected: Vec<u32> = (0..n)
+            .map(|e| dynamics.row(e, keys[e], t / 13 * 13 + 1) as u32)
+            .collect();
+        for env in &mut engines {
+            assert_eq!(env.row(), expected, "step {t}");
+            env.step(&vec![0.1; n * 6]).unwrap();
+        }
+        for (row, seen) in expected.iter().zip(&mut seen) {
+            seen.insert(*row);
+        }
+    }
+    assert!(seen.iter().any(|rows| rows.len() > 2));
+    // Each member draws of its own rows.
+    assert!(
+        seen.iter()
+            .enumerate()
+            .all(|(e, rows)| { rows.iter().all(|row| *row as usize / 7 == e / 3) })
+    );
+    for (physics, env) in [Physics::Planar, Physics::Rapier].into_iter().zip(engines) {
+        let mut other = make(physics);
+        other.restore(&env.snapshot()).unwrap();
+        assert_eq!(other.row(), env.row());
     }
 }

@@ -56,6 +56,16 @@ fn refused_text() {
         ("gravity=1..2,gravity", vec!["twice"]),
         ("none/gravty=1..2", vec!["no gap `gravty`", "friction"]),
         ("none/", vec!["no gap ``"]),
+        (
+            "joint bthigh damping",
+            vec!["has no strength", "damping=0.5"],
+        ),
+        ("joint damping=2", vec!["no gap `joint damping`"]),
+        (
+            "option cheetah gravity=2",
+            vec!["no gap `option cheetah gravity`"],
+        ),
+        ("action noise=2", vec!["no gap `action noise`"]),
         ("nowhere.toml", vec!["nowhere.toml"]),
     ] {
         let error = fails(text);
@@ -241,6 +251,63 @@ fn what_cannot_be_on_a_robot_is_refused() {
     ] {
         let domain = task.domain(sound).unwrap();
         Dynamics::draw(&task, &domain, 0, 4).unwrap();
+    }
+}
+
+/// Fields stand in a gap's place, by the name that `h2oplus gaps` prints.
+#[test]
+fn fields_are_gaps_too() {
+    let task = Task::load("halfcheetah").unwrap();
+    let both = |field: &str, gap: &str| {
+        let model = |text: &str| task.model(&task.gap(text).unwrap()).unwrap();
+        assert_eq!(model(field), model(gap));
+        assert_eq!(task.gap(field).unwrap().to_string(), field);
+    };
+    both("option gravity=1.5", "gravity=1.5");
+    both("geom torso fromto=3", "long-torso=3");
+    both(
+        "joint bfoot stiffness=0,joint ffoot stiffness=0",
+        "soft-feet",
+    );
+    let damping = task.gap("joint bthigh damping=0.5").unwrap();
+    let changes = damping.changes(&task.spec).unwrap().spec;
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].field, "joint bthigh damping");
+    assert_eq!(changes[0].new[0], 0.5 * changes[0].old[0]);
+    for (text, part) in [
+        (
+            "joint knee damping=2",
+            "no `joint knee` with attribute `damping`",
+        ),
+        (
+            "joint bthigh colour=2",
+            "no `joint bthigh` with attribute `colour`",
+        ),
+    ] {
+        let error = task
+            .model(&task.gap(text).unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    let (_folder, path) = file("[gaps]\n\"motor bthigh gear\" = { uniform = [0.5, 1.5] }\n");
+    let domain = task.domain(path.to_str().unwrap()).unwrap();
+    let dynamics = Dynamics::draw(&task, &domain, 0, 8).unwrap();
+    for row in &dynamics.rows {
+        let (_, k) = row.gap.strengths().next().unwrap();
+        assert!((row.model.actuators[0].gear - 120.0 * k).abs() < 1e-9);
+    }
+}
+
+/// The example that is shipped fits every robot.
+#[test]
+fn the_example_is_sound() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/envs/randomised.toml");
+    for name in Task::names() {
+        let task = Task::load(name).unwrap();
+        let domain = task.domain(example).unwrap();
+        let dynamics = Dynamics::draw(&task, &domain, 0, 8).unwrap();
+        assert!(dynamics.redrawn && dynamics.rows.len() == 1024, "{name}");
     }
 }
 

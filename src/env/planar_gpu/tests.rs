@@ -46,7 +46,7 @@ fn all_constants(task: &Task, redrawn: bool) -> Vec<Constants> {
     let noise: Vec<f64> = dynamics.rows.iter().map(|row| row.noise).collect();
     vec![
         topology(&shape, task.frame_skip),
-        Rows::new(&shape, &tables, &noise, &qpos0).constants(),
+        Rows::new(&shape, &tables, &noise, &qpos0).constants(true),
         constants::task(task, redrawn),
         network(&[task.obs_dim(), 256, 256, 2 * task.act_dim()], 16),
     ]

@@ -234,6 +234,7 @@ impl GapTable {
     /// - `gravity`, `gravity=1.5`, `gravity=1.5,friction=0.3`, `none`: one gap for all;
     /// - `none/gravity=1.5/friction=0.3`: several, which environments take in turn;
     /// - `gravity=0.5..2.0,friction=0.3`: a strength drawn uniformly, one a parameter row;
+    /// - `joint bthigh damping=0.5`: a field as `h2oplus gaps` prints it in a gap's place, scaled;
     /// - a path that ends in `.toml`: a file of distributions.
     ///
     /// # Errors
@@ -285,6 +286,12 @@ impl GapTable {
                 )),
             };
             let strength = match strength.map(|s| (s, s.split_once(".."))) {
+                None if name.contains(' ') => {
+                    return wrong(
+                        format!("`{name}` has no strength"),
+                        "a field is scaled by its strength, as `joint bthigh damping=0.5`",
+                    );
+                }
                 None => Distribution::Fixed(def.default),
                 Some((one, None)) => Distribution::Fixed(number(one)?),
                 Some((_, Some((low, high)))) => Distribution::Uniform(number(low)?, number(high)?),
@@ -296,7 +303,7 @@ impl GapTable {
             fields.push(Field {
                 name: name.to_owned(),
                 strength,
-                def: def.clone(),
+                def,
             });
         }
         fields.sort_by(|a, b| a.name.cmp(&b.name));
@@ -310,7 +317,7 @@ impl GapTable {
         let mut fields = Vec::new();
         for (name, strength) in file.gaps {
             let place = format!("{source}: gaps.{name}");
-            let def = self.def(&name, &place)?.clone();
+            let def = self.def(&name, &place)?;
             strength.check(&place)?;
             fields.push(Field {
                 name,
@@ -338,13 +345,16 @@ impl GapTable {
         Ok(domain)
     }
 
-    fn def(&self, name: &str, place: &str) -> Result<&GapDef> {
+    fn def(&self, name: &str, place: &str) -> Result<GapDef> {
         self.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.iter().map(|(n, _)| n).collect();
             Error::input(
                 place,
                 format!("there is no gap `{name}`"),
-                format!("gaps: none, {}", known.join(", ")),
+                format!(
+                    "gaps: none, {}; or a field that `h2oplus gaps --task …` prints, as `joint bthigh damping`",
+                    known.join(", ")
+                ),
             )
         })
     }

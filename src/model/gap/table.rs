@@ -26,6 +26,16 @@ pub enum Element {
 }
 
 impl Element {
+    /// Kinds that a robot's description has.
+    const DESCRIBED: [Self; 6] = [
+        Self::Option,
+        Self::Compiler,
+        Self::Body,
+        Self::Geom,
+        Self::Joint,
+        Self::Motor,
+    ];
+
     /// As [`ElementMut::kind`](super::spec::ElementMut::kind) names it.
     pub(super) fn kind(self) -> &'static str {
         match self {
@@ -93,6 +103,31 @@ pub struct GapDef {
 }
 
 impl GapDef {
+    /// The gap that scales one field, named as `h2oplus gaps` prints it: `geom torso size`,
+    /// `option gravity`; `None` where `name` is no such name.
+    pub(super) fn field(name: &str) -> Option<Self> {
+        let words: Vec<&str> = name.split(' ').collect();
+        let [kind, names @ .., attribute] = &words[..] else {
+            return None;
+        };
+        let element = *Element::DESCRIBED.iter().find(|e| e.kind() == *kind)?;
+        let unnamed = matches!(element, Element::Option | Element::Compiler);
+        if unnamed != names.is_empty() {
+            return None;
+        }
+        Some(Self {
+            doc: format!("{name} x k"),
+            default: 1.0,
+            edits: vec![Edit {
+                robot: None,
+                element,
+                names: (!unnamed).then(|| vec![names.join(" ")]),
+                attribute: (*attribute).to_owned(),
+                op: Op::Scale,
+            }],
+        })
+    }
+
     /// Whether it has an edit for a robot (MJCF model name).
     pub fn is_for(&self, robot: &str) -> bool {
         self.edits_for(robot).next().is_some()
@@ -167,9 +202,9 @@ impl GapTable {
         self.0.iter().map(|(n, d)| (n.as_str(), d))
     }
 
-    /// What a gap edits.
-    pub fn get(&self, name: &str) -> Option<&GapDef> {
-        self.0.get(name)
+    /// What a gap edits, or the field of this name.
+    pub fn get(&self, name: &str) -> Option<GapDef> {
+        self.0.get(name).cloned().or_else(|| GapDef::field(name))
     }
 
     /// Names that have an edit for a robot.

@@ -1,10 +1,11 @@
 //! The policy's side of the critics, and the temperature: mean(β log π − min Q), −log β·mean(log π + H̄).
 
-use super::{Shared, each, mean};
+use super::{PerMember, Shared, each, mean};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: outputs `[dQ in the deltas, gradient, stats]`, inputs `[activations, log π, parameters]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ActorLoss {
     /// Members.
     pub members: usize,
@@ -21,7 +22,7 @@ pub struct ActorLoss {
     /// Floats a member of the parameters.
     pub param_stride: usize,
     /// H̄, the target entropy.
-    pub target_entropy: f32,
+    pub target_entropy: PerMember<f32>,
     /// Where this loss's [`ActorLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -34,6 +35,12 @@ impl ActorLoss {
         "losses/alpha",
         "losses/log_pi",
     ];
+}
+
+arguments! { "actor_loss",
+    struct ActorLossArgs {
+        rows: u32, q: [u32; 2], stride: u32, log_pi_stride: u32, log_alpha: u32, param_stride: u32, stats: [u32; 2],
+    }
 }
 
 impl Kernel<3, 3> for ActorLoss {
@@ -53,7 +60,7 @@ impl Kernel<3, 3> for ActorLoss {
             let q = self.q.map(|q| &out[member * self.stride + q..][..rows]);
             let log_pi = &log_pi[member * self.log_pi_stride..][..rows];
             let log_alpha = parameters[member * self.param_stride + self.log_alpha];
-            let alpha = log_alpha.exp();
+            let (alpha, target_entropy) = (log_alpha.exp(), self.target_entropy.of(member));
             // SAFETY: members, and the two critics' rows, are disjoint.
             let (d1, d2, d_alpha, stats) = unsafe {
                 (
@@ -69,7 +76,7 @@ impl Kernel<3, 3> for ActorLoss {
                 d1[n] = if first { push } else { 0.0 };
                 d2[n] = if first { 0.0 } else { push };
             }
-            let entropy_gap = mean(log_pi.iter().map(|l| l + self.target_entropy));
+            let entropy_gap = mean(log_pi.iter().map(|l| l + target_entropy));
             d_alpha[0] = -entropy_gap;
             let loss = mean((0..rows).map(|n| alpha * log_pi[n] - q[0][n].min(q[1][n])));
             stats.copy_from_slice(&[
@@ -79,5 +86,19 @@ impl Kernel<3, 3> for ActorLoss {
                 mean(log_pi.iter().copied()),
             ]);
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = ActorLossArgs {
+            rows: word(self.rows),
+            q: self.q.map(word),
+            stride: word(self.stride),
+            log_pi_stride: word(self.log_pi_stride),
+            log_alpha: word(self.log_alpha),
+            param_stride: word(self.param_stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| [self.target_entropy.of(m)]);
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

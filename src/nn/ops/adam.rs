@@ -1,9 +1,16 @@
 //! Adam over flat parameters: the groups of one launch may have their own rates and step counts.
+//!
+//! A parameter that would not stay finite is left as it was, and its member's [health](super::guard) says so;
+//! a frozen member is left alone.
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
+use super::guard::{BROKEN, FROZEN, HEALTH};
 use super::wide::wide;
-use super::{Shared, blocks, each};
+use super::{PerMember, Shared, blocks};
+use crate::nn::cuda::{Program, THREADS, arguments, table, word};
 use crate::nn::launch::{Cost, Kernel};
 
 const BLOCK: usize = 16_384;
@@ -16,12 +23,12 @@ pub struct Group {
     /// Which parameters of a member.
     pub range: Range<usize>,
     /// Learning rate.
-    pub rate: f64,
+    pub rate: PerMember<f64>,
     /// Steps done, this one included.
     pub step: u64,
 }
 
-/// Kernel: outputs `[parameters, first moments, second moments]`, inputs `[gradient]`.
+/// Kernel: outputs `[parameters, first moments, second moments, health]`, inputs `[gradient]`.
 #[derive(Clone, Debug)]
 pub struct Adam {
     /// Members.
@@ -32,7 +39,12 @@ pub struct Adam {
     pub groups: Vec<Group>,
 }
 
-impl Kernel<3, 1> for Adam {
+arguments! { "adam",
+    struct AdamArgs { stride: u32, groups: u32, beta: [f32; 2], rest: [f32; 2], eps: f32 }
+    struct AdamGroup { first: u32, len: u32, root: f32 }
+}
+
+impl Kernel<4, 1> for Adam {
     const NAME: &'static str = "adam";
 
     fn cost(&self) -> Cost {
@@ -43,16 +55,21 @@ impl Kernel<3, 1> for Adam {
         }
     }
 
-    fn cpu(&self, [theta, m, v]: [&mut [f32]; 3], [grad]: [&[f32]; 1]) {
+    fn cpu(&self, [theta, m, v, health]: [&mut [f32]; 4], [grad]: [&[f32]; 1]) {
         let (theta, m, v) = (Shared::new(theta), Shared::new(m), Shared::new(v));
         let tasks: Vec<_> = self
             .groups
             .iter()
             .flat_map(|g| blocks(g.range.len(), BLOCK).map(move |b| (g, b)))
             .collect();
-        each(self.members * tasks.len(), |task| {
-            let (group, block) = &tasks[task / self.members];
-            let at = (task % self.members) * self.stride + group.range.start + block.start;
+        let mut broken = vec![0; self.members * tasks.len()];
+        let flags = broken.par_iter_mut().with_max_len(1).enumerate();
+        flags.for_each(|(task, broken)| {
+            let (member, (group, block)) = (task % self.members, &tasks[task / self.members]);
+            if health[member * HEALTH + FROZEN] != 0.0 {
+                return;
+            }
+            let at = member * self.stride + group.range.start + block.start;
             let len = block.len();
             // SAFETY: blocks, groups and members are disjoint.
             let (theta, m, v) = unsafe { (theta.at(at, len), m.at(at, len), v.at(at, len)) };
@@ -62,22 +79,60 @@ impl Kernel<3, 1> for Adam {
                 m,
                 v,
                 &grad[at..at + len],
-                (group.rate / b1) as f32,
+                (group.rate.of(member) / b1) as f32,
                 b2.sqrt() as f32,
+                broken,
             );
         });
+        for (task, _) in broken
+            .iter()
+            .enumerate()
+            .filter(|(_, broken)| **broken != 0)
+        {
+            health[task % self.members * HEALTH + BROKEN] = 1.0;
+        }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let bias = |g: &Group| BETA.map(|b| 1.0 - b.powf(g.step as f64));
+        let args = AdamArgs {
+            stride: word(self.stride),
+            groups: word(self.groups.len()),
+            beta: BETA.map(|b| b as f32),
+            rest: BETA.map(|b| (1.0 - b) as f32),
+            eps: EPS,
+        };
+        let groups = self.groups.iter().map(|g| AdamGroup {
+            first: word(g.range.start),
+            len: word(g.range.len()),
+            root: bias(g)[1].sqrt() as f32,
+        });
+        let mut tail = table(&groups.collect::<Vec<_>>());
+        for m in 0..self.members {
+            let rates = self.groups.iter().map(|g| g.rate.of(m) / bias(g)[0]);
+            tail.extend(rates.map(|rate| (rate as f32).to_bits()));
+        }
+        let floats: usize = self.groups.iter().map(|g| g.range.len()).sum();
+        let blocks = floats.div_ceil(4 * THREADS as usize);
+        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }
 }
 
 wide! {
-    /// PyTorch's order: θ −= (rate/bias1)·m / (√v/√bias2 + ε).
-    fn step(theta: &mut [f32], m: &mut [f32], v: &mut [f32], grad: &[f32], rate: f32, root: f32) {
+    /// PyTorch's order: θ −= (rate/bias1)·m / (√v/√bias2 + ε); `broken` where that is not finite.
+    fn step(theta: &mut [f32], m: &mut [f32], v: &mut [f32], grad: &[f32], rate: f32, root: f32, broken: &mut u32) {
+        let mut bad = 0;
         let [b1, b2] = BETA.map(|b| b as f32);
         let [c1, c2] = BETA.map(|b| (1.0 - b) as f32);
         for (((theta, m), v), g) in theta.iter_mut().zip(m).zip(v).zip(grad) {
             *m = b1 * *m + c1 * g;
             *v = b2 * *v + c2 * g * g;
-            *theta -= rate * *m / (v.sqrt() / root + EPS);
+            let next = *theta - rate * *m / (v.sqrt() / root + EPS);
+            // False for NaN too.
+            let finite = next.abs() <= f32::MAX;
+            *theta = if finite { next } else { *theta };
+            bad |= u32::from(!finite);
         }
+        *broken = bad;
     }
 }

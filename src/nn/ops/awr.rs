@@ -2,7 +2,8 @@
 //! −mean min(exp(β(min Q − V)), clip)·log π(a|s) at the data's actions.
 
 use super::head::{HALF_LOG_TAU, Head, LOG_STD, softplus};
-use super::{Shared, each};
+use super::{PerMember, Shared, each};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Actions are held this far inside ±1 before their inverse tanh is taken.
@@ -14,7 +15,7 @@ pub(crate) fn weight(advantage: f32, beta: f32, clip: f32) -> f32 {
 }
 
 /// Kernel: outputs `[d raw in the deltas, gradient, stats]`, inputs `[activations, parameters, batch]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AwrLoss {
     /// The policy's head (its noise is not read).
     pub head: Head,
@@ -27,9 +28,9 @@ pub struct AwrLoss {
     /// Length of a batch row, and the column of the action.
     pub row: [usize; 2],
     /// β of the weights.
-    pub beta: f32,
+    pub beta: PerMember<f32>,
     /// Largest weight.
-    pub clip: f32,
+    pub clip: PerMember<f32>,
     /// Where this loss's [`AwrLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -37,6 +38,13 @@ pub struct AwrLoss {
 impl AwrLoss {
     /// What it reports.
     pub const STATS: [&'static str; 1] = ["losses/actor_loss"];
+}
+
+arguments! { "awr_loss",
+    struct AwrLossArgs {
+        rows: u32, act_dim: u32, raw: u32, stride: u32, affine: u32, param_stride: u32, q: [u32; 2], v: u32,
+        batch: u32, row: [u32; 2], stats: [u32; 2],
+    }
 }
 
 impl Kernel<3, 3> for AwrLoss {
@@ -58,6 +66,7 @@ impl Kernel<3, 3> for AwrLoss {
             let out = &out[member * h.raw_stride..][..h.raw_stride];
             let p = &parameters[member * h.param_stride..][..h.param_stride];
             let (m, o) = (p[h.affine], p[h.affine + 1]);
+            let (beta, clip) = (self.beta.of(member), self.clip.of(member));
             // SAFETY: members are disjoint.
             let (d_raw, d_affine, stats) = unsafe {
                 (
@@ -70,7 +79,7 @@ impl Kernel<3, 3> for AwrLoss {
             let mut loss = 0.0;
             for n in 0..h.rows {
                 let advantage = out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
-                let weight = weight(advantage, self.beta, self.clip) / h.rows as f32;
+                let weight = weight(advantage, beta, clip) / h.rows as f32;
                 let raw = &out[h.raw + 2 * a_dim * n..][..2 * a_dim];
                 let action =
                     &batch[(member * self.batch + n) * self.row[0] + self.row[1]..][..a_dim];
@@ -101,5 +110,24 @@ impl Kernel<3, 3> for AwrLoss {
             }
             stats[0] = loss;
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let h = &self.head;
+        let args = AwrLossArgs {
+            rows: word(h.rows),
+            act_dim: word(h.act_dim),
+            raw: word(h.raw),
+            stride: word(h.raw_stride),
+            affine: word(h.affine),
+            param_stride: word(h.param_stride),
+            q: self.q.map(word),
+            v: word(self.v),
+            batch: word(self.batch),
+            row: self.row.map(word),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(h.members, |m| [self.beta.of(m), self.clip.of(m)]);
+        Some(Program::run(&args, &tail, [h.members, 1, 1]))
     }
 }

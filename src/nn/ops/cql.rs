@@ -2,12 +2,13 @@
 //!
 //! Without importance sampling nothing is subtracted, and the data's action joins the sum.
 
-use super::{Shared, tile_sums};
+use super::{PerMember, Shared, tile_sums};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: outputs `[dQ in the deltas, stats]`, inputs `[activations, log-density [members, states, actions − 1]]`.
 /// It *adds* to dQ at the data's actions, where [`TdLoss`](super::td::TdLoss) has written, and writes the others.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CqlLoss {
     /// Members.
     pub members: usize,
@@ -20,9 +21,9 @@ pub struct CqlLoss {
     /// Floats a member of the activations.
     pub stride: usize,
     /// w.
-    pub weight: f32,
+    pub weight: PerMember<f32>,
     /// T.
-    pub temperature: f32,
+    pub temperature: PerMember<f32>,
     /// Whether log-densities are subtracted.
     pub importance: bool,
     /// Where this loss's [`CqlLoss::STATS`] begin, and floats a member.
@@ -32,6 +33,12 @@ pub struct CqlLoss {
 impl CqlLoss {
     /// What it reports.
     pub const STATS: [&'static str; 2] = ["losses/cql1_loss", "losses/cql2_loss"];
+}
+
+arguments! { "cql_loss",
+    struct CqlLossArgs {
+        states: u32, actions: u32, q: [u32; 2], stride: u32, importance: u32, stats: [u32; 2],
+    }
 }
 
 impl Kernel<2, 2> for CqlLoss {
@@ -46,13 +53,10 @@ impl Kernel<2, 2> for CqlLoss {
 
     fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out, density]: [&[f32]; 2]) {
         let delta = Shared::new(delta);
-        let (count, t) = (self.actions, self.temperature);
-        let (scale, first) = (
-            self.weight / self.states as f32,
-            usize::from(self.importance),
-        );
+        let (count, first) = (self.actions, usize::from(self.importance));
         let sums = tile_sums(self.members, self.states, |member, tile| {
-            let mut sums = [0.0; 2];
+            let (t, mut sums) = (self.temperature.of(member), [0.0; 2]);
+            let scale = self.weight.of(member) / self.states as f32;
             for (sum, q) in sums.iter_mut().zip(self.q) {
                 for n in tile.clone() {
                     let at = member * self.stride + q + n * count;
@@ -83,5 +87,20 @@ impl Kernel<2, 2> for CqlLoss {
         for (member, sums) in sums.iter().enumerate() {
             stats[member * self.stats[1] + self.stats[0]..][..2].copy_from_slice(sums);
         }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = CqlLossArgs {
+            states: word(self.states),
+            actions: word(self.actions),
+            q: self.q.map(word),
+            stride: word(self.stride),
+            importance: u32::from(self.importance),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| {
+            [self.weight.of(m), self.temperature.of(m)]
+        });
+        Some(Program::run(&args, &tail, [self.members, 2, 1]))
     }
 }

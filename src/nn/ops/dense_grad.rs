@@ -9,6 +9,7 @@ use super::dense::{Base, Layer, View, product, product_into};
 use super::narrow::{self, NARROW};
 use super::wide::{column_sums, mask, transpose};
 use super::{Shared, blocks, each};
+use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Rows and columns of dW per task. Fixed, as [`TILE`](super::TILE) is.
@@ -52,6 +53,12 @@ pub struct DenseGrad {
 impl DenseGrad {
     /// All `jobs` for each of `members` members; `strides`: floats a member of parameters and of activations.
     pub fn new(members: usize, strides: [usize; 2], jobs: Vec<Back>) -> Self {
+        let trains = |place: usize| jobs.iter().any(|j| j.weights && j.layers[0].out == place);
+        let bases = jobs.iter().filter(|j| j.weights).filter_map(|j| j.base);
+        assert!(
+            bases.clone().all(|base| trains(base.out)),
+            "what rows share goes backward in the same launch"
+        );
         let above = jobs.iter().flat_map(|job| &job.layers[1..]);
         let mut transposes: Vec<Layer> = above
             .filter(|layer| layer.outputs > NARROW)
@@ -193,6 +200,14 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
                 );
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        Some(cuda::dense::backward(
+            self.members,
+            self.strides,
+            &self.jobs,
+        ))
     }
 }
 

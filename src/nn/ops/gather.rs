@@ -1,11 +1,21 @@
 //! Rows drawn from a replay, uniformly with replacement.
 
-use super::{Shared, TILE, blocks, each};
+use super::{PerMember, Shared, TILE, blocks, each};
+use crate::nn::cuda::{Program, THREADS, arguments, seeds, word};
 use crate::nn::launch::{Cost, Kernel};
 use crate::rng::{Stream, philox};
 
+/// Rows of a replay that lie side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first of them.
+    pub start: usize,
+    /// How many.
+    pub len: usize,
+}
+
 /// Kernel: outputs `[batch [members, batch_rows, width]]`, inputs `[replay rows]`. Row n of member k is row
-/// ⌊w·len/2³²⌋ of its group, w being word n mod 4 of Philox block n/4: key = the member's seed,
+/// ⌊w·len/2³²⌋ of its span, w being word n mod 4 of Philox block n/4: key = the member's seed,
 /// counter (`lane`, `update`, `stream`).
 #[derive(Clone, Debug)]
 pub struct Gather {
@@ -17,12 +27,8 @@ pub struct Gather {
     pub update: u32,
     /// Which draws.
     pub stream: Stream,
-    /// Groups of the replay; member k reads group k mod this.
-    pub groups: usize,
-    /// Rows per group.
-    pub capacity: usize,
-    /// Rows filled per group.
-    pub len: usize,
+    /// Which rows of the replay a member draws from.
+    pub spans: PerMember<Span>,
     /// Length of a replay row.
     pub row: usize,
     /// First row written, of each member's batch.
@@ -33,6 +39,12 @@ pub struct Gather {
     pub batch_rows: usize,
     /// Floats of a row that are kept: a prefix.
     pub width: usize,
+}
+
+arguments! { "gather",
+    struct GatherArgs {
+        lane: u32, update: u32, stream: u32, row: u32, first: u32, rows: u32, batch_rows: u32, width: u32,
+    }
 }
 
 impl Kernel<1, 1> for Gather {
@@ -51,7 +63,8 @@ impl Kernel<1, 1> for Gather {
         let members = self.seeds.len();
         each(members * tiles.len(), |task| {
             let (member, tile) = (task % members, &tiles[task / members]);
-            let group = &replay[(member % self.groups) * self.capacity * self.row..];
+            let Span { start, len } = self.spans.of(member);
+            let rows = &replay[start * self.row..][..len * self.row];
             let first = (member * self.batch_rows + self.first + tile.start) * self.width;
             // SAFETY: row blocks and members are disjoint.
             let out = unsafe { batch.at(first, tile.len() * self.width) };
@@ -67,9 +80,30 @@ impl Kernel<1, 1> for Gather {
                         (n / 4) as u32,
                     );
                 }
-                let index = (u64::from(words[n % 4]) * self.len as u64) >> 32;
-                to.copy_from_slice(&group[index as usize * self.row..][..self.width]);
+                let index = (u64::from(words[n % 4]) * len as u64) >> 32;
+                to.copy_from_slice(&rows[index as usize * self.row..][..self.width]);
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = GatherArgs {
+            lane: self.lane,
+            update: self.update,
+            stream: self.stream as u32,
+            row: word(self.row),
+            first: word(self.first),
+            rows: word(self.rows),
+            batch_rows: word(self.batch_rows),
+            width: word(self.width),
+        };
+        let blocks = self.rows.div_ceil(THREADS as usize / 32);
+        let grid = [blocks, self.seeds.len(), 1];
+        let mut tail = seeds(&self.seeds);
+        for m in 0..self.seeds.len() {
+            let Span { start, len } = self.spans.of(m);
+            tail.extend([word(start), word(len)]);
+        }
+        Some(Program::run(&args, &tail, grid))
     }
 }

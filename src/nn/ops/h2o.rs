@@ -1,14 +1,15 @@
 //! H2O's penalty: simulated transitions are held down the more, the wider the dynamics gap there.
 
 use super::ratio::SCALE;
-use super::{Shared, each};
+use super::{PerMember, Shared, each};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: log ω, ω = u/Σu over the simulated rows, u = clip(mean of log p_sim/p_real (s'|s,a) over next states drawn
 /// around the simulated one). Outputs `[log ω [members, sim], stats]`, inputs `[activations]`.
 ///
 /// The clip's lower end must be above 0. The logits lie in [−2, 2], so u ≤ 4: the published upper clip of 10 never binds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct GapWeight {
     /// Members.
     pub members: usize,
@@ -21,7 +22,7 @@ pub struct GapWeight {
     /// Floats a member of the activations.
     pub stride: usize,
     /// Clip of u.
-    pub clip: [f32; 2],
+    pub clip: PerMember<[f32; 2]>,
     /// Where this kernel's [`GapWeight::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -29,6 +30,10 @@ pub struct GapWeight {
 impl GapWeight {
     /// What it reports.
     pub const STATS: [&'static str; 1] = ["losses/gap"];
+}
+
+arguments! { "gap_weight",
+    struct GapWeightArgs { sim_rows: u32, samples: u32, raw: u32, stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 1> for GapWeight {
@@ -50,11 +55,12 @@ impl Kernel<2, 1> for GapWeight {
                 (omega.at(member * self.sim, self.sim), s)
             };
             let raw = out[member * self.stride + self.raw..].chunks_exact(2 * self.samples);
+            let [low, high] = self.clip.of(member);
             let mut total = 0.0;
             for (u, raw) in omega.iter_mut().zip(raw) {
                 let log_ratio = |z: &[f32]| SCALE * (z[1].tanh() - z[0].tanh());
                 let sum: f32 = raw.chunks_exact(2).map(log_ratio).sum();
-                *u = (sum / self.samples as f32).clamp(self.clip[0], self.clip[1]);
+                *u = (sum / self.samples as f32).max(low).min(high);
                 total += *u;
             }
             stats[0] = total / self.sim as f32;
@@ -62,12 +68,24 @@ impl Kernel<2, 1> for GapWeight {
             omega.iter_mut().for_each(|u| *u = u.ln() - total.ln());
         });
     }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = GapWeightArgs {
+            sim_rows: word(self.sim),
+            samples: word(self.samples),
+            raw: word(self.raw),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| self.clip.of(m));
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
+    }
 }
 
 /// Kernel: w·(T·log Σ_sim exp((Q_i + log ω)/T) − mean_real Q_i), i = 1, 2: one sum over the batch, not one a state.
 /// Outputs `[dQ in the deltas, stats]`, inputs `[activations, log ω]`. It *adds* to dQ, where
 /// [`TdLoss`](super::td::TdLoss) has written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct H2oLoss {
     /// Members.
     pub members: usize,
@@ -80,9 +98,9 @@ pub struct H2oLoss {
     /// Floats a member of the activations.
     pub stride: usize,
     /// w.
-    pub weight: f32,
+    pub weight: PerMember<f32>,
     /// T.
-    pub temperature: f32,
+    pub temperature: PerMember<f32>,
     /// Where this loss's [`H2oLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -90,6 +108,10 @@ pub struct H2oLoss {
 impl H2oLoss {
     /// What it reports.
     pub const STATS: [&'static str; 2] = ["losses/gap1_loss", "losses/gap2_loss"];
+}
+
+arguments! { "h2o_loss",
+    struct H2oLossArgs { real_rows: u32, sim_rows: u32, q: [u32; 2], stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 2> for H2oLoss {
@@ -104,8 +126,8 @@ impl Kernel<2, 2> for H2oLoss {
 
     fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out, omega]: [&[f32]; 2]) {
         let (delta, stats) = (Shared::new(delta), Shared::new(stats));
-        let t = self.temperature;
         each(self.members, |member| {
+            let (weight, t) = (self.weight.of(member), self.temperature.of(member));
             let omega = &omega[member * self.sim..][..self.sim];
             // SAFETY: members are disjoint.
             let stats =
@@ -119,12 +141,26 @@ impl Kernel<2, 2> for H2oLoss {
                 let largest = (0..self.sim).map(value).fold(f32::NEG_INFINITY, f32::max);
                 let total: f32 = (0..self.sim).map(|n| (value(n) - largest).exp()).sum();
                 for (n, d) in d_sim.iter_mut().enumerate() {
-                    *d += self.weight * (value(n) - largest).exp() / total;
+                    *d += weight * (value(n) - largest).exp() / total;
                 }
-                let share = self.weight / self.real as f32;
+                let share = weight / self.real as f32;
                 d_real.iter_mut().for_each(|d| *d -= share);
-                *loss = self.weight * t * (largest + total.ln()) - share * real.iter().sum::<f32>();
+                *loss = weight * t * (largest + total.ln()) - share * real.iter().sum::<f32>();
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = H2oLossArgs {
+            real_rows: word(self.real),
+            sim_rows: word(self.sim),
+            q: self.q.map(word),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| {
+            [self.weight.of(m), self.temperature.of(m)]
+        });
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

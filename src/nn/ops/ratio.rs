@@ -4,7 +4,8 @@
 //! log p_real/p_sim (s'|s,a) = `z_sas[0] − z_sas[1]` exactly, and the second loss reaches the first network.
 
 use super::head::softplus;
-use super::{Shared, each, tile_sums};
+use super::{PerMember, Shared, each, tile_sums};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Of a head's tanh.
@@ -28,6 +29,10 @@ pub struct RatioLoss {
 impl RatioLoss {
     /// What it reports.
     pub const STATS: [&'static str; 2] = ["losses/d_sa_loss", "losses/d_sas_loss"];
+}
+
+arguments! { "ratio_loss",
+    struct RatioLossArgs { half_rows: u32, raw: [u32; 2], stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 1> for RatioLoss {
@@ -78,6 +83,16 @@ impl Kernel<2, 1> for RatioLoss {
             stats[member * self.stats[1] + self.stats[0]..][..2].copy_from_slice(sums);
         }
     }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = RatioLossArgs {
+            half_rows: word(self.half),
+            raw: self.raw.map(word),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        Some(Program::run(&args, &[], [self.members, 1, 1]))
+    }
 }
 
 /// log p_real/p_sim (s'|s,a) from the (s,a,s') network's raw outputs.
@@ -91,7 +106,7 @@ fn sigmoid(x: f32) -> f32 {
 
 /// Kernel: w = clip(p_real/p_sim, low, high) of the simulated rows; 1 for the real ones before them.
 /// Outputs `[w [members, real + sim], stats]`, inputs `[activations]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RatioWeight {
     /// Members.
     pub members: usize,
@@ -104,7 +119,7 @@ pub struct RatioWeight {
     /// Floats a member of the activations.
     pub stride: usize,
     /// Clip of the ratio.
-    pub clip: [f32; 2],
+    pub clip: PerMember<[f32; 2]>,
     /// Where this kernel's [`RatioWeight::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -112,6 +127,10 @@ pub struct RatioWeight {
 impl RatioWeight {
     /// What it reports.
     pub const STATS: [&'static str; 1] = ["losses/ratio"];
+}
+
+arguments! { "ratio_weight",
+    struct RatioWeightArgs { real_rows: u32, sim_rows: u32, weigh: u32, raw: u32, stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 1> for RatioWeight {
@@ -134,16 +153,28 @@ impl Kernel<2, 1> for RatioWeight {
                 (w.at(member * rows, rows), s)
             };
             w.fill(1.0);
+            let [low, high] = self.clip.of(member);
             let sim = &mut w[self.real..];
             if let Some(raw) = self.raw {
                 let raw = out[member * self.stride + raw..].chunks_exact(2);
                 for (w, z) in sim.iter_mut().zip(raw) {
-                    *w = log_ratio([z[0], z[1]])
-                        .exp()
-                        .clamp(self.clip[0], self.clip[1]);
+                    *w = log_ratio([z[0], z[1]]).exp().max(low).min(high);
                 }
             }
             stats[0] = sim.iter().sum::<f32>() / self.sim.max(1) as f32;
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = RatioWeightArgs {
+            real_rows: word(self.real),
+            sim_rows: word(self.sim),
+            weigh: u32::from(self.raw.is_some()),
+            raw: word(self.raw.unwrap_or(0)),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| self.clip.of(m));
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

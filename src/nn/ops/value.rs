@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, each};
-use crate::error::{Error, Result};
+use super::{PerMember, Shared, each};
+use crate::error::{Error, Result, above_zero};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// How V is learned, by name.
@@ -40,25 +41,16 @@ pub enum ValueRule {
 impl ValueRule {
     /// The rule called `value`, with the parameter that it needs.
     pub fn new(value: Value, tau: f64, alpha: f64, clip: f64) -> Result<Self> {
-        let (tau, alpha, clip) = (tau as f32, alpha as f32, clip as f32);
-        let above_0 = |name: &str, x: f32| {
-            let problem = || Error::input(name, format!("is {x}"), "give a number above 0");
-            if x.is_finite() && x > 0.0 {
-                Ok(x)
-            } else {
-                Err(problem())
-            }
-        };
         Ok(match value {
-            Value::Expectile if tau > 0.0 && tau < 1.0 => Self::Expectile(tau),
+            Value::Expectile if tau > 0.0 && tau < 1.0 => Self::Expectile(tau as f32),
             Value::Expectile => {
                 let mend = "give a number between 0 and 1";
                 return Err(Error::input("tau", format!("is {tau}"), mend));
             }
-            Value::Sparse => Self::Sparse(above_0("value_alpha", alpha)?),
+            Value::Sparse => Self::Sparse(above_zero("value_alpha", alpha)? as f32),
             Value::Exponential => Self::Exponential {
-                alpha: above_0("value_alpha", alpha)?,
-                clip: above_0("value_clip", clip)?,
+                alpha: above_zero("value_alpha", alpha)? as f32,
+                clip: above_zero("value_clip", clip)? as f32,
             },
         })
     }
@@ -98,7 +90,7 @@ impl ValueRule {
 }
 
 /// Kernel: outputs `[dV in the deltas, stats]`, inputs `[activations]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ValueLoss {
     /// Members.
     pub members: usize,
@@ -111,7 +103,7 @@ pub struct ValueLoss {
     /// Floats a member of the activations.
     pub stride: usize,
     /// The loss.
-    pub rule: ValueRule,
+    pub rule: PerMember<ValueRule>,
     /// Where this loss's [`ValueLoss::STATS`] begin, and floats a member.
     pub stats: [usize; 2],
 }
@@ -119,6 +111,10 @@ pub struct ValueLoss {
 impl ValueLoss {
     /// What it reports.
     pub const STATS: [&'static str; 2] = ["losses/vf_loss", "losses/vf_values"];
+}
+
+arguments! { "value_loss",
+    struct ValueLossArgs { rule: u32, rows: u32, v: u32, q: [u32; 2], stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 1> for ValueLoss {
@@ -135,7 +131,10 @@ impl Kernel<2, 1> for ValueLoss {
         let (delta, stats) = (Shared::new(delta), Shared::new(stats));
         let inverse = 1.0 / self.rows as f32;
         each(self.members, |member| {
-            let out = &out[member * self.stride..][..self.stride];
+            let (rule, out) = (
+                self.rule.of(member),
+                &out[member * self.stride..][..self.stride],
+            );
             // SAFETY: members are disjoint.
             let (dv, stats) = unsafe {
                 (
@@ -145,14 +144,33 @@ impl Kernel<2, 1> for ValueLoss {
             };
             let (mut sum, mut values) = (0.0, 0.0);
             let error = |n: usize| out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
-            let shift = self.rule.shift((0..self.rows).map(error));
+            let shift = rule.shift((0..self.rows).map(error));
             for (n, dv) in dv.iter_mut().enumerate() {
-                let (loss, slope) = self.rule.loss(error(n), shift);
+                let (loss, slope) = rule.loss(error(n), shift);
                 *dv = -slope * inverse;
                 sum += loss * inverse;
                 values += out[self.v + n] * inverse;
             }
             stats.copy_from_slice(&[sum, values]);
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let rule = |m: usize| match self.rule.of(m) {
+            ValueRule::Expectile(tau) => (Value::Expectile, [tau, 0.0]),
+            ValueRule::Sparse(alpha) => (Value::Sparse, [alpha, 0.0]),
+            ValueRule::Exponential { alpha, clip } => (Value::Exponential, [alpha, clip]),
+        };
+        let args = ValueLossArgs {
+            // Members differ in its numbers alone.
+            rule: rule(0).0 as u32,
+            rows: word(self.rows),
+            v: word(self.v),
+            q: self.q.map(word),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| rule(m).1);
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

@@ -44,7 +44,7 @@ impl GpuBatch {
         let (t, tables) = batch::tables(&models, num_envs)?;
         let still = vec![vec![0.0; t.nv()]; tables.len()];
         let rows = Rows::new(&t, &tables, &vec![0.0; tables.len()], &still);
-        let constants = [topology(&t, 1), rows.constants()];
+        let constants = [topology(&t, 1), rows.constants(false)];
         let widths = Widths {
             nv: t.nv(),
             nu: t.motor_dof.len(),

@@ -99,15 +99,16 @@ pub fn stages(
         "pair_jacobian",
         t.pairs.iter().enumerate().flat_map(arms).collect(),
     ));
-    gradient(t, m, &x, k);
+    // Robots whose limbs never touch have no pairs, and the general code does for them too.
+    gradient::<true, _, _>(t, m, &x, k);
     out.push(("gradient", k.step[..nv].to_vec()));
-    inertia(t, m, &m.armature, true, k);
+    inertia::<true, _, _, _>(t, m, &m.armature, true, k);
     out.push(("inertia", k.factor[..entries].to_vec()));
     factor(t, &mut k.factor);
     out.push(("factor", k.factor[..entries].to_vec()));
     solve(t, &k.factor, &mut k.step);
     out.push(("solve", k.step[..nv].to_vec()));
-    acceleration(t, m, &q, &v, &mut x, <f64 as Real>::Mask::none(), k);
+    acceleration::<true, _, _>(t, m, &q, &v, &mut x, <f64 as Real>::Mask::none(), k);
     out.push(("acceleration", x[..nv].to_vec()));
     Ok(out)
 }

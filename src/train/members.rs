@@ -1,0 +1,233 @@
+//! The members of a run: the product of what varies, and the seeds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::{Table, Value};
+
+use super::config::TrainConfig;
+use crate::algo::registry::literal;
+use crate::error::{Error, Result};
+
+/// More members than this are refused.
+const MOST: usize = 4096;
+
+/// Something that members differ in, and its values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// `gap`, `data`, or a setting of the method.
+    pub key: String,
+    /// At least one, without repeats.
+    pub values: Vec<Value>,
+}
+
+impl Axis {
+    fn new(key: &str, values: Vec<Value>) -> std::result::Result<Self, String> {
+        let key = key.trim().replace('-', "_");
+        if key == "seed" || key == "seeds" {
+            return Err("seeds stand in --seeds".into());
+        }
+        if key.is_empty() || values.is_empty() {
+            return Err(format!("`{key}` has no values"));
+        }
+        if let Some(twice) = (1..values.len()).find(|&n| values[..n].contains(&values[n])) {
+            return Err(format!("`{key}` has {} twice", values[twice]));
+        }
+        Ok(Self { key, values })
+    }
+}
+
+impl FromStr for Axis {
+    type Err = String;
+    /// `lambda=0,0.1,0.5`; values that contain a comma are set apart by `;`: `gap=gravity=2,friction=0.3;gravity`.
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let (key, values) = text.split_once('=').ok_or("it is no KEY=V1,V2,…")?;
+        let mark = if values.contains(';') { ';' } else { ',' };
+        let values = values.split(mark).map(str::trim).filter(|v| !v.is_empty());
+        let named = matches!(key.trim(), "gap" | "data");
+        let value = |text: &str| match named {
+            true => Value::String(text.to_owned()),
+            false => literal(text),
+        };
+        Self::new(key, values.map(value).collect())
+    }
+}
+
+/// Axes as a table, `lambda = [0, 0.1, 0.5]`.
+pub mod table {
+    use super::{Axis, BTreeMap, Deserialize, Deserializer, Serialize, Serializer, Value};
+
+    /// Writes the table.
+    pub fn serialize<S: Serializer>(axes: &[Axis], to: S) -> Result<S::Ok, S::Error> {
+        let table = axes.iter().map(|axis| (&axis.key, &axis.values));
+        table.collect::<BTreeMap<_, _>>().serialize(to)
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Axis>, D::Error> {
+        let table = BTreeMap::<String, Vec<Value>>::deserialize(from)?;
+        let axes = table
+            .into_iter()
+            .map(|(key, values)| Axis::new(&key, values));
+        let axes: Result<_, _> = axes.collect();
+        axes.map_err(|problem| serde::de::Error::custom(format!("vary: {problem}")))
+    }
+}
+
+/// One member of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its seed and what else it has of its own: `seed 0 gap=friction lambda=0.5`.
+    pub name: String,
+    /// Key of all its draws.
+    pub seed: u64,
+    /// The gap of its simulator.
+    pub gap: String,
+    /// Its data set.
+    pub data: String,
+    /// Settings of its own; the others are the run's.
+    #[serde(default)]
+    pub settings: Table,
+}
+
+impl TrainConfig {
+    /// The members: every combination of what varies (the last key fastest), each with every seed.
+    ///
+    /// # Errors
+    /// Where a value is not of its key's kind, or the members are too many.
+    pub fn population(&self) -> Result<Vec<Member>> {
+        let seeds = self.seeds.as_slice();
+        let sizes = self.vary.iter().map(|axis| axis.values.len());
+        let members = sizes.fold(seeds.len(), usize::saturating_mul);
+        if members > MOST {
+            let problem = format!("{members} members, more than {MOST}");
+            return Err(Error::input(
+                "--vary, --seeds",
+                problem,
+                "give fewer values or seeds",
+            ));
+        }
+        (0..members)
+            .map(|n| self.member(n / seeds.len(), seeds[n % seeds.len()]))
+            .collect()
+    }
+
+    /// The member with combination number `number` and this seed.
+    fn member(&self, mut number: usize, seed: u64) -> Result<Member> {
+        let mut member = Member {
+            name: String::new(),
+            seed,
+            gap: self.gap.clone(),
+            data: self.data.clone(),
+            settings: Table::new(),
+        };
+        let mut own = Vec::new();
+        for Axis { key, values } in self.vary.iter().rev() {
+            let value = &values[number % values.len()];
+            number /= values.len();
+            let text = || {
+                let text = value.as_str().map(str::to_owned);
+                let problem = format!("{value} is no text");
+                text.ok_or_else(|| Error::input(format!("vary {key}"), problem, "put it in quotes"))
+            };
+            match key.as_str() {
+                "gap" => member.gap = text()?,
+                "data" => member.data = text()?,
+                _ => drop(member.settings.insert(key.clone(), value.clone())),
+            }
+            own.push(format!(" {key}={}", short(key, value)));
+        }
+        own.push(format!("seed {seed}"));
+        own.reverse();
+        member.name = own.concat();
+        Ok(member)
+    }
+
+    /// All settings of each of `members`: its own over the run's.
+    pub fn settings_of(&self, members: &[Member]) -> Vec<Table> {
+        let all = |member: &Member| {
+            let mut settings = self.settings.clone();
+            settings.extend(member.settings.clone());
+            settings
+        };
+        members.iter().map(all).collect()
+    }
+
+    /// What a run folder's name says of `key` (`gap` or `data`), which may vary.
+    pub fn varied(&self, key: &str) -> Option<String> {
+        let axis = self.vary.iter().find(|axis| axis.key == key)?;
+        Some(format!("{}-{key}s", axis.values.len()))
+    }
+}
+
+/// A value as a name shows it: of a file, the last part of its path; a number without zeros.
+fn short(key: &str, value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Float(x) => format!("{x:?}"),
+        other => other.to_string(),
+    };
+    match Path::new(&text).file_name() {
+        Some(file) if key == "data" => file.to_string_lossy().into_owned(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::given::defaults;
+
+    fn config(axes: &[&str]) -> TrainConfig {
+        TrainConfig {
+            seeds: "3,4".parse().unwrap(),
+            vary: axes.iter().map(|axis| axis.parse().unwrap()).collect(),
+            ..defaults()
+        }
+    }
+
+    #[test]
+    fn members_are_the_product_of_what_varies_and_the_seeds() {
+        let names = |axes: &[&str]| -> Vec<String> {
+            let members = config(axes).population().unwrap();
+            members.into_iter().map(|m| m.name).collect()
+        };
+        assert_eq!(names(&[]), ["seed 3", "seed 4"]);
+        assert_eq!(
+            names(&["gap=gravity=1.5,friction;none", "lambda=0,0.5"]),
+            [
+                "seed 3 gap=gravity=1.5,friction lambda=0",
+                "seed 4 gap=gravity=1.5,friction lambda=0",
+                "seed 3 gap=gravity=1.5,friction lambda=0.5",
+                "seed 4 gap=gravity=1.5,friction lambda=0.5",
+                "seed 3 gap=none lambda=0",
+                "seed 4 gap=none lambda=0",
+                "seed 3 gap=none lambda=0.5",
+                "seed 4 gap=none lambda=0.5",
+            ]
+        );
+        let members = config(&["data=x/a.hdf5,b.hdf5"]).population().unwrap();
+        assert_eq!(members[0].name, "seed 3 data=a.hdf5");
+        assert_eq!(
+            (members[0].data.as_str(), members[2].data.as_str()),
+            ("x/a.hdf5", "b.hdf5")
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_no_axis() {
+        for text in ["lambda", "lambda=", "=1,2", "lambda=1,1", "seed=1,2"] {
+            assert!(text.parse::<Axis>().is_err(), "{text}");
+        }
+        let many: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
+        let many = config(&[&format!("lambda={}", many.join(","))]);
+        assert!(
+            many.population()
+                .unwrap_err()
+                .to_string()
+                .contains("10000 members")
+        );
+    }
+}
