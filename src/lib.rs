@@ -9,6 +9,7 @@ pub mod cli;
 pub mod data;
 pub mod env;
 pub mod error;
+pub mod gpu;
 pub mod model;
 pub mod nn;
 pub mod physics;

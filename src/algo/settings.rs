@@ -1,4 +1,6 @@
-//! How a method declares its settings.
+//! How a method declares its settings, and checks them.
+
+use crate::error::{Error, Result};
 
 /// A struct of settings, each with its documentation, type and default in one place: it is read from TOML, refuses
 /// unknown keys, and every field is a flag.
@@ -22,3 +24,12 @@ macro_rules! settings {
     };
 }
 pub(crate) use settings;
+
+/// The bounds of a clip, from the settings of these names.
+pub(crate) fn bounds(names: [&str; 2], [low, high]: [f64; 2]) -> Result<[f32; 2]> {
+    if low <= high {
+        return Ok([low as f32, high as f32]);
+    }
+    let problem = format!("is {low}, and {} is {high}", names[1]);
+    Err(Error::input(names[0], problem, "give the lower one first"))
+}

@@ -57,6 +57,19 @@ pub struct Apart {
     pub qvel: Option<Quantiles>,
     /// Edited minus original sum of rewards, of all pairs, each sum up to its robot's failure.
     pub reward: Option<Quantiles>,
+    /// Distances of positions and velocities of each pair.
+    #[serde(skip)]
+    pub each: Vec<(f64, f64)>,
+}
+
+impl Apart {
+    /// Share of the pairs that are further apart, in positions or velocities, than nine tenths of the
+    /// floor's at the same horizon; `None` where no pair runs.
+    pub fn beyond(&self, floor: &Self) -> Option<f64> {
+        let (qpos, qvel) = (floor.qpos?.q90, floor.qvel?.q90);
+        let beyond = self.each.iter().filter(|(q, v)| *q > qpos || *v > qvel);
+        (!self.each.is_empty()).then(|| beyond.count() as f64 / self.each.len() as f64)
+    }
 }
 
 /// A vector's trajectories, seen at some horizons.
@@ -168,7 +181,7 @@ impl Original {
             let both: Vec<usize> = (0..self.keys.len())
                 .filter(|&e| ours.running[i][e] && theirs.running[i][e])
                 .collect();
-            let rms = |a: &[f32], b: &[f32], spread: &[f64], from: usize| {
+            let rms = |a: &[f32], b: &[f32], spread: &[f64], from: usize| -> Vec<f64> {
                 let one = |&e: &usize| {
                     let square = |k: usize| {
                         let d = f64::from(a[e * nv + k]) - f64::from(b[e * nv + k]);
@@ -176,14 +189,17 @@ impl Original {
                     };
                     ((from..nv).map(square).sum::<f64>() / (nv - from) as f64).sqrt()
                 };
-                Quantiles::of(both.iter().map(one).collect())
+                both.iter().map(one).collect()
             };
+            let qpos = rms(&ours.qpos[i], &theirs.qpos[i], &self.spread.0, from);
+            let qvel = rms(&ours.qvel[i], &theirs.qvel[i], &self.spread.1, 0);
             let difference = ours.reward[i].iter().zip(&theirs.reward[i]);
             Apart {
                 env_steps,
                 pairs: both.len(),
-                qpos: rms(&ours.qpos[i], &theirs.qpos[i], &self.spread.0, from),
-                qvel: rms(&ours.qvel[i], &theirs.qvel[i], &self.spread.1, 0),
+                each: qpos.iter().copied().zip(qvel.iter().copied()).collect(),
+                qpos: Quantiles::of(qpos),
+                qvel: Quantiles::of(qvel),
                 reward: Quantiles::of(difference.map(|(a, b)| b - a).collect()),
             }
         };
@@ -361,6 +377,13 @@ mod tests {
                 assert_eq!(quantiles.unwrap().q90, 0.0);
             }
         }
+        let floors = original.floor().unwrap();
+        assert_eq!(none[1].beyond(&floors[1]), Some(0.0));
+        let own = floors[1].beyond(&floors[1]).unwrap();
+        assert!(own <= 0.2, "{own}");
+        let gravity = task.gap("gravity").unwrap();
+        let apart = original.against(Dynamics::new(&task, &[gravity]).unwrap());
+        assert_eq!(apart.unwrap()[1].beyond(&floors[1]), Some(1.0));
         let floor = original.floor().unwrap()[0].qvel.unwrap().median;
         assert!(
             floor > 0.0 && 10.0 * floor < median("gravity=1.01"),

@@ -4,9 +4,12 @@ use crate::env::Task;
 use crate::env::rules::pay;
 use crate::error::{Error, Result};
 use crate::model::{Gap, Model};
-use crate::physics::planar::{Batch, Precision};
+use crate::gpu::Gpu;
+use crate::physics::gpu::GpuBatch;
+use crate::physics::planar::{Batch, Precision, RowSet};
 use safetensors::{Dtype, SafeTensors};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A file `<robot>-<version>-<gap>[@<states>].safetensors` of independent transitions, `n` rows.
 /// Each starts with warm start 0 and holds the state after one physics step and after one env step.
@@ -94,6 +97,16 @@ impl Reference {
             task,
             gap,
         })
+    }
+}
+
+impl Reference {
+    /// Position, velocity and action at each transition's start.
+    fn starts(&self) -> impl Iterator<Item = [&[f64]; 3]> {
+        let (nv, nu) = (self.qpos.len() / self.len, self.action.len() / self.len);
+        let states = self.qpos.chunks(nv).zip(self.qvel.chunks(nv));
+        let starts = states.zip(self.action.chunks(nu));
+        starts.map(|((qpos, qvel), action)| [qpos, qvel, action])
     }
 }
 
@@ -230,13 +243,52 @@ pub const OUTLIER: f64 = 2e-4;
 /// # Errors
 /// As [`Batch::new`].
 pub fn compare(reference: &Reference, model: &Model, precision: Precision) -> Result<Comparison> {
-    let run = |precision, frames| run(reference, model, precision, frames);
-    let (nv, nu) = (model.nv(), model.nu());
-    let step = run(precision, 1)?;
-    let end = run(precision, reference.task.frame_skip)?;
-    let oracle = run(Precision::F64, reference.task.frame_skip)?;
+    compare_engine(reference, model, &|frames| {
+        lanes(reference, model, precision, frames)
+    })
+}
 
-    let qvel_error = distances(&end.qvel(), &reference.qvel_env, nv);
+/// As [`compare`] on the GPU.
+///
+/// # Errors
+/// As [`GpuBatch::new`], and where the device fails.
+pub fn compare_gpu(reference: &Reference, model: &Model, gpu: &Arc<Gpu>) -> Result<Comparison> {
+    compare_engine(reference, model, &|frames| {
+        let mut batch = GpuBatch::new(gpu, std::slice::from_ref(model), reference.len)?;
+        for (env, [qpos, qvel, action]) in reference.starts().enumerate() {
+            batch.set_state(env, qpos, qvel);
+            batch.set_ctrl(env, action);
+        }
+        batch.step(frames)?;
+        Ok(After {
+            qpos: batch.qpos(),
+            qvel: batch.qvel(),
+            dx: batch.dx(),
+            rows: (0..reference.len).map(|env| batch.rows(env)).collect(),
+        })
+    })
+}
+
+/// Every transition's state after some physics steps, and the rows at each evaluation.
+struct After {
+    qpos: Vec<f64>,
+    qvel: Vec<f64>,
+    dx: Vec<f64>,
+    rows: Vec<Vec<RowSet>>,
+}
+
+/// `after`: what an engine makes of the transitions' starts in so many physics steps.
+fn compare_engine(
+    reference: &Reference,
+    model: &Model,
+    after: &dyn Fn(usize) -> Result<After>,
+) -> Result<Comparison> {
+    let (nv, nu) = (model.nv(), model.nu());
+    let frames = reference.task.frame_skip;
+    let (step, end) = (after(1)?, after(frames)?);
+    let oracle = lanes(reference, model, Precision::F64, frames)?;
+
+    let qvel_error = distances(&end.qvel, &reference.qvel_env, nv);
     let scaled: Vec<f64> = qvel_error
         .iter()
         .zip(reference.qvel_env.chunks(nv))
@@ -245,7 +297,7 @@ pub fn compare(reference: &Reference, model: &Model, precision: Precision) -> Re
     let (mut explained, mut unexplained) = (Vec::new(), Vec::new());
     for (env, error) in scaled.iter().enumerate() {
         if error.is_nan() || *error > OUTLIER {
-            let flipped = end.rows(env) != oracle.rows(env);
+            let flipped = end.rows[env] != oracle.rows[env];
             if flipped {
                 &mut explained
             } else {
@@ -255,7 +307,7 @@ pub fn compare(reference: &Reference, model: &Model, precision: Precision) -> Re
         }
     }
     let (mut reward, mut termination) = (Vec::new(), 0);
-    let (qpos, qvel, dx) = (end.qpos(), end.qvel(), end.dx());
+    let (qpos, qvel, dx) = (end.qpos, end.qvel, end.dx);
     for env in 0..reference.len {
         let action = &reference.action[env * nu..][..nu];
         let cost = reference.task.reward.control_cost * action.iter().map(|a| a * a).sum::<f64>();
@@ -267,8 +319,8 @@ pub fn compare(reference: &Reference, model: &Model, precision: Precision) -> Re
         termination += usize::from(over != reference.terminated[env]);
     }
     Ok(Comparison {
-        qpos_step: Spread::of(&distances(&step.qpos(), &reference.qpos_step, nv)),
-        qvel_step: Spread::of(&distances(&step.qvel(), &reference.qvel_step, nv)),
+        qpos_step: Spread::of(&distances(&step.qpos, &reference.qpos_step, nv)),
+        qvel_step: Spread::of(&distances(&step.qvel, &reference.qvel_step, nv)),
         qpos_env: Spread::of(&distances(&qpos, &reference.qpos_env, nv)),
         qvel_env: Spread::of(&qvel_error),
         scaled_qvel_env: Spread::of(&scaled),
@@ -279,21 +331,26 @@ pub fn compare(reference: &Reference, model: &Model, precision: Precision) -> Re
     })
 }
 
-/// The batch after `frames` physics steps from every transition's start.
-fn run(reference: &Reference, model: &Model, precision: Precision, frames: usize) -> Result<Batch> {
-    let (nv, nu) = (model.nv(), model.nu());
+/// The CPU's lanes after `frames` physics steps from every transition's start.
+fn lanes(
+    reference: &Reference,
+    model: &Model,
+    precision: Precision,
+    frames: usize,
+) -> Result<After> {
     let mut batch = Batch::new(std::slice::from_ref(model), reference.len, precision)?;
     batch.trace_rows();
-    for env in 0..reference.len {
-        batch.set_state(
-            env,
-            &reference.qpos[env * nv..][..nv],
-            &reference.qvel[env * nv..][..nv],
-        );
-        batch.set_ctrl(env, &reference.action[env * nu..][..nu]);
+    for (env, [qpos, qvel, action]) in reference.starts().enumerate() {
+        batch.set_state(env, qpos, qvel);
+        batch.set_ctrl(env, action);
     }
     batch.step(frames);
-    Ok(batch)
+    Ok(After {
+        qpos: batch.qpos(),
+        qvel: batch.qvel(),
+        dx: batch.dx(),
+        rows: (0..reference.len).map(|env| batch.rows(env)).collect(),
+    })
 }
 
 /// Largest difference of each row of length `width`; NaN where there is one.

@@ -241,6 +241,9 @@ mod tests {
         };
         let expected = [5.0, 6.0, 2.0, 3.0, 4.0, 104.0, 105.0, 106.0, 103.0];
         assert_eq!(first(&replay), expected);
+        let moments = replay.state_moments(1).unwrap();
+        assert_eq!(moments[0], [(4.0, 2f64.sqrt())]);
+        assert_eq!(moments[1], [(104.5, 1.25f64.sqrt())]);
         assert!(replay.push(&rows(0, 5)).is_err());
         assert!(replay.push(&[0.0; 7]).is_err());
 

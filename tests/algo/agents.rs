@@ -254,6 +254,16 @@ fn unknown_settings_and_methods_are_refused() {
             "value_clip",
         ),
         ("h2oplus", "value = 'median'", "median"),
+        ("cql", "penalty_actions = 0", "penalty_actions"),
+        ("cql", "penalty_temperature = 0.0", "penalty_temperature"),
+        ("h2o", "gap_samples = 0", "gap_samples"),
+        // Zero as a float, though not as written.
+        ("h2o", "gap_min = 1e-46", "gap_min"),
+        ("h2o", "sim_batch = 0", "sim_batch"),
+        ("h2o", "gap_max = 1e-46", "gap_min"),
+        ("h2o", "gap_padding = -1.0", "gap_padding"),
+        ("h2o", "ratio_min = 2.0", "ratio_min"),
+        ("h2oplus", "ratio_max = 1e-6", "ratio_min"),
     ] {
         let table = settings.parse().unwrap();
         let error = build(method, &table, S, A, &[0], &Device::Cpu).err();

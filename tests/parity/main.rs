@@ -4,6 +4,7 @@
 
 mod dynamics;
 mod envs;
+mod gpu;
 mod lanes;
 mod physics;
 mod rapier;

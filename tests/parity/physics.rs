@@ -5,7 +5,7 @@ use h2oplus::model::Model;
 use h2oplus::physics::planar::Precision;
 use std::path::{Path, PathBuf};
 
-fn files() -> Vec<PathBuf> {
+pub fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/physics");
     let entries = std::fs::read_dir(folder).unwrap();
     // The recording script lies beside them.

@@ -39,27 +39,18 @@ struct ByActions {
 #[derive(Serialize)]
 struct Effect {
     gap: String,
-    /// Env steps at which nine tenths of the pairs are further apart than nine tenths of the floor's,
-    /// in positions or velocities.
-    clear_of_floor: Vec<usize>,
+    /// By horizon, share of the pairs that are further apart than nine tenths of the floor's.
+    beyond_floor: Vec<Option<f64>>,
     horizons: Vec<Apart>,
 }
 
 impl Effect {
     fn new(gap: String, horizons: Vec<Apart>, floor: &[Apart]) -> Self {
-        let above = |a: &Option<Quantiles>, b: &Option<Quantiles>| match (a, b) {
-            (Some(a), Some(b)) => a.q10 > b.q90,
-            _ => false,
-        };
-        let clear = horizons
-            .iter()
-            .zip(floor)
-            .filter(|(a, b)| above(&a.qpos, &b.qpos) || above(&a.qvel, &b.qvel))
-            .map(|(a, _)| a.env_steps)
-            .collect();
+        let pairs = horizons.iter().zip(floor);
+        let beyond_floor = pairs.map(|(apart, floor)| apart.beyond(floor)).collect();
         Self {
             gap,
-            clear_of_floor: clear,
+            beyond_floor,
             horizons,
         }
     }
@@ -166,48 +157,45 @@ impl EffectReport {
             "{}: {} pairs of trajectories, original and edited, from the same states under the same actions;\n\
              median (tenth to ninetieth percentile) after so many env steps. Distances are root mean squares over\n\
              the observed coordinates of difference / standard deviation: 1.4 is what unrelated states are apart.\n\
-             `floor` is the original against itself from states moved by {FLOOR:e}: what any difference becomes.\n",
+             `floor` is the original against itself from states moved by {FLOOR:e}: what any difference becomes;\n\
+             a pair is beyond it where it is further apart than nine tenths of the floor's.\n",
             self.task, self.trajectories
         );
         for by in &self.actions {
             text += &format!("\nactions: {}\n", by.actions);
-            let part = |what: &str, get: &dyn Fn(&Apart) -> String| {
-                let head: Vec<String> = HORIZONS.iter().map(|h| format!("{h} steps")).collect();
-                let mut head: Vec<&str> = head.iter().map(String::as_str).collect();
-                head.insert(0, what);
-                let line = |name: &str, horizons: &[Apart]| -> Vec<String> {
-                    let cells = horizons.iter().map(get);
-                    [name.to_owned()].into_iter().chain(cells).collect()
-                };
-                let mut rows: Vec<Vec<String>> =
-                    by.gaps.iter().map(|g| line(&g.gap, &g.horizons)).collect();
-                rows.push(line("floor", &by.floor));
-                table(&head, &rows)
+            let head: Vec<String> = HORIZONS.iter().map(|h| format!("{h} steps")).collect();
+            let show = |what: &str, rows: Vec<Vec<String>>| {
+                let head: Vec<&str> = [what]
+                    .into_iter()
+                    .chain(head.iter().map(String::as_str))
+                    .collect();
+                format!("\n{}", table(&head, &rows))
             };
-            for table in [
-                part("qvel", &|a| cell(&a.qvel)),
-                part("qpos", &|a| cell(&a.qpos)),
-                part("Δ sum of rewards", &|a| cell(&a.reward)),
-                part("pairs still running", &|a| a.pairs.to_string()),
-            ] {
-                text += &format!("\n{table}");
-            }
-            text += "\n";
-            for gap in &by.gaps {
-                let clear: Vec<String> =
-                    gap.clear_of_floor.iter().map(ToString::to_string).collect();
-                text += &match clear.is_empty() {
-                    true => format!("{}: not told from the floor at any horizon\n", gap.gap),
-                    false => format!(
-                        "{}: clear of the floor at {} steps\n",
-                        gap.gap,
-                        clear.join(", ")
-                    ),
-                };
-            }
+            let line = |name: &str, cells: &mut dyn Iterator<Item = String>| -> Vec<String> {
+                [name.to_owned()].into_iter().chain(cells).collect()
+            };
+            let part = |what: &str, get: fn(&Apart) -> String| {
+                let of = |name: &str, apart: &[Apart]| line(name, &mut apart.iter().map(get));
+                let gaps = by.gaps.iter().map(|g| of(&g.gap, &g.horizons));
+                show(what, gaps.chain([of("floor", &by.floor)]).collect())
+            };
+            text += &part("qvel", |a| cell(&a.qvel));
+            text += &part("qpos", |a| cell(&a.qpos));
+            text += &part("Δ sum of rewards", |a| cell(&a.reward));
+            text += &part("pairs still running", |a| a.pairs.to_string());
+            let share = |share: &Option<f64>| share.map_or("–".into(), percent);
+            let gaps = by
+                .gaps
+                .iter()
+                .map(|g| line(&g.gap, &mut g.beyond_floor.iter().map(share)));
+            text += &show("pairs beyond the floor", gaps.collect());
         }
         text
     }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
 }
 
 fn cell(quantiles: &Option<Quantiles>) -> String {

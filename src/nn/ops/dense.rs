@@ -106,6 +106,11 @@ pub struct Dense {
 impl Dense {
     /// All `jobs` for each of `members` members, whose activations are `stride` floats.
     pub fn new(members: usize, stride: usize, jobs: Vec<Apply>) -> Self {
+        let writes = |place: usize| jobs.iter().any(|j| j.layers.iter().any(|l| l.out == place));
+        assert!(
+            jobs.iter().filter_map(|j| j.base).all(|b| !writes(b.out)),
+            "what rows share goes forward in an earlier launch"
+        );
         let tiles = jobs
             .iter()
             .enumerate()
@@ -202,8 +207,10 @@ impl<const I: usize> Kernel<1, I> for Dense {
                             None => add_bias(y, b, !last),
                             Some(Base { out, per }) => {
                                 let first = member * self.stride + out + row / per * outputs;
+                                let len = rows / per * outputs;
+                                let base = acts.pointer(first, len);
                                 // SAFETY: an earlier launch wrote it, and no task of this one does.
-                                let base = unsafe { acts.at(first, rows / per * outputs) };
+                                let base = unsafe { std::slice::from_raw_parts(base, len) };
                                 let groups = y.chunks_exact_mut(per * outputs);
                                 for (y, base) in groups.zip(base.chunks_exact(outputs)) {
                                     add_bias(y, base, !last);

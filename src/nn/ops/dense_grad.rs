@@ -52,6 +52,12 @@ pub struct DenseGrad {
 impl DenseGrad {
     /// All `jobs` for each of `members` members; `strides`: floats a member of parameters and of activations.
     pub fn new(members: usize, strides: [usize; 2], jobs: Vec<Back>) -> Self {
+        let trains = |place: usize| jobs.iter().any(|j| j.weights && j.layers[0].out == place);
+        let bases = jobs.iter().filter(|j| j.weights).filter_map(|j| j.base);
+        assert!(
+            bases.clone().all(|base| trains(base.out)),
+            "what rows share goes backward in the same launch"
+        );
         let above = jobs.iter().flat_map(|job| &job.layers[1..]);
         let mut transposes: Vec<Layer> = above
             .filter(|layer| layer.outputs > NARROW)

@@ -237,7 +237,7 @@ impl Batch {
 }
 
 /// Shape and parameter rows of `models`.
-fn tables(models: &[&Model], num_envs: usize) -> Result<(Topology, Vec<Tables<f64>>)> {
+pub(crate) fn tables(models: &[&Model], num_envs: usize) -> Result<(Topology, Vec<Tables<f64>>)> {
     let Some(first) = models.first().filter(|_| num_envs > 0) else {
         return Err(Error::input(
             "planar kernel",

@@ -2,7 +2,7 @@
 
 use crate::physics::planar::integrate::{EnvStep, RowSet, State};
 use crate::physics::planar::profile::Laps;
-use crate::physics::planar::real::{Mask, Real};
+use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::{MAX_DOFS, Topology};
 use crate::physics::planar::work::{Dofs, Work};
@@ -283,28 +283,42 @@ impl<R: Real> Block<'_, R> {
         let mut work = self.scratch[thread]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let (topology, state, work) = (self.topology, &mut *self.state, &mut **work);
+        let (topology, state) = (self.topology, &mut *self.state);
         let mixed = match self.slot {
-            Slot::Own(tables) => &**tables,
+            Slot::Own(tables) => tables,
             Slot::Common(page) => match &self.pages[*page].tables {
-                PageTables::Mixed(tables) => &**tables,
+                PageTables::Mixed(tables) => tables,
                 PageTables::Shared(tables) => {
-                    return R::vectorize(EnvStep {
-                        topology,
-                        tables: &**tables,
-                        state,
-                        work,
-                        frames,
-                    });
+                    return env_step(topology, &**tables, state, &mut work, frames);
                 }
             },
         };
-        R::vectorize(EnvStep {
-            topology,
-            tables: mixed,
-            state,
-            work,
-            frames,
-        });
+        env_step(topology, &**mixed, state, &mut work, frames);
+    }
+}
+
+/// Runs the kernel that is compiled for robots like this one.
+fn env_step<R: Real, X: Param<R>>(
+    topology: &Topology,
+    tables: &Tables<X>,
+    state: &mut State<R>,
+    work: &mut Work<R>,
+    frames: usize,
+) {
+    macro_rules! run {
+        ($limbs:literal) => {
+            R::vectorize(EnvStep::<R, X, $limbs> {
+                topology,
+                tables,
+                state,
+                work,
+                frames,
+            })
+        };
+    }
+    if topology.pairs.is_empty() {
+        run!(false)
+    } else {
+        run!(true)
     }
 }

@@ -10,7 +10,7 @@ use crate::physics::planar::work::{Dofs, Work};
 /// active contacts add to their bodies' inertia, the active limits to the diagonal, and the contacts
 /// between limbs to the hinges between them.
 #[inline(always)]
-pub fn inertia<R: Real, X: Param<R>, D: Param<R>>(
+pub fn inertia<const LIMBS: bool, R: Real, X: Param<R>, D: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     diagonal: &[D],
@@ -39,7 +39,7 @@ pub fn inertia<R: Real, X: Param<R>, D: Param<R>>(
                 *c = *c + v;
             }
         }
-        column(t, k, b, xw, zw, ww);
+        column::<LIMBS, R>(t, k, b, xw, zw, ww);
     }
     let [xx, xz, zz, ..] = k.composite[0];
     (k.factor[0], k.factor[1], k.factor[2]) = (xx, xz, zz);
@@ -53,15 +53,24 @@ pub fn inertia<R: Real, X: Param<R>, D: Param<R>>(
             let d = t.row[i] + t.depth[i];
             k.factor[d] = k.factor[d] + R::select(k.limits.active[n], k.limits.weight[n], zero);
         }
-        pair_stiffness(t, k);
+        if LIMBS {
+            pair_stiffness(t, k);
+        }
     }
 }
 
 /// The row of body `b`'s hinge: its unit force carried from anchor to anchor up to the root.
 #[inline(always)]
-fn column<R: Real>(t: &Topology, k: &mut Work<R>, b: usize, fx: R, fz: R, mut torque: R) {
+fn column<const LIMBS: bool, R: Real>(
+    t: &Topology,
+    k: &mut Work<R>,
+    b: usize,
+    fx: R,
+    fz: R,
+    mut torque: R,
+) {
     let (row, depth) = (t.row[b + 2], t.depth[b + 2]);
-    if t.fill {
+    if LIMBS && t.fill {
         k.factor[row..row + depth].fill(R::splat(0.0));
     }
     k.factor[row + depth] = torque;

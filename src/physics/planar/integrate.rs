@@ -60,8 +60,9 @@ fn record<R: Real>(trace: &mut Vec<Vec<RowSet>>, k: &Work<R>) {
     trace.push((0..R::LANES).map(row_set).collect());
 }
 
-/// An env step of a block: `frames` physics steps with constant controls.
-pub struct EnvStep<'a, R: Real, X> {
+/// An env step of a block: `frames` physics steps with constant controls. `LIMBS`: some limbs may
+/// touch each other.
+pub struct EnvStep<'a, R: Real, X, const LIMBS: bool> {
     /// Shape.
     pub topology: &'a Topology,
     /// Parameters.
@@ -74,7 +75,7 @@ pub struct EnvStep<'a, R: Real, X> {
     pub frames: usize,
 }
 
-impl<R: Real, X: Param<R>> Kernel for EnvStep<'_, R, X> {
+impl<R: Real, X: Param<R>, const LIMBS: bool> Kernel for EnvStep<'_, R, X, LIMBS> {
     #[inline(always)]
     fn run(self) {
         let Self {
@@ -99,14 +100,14 @@ impl<R: Real, X: Param<R>> Kernel for EnvStep<'_, R, X> {
             trace.clear();
         }
         for _ in 0..frames {
-            physics_step(t, m, s, k);
+            physics_step::<LIMBS, R, X>(t, m, s, k);
         }
     }
 }
 
 /// One physics step: an evaluation of the acceleration for Euler, four for Runge–Kutta.
 #[inline(always)]
-fn physics_step<R: Real, X: Param<R>>(
+fn physics_step<const LIMBS: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     s: &mut State<R>,
@@ -121,13 +122,13 @@ fn physics_step<R: Real, X: Param<R>>(
     let stages = if t.rk4 { 4 } else { 1 };
     for (n, (weight, reach)) in tableau.into_iter().take(stages).enumerate() {
         // Each evaluation starts from the previous one's acceleration.
-        let failed = acceleration(t, m, &q, &v, &mut s.x, s.idle, k);
+        let failed = acceleration::<LIMBS, R, X>(t, m, &q, &v, &mut s.x, s.idle, k);
         s.unconverged = s.unconverged | failed;
         if let Some(trace) = &mut s.trace {
             record(trace, k);
         }
         if !t.rk4 {
-            return euler(t, m, s, k);
+            return euler::<LIMBS, R, X>(t, m, s, k);
         }
         for i in 0..t.nv() {
             let (dv, da) = (weight * v[i], weight * s.x[i]);
@@ -148,8 +149,13 @@ fn physics_step<R: Real, X: Param<R>>(
 /// Semi-implicit Euler from the acceleration `s.x`; joint damping is implicit, in the velocity
 /// update alone.
 #[inline(always)]
-fn euler<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, s: &mut State<R>, k: &mut Work<R>) {
-    inertia(t, m, &m.damped_armature, false, k);
+fn euler<const LIMBS: bool, R: Real, X: Param<R>>(
+    t: &Topology,
+    m: &Tables<X>,
+    s: &mut State<R>,
+    k: &mut Work<R>,
+) {
+    inertia::<LIMBS, _, _, _>(t, m, &m.damped_armature, false, k);
     factor(t, &mut k.factor);
     let h: R = m.timestep[0].lanes();
     for i in 0..t.nv() {

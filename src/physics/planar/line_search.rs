@@ -1,10 +1,10 @@
 //! How far to go along a Newton step (physics-spec 5): a zero of the exact piecewise-linear slope.
 
 use crate::physics::planar::kinematics::anchors;
-use crate::physics::planar::pair::pair_changes;
+use crate::physics::planar::pair::pair_product;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::Tables;
-use crate::physics::planar::topology::{MAX_BODIES, MAX_PAIRS, Topology};
+use crate::physics::planar::topology::{MAX_BODIES, Topology};
 use crate::physics::planar::work::{Dofs, Spatial, Work};
 
 /// Slope evaluations after the first.
@@ -15,7 +15,7 @@ const SLOPE_TOLERANCE: f64 = 1e-3;
 /// Length in (0, 1] of the step −`k.step` from `x`, whose residuals and anchor accelerations the
 /// pass has left in `k`.
 #[inline(always)]
-pub fn line_search<R: Real, X: Param<R>>(
+pub fn line_search<const LIMBS: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     x: &Dofs<R>,
@@ -41,20 +41,18 @@ pub fn line_search<R: Real, X: Param<R>>(
     }
     slope = slope + metric(t, m, k, &k.velocity, &d);
     curve = curve + metric(t, m, k, &d, &d);
-    let mut changes = [nan; MAX_PAIRS];
-    pair_changes(t, k, &p, &mut changes);
     let line = Line {
-        pair_changes: &changes,
+        topology: t,
         slope,
         curve,
         direction: &d,
         step: &p,
     };
 
-    let (at_zero, _) = line.evaluate(k, zero);
+    let (at_zero, _) = line.evaluate::<LIMBS>(k, zero);
     let enough = R::splat(SLOPE_TOLERANCE) * at_zero.abs();
     let (mut a, mut low, mut high) = (one, zero, one);
-    let (mut s, mut c) = line.evaluate(k, a);
+    let (mut s, mut c) = line.evaluate::<LIMBS>(k, a);
     let mut open = enough.lt(s);
     for _ in 0..MOST_EVALUATIONS {
         if !open.any() {
@@ -67,7 +65,7 @@ pub fn line_search<R: Real, X: Param<R>>(
         let inside = low.lt(newton) & newton.lt(high);
         let next = R::select(inside, newton, R::splat(0.5) * (low + high));
         a = R::select(open, next, a);
-        (s, c) = line.evaluate(k, a);
+        (s, c) = line.evaluate::<LIMBS>(k, a);
         open = open & enough.lt(s.abs());
     }
     a
@@ -95,7 +93,7 @@ fn metric<R: Real, X: Param<R>>(
 
 /// The objective along a step.
 struct Line<'a, R> {
-    pair_changes: &'a [R; MAX_PAIRS],
+    topology: &'a Topology,
     slope: R,
     curve: R,
     direction: &'a Spatial<R>,
@@ -105,7 +103,7 @@ struct Line<'a, R> {
 impl<R: Real> Line<'_, R> {
     /// First and second derivative at length `a`.
     #[inline(always)]
-    fn evaluate(&self, k: &Work<R>, a: R) -> (R, R) {
+    fn evaluate<const LIMBS: bool>(&self, k: &Work<R>, a: R) -> (R, R) {
         let two = R::splat(2.0);
         let mut sum = (a.mul_add(self.curve, self.slope), self.curve);
         let c = &k.contacts;
@@ -129,10 +127,12 @@ impl<R: Real> Line<'_, R> {
                 l.weight[n],
             );
         }
-        let pairs = &k.pairs;
-        for n in 0..pairs.len {
-            let (residual, weight) = (pairs.residual[n], pairs.weight[n]);
-            add_row(&mut sum, a, residual, self.pair_changes[n], weight);
+        if LIMBS {
+            let pairs = &k.pairs;
+            for n in 0..pairs.len {
+                let dj = pair_product(self.topology, pairs, n, self.step);
+                add_row(&mut sum, a, pairs.residual[n], dj, pairs.weight[n]);
+            }
         }
         sum
     }

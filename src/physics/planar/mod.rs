@@ -22,6 +22,7 @@ mod kinematics;
 pub mod lanes;
 mod line_search;
 mod pair;
+pub mod probe;
 pub mod profile;
 pub mod real;
 mod smooth;

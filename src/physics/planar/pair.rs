@@ -4,12 +4,15 @@
 //! centre lines. Where those lines cross there is no such line, and no row: MuJoCo's normal then
 //! points out of the plane. Only the hinges between the two bodies feel the row; above their common
 //! ancestor its parts cancel, and are left out.
+//!
+//! Robots without such pairs have a kernel of their own (`LIMBS` is false there): merely to step over
+//! this code costs it a tenth of its speed.
 
 use crate::physics::planar::contact::{NEVER, impedance, weight};
 use crate::physics::planar::kinematics::rotate;
-use crate::physics::planar::real::{Kernel, Mask, Param, Real};
+use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::{PAIR, Tables};
-use crate::physics::planar::topology::{MAX_PAIRS, Topology};
+use crate::physics::planar::topology::Topology;
 use crate::physics::planar::work::{Dofs, Pairs, Work};
 
 /// World (x, z).
@@ -115,104 +118,57 @@ impl<R: Real> Nearest<R> {
 #[inline(always)]
 pub fn pair_rows<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, v: &Dofs<R>, k: &mut Work<R>) {
     k.pairs.len = 0;
-    if !t.pairs.is_empty() {
-        R::vectorize(Rows { t, m, v, k });
+    let zero = R::splat(0.0);
+    (k.pairs.anchor_x[0], k.pairs.anchor_z[0]) = (zero, zero);
+    for b in 1..t.nv() - 2 {
+        let p = t.parent[b];
+        k.pairs.anchor_x[b] = k.pairs.anchor_x[p] + k.rx[b];
+        k.pairs.anchor_z[b] = k.pairs.anchor_z[p] + k.rz[b];
     }
-}
-
-/// Residuals and active rows at `x`; adds the rows' part to the gradient `k.step`. Returns the
-/// lanes whose active set differs from the previous pass's.
-#[inline(always)]
-pub fn pair_gradient<R: Real>(t: &Topology, x: &Dofs<R>, k: &mut Work<R>) -> R::Mask {
-    let mut changed = R::Mask::none();
-    if k.pairs.len > 0 {
-        let changed = &mut changed;
-        R::vectorize(Gradient { t, x, k, changed });
-    }
-    changed
-}
-
-/// Adds D JᵀJ of the active rows to the Hessian `k.factor`. Any two hinges of a pair lie on one
-/// branch of the factor's tree: [`Topology::above`] sees to it.
-#[inline(always)]
-pub fn pair_stiffness<R: Real>(t: &Topology, k: &mut Work<R>) {
-    if k.pairs.len > 0 {
-        R::vectorize(Stiffness { t, k });
-    }
-}
-
-/// J u of every entry, into `changes`.
-#[inline(always)]
-pub fn pair_changes<R: Real>(t: &Topology, k: &Work<R>, u: &Dofs<R>, changes: &mut [R; MAX_PAIRS]) {
-    if k.pairs.len > 0 {
-        R::vectorize(Changes { t, k, u, changes });
-    }
-}
-
-// What follows is compiled apart, so that robots whose limbs never touch do not carry it through
-// the processor's caches.
-
-struct Rows<'a, R: Real, X> {
-    t: &'a Topology,
-    m: &'a Tables<X>,
-    v: &'a Dofs<R>,
-    k: &'a mut Work<R>,
-}
-
-impl<R: Real, X: Param<R>> Kernel for Rows<'_, R, X> {
-    #[inline(always)]
-    fn run(self) {
-        let Self { t, m, v, k } = self;
-        let zero = R::splat(0.0);
-        (k.anchor_x[0], k.anchor_z[0]) = (zero, zero);
-        for b in 1..t.nv() - 2 {
-            let p = t.parent[b];
-            k.anchor_x[b] = k.anchor_x[p] + k.rx[b];
-            k.anchor_z[b] = k.anchor_z[p] + k.rz[b];
+    for (i, pair) in t.pairs.iter().enumerate() {
+        let [a, b] = pair.capsules.map(|c| segment(t, m, k, c));
+        let [ca, cb] = pair.capsules;
+        let between = sub(b.centre, a.centre);
+        let margin: R = m.margin[PAIR].lanes();
+        let reach = m.capsule_reach[ca].lanes() + m.capsule_reach[cb].lanes() + margin;
+        if !dot(between, between).lt(reach * reach).any() {
+            continue;
         }
-        for (i, pair) in t.pairs.iter().enumerate() {
-            let [a, b] = pair.capsules.map(|c| segment(t, m, k, c));
-            let [ca, cb] = pair.capsules;
-            let between = sub(b.centre, a.centre);
-            let margin: R = m.margin[PAIR].lanes();
-            let reach = m.capsule_reach[ca].lanes() + m.capsule_reach[cb].lanes() + margin;
-            if !dot(between, between).lt(reach * reach).any() {
-                continue;
-            }
-            let near = nearest(&a, &b);
-            let length = near.length2.sqrt();
-            let radius: R = m.capsule_radius[ca].lanes();
-            let distance = length - radius - m.capsule_radius[cb].lanes();
-            let y = distance - margin;
-            let touches = y.lt(zero) & zero.lt(length) & !near.crossing;
-            if !touches.any() {
-                continue;
-            }
-            // Lanes that do not touch get a finite row that is never active.
-            let one = R::splat(1.0);
-            let scale = one / R::select(zero.lt(length), length, one);
-            let normal = (near.gap.0 * scale, near.gap.1 * scale);
-            let depth = R::splat(0.5).mul_add(distance, radius);
-            let point = along(add(a.centre, near.on_a), depth, normal);
-
-            let n = k.pairs.len;
-            let rows = &mut k.pairs;
-            let mut speed = zero;
-            for (j, lever) in pair.levers.iter().enumerate() {
-                let arm = sub(point, (k.anchor_x[lever.body], k.anchor_z[lever.body]));
-                let torque = cross(normal, arm);
-                let torque = if lever.first { -torque } else { torque };
-                rows.jacobian[n][j] = torque;
-                speed = torque.mul_add(v[lever.body + 2], speed);
-            }
-            let d = impedance(m, PAIR, y);
-            let spring = d * m.spring[PAIR].lanes() * y;
-            let damper: R = m.damper[PAIR].lanes();
-            rows.pair[n] = i;
-            rows.weight[n] = R::select(touches, weight(d, m.pair_inv_scale[i].lanes()), zero);
-            rows.reference[n] = R::select(touches, -damper.mul_add(speed, spring), R::splat(NEVER));
-            rows.len = n + 1;
+        let near = nearest(&a, &b);
+        let length = near.length2.sqrt();
+        let radius: R = m.capsule_radius[ca].lanes();
+        let distance = length - radius - m.capsule_radius[cb].lanes();
+        let y = distance - margin;
+        let touches = y.lt(zero) & zero.lt(length) & !near.crossing;
+        if !touches.any() {
+            continue;
         }
+        // Lanes that do not touch get a finite row that is never active.
+        let scale = R::splat(1.0) / R::select(zero.lt(length), length, R::splat(1.0));
+        let normal = (near.gap.0 * scale, near.gap.1 * scale);
+        let depth = R::splat(0.5).mul_add(distance, radius);
+        let point = along(add(a.centre, near.on_a), depth, normal);
+
+        let n = k.pairs.len;
+        let rows = &mut k.pairs;
+        let mut speed = zero;
+        for (j, lever) in pair.levers.iter().enumerate() {
+            let arm = sub(
+                point,
+                (rows.anchor_x[lever.body], rows.anchor_z[lever.body]),
+            );
+            let torque = cross(normal, arm);
+            let torque = if lever.first { -torque } else { torque };
+            rows.jacobian[n][j] = torque;
+            speed = torque.mul_add(v[lever.body + 2], speed);
+        }
+        let d = impedance(m, PAIR, y);
+        let spring = d * m.spring[PAIR].lanes() * y;
+        let damper: R = m.damper[PAIR].lanes();
+        rows.pair[n] = i;
+        rows.weight[n] = R::select(touches, weight(d, m.pair_inv_scale[i].lanes()), zero);
+        rows.reference[n] = R::select(touches, -damper.mul_add(speed, spring), R::splat(NEVER));
+        rows.len = n + 1;
     }
 }
 
@@ -222,7 +178,7 @@ fn segment<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, k: &Work<R>, c: us
     let b = t.capsule_body[c];
     let middle = rotate(k, b, m.capsule_x[c].lanes(), m.capsule_z[c].lanes());
     Segment {
-        centre: add((k.anchor_x[b], k.anchor_z[b]), middle),
+        centre: add((k.pairs.anchor_x[b], k.pairs.anchor_z[b]), middle),
         half: rotate(
             k,
             b,
@@ -235,79 +191,53 @@ fn segment<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, k: &Work<R>, c: us
 
 /// J u of entry `n`.
 #[inline(always)]
-fn product<R: Real>(t: &Topology, rows: &Pairs<R>, n: usize, u: &Dofs<R>) -> R {
+pub fn pair_product<R: Real>(t: &Topology, rows: &Pairs<R>, n: usize, u: &Dofs<R>) -> R {
+    let levers = &t.pairs[rows.pair[n]].levers;
     let mut sum = R::splat(0.0);
-    for (j, lever) in t.pairs[rows.pair[n]].levers.iter().enumerate() {
+    for (j, lever) in levers.iter().enumerate() {
         sum = rows.jacobian[n][j].mul_add(u[lever.body + 2], sum);
     }
     sum
 }
 
-struct Gradient<'a, R: Real> {
-    t: &'a Topology,
-    x: &'a Dofs<R>,
-    k: &'a mut Work<R>,
-    changed: &'a mut R::Mask,
-}
-
-impl<R: Real> Kernel for Gradient<'_, R> {
-    #[inline(always)]
-    fn run(self) {
-        let Self { t, x, k, changed } = self;
-        let zero = R::splat(0.0);
-        let rows = &mut k.pairs;
-        for n in 0..rows.len {
-            let residual = product(t, rows, n, x) - rows.reference[n];
-            let active = residual.lt(zero);
-            *changed = *changed | (active ^ rows.active[n]);
-            (rows.active[n], rows.residual[n]) = (active, residual);
-            let push = rows.weight[n] * residual.min(zero);
-            for (j, lever) in t.pairs[rows.pair[n]].levers.iter().enumerate() {
-                let i = lever.body + 2;
-                k.step[i] = push.mul_add(rows.jacobian[n][j], k.step[i]);
-            }
+/// Residuals and active rows at `x`; adds the rows' part to the gradient `k.step`. Returns the
+/// lanes whose active set differs from the previous pass's.
+#[inline(always)]
+pub fn pair_gradient<R: Real>(t: &Topology, x: &Dofs<R>, k: &mut Work<R>) -> R::Mask {
+    let zero = R::splat(0.0);
+    let mut changed = R::Mask::none();
+    let rows = &mut k.pairs;
+    for n in 0..rows.len {
+        let residual = pair_product(t, rows, n, x) - rows.reference[n];
+        let active = residual.lt(zero);
+        changed = changed | (active ^ rows.active[n]);
+        (rows.active[n], rows.residual[n]) = (active, residual);
+        let push = rows.weight[n] * residual.min(zero);
+        for (j, lever) in t.pairs[rows.pair[n]].levers.iter().enumerate() {
+            let i = lever.body + 2;
+            k.step[i] = push.mul_add(rows.jacobian[n][j], k.step[i]);
         }
     }
+    changed
 }
 
-struct Stiffness<'a, R: Real> {
-    t: &'a Topology,
-    k: &'a mut Work<R>,
-}
-
-impl<R: Real> Kernel for Stiffness<'_, R> {
-    #[inline(always)]
-    fn run(self) {
-        let Self { t, k } = self;
-        let rows = &k.pairs;
-        for n in 0..rows.len {
-            let stiffness = R::select(rows.active[n], rows.weight[n], R::splat(0.0));
-            let levers = &t.pairs[rows.pair[n]].levers;
-            for (j, lever) in levers.iter().enumerate() {
-                let scaled = stiffness * rows.jacobian[n][j];
-                let row = t.row[lever.body + 2];
-                // Sorted by body, so that the others so far lie above.
-                for (other, above) in levers[..=j].iter().enumerate() {
-                    let entry = &mut k.factor[row + t.depth[above.body + 2]];
-                    *entry = scaled.mul_add(rows.jacobian[n][other], *entry);
-                }
+/// Adds D JᵀJ of the active rows to the Hessian `k.factor`. Any two hinges of a pair lie on one
+/// branch of the factor's tree: [`Topology::above`] sees to it.
+#[inline(always)]
+pub fn pair_stiffness<R: Real>(t: &Topology, k: &mut Work<R>) {
+    let zero = R::splat(0.0);
+    let rows = &k.pairs;
+    for n in 0..rows.len {
+        let stiffness = R::select(rows.active[n], rows.weight[n], zero);
+        let levers = &t.pairs[rows.pair[n]].levers;
+        for (j, lever) in levers.iter().enumerate() {
+            let scaled = stiffness * rows.jacobian[n][j];
+            let row = t.row[lever.body + 2];
+            // Sorted by body, so that the others so far lie above.
+            for (other, above) in levers[..=j].iter().enumerate() {
+                let entry = &mut k.factor[row + t.depth[above.body + 2]];
+                *entry = scaled.mul_add(rows.jacobian[n][other], *entry);
             }
-        }
-    }
-}
-
-struct Changes<'a, R: Real> {
-    t: &'a Topology,
-    k: &'a Work<R>,
-    u: &'a Dofs<R>,
-    changes: &'a mut [R; MAX_PAIRS],
-}
-
-impl<R: Real> Kernel for Changes<'_, R> {
-    #[inline(always)]
-    fn run(self) {
-        for n in 0..self.k.pairs.len {
-            self.changes[n] = product(self.t, &self.k.pairs, n, self.u);
         }
     }
 }

@@ -80,7 +80,7 @@ pub trait Real:
     fn sin_cos(self) -> (Self, Self);
     /// self to the power `p`, lane by lane (slow, and only for unusual `solimp`).
     fn powf(self, p: Self) -> Self;
-    /// Runs `kernel` in a function of its own, compiled for the instructions that this type needs.
+    /// Runs `kernel` in a function compiled for the instructions that this type needs.
     fn vectorize<K: Kernel>(kernel: K);
 }
 

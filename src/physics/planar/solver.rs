@@ -20,7 +20,7 @@ const MOST_PASSES: usize = 16;
 /// Replaces the warm start `x` by the constrained acceleration at (q, v). Lanes in `idle` may keep
 /// any value. Returns the lanes that did not converge.
 #[inline(always)]
-pub fn acceleration<R: Real, X: Param<R>>(
+pub fn acceleration<const LIMBS: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     q: &Dofs<R>,
@@ -36,21 +36,23 @@ pub fn acceleration<R: Real, X: Param<R>>(
     k.laps.lap(Lap::SmoothForce);
     contact_rows(t, m, k);
     limit_rows(t, m, q, v, k);
-    pair_rows(t, m, v, k);
+    if LIMBS {
+        pair_rows(t, m, v, k);
+    }
     k.laps.lap(Lap::Rows);
 
     let one = R::splat(1.0);
     let mut done = idle;
     let mut full = R::Mask::none();
     for pass in 0..MOST_PASSES {
-        let changed = gradient(t, m, x, k);
+        let changed = gradient::<LIMBS, R, X>(t, m, x, k);
         k.laps.lap(Lap::Gradient);
         // Nothing changed since the last full step: the factor still holds, this step is the last.
         let last = full & !changed;
         let searching = !(done | last);
         if searching.any() {
             // Lanes that only polish get the factor they had: their active set is the same.
-            inertia(t, m, &m.armature, true, k);
+            inertia::<LIMBS, _, _, _>(t, m, &m.armature, true, k);
             k.laps.lap(Lap::Inertia);
             factor(t, &mut k.factor);
             k.laps.lap(Lap::Factor);
@@ -59,7 +61,7 @@ pub fn acceleration<R: Real, X: Param<R>>(
         k.laps.lap(Lap::Solve);
         let mut length = one;
         if pass >= LINE_SEARCH_FROM && searching.any() {
-            length = R::select(searching, line_search(t, m, x, k), one);
+            length = R::select(searching, line_search::<LIMBS, R, X>(t, m, x, k), one);
             k.laps.lap(Lap::LineSearch);
         }
         for i in 0..t.nv() {
@@ -81,7 +83,7 @@ pub fn acceleration<R: Real, X: Param<R>>(
 /// Gradient of the objective at `x` into `k.step`, from unassembled bodies and rows (float32 would
 /// lose digits in M x). Returns the lanes whose active set differs from the previous pass's.
 #[inline(always)]
-fn gradient<R: Real, X: Param<R>>(
+pub(super) fn gradient<const LIMBS: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     x: &Dofs<R>,
@@ -133,7 +135,10 @@ fn gradient<R: Real, X: Param<R>>(
         l.residual[n] = residual;
         k.step[i] = (l.weight[n] * residual.min(zero)).mul_add(l.jacobian[n], k.step[i]);
     }
-    changed | pair_gradient(t, x, k)
+    if LIMBS {
+        changed = changed | pair_gradient(t, x, k);
+    }
+    changed
 }
 
 /// Lanes in which max|step| ≤ tolerance × max(1, max|x|).

@@ -32,6 +32,11 @@ macro_rules! tables {
                 Tables { $($name: self.$name.map(R::scalar),)* quadratic: self.quadratic }
             }
 
+            /// Name and numbers of each field, in order.
+            pub fn fields(&self) -> Vec<(&'static str, &[f64])> {
+                vec![$((stringify!($name), &self.$name[..]),)*]
+            }
+
             /// One row a lane, rounded.
             pub fn mixed<R: Real>(rows: &[&Self]) -> Tables<R> {
                 Tables {

@@ -74,6 +74,10 @@ pub struct Limits<R: Real> {
 pub struct Pairs<R: Real> {
     /// Number of entries.
     pub len: usize,
+    /// Root's anchor → anchor, world x, m.
+    pub anchor_x: Bodies<R>,
+    /// World z.
+    pub anchor_z: Bodies<R>,
     /// Which pair it is.
     pub pair: [usize; MAX_PAIRS],
     /// J of the pair's levers, in their order.
@@ -126,12 +130,9 @@ pub struct Work<R: Real> {
     pub composite: [[R; 6]; MAX_BODIES],
     /// Hessian, then its LᵀDL factor, rows as in `Topology`.
     pub factor: [R; MAX_ENTRIES],
-    /// Root's anchor → anchor, world x, m; only where limbs may touch.
-    pub anchor_x: Bodies<R>,
-    /// World z.
-    pub anchor_z: Bodies<R>,
-    /// Contacts between limbs.
-    pub pairs: Pairs<R>,
+    /// Contacts between limbs. In a box: between the arrays that every robot uses it would spread
+    /// them over more of the cache.
+    pub pairs: Box<Pairs<R>>,
     /// Stage times, where they are measured.
     pub laps: Laps,
 }
@@ -185,17 +186,17 @@ impl<R: Real> Work<R> {
             },
             composite: [[nan; 6]; MAX_BODIES],
             factor: [nan; MAX_ENTRIES],
-            anchor_x: [nan; MAX_BODIES],
-            anchor_z: [nan; MAX_BODIES],
-            pairs: Pairs {
+            pairs: Box::new(Pairs {
                 len: 0,
+                anchor_x: [nan; MAX_BODIES],
+                anchor_z: [nan; MAX_BODIES],
                 pair: [0; MAX_PAIRS],
                 jacobian: [[nan; MAX_BODIES]; MAX_PAIRS],
                 weight: [nan; MAX_PAIRS],
                 reference: [nan; MAX_PAIRS],
                 residual: [nan; MAX_PAIRS],
                 active: [none; MAX_PAIRS],
-            },
+            }),
             laps: Laps::default(),
         })
     }

@@ -15,6 +15,8 @@ pub struct Robot {
     pub(super) scheme: Scheme,
     pub(super) gravity: Vector,
     pub(super) parameters: IntegrationParameters,
+    /// Without a duration: contacts are found, and no time passes.
+    pub(super) still: IntegrationParameters,
     pub(super) actuators: Vec<Actuator>,
     /// (degree of freedom, N m/rad, rest in rad).
     pub(super) springs: Vec<(usize, f64, f64)>,
@@ -32,11 +34,16 @@ impl Robot {
     /// Where more than 30 limbs may touch others.
     pub fn new(model: &Model) -> Result<Self> {
         let scheme = Scheme::new(model.integrator, model.timestep);
+        let parameters = parameters(model, scheme);
         let mut robot = Self {
             pristine: world(model)?,
             scheme,
             gravity: Vector::new(0.0, 0.0, -model.gravity as f32),
-            parameters: parameters(model, scheme),
+            parameters,
+            still: IntegrationParameters {
+                dt: 0.0,
+                ..parameters
+            },
             actuators: model.actuators.clone(),
             springs: springs(model),
             damping: model.dofs.iter().map(|d| d.damping).collect(),
@@ -45,12 +52,8 @@ impl Robot {
         let start: Vec<f64> = model.dofs.iter().map(|d| d.qpos0).collect();
         let mut world = robot.pristine.clone();
         world.set_state(&robot, &start, &vec![0.0; start.len()]);
-        // Without a duration only the pairs are found: in every copy they have the same order.
-        let still = IntegrationParameters {
-            dt: 0.0,
-            ..robot.parameters
-        };
-        Engine::new().advance(&mut world, Vector::ZERO, &still);
+        // In every copy the pairs have the order in which they are found here.
+        Engine::new().advance(&mut world, Vector::ZERO, &robot.still, &());
         robot.pristine = world;
         Ok(robot)
     }
@@ -92,8 +95,9 @@ fn parameters(model: &Model, scheme: Scheme) -> IntegrationParameters {
         warmstart_coefficient: 0.0,
         contact_recycling: false,
         contact_clustering: false,
-        // However far, a pair stays in the solver: its place in the order does not tell of the past.
-        normalized_prediction_distance: 1e3,
+        // As in MuJoCo a contact begins at the touch. Pairs of limbs stay in the solver however far
+        // they are: as they come and go in the broad phase, their order would tell of the past.
+        normalized_prediction_distance: if model.pairs.is_empty() { 0.0 } else { 1e3 },
         ..IntegrationParameters::default()
     }
 }

@@ -9,6 +9,8 @@ use rapier3d::prelude::*;
 const FLOOR: u32 = 1;
 /// Group of all that the floor carries.
 const CARRIED: u32 = 2;
+/// Every pair can be told to leave the solver.
+const HOOKS: ActiveHooks = ActiveHooks::FILTER_CONTACT_PAIRS;
 /// Groups left for limbs.
 const LIMBS: usize = 30;
 
@@ -31,11 +33,12 @@ pub(super) fn of(
     let mut colliders = ColliderSet::new();
     let up = rapier3d::na::Unit::new_unchecked(Vector::Z);
     let floor = ColliderBuilder::halfspace(up).collision_groups(groups(FLOOR, CARRIED));
-    colliders.insert(floor.friction(0.0));
+    colliders.insert(floor.friction(0.0).active_hooks(HOOKS));
     for ends in model.points.chunks(2) {
         let [a, b] = [xz(ends[0].offset), xz(ends[1].offset)];
         let capsule = ColliderBuilder::capsule_from_endpoints(a, b, ends[0].radius as f32)
             .density(0.0)
+            .active_hooks(HOOKS)
             .collision_groups(groups(CARRIED, FLOOR))
             // The model's coefficient is the combined one.
             .friction(ends[0].friction as f32)
@@ -53,6 +56,7 @@ pub(super) fn of(
         let capsule =
             ColliderBuilder::capsule_from_endpoints(end(-1.0), end(1.0), limb.radius as f32)
                 .density(0.0)
+                .active_hooks(HOOKS)
                 .friction(0.0)
                 .collision_groups(groups(limb_group(i), mask));
         colliders.insert_with_parent(capsule, handles[limb.body], bodies);

@@ -159,7 +159,6 @@ impl Real for F32x8 {
     }
     #[inline(always)]
     fn vectorize<K: Kernel>(kernel: K) {
-        #[inline(never)]
         #[target_feature(enable = "avx2,fma")]
         unsafe fn with_avx2<K: Kernel>(kernel: K) {
             kernel.run();

@@ -159,7 +159,6 @@ impl Real for F32x16 {
     }
     #[inline(always)]
     fn vectorize<K: Kernel>(kernel: K) {
-        #[inline(never)]
         #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]
         unsafe fn with_avx512<K: Kernel>(kernel: K) {
             kernel.run();

@@ -89,7 +89,6 @@ macro_rules! scalar {
                 #[cfg(target_arch = "x86_64")]
                 if std::arch::is_x86_feature_detected!("fma") {
                     // Without the instruction each fused multiply-add is a library call.
-                    #[inline(never)]
                     #[target_feature(enable = "avx2,fma")]
                     unsafe fn with_fma<K: Kernel>(kernel: K) {
                         kernel.run();

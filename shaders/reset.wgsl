@@ -1,0 +1,20 @@
+// Starts a new episode in every environment.
+#import shared::task::OBS
+#import shared::state::{dispatch, load, store, episode, outcome, STEPS, ROW_FROM}
+#import shared::parameters::row
+#import shared::rules::{observe, restart}
+
+@compute @workgroup_size(#{WORKGROUP})
+fn reset(@builtin(global_invocation_id) id: vec3<u32>) {
+    let env = id.x;
+    let n = dispatch.num_envs;
+    if (env >= n) {
+        return;
+    }
+    load(env);
+    restart(env);
+    observe(env * OBS);
+    outcome[2u * n * OBS + n + env] = row << ROW_FROM;
+    episode[STEPS * n + env] = 0u;
+    store(env);
+}

@@ -1,0 +1,122 @@
+// Observation, reward, termination, reset: as `rules.rs`, specialised to the task.
+#define_import_path shared::rules
+#import shared::topology::{NV, NU, SIGN}
+#import shared::task::{OBS, QPOS_FROM, QVEL_CLIP, FORWARD_RATE, CONTROL_COST, HEALTHY_REWARD}
+#import shared::task::{STATE_FROM, STATE_LOW, STATE_HIGH, HEALTHY, HEALTHY_QPOS, HEALTHY_LOW, HEALTHY_HIGH, QPOS_SCALE, QPOS_SHIFT, QVEL_SCALE, QVEL_SHIFT}
+#import shared::task::{STREAM_RESET, STREAM_NOISE, STREAM_GAP, LARGEST}
+#import shared::parameters::{parameter, row, NOISE, QPOS}
+#import shared::philox::{philox, units, normals, high}
+#import shared::work::{q, v, x}
+#import shared::integrate::{ctrl, dx, converged}
+#import shared::state::{dispatch, episode, actions, outcome, KEY_LOW, KEY_HIGH, KEY_ENV, POOL_FROM, POOL_LEN}
+
+const BROKEN = 1u;
+const UNCONVERGED = 2u;
+
+// Writes the observation of (q, v) at `to` of `outcome`.
+fn observe(to: u32) {
+    for (var i = QPOS_FROM; i < NV; i++) {
+        outcome[to + i - QPOS_FROM] = bitcast<u32>(SIGN[i] * q[i]);
+    }
+    for (var i = 0u; i < NV; i++) {
+        outcome[to + NV - QPOS_FROM + i] = bitcast<u32>(clamp(SIGN[i] * v[i], -QVEL_CLIP, QVEL_CLIP));
+    }
+}
+
+// The controls that reach the robot, with its gap's noise; returns their cost.
+fn act(env: u32) -> f32 {
+    for (var n = 0u; n < NU; n++) {
+        ctrl[n] = actions[env * NU + n];
+    }
+#ifdef NOISY
+    let n = dispatch.num_envs;
+    let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
+    let key = episode[KEY_ENV * n + env];
+    for (var block = 0u; block < (NU + 3u) / 4u; block++) {
+        let draws = normals(philox(seed, vec4(key, dispatch.tick, STREAM_NOISE, block)));
+        for (var i = 4u * block; i < min(4u * block + 4u, NU); i++) {
+            ctrl[i] = fma(parameter(NOISE), draws[i - 4u * block], ctrl[i]);
+        }
+    }
+#endif
+    var cost = 0.0;
+    for (var n = 0u; n < NU; n++) {
+        cost = fma(ctrl[n], ctrl[n], cost);
+    }
+    return CONTROL_COST * cost;
+}
+
+// NaN, infinite or beyond 1e10. By its bits: shaders may take it that there is no NaN.
+fn unsound(value: f32) -> bool {
+    return (bitcast<u32>(value) & 0x7fffffffu) > LARGEST;
+}
+
+// Bits of `physics::status`.
+fn status() -> u32 {
+    var broken = false;
+    for (var i = 0u; i < NV; i++) {
+        broken = broken || unsound(q[i]) || unsound(v[i]);
+    }
+    return select(0u, BROKEN, broken) | select(UNCONVERGED, 0u, converged);
+}
+
+fn is_healthy() -> bool {
+    var healthy = true;
+    for (var n = 0u; n < HEALTHY; n++) {
+        let i = HEALTHY_QPOS[n];
+        let at = SIGN[i] * q[i];
+        healthy = healthy && HEALTHY_LOW[n] < at && at < HEALTHY_HIGH[n];
+    }
+#ifdef HEALTHY_STATE
+    for (var i = 0u; i < NV; i++) {
+        let at = SIGN[i] * q[i];
+        let rate = SIGN[i] * v[i];
+        healthy = healthy && (i < STATE_FROM || (STATE_LOW < at && at < STATE_HIGH));
+        healthy = healthy && STATE_LOW < rate && rate < STATE_HIGH;
+    }
+#endif
+    return healthy;
+}
+
+// Reward of an env step that cost `cost` and ended at q.
+fn pay(healthy: bool, cost: f32) -> f32 {
+#ifdef HEALTHY_ON_FALL
+    let alive = HEALTHY_REWARD;
+#else
+    let alive = select(0.0, HEALTHY_REWARD, healthy);
+#endif
+    return fma(FORWARD_RATE, dx, alive - cost);
+}
+
+// Draws a new initial state, and where asked for a new parameter row.
+fn restart(env: u32) {
+    let n = dispatch.num_envs;
+    let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
+    let key = episode[KEY_ENV * n + env];
+#ifdef REDRAWN
+    // The word as a fraction of 2^32, times the number of rows.
+    let word = philox(seed, vec4(key, dispatch.tick, STREAM_GAP, 0u)).x;
+    row = episode[POOL_FROM * n + env] + high(word, episode[POOL_LEN * n + env]);
+#endif
+    for (var block = 0u; block < (NV + 3u) / 4u; block++) {
+        let words = philox(seed, vec4(key, dispatch.tick, STREAM_RESET, block));
+        // Velocities begin at a Philox block of their own, so that the two never share a word.
+        let second = philox(seed, vec4(key, dispatch.tick, STREAM_RESET, (NV + 3u) / 4u + block));
+#ifdef NORMAL_QPOS
+        let positions = normals(words);
+#else
+        let positions = units(words);
+#endif
+#ifdef NORMAL_QVEL
+        let velocities = normals(second);
+#else
+        let velocities = units(second);
+#endif
+        for (var i = 4u * block; i < min(4u * block + 4u, NV); i++) {
+            let noise = fma(QPOS_SCALE, positions[i - 4u * block], QPOS_SHIFT);
+            q[i] = SIGN[i] * (noise + parameter(QPOS + i));
+            v[i] = SIGN[i] * fma(QVEL_SCALE, velocities[i - 4u * block], QVEL_SHIFT);
+            x[i] = 0.0;
+        }
+    }
+}

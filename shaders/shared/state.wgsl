@@ -1,0 +1,70 @@
+// The buffers of a vector of environments. A field of all environments lies together
+// (`field * num_envs + env`), so that neighbouring invocations read neighbouring words; what goes up
+// and down lies environment by environment, as the host has it.
+#define_import_path shared::state
+#import shared::topology::NV
+#import shared::work::{q, v, x}
+#import shared::parameters::row
+
+// What changes from dispatch to dispatch; `Dispatch` in Rust.
+struct Dispatch {
+    // Environments of this chunk.
+    num_envs: u32,
+    // Step part of every draw's counter.
+    tick: u32,
+    // Physics steps (`physics_step` alone; an env step's are constant).
+    frames: u32,
+    // Step part of the policy's draws.
+    policy_step: u32,
+    // Resident rollouts: which step of how many this is.
+    slot: u32,
+    slots: u32,
+    // First member of the chunk, and environments a member in it.
+    first_member: u32,
+    per_member: u32,
+}
+
+// `[q, v, x][NV, n]`.
+@group(0) @binding(1) var<storage, read_write> state: array<f32>;
+// `[seed low, seed high, key, row, steps, pool from, pool length][n]`: what the draws are keyed by, the
+// parameter row, the env steps of the running episode, and the rows that a reset may draw.
+@group(0) @binding(2) var<storage, read_write> episode: array<u32>;
+// `[n, NU]`.
+@group(0) @binding(3) var<storage, read_write> actions: array<f32>;
+// `[obs [n, OBS], next_obs [n, OBS], reward [n], ending [n]]`, floats as their bits.
+@group(0) @binding(4) var<storage, read_write> outcome: array<u32>;
+@group(0) @binding(5) var<uniform> dispatch: Dispatch;
+
+const KEY_LOW = 0u;
+const KEY_HIGH = 1u;
+const KEY_ENV = 2u;
+const ROW_OF = 3u;
+const STEPS = 4u;
+const POOL_FROM = 5u;
+const POOL_LEN = 6u;
+
+// Bits of an ending; the parameter row from then on lies above them.
+const TERMINATED = 1u;
+const TRUNCATED = 2u;
+const STATUS_FROM = 2u;
+const ROW_FROM = 8u;
+
+fn load(env: u32) {
+    let n = dispatch.num_envs;
+    for (var i = 0u; i < NV; i++) {
+        q[i] = state[i * n + env];
+        v[i] = state[(NV + i) * n + env];
+        x[i] = state[(2u * NV + i) * n + env];
+    }
+    row = episode[ROW_OF * n + env];
+}
+
+fn store(env: u32) {
+    let n = dispatch.num_envs;
+    for (var i = 0u; i < NV; i++) {
+        state[i * n + env] = q[i];
+        state[(NV + i) * n + env] = v[i];
+        state[(2u * NV + i) * n + env] = x[i];
+    }
+    episode[ROW_OF * n + env] = row;
+}

@@ -1,0 +1,6 @@
+//! A task on the planar kernel's shaders.
+
+mod constants;
+mod vector;
+
+pub use vector::PlanarGpuEnv;

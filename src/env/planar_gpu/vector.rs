@@ -1,0 +1,325 @@
+//! Environments whose state stays on the device.
+
+use crate::env::rules::{Episodes, Rules};
+use crate::env::snapshot::{self, Snapshot};
+use crate::env::{Dynamics, EnvKey, Row, StepBatch, Task, VecEnv, planar_gpu::constants};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::gpu::buffers::Flight;
+use crate::gpu::compose::{Kernel, WORKGROUP};
+use crate::gpu::constants::Constants;
+use crate::gpu::memory::MemoryPlan;
+use crate::gpu::pipeline::Pipeline;
+use crate::physics::gpu::constants::topology;
+use crate::physics::gpu::rows::Rows;
+use crate::physics::gpu::store::{Begin, Dispatch, Store, Widths};
+use crate::physics::planar::batch;
+use crate::physics::planar::topology::Topology;
+use crate::physics::status::{BROKEN, UNCONVERGED};
+use std::sync::Arc;
+
+/// Bits of an ending in `env_step.wgsl`; those above are the status.
+const STATUS: u32 = BROKEN | UNCONVERGED;
+const TERMINATED: u32 = 1;
+const TRUNCATED: u32 = 2;
+const STATUS_FROM: u32 = 2;
+/// The parameter row from then on lies above them.
+const ROW_FROM: u32 = 8;
+
+/// Environments of one task on a GPU, an invocation each. As
+/// [`PlanarVecEnv`](crate::env::PlanarVecEnv), with its draws; results agree within float32.
+pub struct PlanarGpuEnv {
+    pub(super) gpu: Arc<Gpu>,
+    pub(super) rules: Rules,
+    pub(super) topology: Topology,
+    pub(super) constants: Vec<Constants>,
+    plan: MemoryPlan,
+    pub(super) chunks: Vec<Chunk>,
+    pub(super) parameters: wgpu::Buffer,
+    reset: Arc<Pipeline>,
+    step: Arc<Pipeline>,
+    episodes: Episodes,
+}
+
+/// Some neighbouring environments with buffers of their own.
+pub(super) struct Chunk {
+    pub store: Store,
+    reset: wgpu::BindGroup,
+    step: wgpu::BindGroup,
+}
+
+impl PlanarGpuEnv {
+    /// `num_envs` environments of `task` with `dynamics`, keyed as those of
+    /// [`PlanarVecEnv::new`](crate::env::PlanarVecEnv::new), not yet [`reset`](VecEnv::reset).
+    ///
+    /// # Errors
+    /// As [`keyed`](Self::keyed).
+    pub fn new(gpu: &Arc<Gpu>, task: &Task, dynamics: Dynamics, num_envs: usize, seed: u64) -> Result<Self> {
+        Self::keyed(gpu, task, dynamics, EnvKey::population(&[seed], num_envs))
+    }
+
+    /// One environment a key.
+    ///
+    /// # Errors
+    /// Where the robots exceed the kernel's limits or their shapes differ, the environments do not
+    /// fit the device, or it fails.
+    pub fn keyed(gpu: &Arc<Gpu>, task: &Task, dynamics: Dynamics, keys: Vec<EnvKey>) -> Result<Self> {
+        let n = keys.len();
+        let rules = Rules::new(task, dynamics, keys);
+        let (topology_, tables) = batch::tables(&rules.dynamics.models(), n)?;
+        if tables.len() >> (32 - ROW_FROM) != 0 {
+            return Err(Error::input(
+                "environments on the GPU",
+                format!("{} parameter rows", tables.len()),
+                "take fewer than 16,777,216, or `--device cpu`",
+            ));
+        }
+        let noise: Vec<f64> = rules.dynamics.rows.iter().map(|row| row.noise).collect();
+        let start = |row: &Row| row.model.dofs.iter().map(|d| d.qpos0).collect();
+        let qpos0: Vec<Vec<f64>> = rules.dynamics.rows.iter().map(start).collect();
+        let rows = Rows::new(&topology_, &tables, &noise, &qpos0);
+        let constants = vec![
+            topology(&topology_, task.frame_skip),
+            rows.constants(),
+            constants::task(task, rules.dynamics.redrawn),
+        ];
+        let (od, nu) = (task.obs_dim(), task.act_dim());
+        let widths = Widths {
+            nv: topology_.nv(),
+            nu,
+            outcome: 2 * od + 2,
+        };
+        let parameter_bytes = 4 * rows.numbers.len() as u64;
+        let plan = MemoryPlan::new(n, &widths.bytes(), &[("parameters", parameter_bytes)], WORKGROUP as usize, gpu.caps())?;
+        let parameters = gpu.storage("parameters", parameter_bytes);
+        gpu.queue.write_buffer(&parameters, 0, bytemuck::cast_slice(&rows.numbers));
+        let all: Vec<&Constants> = constants.iter().collect();
+        let reset = Pipeline::new(gpu, Kernel::RESET, &all, &[])?;
+        let step = Pipeline::new(gpu, Kernel::ENV_STEP, &all, &[])?;
+        let chunks = plan.chunks.iter().map(|envs| {
+            let begin = |e: usize| {
+                let pool = rules.dynamics.pool(e);
+                Begin {
+                    seed: rules.keys[e].seed,
+                    env: rules.keys[e].env,
+                    row: rules.row(e),
+                    pool: [pool.start as u32, pool.len() as u32],
+                }
+            };
+            let begins: Vec<_> = envs.clone().map(begin).collect();
+            let store = Store::new(gpu, envs.clone(), widths, &begins, 1);
+            let buffers = [&store.buffers()[..], &[(0, &parameters)]].concat();
+            Chunk {
+                reset: reset.bind(gpu, &buffers, Store::WINDOW),
+                step: step.bind(gpu, &buffers, Store::WINDOW),
+                store,
+            }
+        });
+        let chunks = chunks.collect();
+        gpu.check()?;
+        Ok(Self {
+            gpu: gpu.clone(),
+            episodes: Episodes::new(&rules),
+            rules,
+            topology: topology_,
+            constants,
+            plan,
+            chunks,
+            parameters,
+            reset,
+            step,
+        })
+    }
+
+    /// The task.
+    pub fn task(&self) -> &Task {
+        &self.rules.task
+    }
+
+    /// Where the device's memory goes.
+    pub fn memory(&self) -> &MemoryPlan {
+        &self.plan
+    }
+
+    /// Bits of [`status`](crate::physics::status) of the latest step, `[n]`.
+    pub fn status(&self) -> &[u32] {
+        &self.episodes.status
+    }
+
+    /// The first environments of the latest step whose status is not 0, and why; empty if none.
+    pub fn offenders(&self) -> String {
+        let bad = self.episodes.status.iter().enumerate().filter(|(_, s)| **s != 0);
+        let name = |(env, status): (usize, &u32)| {
+            let broken = (status & BROKEN != 0).then_some("state not finite or beyond 1e10");
+            let open = (status & UNCONVERGED != 0).then_some("solver not converged");
+            let why: Vec<_> = broken.into_iter().chain(open).collect();
+            format!("environment {env}: {}", why.join(", "))
+        };
+        let count = bad.clone().count();
+        let mut named: Vec<_> = bad.take(5).map(name).collect();
+        if count > named.len() {
+            named.push(format!("and {} more", count - named.len()));
+        }
+        named.join("; ")
+    }
+
+    /// Puts one environment at `qpos`, `qvel` (`[nv]` each), at the start of an episode.
+    pub fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
+        let turned = |part: &[f64]| -> Vec<f32> {
+            part.iter().zip(&self.topology.sign).map(|(x, sign)| (sign * x) as f32).collect()
+        };
+        let still = vec![0.0; qpos.len()];
+        let chunk = self.chunks.iter().find(|c| c.store.envs.contains(&env));
+        let store = &chunk.expect("chunks cover all environments").store;
+        let at = env - store.envs.start;
+        store.write_env(&self.gpu, at, [&turned(qpos), &turned(qvel), &still]);
+        store.write_steps(&self.gpu, at, 0);
+    }
+
+    /// Records one kernel on every chunk and fetches what comes of it.
+    fn run(&mut self, pipeline: fn(&Self) -> &Pipeline, group: fn(&Chunk) -> &wgpu::BindGroup) -> Result<()> {
+        // All chunks are under way before the first is waited for: its copy overlaps with the next
+        // one's compute.
+        let flights: Vec<Flight> = self.chunks.iter().map(|chunk| {
+            let store = &chunk.store;
+            let dispatch = Dispatch {
+                num_envs: store.envs.len() as u32,
+                tick: self.rules.tick,
+                ..Default::default()
+            };
+            store.write_dispatches(&self.gpu, [dispatch].into_iter());
+            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            let workgroups = dispatch.num_envs.div_ceil(WORKGROUP);
+            pipeline(self).dispatch(&mut pass, group(chunk), 0, workgroups);
+            drop(pass);
+            store.staging.copy(&mut encoder, &store.outcome, store.outcome.size());
+            store.staging.send(&self.gpu, encoder)
+        }).collect();
+        let od = self.rules.task.obs_dim();
+        for (chunk, flight) in self.chunks.iter().zip(flights) {
+            let (envs, episodes) = (chunk.store.envs.clone(), &mut self.episodes);
+            let out = &mut episodes.out;
+            chunk.store.staging.receive(&self.gpu, flight, |bytes| {
+                let (n, words) = (envs.len(), bytemuck::cast_slice::<u8, u32>(bytes));
+                let numbers = bytemuck::cast_slice::<u8, f32>(bytes);
+                let wide = envs.start * od..envs.end * od;
+                out.obs[wide.clone()].copy_from_slice(&numbers[..n * od]);
+                out.next_obs[wide].copy_from_slice(&numbers[n * od..2 * n * od]);
+                out.reward[envs.clone()].copy_from_slice(&numbers[2 * n * od..][..n]);
+                let endings = &words[2 * n * od + n..][..n];
+                for (i, ending) in endings.iter().enumerate() {
+                    out.terminated[envs.start + i] = ending & TERMINATED != 0;
+                    out.truncated[envs.start + i] = ending & TRUNCATED != 0;
+                    episodes.status[envs.start + i] = ending >> STATUS_FROM & STATUS;
+                    episodes.row[envs.start + i] = ending >> ROW_FROM;
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Positions (0), velocities (1) or warm starts (2) in the model's own coordinates, `[n, nv]`.
+    fn part(&self, part: usize) -> Result<Vec<f32>> {
+        let nv = self.topology.nv();
+        let mut out = Vec::with_capacity(self.num_envs() * nv);
+        for chunk in &self.chunks {
+            let (n, state) = (chunk.store.envs.len(), chunk.store.read_state(&self.gpu)?);
+            let signs = &self.topology.sign[..nv];
+            let one = |e: usize| {
+                let field = |(i, sign): (usize, &f64)| *sign as f32 * state[(part * nv + i) * n + e];
+                signs.iter().enumerate().map(field).collect::<Vec<_>>()
+            };
+            out.extend((0..n).flat_map(one));
+        }
+        Ok(out)
+    }
+}
+
+impl VecEnv for PlanarGpuEnv {
+    fn num_envs(&self) -> usize {
+        self.rules.keys.len()
+    }
+
+    fn obs_dim(&self) -> usize {
+        self.rules.task.obs_dim()
+    }
+
+    fn act_dim(&self) -> usize {
+        self.rules.task.act_dim()
+    }
+
+    fn reset(&mut self) -> Result<&[f32]> {
+        self.rules.tick += 1;
+        self.run(|e| &e.reset, |c| &c.reset)?;
+        Ok(&self.episodes.out.obs)
+    }
+
+    fn step(&mut self, actions: &[f32]) -> Result<&StepBatch> {
+        self.rules.check_actions(actions)?;
+        self.rules.tick += 1;
+        let ad = self.act_dim();
+        for chunk in &self.chunks {
+            let envs = &chunk.store.envs;
+            let part = &actions[envs.start * ad..envs.end * ad];
+            self.gpu.queue.write_buffer(&chunk.store.actions, 0, bytemuck::cast_slice(part));
+        }
+        self.run(|e| &e.step, |c| &c.step)?;
+        Ok(&self.episodes.out)
+    }
+
+    fn qpos(&self) -> Vec<f32> {
+        self.part(0).unwrap_or_else(|_| vec![f32::NAN; self.num_envs() * self.topology.nv()])
+    }
+
+    fn qvel(&self) -> Vec<f32> {
+        self.part(1).unwrap_or_else(|_| vec![f32::NAN; self.num_envs() * self.topology.nv()])
+    }
+
+    fn dynamics(&self) -> &Dynamics {
+        &self.rules.dynamics
+    }
+
+    fn row(&self) -> &[u32] {
+        &self.episodes.row
+    }
+
+    /// Not a number where the device fails; the next step then says how.
+    fn snapshot(&self) -> Vec<u8> {
+        let mut episodes = Episodes::new(&self.rules);
+        episodes.steps.clear();
+        episodes.row.clone_from(&self.episodes.row);
+        for chunk in &self.chunks {
+            let steps = chunk.store.read_steps(&self.gpu);
+            episodes.steps.extend(steps.unwrap_or_else(|_| vec![0; chunk.store.envs.len()]));
+        }
+        let width = self.num_envs() * self.topology.nv();
+        let parts = [0, 1, 2].map(|part| self.part(part).unwrap_or_else(|_| vec![f32::NAN; width]));
+        let state = parts.into_iter().flatten().map(f64::from);
+        snapshot::bytes(&self.rules, &episodes, state)
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+        let (total, nv) = (self.num_envs(), self.topology.nv());
+        let Snapshot {
+            tick,
+            steps,
+            row,
+            state,
+        } = Snapshot::parse(bytes, &self.rules, 3 * nv)?;
+        for chunk in &self.chunks {
+            let envs = chunk.store.envs.clone();
+            let mut words = Vec::with_capacity(3 * nv * envs.len());
+            for (part, i) in (0..3).flat_map(|part| (0..nv).map(move |i| (part, i))) {
+                let sign = self.topology.sign[i];
+                let of = |e: usize| (sign * state[(part * total + e) * nv + i]) as f32;
+                words.extend(envs.clone().map(of));
+            }
+            chunk.store.write_state(&self.gpu, &words);
+            chunk.store.write_episodes(&self.gpu, &row[envs.clone()], &steps[envs]);
+        }
+        self.rules.tick = tick;
+        (self.episodes.row, self.episodes.steps) = (row, steps);
+        self.gpu.check()
+    }
+}

@@ -1,0 +1,185 @@
+//! The buffers of a chunk of environments, as `shaders/shared/state.wgsl` declares them.
+
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::gpu::buffers::Staging;
+use crate::gpu::pipeline::UNIFORM;
+use std::ops::Range;
+
+/// What changes from dispatch to dispatch; `Dispatch` in WGSL.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Dispatch {
+    /// Environments of the chunk.
+    pub num_envs: u32,
+    /// Step part of every draw's counter.
+    pub tick: u32,
+    /// Physics steps, of the kernel `physics_step` alone.
+    pub frames: u32,
+    /// Step part of the policy's draws.
+    pub policy_step: u32,
+    /// Which step of a resident rollout.
+    pub slot: u32,
+    /// Of how many.
+    pub slots: u32,
+    /// First member of the chunk.
+    pub first_member: u32,
+    /// Environments a member in the chunk.
+    pub per_member: u32,
+}
+
+/// Numbers an environment of each buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Widths {
+    /// Degrees of freedom.
+    pub nv: usize,
+    /// Motors.
+    pub nu: usize,
+    /// Words that come back.
+    pub outcome: usize,
+}
+
+/// Fields of `episode`.
+const EPISODE: usize = 7;
+const ROW: usize = 3;
+const STEPS: usize = 4;
+
+impl Widths {
+    /// Bytes an environment, by variable.
+    pub fn bytes(&self) -> [(&'static str, u64); 4] {
+        [
+            ("state", 12 * self.nv as u64),
+            ("episode", 4 * EPISODE as u64),
+            ("actions", 4 * self.nu as u64),
+            ("outcome", 4 * self.outcome as u64),
+        ]
+    }
+}
+
+/// What an environment begins with: key of its draws (seed, index) and parameter row.
+#[derive(Clone, Copy, Debug)]
+pub struct Begin {
+    /// Key.
+    pub seed: u64,
+    /// Key.
+    pub env: u32,
+    /// Parameter row.
+    pub row: u32,
+    /// Rows that a reset may draw: the first, and how many.
+    pub pool: [u32; 2],
+}
+
+/// The buffers of some environments.
+pub struct Store {
+    /// Which.
+    pub envs: Range<usize>,
+    widths: Widths,
+    state: wgpu::Buffer,
+    episode: wgpu::Buffer,
+    pub(crate) actions: wgpu::Buffer,
+    pub(crate) outcome: wgpu::Buffer,
+    pub(crate) dispatch: wgpu::Buffer,
+    /// Bytes between one dispatch's uniforms and the next's.
+    stride: u32,
+    pub(crate) staging: Staging,
+}
+
+impl Store {
+    /// Zeroed state; `begins` are the environments', one each.
+    pub(crate) fn new(gpu: &Gpu, envs: Range<usize>, widths: Widths, begins: &[Begin], dispatches: usize) -> Self {
+        let n = envs.len() as u64;
+        let [state, episode, actions, outcome] = widths.bytes().map(|(name, bytes)| gpu.storage(name, n * bytes));
+        let stride = gpu.device.limits().min_uniform_buffer_offset_alignment.max(size_of::<Dispatch>() as u32);
+        let store = Self {
+            staging: Staging::new(gpu, 4 * n * widths.outcome as u64),
+            dispatch: gpu.uniform("dispatch", u64::from(stride) * dispatches as u64),
+            envs,
+            widths,
+            state,
+            episode,
+            actions,
+            outcome,
+            stride,
+        };
+        let mut words = vec![0u32; EPISODE * begins.len()];
+        for (e, begin) in begins.iter().enumerate() {
+            let fields = [begin.seed as u32, (begin.seed >> 32) as u32, begin.env, begin.row, 0, begin.pool[0], begin.pool[1]];
+            for (field, word) in fields.into_iter().enumerate() {
+                words[field * begins.len() + e] = word;
+            }
+        }
+        gpu.queue.write_buffer(&store.episode, 0, bytemuck::cast_slice(&words));
+        // What a kernel leaves unwritten shows.
+        let poison = vec![f32::NAN; n as usize * widths.outcome];
+        gpu.queue.write_buffer(&store.outcome, 0, bytemuck::cast_slice(&poison));
+        store
+    }
+
+    /// Bindings of the buffers, but for the parameters.
+    pub(crate) fn buffers(&self) -> [(u32, &wgpu::Buffer); 5] {
+        [
+            (1, &self.state),
+            (2, &self.episode),
+            (3, &self.actions),
+            (4, &self.outcome),
+            (UNIFORM, &self.dispatch),
+        ]
+    }
+
+    /// Bytes of one dispatch's uniforms.
+    pub(crate) const WINDOW: u64 = size_of::<Dispatch>() as u64;
+
+    /// Writes the uniforms of dispatches one after another; returns the offset between them.
+    pub(crate) fn write_dispatches(&self, gpu: &Gpu, each: impl ExactSizeIterator<Item = Dispatch>) -> u32 {
+        let mut bytes = vec![0; self.stride as usize * each.len()];
+        for (slot, dispatch) in each.enumerate() {
+            let at = slot * self.stride as usize;
+            bytes[at..at + size_of::<Dispatch>()].copy_from_slice(bytemuck::bytes_of(&dispatch));
+        }
+        gpu.queue.write_buffer(&self.dispatch, 0, &bytes);
+        self.stride
+    }
+
+    /// Replaces positions, velocities and warm starts, `[3, nv, n]`, hinges about +y.
+    pub(crate) fn write_state(&self, gpu: &Gpu, state: &[f32]) {
+        gpu.queue.write_buffer(&self.state, 0, bytemuck::cast_slice(state));
+    }
+
+    /// Replaces one environment's position, velocity and warm start (`[nv]` each, hinges about +y).
+    pub(crate) fn write_env(&self, gpu: &Gpu, env: usize, parts: [&[f32]; 3]) {
+        let (n, nv) = (self.envs.len(), self.widths.nv);
+        for (part, numbers) in parts.into_iter().enumerate() {
+            for (i, number) in numbers.iter().enumerate() {
+                let at = 4 * ((part * nv + i) * n + env) as u64;
+                gpu.queue.write_buffer(&self.state, at, bytemuck::bytes_of(number));
+            }
+        }
+    }
+
+    /// Positions, velocities and warm starts, `[3, nv, n]`.
+    pub(crate) fn read_state(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        gpu.read(&self.state, 3 * self.widths.nv * self.envs.len())
+    }
+
+    /// Env steps of the running episodes, `[n]`.
+    pub(crate) fn read_steps(&self, gpu: &Gpu) -> Result<Vec<u32>> {
+        let n = self.envs.len();
+        let words: Vec<u32> = gpu.read(&self.episode, EPISODE * n)?;
+        Ok(words[STEPS * n..][..n].to_vec())
+    }
+
+    /// Replaces parameter rows and env steps.
+    pub(crate) fn write_episodes(&self, gpu: &Gpu, rows: &[u32], steps: &[u32]) {
+        let n = self.envs.len();
+        for (field, words) in [(ROW, rows), (STEPS, steps)] {
+            let at = 4 * (field * n) as u64;
+            gpu.queue.write_buffer(&self.episode, at, bytemuck::cast_slice(words));
+        }
+    }
+
+    /// Replaces the env steps of one environment.
+    pub(crate) fn write_steps(&self, gpu: &Gpu, env: usize, steps: u32) {
+        let at = 4 * (STEPS * self.envs.len() + env) as u64;
+        gpu.queue.write_buffer(&self.episode, at, bytemuck::bytes_of(&steps));
+    }
+}

@@ -1,0 +1,114 @@
+//! The stages' results one by one, as other engines of the same equations must give them.
+
+use crate::error::Result;
+use crate::model::Model;
+use crate::physics::planar::batch::tables;
+use crate::physics::planar::contact::{contact_rows, limit_rows};
+use crate::physics::planar::inertia::{factor, inertia, solve};
+use crate::physics::planar::kinematics::{anchors, kinematics};
+use crate::physics::planar::pair::pair_rows;
+use crate::physics::planar::real::{Mask, Real};
+use crate::physics::planar::smooth::smooth_force;
+use crate::physics::planar::solver::{acceleration, gradient};
+use crate::physics::planar::topology::{LimbPair, MAX_DOFS};
+use crate::physics::planar::work::Work;
+
+/// Every stage of `model` at position `qpos`, velocity `qvel`, controls `ctrl` and warm start 0, in
+/// float64: name and numbers, hinges about +y. Rows that are not there are 0.
+///
+/// # Errors
+/// Where the model exceeds the kernel's limits.
+pub fn stages(
+    model: &Model,
+    qpos: &[f64],
+    qvel: &[f64],
+    ctrl: &[f64],
+) -> Result<Vec<(&'static str, Vec<f64>)>> {
+    let (t, tables) = tables(&[model], 1)?;
+    let (t, m) = (&t, &tables[0].shared::<f64>());
+    let (nb, nv, np) = (t.nb, t.nv(), t.point_body.len());
+    let entries = t.row[nv - 1] + t.depth[nv - 1] + 1;
+    let turned = |part: &[f64]| -> [f64; MAX_DOFS] {
+        std::array::from_fn(|i| part.get(i).map_or(0.0, |x| t.sign[i] * x))
+    };
+    let (q, v) = (turned(qpos), turned(qvel));
+    let mut x = [0.0; MAX_DOFS];
+    let k = &mut *Work::<f64>::poisoned();
+    k.torque = [0.0; MAX_DOFS];
+    for (n, &i) in t.motor_dof.iter().enumerate() {
+        k.torque[i] += m.gear[n] * ctrl[n].max(m.ctrl_lower[n]).min(m.ctrl_upper[n]);
+    }
+    kinematics(t, m, &q, k);
+    anchors(t, &k.rx, &k.rz, &v, &mut k.velocity);
+    smooth_force(t, m, &q, &v, k);
+    contact_rows(t, m, k);
+    limit_rows(t, m, &q, &v, k);
+    pair_rows(t, m, &v, k);
+    let mut out = vec![
+        ("torque", k.torque[..nv].to_vec()),
+        ("sine", k.sin[..nb].to_vec()),
+        ("cosine", k.cos[..nb].to_vec()),
+        ("rx", k.rx[1..nb].to_vec()),
+        ("rz", k.rz[1..nb].to_vec()),
+        ("height", k.height[..nb].to_vec()),
+        ("hx", k.hx[..nb].to_vec()),
+        ("hz", k.hz[..nb].to_vec()),
+        ("velocity_x", k.velocity.x[..nb].to_vec()),
+        ("velocity_z", k.velocity.z[..nb].to_vec()),
+        ("velocity_w", k.velocity.w[..nb].to_vec()),
+        ("smooth_force", k.smooth[..nv].to_vec()),
+    ];
+    let c = &k.contacts;
+    for (name, numbers) in [
+        ("contact_weight", &c.weight),
+        ("contact_x", &c.x),
+        ("contact_z", &c.z),
+        ("reference_t", &c.reference_t),
+        ("reference_n", &c.reference_n),
+    ] {
+        let mut by_point = vec![0.0; np];
+        for n in 0..c.len {
+            by_point[c.point[n]] = numbers[n];
+        }
+        out.push((name, by_point));
+    }
+    let l = &k.limits;
+    for (name, numbers) in [
+        ("limit_weight", &l.weight),
+        ("limit_side", &l.jacobian),
+        ("limit_reference", &l.reference),
+    ] {
+        let row = |i: &usize| {
+            (0..l.len)
+                .find(|&n| l.dof[n] == *i)
+                .map_or(0.0, |n| numbers[n])
+        };
+        out.push((name, t.limited.iter().map(row).collect()));
+    }
+    let p = &k.pairs;
+    let entry = |i: usize| (0..p.len).find(|&n| p.pair[n] == i);
+    for (name, numbers) in [("pair_weight", &p.weight), ("pair_reference", &p.reference)] {
+        let row = |i| entry(i).map_or(0.0, |n| numbers[n]);
+        out.push((name, (0..t.pairs.len()).map(row).collect()));
+    }
+    let arms = |(i, pair): (usize, &LimbPair)| {
+        let len = pair.levers.len();
+        entry(i).map_or(vec![0.0; len], |n| p.jacobian[n][..len].to_vec())
+    };
+    out.push((
+        "pair_jacobian",
+        t.pairs.iter().enumerate().flat_map(arms).collect(),
+    ));
+    // Robots whose limbs never touch have no pairs, and the general code does for them too.
+    gradient::<true, _, _>(t, m, &x, k);
+    out.push(("gradient", k.step[..nv].to_vec()));
+    inertia::<true, _, _, _>(t, m, &m.armature, true, k);
+    out.push(("inertia", k.factor[..entries].to_vec()));
+    factor(t, &mut k.factor);
+    out.push(("factor", k.factor[..entries].to_vec()));
+    solve(t, &k.factor, &mut k.step);
+    out.push(("solve", k.step[..nv].to_vec()));
+    acceleration::<true, _, _>(t, m, &q, &v, &mut x, <f64 as Real>::Mask::none(), k);
+    out.push(("acceleration", x[..nv].to_vec()));
+    Ok(out)
+}
