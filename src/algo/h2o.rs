@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::{BATCH, Learner, set};
-use crate::algo::settings::{bounds, settings};
+use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Error, Result, above_zero};
 use crate::nn::Replay;
@@ -143,6 +143,8 @@ impl H2o {
                 let problem = format!("is {}", s.gap_padding);
                 return Err(Error::input("gap_padding", problem, "give 0 or more"));
             }
+            ordered(["gap_min", "gap_max"], [s.gap_min, s.gap_max])?;
+            ordered(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max])?;
         }
         let s = &settings[0];
         let each = |of: fn(&H2oSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
@@ -197,10 +199,6 @@ impl H2o {
         let learner = &mut core.learner;
         let stride = learner.plan.len();
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
-        let clip = |s: &H2oSettings| bounds(["gap_min", "gap_max"], [s.gap_min, s.gap_max]);
-        let gap_clip = settings.iter().map(clip).collect::<Result<Vec<_>>>()?;
-        let clip = |s: &H2oSettings| bounds(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max]);
-        let clip = settings.iter().map(clip).collect::<Result<Vec<_>>>()?;
         let gap = Gap {
             forward: learner.plan.forward(&[&around]),
             weight: GapWeight {
@@ -209,11 +207,12 @@ impl H2o {
                 samples: s.gap_samples,
                 raw: around.out(),
                 stride,
-                clip: gap_clip.into(),
+                clip: PerMember::over(settings, |s| [s.gap_min as f32, s.gap_max as f32]),
                 stats: learner.places(&GapWeight::STATS),
             },
             scale: ScaleColumns {
                 members,
+                rows: sim * s.gap_samples,
                 columns: obs_dim,
             },
             steps: zeros(sim * s.gap_samples * obs_dim)?,
@@ -227,7 +226,7 @@ impl H2o {
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
             stride,
-            clip: clip.into(),
+            clip: PerMember::over(settings, |s| [s.ratio_min as f32, s.ratio_max as f32]),
             stats: learner.places(&RatioWeight::STATS),
         };
         let loss = H2oLoss {

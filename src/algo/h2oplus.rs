@@ -6,7 +6,7 @@ use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::in_sample::{InSample, Passes};
 use crate::algo::learner::{Group, Learner};
-use crate::algo::settings::{bounds, settings};
+use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
@@ -128,6 +128,9 @@ impl H2oPlus {
         ] {
             above_zero(name, rows as f64)?;
         }
+        for s in settings {
+            ordered(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max])?;
+        }
         let rules = settings.iter().map(|s| Rules {
             hidden: &s.hidden,
             rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
@@ -202,16 +205,13 @@ impl H2oPlus {
             rule: rule.into(),
             stats: core.learner.places(&ValueLoss::STATS),
         };
-        let clip =
-            |s: &H2oPlusSettings| bounds(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max]);
-        let clip = settings.iter().map(clip).collect::<Result<Vec<_>>>()?;
         let weight = RatioWeight {
             members,
             real,
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
             stride,
-            clip: clip.into(),
+            clip: PerMember::over(settings, |s| [s.ratio_min as f32, s.ratio_max as f32]),
             stats: core.learner.places(&RatioWeight::STATS),
         };
         let awr = AwrLoss {

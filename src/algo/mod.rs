@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use crate::data::BehaviourPolicy;
 use crate::error::Result;
 use crate::nn::Replay;
+use crate::nn::launch::together;
 
 pub mod actor_critic;
 pub mod classifiers;
@@ -63,8 +64,8 @@ pub trait Agent: Send {
     }
     /// One update of every member.
     fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
-        // From inside the pool, a launch forks without waking a thread of its own.
-        rayon::scope(|_| {
+        let device = self.learner().batch.device().clone();
+        together(&device, || {
             self.draw(real, sim)?;
             self.learn()
         })

@@ -25,10 +25,10 @@ macro_rules! settings {
 }
 pub(crate) use settings;
 
-/// The bounds of a clip, from the settings of these names.
-pub(crate) fn bounds(names: [&str; 2], [low, high]: [f64; 2]) -> Result<[f32; 2]> {
+/// Refuses a clip whose bounds, the settings of these names, are the wrong way round.
+pub(crate) fn ordered(names: [&str; 2], [low, high]: [f64; 2]) -> Result<()> {
     if low <= high {
-        return Ok([low as f32, high as f32]);
+        return Ok(());
     }
     let problem = format!("is {low}, and {} is {high}", names[1]);
     Err(Error::input(names[0], problem, "give the lower one first"))

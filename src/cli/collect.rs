@@ -9,7 +9,7 @@ use super::{Format, emit};
 use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
-use crate::train::behaviour::{Behaviour, Quality};
+use crate::train::behaviour::{Behaviour, Quality, random_data};
 use crate::train::config::TrainConfig;
 use crate::train::run_folder::RunFolder;
 use crate::train::trainer::Trainer;
@@ -22,11 +22,11 @@ pub struct Args {
     task: String,
     #[command(flatten)]
     domain: DomainFlags,
-    /// Train until the deterministic policy returns this much (default: what D4RL's medium policy
-    /// returns, where the task names it)
+    /// Train until the deterministic policy returns this much (default: the task's `medium_return`;
+    /// without one, train for all of --updates)
     #[arg(long)]
     target_return: Option<f64>,
-    /// Give up on the target after this many updates
+    /// Train for at most this many updates
     #[arg(long, default_value_t = 1_000_000)]
     updates: u64,
     /// Snapshots kept for medium-replay, evenly spread over training
@@ -38,7 +38,8 @@ pub struct Args {
     /// Seed of training and data
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Skip training: roll these snapshots out (`shipped`, or a file that `collect` wrote)
+    /// Skip training: roll these snapshots out (`shipped`, or a file that `collect` wrote), or `random`
+    /// actions
     #[arg(long, value_name = "FILE")]
     from: Option<String>,
     /// Go on with an interrupted training
@@ -61,6 +62,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     // A domain that cannot be is refused before anything is trained.
     Dynamics::draw(&task, &domain, args.seed, 1)?;
     std::fs::create_dir_all(&args.out).map_err(Error::io(&args.out))?;
+    if args.from.as_deref() == Some("random") {
+        let data = random_data(&task, &domain, args.rows, args.seed)?;
+        let done = [write(&args, &task, "random", data)?];
+        print(args.format, &done);
+        return Ok(ExitCode::SUCCESS);
+    }
     let (behaviour, reached) = match args.from.as_deref() {
         Some("shipped") => (Behaviour::shipped(&task)?, true),
         Some(file) => (Behaviour::load(Path::new(file))?, true),
@@ -78,11 +85,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
         ("medium", Quality::Medium),
         ("medium-replay", Quality::MediumReplay),
     ] {
-        let mut data = behaviour.roll_out(&task, &domain, quality, args.rows, args.seed)?;
-        data.source = format!("{} {name}", task.name);
-        let path = args.out.join(format!("{}-{name}.hdf5", task.name));
-        d4rl::write(&path, &data)?;
-        done.push((path, data));
+        let data = behaviour.roll_out(&task, &domain, quality, args.rows, args.seed)?;
+        done.push(write(&args, &task, name, data)?);
     }
     print(args.format, &done);
     Ok(if reached {
@@ -90,6 +94,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
     } else {
         ExitCode::from(1)
     })
+}
+
+/// Writes a data set called `name`.
+fn write(args: &Args, task: &Task, name: &str, mut data: Dataset) -> Result<(PathBuf, Dataset)> {
+    data.source = format!("{} {name}", task.name);
+    let path = args.out.join(format!("{}-{name}.hdf5", task.name));
+    d4rl::write(&path, &data)?;
+    Ok((path, data))
 }
 
 /// Trains SAC on the real task; the snapshots, and whether the target was reached.
@@ -100,16 +112,10 @@ fn train(args: &Args, task: &Task) -> Result<(Behaviour, bool)> {
             Trainer::new(folder.read_config()?, folder, None, true)?
         }
         None => {
-            let Some(target) = args.target_return.or(task.medium_return) else {
-                return Err(Error::input(
-                    "--target-return",
-                    format!("{} names no medium return", task.name),
-                    "give the return at which training shall stop",
-                ));
-            };
             let config = TrainConfig {
-                target_return: Some(target),
-                snapshot_every: SNAPSHOT_EVERY,
+                target_return: args.target_return.or(task.medium_return),
+                // A short training keeps a snapshot too: the last.
+                snapshot_every: SNAPSHOT_EVERY.min(args.updates),
                 ..TrainConfig::sac_on(&args.task, args.seed, args.updates)
             };
             Trainer::create(config, Path::new("runs"), None)?
@@ -117,7 +123,7 @@ fn train(args: &Args, task: &Task) -> Result<(Behaviour, bool)> {
     };
     eprintln!("run folder: {}", trainer.folder().path().display());
     trainer.run()?;
-    let reached = trainer.target_reached();
+    let reached = trainer.config().target_return.is_none() || trainer.target_reached();
     if !reached {
         eprintln!(
             "the target was not reached in {} updates",

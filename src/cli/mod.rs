@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 pub mod bench;
 pub mod collect;
 pub mod completions;
+mod doctor;
 pub mod domain;
 pub mod eval;
 pub mod gaps;
@@ -54,6 +55,8 @@ enum Command {
     Verify(verify::Args),
     /// Measure throughput
     Bench(bench::Args),
+    /// Show what of this machine can be used, and what stands in the way of the rest
+    Doctor(doctor::Args),
     /// Print shell completions
     Completions(completions::Args),
 }
@@ -77,6 +80,7 @@ impl Cli {
             Command::Gaps(args) => gaps::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Bench(args) => bench::run(args),
+            Command::Doctor(args) => doctor::run(args),
             Command::Completions(args) => completions::run(args),
         }
     }

@@ -3,20 +3,23 @@
 use crate::env::Task;
 use crate::env::rules::pay;
 use crate::error::{Error, Result};
-use crate::model::{Gap, Model};
 use crate::gpu::Gpu;
+use crate::model::{Gap, Model};
 use crate::physics::gpu::GpuBatch;
 use crate::physics::planar::{Batch, Precision, RowSet};
 use safetensors::{Dtype, SafeTensors};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A file `<robot>-<version>-<gap>[@<states>].safetensors` of independent transitions, `n` rows.
+/// A file of independent transitions, `n` rows. Its metadata `task` (a path from the file's folder to
+/// a TOML file) and `gap` say what it was recorded from; without them its name does:
+/// `<robot>-<version>-<gap>[@<states>].safetensors`.
+///
 /// Each starts with warm start 0 and holds the state after one physics step and after one env step.
 pub struct Reference {
-    /// From the file's name.
+    /// What the file was recorded from.
     pub task: Task,
-    /// From the file's name.
+    /// And with which edit.
     pub gap: Gap,
     /// Number of transitions, n.
     pub len: usize,
@@ -53,21 +56,22 @@ impl Reference {
             .file_stem()
             .map(|s| s.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let mut parts = stem.splitn(3, '-');
-        let (Some(robot), Some(version), Some(gap)) = (parts.next(), parts.next(), parts.next())
-        else {
-            return Err(Error::input(
-                place,
-                "the name does not say what the file was recorded from",
-                "call it <robot>-<version>-<gap>.safetensors, as halfcheetah-v2-gravity.safetensors",
-            ));
-        };
-        let task = Task::load(&format!("{robot}-{version}"))?;
-        let gap = gap.split_once('@').map_or(gap, |(gap, _)| gap);
-        let gap = if gap == "none" {
-            Gap::none()
-        } else {
-            task.gap(gap)?
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| {
+            Error::input(
+                &place,
+                format!("not a whole safetensors file ({e})"),
+                "fetch it again",
+            )
+        })?;
+        let said = |key: &str| header.metadata().as_ref().and_then(|m| m.get(key));
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let (task, gap) = match said("task") {
+            Some(task) => {
+                let task = Task::load(&folder.join(task).to_string_lossy())?;
+                let gap = said("gap").map_or("none", String::as_str);
+                (task.clone(), task.gap(gap)?)
+            }
+            None => named(&stem, &place.to_string())?,
         };
         let (model, _) = task.model(&gap)?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| {
@@ -108,6 +112,21 @@ impl Reference {
         let starts = states.zip(self.action.chunks(nu));
         starts.map(|((qpos, qvel), action)| [qpos, qvel, action])
     }
+}
+
+/// Task and gap of a file without metadata, by the stem of its name.
+fn named(stem: &str, place: &str) -> Result<(Task, Gap)> {
+    let mut parts = stem.splitn(3, '-');
+    let (Some(robot), Some(version), Some(gap)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Error::input(
+            place,
+            "neither its metadata nor its name says what the file was recorded from",
+            "call it <robot>-<version>-<gap>.safetensors, as halfcheetah-v2-gravity.safetensors",
+        ));
+    };
+    let task = Task::load(&format!("{robot}-{version}"))?;
+    let gap = task.gap(gap.split_once('@').map_or(gap, |(gap, _)| gap))?;
+    Ok((task, gap))
 }
 
 /// A file's tensors, read with messages that name the file and the tensor.

@@ -84,7 +84,10 @@ impl Spec {
                 let related = a.body == b.body
                     || bodies[a.body].parent == Some(b.body)
                     || bodies[b.body].parent == Some(a.body);
-                if related || !collide(a.geom, b.geom) {
+                let both = [a.body, b.body];
+                let excluded =
+                    (self.excludes.iter()).any(|&[m, n]| both == [m, n] || both == [n, m]);
+                if related || excluded || !collide(a.geom, b.geom) {
                     continue;
                 }
                 let condim = a.geom.condim.max(b.geom.condim);
@@ -96,7 +99,7 @@ impl Spec {
                             a.geom.name, b.geom.name
                         ),
                         "limbs touch each other without friction: give their geoms condim=\"1\" and the floor condim=\"3\"; \
-                         or, that they may not touch, the limbs conaffinity=\"0\" and the floor conaffinity=\"1\"",
+                         or, that they may not touch, <contact><exclude body1=\"...\" body2=\"...\"/></contact>, or all limbs conaffinity=\"0\" and the floor conaffinity=\"1\"",
                     ));
                 }
                 common.add(self, [a.geom, b.geom])?;

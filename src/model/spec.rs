@@ -197,6 +197,8 @@ pub struct Spec {
     pub joints: Vec<Joint>,
     /// The floor first, then in the order of their bodies.
     pub geoms: Vec<Geom>,
+    /// Bodies whose geoms do not touch each other, `<exclude>`.
+    pub excludes: Vec<[usize; 2]>,
     /// In file order.
     pub motors: Vec<Motor>,
 }

@@ -4,9 +4,14 @@ use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Tensor};
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Storage, Tensor};
 
+#[cfg(feature = "cuda")]
+use crate::error::Error;
 use crate::error::Result;
+use crate::nn::cuda::Program;
+#[cfg(feature = "cuda")]
+use crate::nn::cuda::engine;
 
 /// What one launch does, for roofs and reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +31,10 @@ pub trait Kernel<const O: usize, const I: usize>: Sync {
     fn cost(&self) -> Cost;
     /// The CPU implementation.
     fn cpu(&self, out: [&mut [f32]; O], input: [&[f32]; I]);
+    /// The GPU implementation; none: this kernel runs on CPUs alone.
+    fn cuda(&self) -> Option<Program> {
+        None
+    }
 }
 
 /// What all launches of one kernel did.
@@ -33,7 +42,7 @@ pub trait Kernel<const O: usize, const I: usize>: Sync {
 pub struct Tally {
     /// [`Kernel::NAME`].
     pub name: &'static str,
-    /// How often it ran.
+    /// Launches on the device: one each on the CPU, one for each of its steps on a GPU.
     pub launches: u64,
     /// Their work.
     pub cost: Cost,
@@ -53,7 +62,7 @@ pub fn reset_tally() {
     TALLY.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
-fn count(name: &'static str, cost: Cost, seconds: f64) {
+fn count(name: &'static str, cost: Cost, launches: usize, seconds: f64) {
     let mut all = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
     let at = all.iter().position(|t| t.name == name).unwrap_or_else(|| {
         all.push(Tally {
@@ -62,10 +71,23 @@ fn count(name: &'static str, cost: Cost, seconds: f64) {
         });
         all.len() - 1
     });
-    all[at].launches += 1;
+    all[at].launches += launches as u64;
     all[at].cost.flops += cost.flops;
     all[at].cost.bytes += cost.bytes;
     all[at].seconds += seconds;
+}
+
+/// Runs `work` so that its launches cost least: on the CPU from inside the pool, where a launch forks without waking a
+/// thread of its own; on a GPU they go out together at the end, and nothing may be read back before.
+pub fn together<T: Send>(device: &Device, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return engine::together(work);
+    }
+    let _ = device;
+    let mut done = None;
+    rayon::scope(|_| done = Some(work()));
+    done.expect("the scope has run")
 }
 
 /// Runs `kernel` on the device of its buffers. The tensors must be contiguous f32 and distinct.
@@ -85,6 +107,23 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
         }
     }
     let begun = Instant::now();
+    #[cfg(feature = "cuda")]
+    if out[0].device().is_cuda() {
+        let Some(program) = kernel.cuda() else {
+            let problem = format!("the kernel {} has no CUDA body", K::NAME);
+            let mend = "use --device cpu for this method";
+            return Err(Error::input("--device cuda", problem, mend));
+        };
+        let buffers: Vec<_> = out.iter().chain(&input).copied().collect();
+        let launches = engine::launch(K::NAME, &program, &buffers)?;
+        count(
+            K::NAME,
+            kernel.cost(),
+            launches,
+            begun.elapsed().as_secs_f64(),
+        );
+        return Ok(());
+    }
     let held = [const { Cell::new((std::ptr::null_mut(), 0)) }; O];
     out[0].inplace_op1(&Nested {
         kernel,
@@ -93,7 +132,7 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
         held: &held,
         depth: 0,
     })?;
-    count(K::NAME, kernel.cost(), begun.elapsed().as_secs_f64());
+    count(K::NAME, kernel.cost(), 1, begun.elapsed().as_secs_f64());
     Ok(())
 }
 

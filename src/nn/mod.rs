@@ -8,6 +8,8 @@
 //! critics 0.57 and the policy and V 0.15; about 0.4 M parameters, over which Adam moves 12 MB. At 117 GFLOP/s a
 //! core the products alone allow 200 updates/s on two cores.
 
+pub mod cuda;
+pub mod device;
 pub mod launch;
 pub mod ops;
 pub mod params;

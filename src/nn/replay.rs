@@ -4,6 +4,8 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::data::{Dataset, moments};
 use crate::error::{Error, Result};
+#[cfg(feature = "cuda")]
+use crate::nn::cuda::engine;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::gather::Span;
 
@@ -136,17 +138,15 @@ impl Replay {
             let mend = "push fewer rows at once, or raise the capacity";
             return Err(Error::input("replay", problem, mend));
         }
-        let rows = Tensor::from_slice(rows, (parts * n, row), self.rows.device())?;
+        let mut runs = Vec::new();
         for (k, part) in self.parts.iter().enumerate() {
             let cursor = (self.pushed % part.len as u64) as usize;
             let head = n.min(part.len - cursor);
-            for (from, len, to) in [(0, head, cursor), (head, n - head, 0)] {
-                if len > 0 {
-                    let piece = rows.narrow(0, k * n + from, len)?.contiguous()?;
-                    self.rows.slice_set(&piece, 0, part.start + to)?;
-                }
-            }
+            runs.push((k * n, head, part.start + cursor));
+            runs.push((k * n + head, n - head, part.start));
         }
+        runs.retain(|(_, len, _)| *len > 0);
+        self.write(rows, &runs)?;
         self.pushed += n as u64;
         Ok(())
     }
@@ -161,6 +161,27 @@ impl Replay {
             (0..obs_dim).map(column).collect()
         };
         Ok(self.parts().map(of_part).collect())
+    }
+
+    /// Copies runs of rows: (first row given, rows, first row written).
+    fn write(&self, rows: &[f32], runs: &[(usize, usize, usize)]) -> Result<()> {
+        let row = self.row();
+        #[cfg(feature = "cuda")]
+        if self.rows.device().is_cuda() {
+            let places = runs.iter();
+            let places = places.map(|&(from, len, to)| (to * row, from * row..(from + len) * row));
+            return Ok(engine::upload(
+                &self.rows,
+                rows,
+                &places.collect::<Vec<_>>(),
+            )?);
+        }
+        let rows = Tensor::from_slice(rows, (rows.len() / row, row), self.rows.device())?;
+        for &(from, len, to) in runs {
+            let run = rows.narrow(0, from, len)?.contiguous()?;
+            self.rows.slice_set(&run, 0, to)?;
+        }
+        Ok(())
     }
 
     /// What a checkpoint keeps beside [`pushed`](Self::pushed): the filled rows, part after part; none while empty.
@@ -241,10 +262,10 @@ mod tests {
         };
         let expected = [5.0, 6.0, 2.0, 3.0, 4.0, 104.0, 105.0, 106.0, 103.0];
         assert_eq!(first(&replay), expected);
+        assert!(replay.push(&rows(0, 5)).is_err());
         let moments = replay.state_moments(1).unwrap();
         assert_eq!(moments[0], [(4.0, 2f64.sqrt())]);
         assert_eq!(moments[1], [(104.5, 1.25f64.sqrt())]);
-        assert!(replay.push(&rows(0, 5)).is_err());
         assert!(replay.push(&[0.0; 7]).is_err());
 
         let state = replay.state().unwrap().unwrap();

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::Domain;
 use crate::nn::PolicySnapshot;
 use crate::physics::planar::Arithmetic;
-use crate::rng::{Stream, fill_normal};
+use crate::rng::{Stream, fill_normal, fill_unit};
 
 /// Which of the shipped recipes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Behaviour {
             None => Err(Error::input(
                 format!("--task {}", task.name),
                 "no behaviour snapshots are shipped for this robot",
-                "give a data file with --data FILE, or make one with `h2oplus collect`",
+                "give a data file with --data FILE (`h2oplus collect` makes one), or --data random",
             )),
         }
     }
@@ -240,7 +240,7 @@ impl Behaviour {
             if share > 0 {
                 let policy = PolicySnapshot::from(&snapshot.policy);
                 let seed = seed.wrapping_add(k as u64);
-                parts.push(stream(task, domain, &policy, share, seed)?);
+                parts.push(stream(task, domain, &Actor::Policy(policy), share, seed)?);
             }
         }
         let mut data = Dataset::concat(&parts)?;
@@ -250,15 +250,48 @@ impl Behaviour {
     }
 }
 
-/// `rows` transitions of one policy: environments side by side, each a stream of at most
+/// `rows` transitions of `task` in `domain` under actions drawn evenly from [-1, 1]: data for a robot
+/// that no policy masters yet.
+///
+/// # Errors
+/// As [`Dynamics::draw`].
+pub fn random_data(task: &Task, domain: &Domain, rows: usize, seed: u64) -> Result<Dataset> {
+    let mut data = stream(task, domain, &Actor::Random, rows, seed)?;
+    data.source = format!("random actions on {}", task.name);
+    Ok(data)
+}
+
+/// Who chooses the actions.
+enum Actor {
+    /// Samples of a policy.
+    Policy(PolicySnapshot),
+    /// Chance alone.
+    Random,
+}
+
+impl Actor {
+    /// Actions `[n, act_dim]` at `obs` in step `t`.
+    fn act(&self, obs: &[f32], (n, act_dim): (usize, usize), seed: u64, t: usize) -> Vec<f32> {
+        let mut draws = vec![0.0; n * act_dim];
+        for (e, row) in draws.chunks_mut(act_dim).enumerate() {
+            match self {
+                Self::Policy(_) => fill_normal(row, seed, e as u32, t as u32, Stream::Policy),
+                Self::Random => {
+                    fill_unit(row, seed, e as u32, t as u32, Stream::Action);
+                    row.iter_mut().for_each(|x| *x = 2.0 * *x - 1.0);
+                }
+            }
+        }
+        match self {
+            Self::Policy(policy) => policy.act(obs, Some(&draws)),
+            Self::Random => draws,
+        }
+    }
+}
+
+/// `rows` transitions of one actor: environments side by side, each a stream of at most
 /// 1,000 steps (whole episodes where none ends early); the last row of a stream is a time-out.
-fn stream(
-    task: &Task,
-    domain: &Domain,
-    policy: &PolicySnapshot,
-    rows: usize,
-    seed: u64,
-) -> Result<Dataset> {
+fn stream(task: &Task, domain: &Domain, actor: &Actor, rows: usize, seed: u64) -> Result<Dataset> {
     let steps = task.max_episode_steps;
     let n = rows.div_ceil(steps);
     let dynamics = Dynamics::draw(task, domain, seed, n)?;
@@ -284,14 +317,10 @@ fn stream(
         (part.qpos, part.qvel) = (Some(Vec::new()), Some(Vec::new()));
     }
     let mut obs = env.reset()?.to_vec();
-    let mut noise = vec![0.0; n * a];
     for t in 0..steps.min(rows) {
-        for (e, row) in noise.chunks_mut(a).enumerate() {
-            fill_normal(row, seed, e as u32, t as u32, Stream::Policy);
-        }
         let (qpos, qvel, row) = (env.qpos(), env.qvel(), env.row().to_vec());
         let nv = qpos.len() / n;
-        let actions = policy.act(&obs, Some(&noise));
+        let actions = actor.act(&obs, (n, a), seed, t);
         let batch = env.step(&actions)?;
         for (e, part) in parts.iter_mut().enumerate() {
             // The last environment runs for what is left of `rows`.

@@ -10,6 +10,7 @@ use super::seeds::Seeds;
 use crate::env::{Dynamics, Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Domain;
+use crate::nn::device::{DeviceKind, Precision};
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -34,10 +35,10 @@ pub struct TrainConfig {
     #[arg(long)]
     #[serde(default)]
     pub gap_redraw: bool,
-    /// Real data: `medium-replay`, `medium`, or a D4RL or Minari file
+    /// Real data: `medium-replay`, `medium`, `random`, or a D4RL or Minari file
     #[arg(long, default_value = "medium-replay")]
     pub data: String,
-    /// Transitions to use (0: 100,000 for `medium-replay` and `medium`, all of a file)
+    /// Transitions to use (0: all of a file, 100,000 otherwise)
     #[arg(long, default_value_t = 0)]
     pub rows: usize,
     /// Method
@@ -91,8 +92,12 @@ pub struct TrainConfig {
     #[arg(long)]
     pub target_return: Option<f64>,
     /// Where the learner runs
-    #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
-    pub device: String,
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceKind,
+    /// How matrix products round on a GPU
+    #[arg(long, value_enum, default_value_t)]
+    #[serde(default)]
+    pub precision: Precision,
     /// The method's own settings, resolved
     #[arg(skip)]
     #[serde(default)]

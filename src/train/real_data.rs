@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::behaviour::{Behaviour, Quality};
+use super::behaviour::{Behaviour, Quality, random_data};
 use super::config::TrainConfig;
 use crate::data::Dataset;
 use crate::env::Task;
@@ -56,12 +56,15 @@ impl RealData {
 
 /// The data set called `name`, cut to `rows` rows unless that is 0.
 fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
+    let (real, made) = (
+        Domain::default(),
+        if rows == 0 { SHIPPED_ROWS } else { rows },
+    );
     let data = match Quality::parse(name) {
+        None if name == "random" => random_data(task, &real, made, DATA_SEED)?,
         Some(quality) => {
-            let rows = if rows == 0 { SHIPPED_ROWS } else { rows };
-            let real = Domain::default();
             let behaviour = Behaviour::shipped(task)?;
-            let mut data = behaviour.roll_out(task, &real, quality, rows, DATA_SEED)?;
+            let mut data = behaviour.roll_out(task, &real, quality, made, DATA_SEED)?;
             data.source = format!("{name}, rolled out from shipped snapshots");
             data
         }

@@ -24,6 +24,7 @@ use crate::data::{Dataset, moments};
 use crate::env::{self, EnvKey, PlanarVecEnv, Task};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
+use crate::nn::device::{self, Opened};
 
 /// Evaluations start from states that no training rollout draws.
 const EVAL_SEED: u64 = 0x5eed_0e7a;
@@ -92,6 +93,7 @@ impl Trainer {
         let task = Task::load(&config.task)?;
         let members = config.population()?;
         // Bad settings are refused before a folder is made.
+        device::open(config.device, config.precision)?;
         algo::resolve_members(&config.algo, &config.settings_of(&members))?;
         for member in &members {
             config.domain(&task, member)?;
@@ -113,7 +115,12 @@ impl Trainer {
         data: Option<&RealData>,
         resume: bool,
     ) -> Result<Self> {
-        let device = Device::Cpu;
+        let Opened { device, kind, note } = device::open(config.device, config.precision)?;
+        // What ran is saved: its bits are those of this device.
+        config.device = kind;
+        if let Some(note) = note {
+            eprintln!("{note}");
+        }
         let task = Task::load(&config.task)?;
         let (s, a) = (task.obs_dim(), task.act_dim());
         config.settings = algo::resolve_settings(&config.algo, &config.settings)?;
@@ -232,6 +239,9 @@ impl Trainer {
                 let steps_per_s = (self.rollout.env_steps() - steps_at_start) as f64 / seconds;
                 let (latest, _) = moments(self.latest.iter().map(Episodes::mean));
                 progress.set(k);
+                for note in device::take_notes() {
+                    progress.line(&note);
+                }
                 progress.message(format!(
                     "{per_s:.0} updates/s {steps_per_s:.0} env steps/s return {:.0}",
                     latest

@@ -5,9 +5,11 @@
 
 mod agents;
 mod critics;
+mod cuda_host;
 mod dense;
 mod draws;
 mod gaussian;
+mod gpu;
 mod grouped;
 mod head;
 mod losses;
@@ -15,3 +17,4 @@ mod optimiser;
 mod population;
 mod published;
 mod support;
+mod twins;

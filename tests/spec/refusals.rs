@@ -128,7 +128,7 @@ fn by_line() {
             HEAD,
             &geom("conaffinity=\"1\""),
             &format!("robot.xml:{}: ", line("geom name=\"bshin\"")),
-            "geoms `head` and `bshin` would touch",
+            "contact of geoms `head` and `bshin` has condim 3",
         ),
         (
             HEAD,

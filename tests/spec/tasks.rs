@@ -28,7 +28,11 @@ fn published_constants() {
         let task = Task::load(name).unwrap();
         assert_eq!(
             (task.obs_dim(), task.act_dim(), task.max_episode_steps),
-            (17, 6, 1000),
+            if name.starts_with("hopper") {
+                (11, 3, 1000)
+            } else {
+                (17, 6, 1000)
+            },
             "{name}"
         );
         let legacy = task.spec.compiler.capsule_mass == CapsuleMass::Legacy;
@@ -48,6 +52,22 @@ fn published_constants() {
             assert_eq!(task.observation.qvel_clip, None);
             assert!((task.normalized_score(12135.0).unwrap() - 100.0).abs() < 1e-12);
             assert!(task.normalized_score(-280.178953).unwrap().abs() < 1e-12);
+        } else if name.starts_with("hopper") {
+            assert!((task.dt() - 0.008).abs() < 1e-15 && task.frame_skip == 4);
+            assert_eq!(reward.healthy_on_fall, !name.ends_with("v5"));
+            for (z, pitch, foot, healthy) in [
+                (1.25, 0.0, 0.0, true),
+                (0.7, 0.0, 0.0, false),
+                (9.0, 0.199, -99.9, true),
+                (1.25, 0.2, 0.0, false),
+                (1.25, 0.0, 100.0, false),
+                (1.25, 0.0, f64::NAN, false),
+            ] {
+                let (qpos, qvel) = ([0.0, z, pitch], [0.0, 0.0, foot]);
+                assert_eq!(task.is_healthy(&qpos, &qvel), healthy, "{z} {pitch} {foot}");
+            }
+            assert!((task.normalized_score(3234.3).unwrap() - 100.0).abs() < 1e-12);
+            assert!(task.normalized_score(-20.272305).unwrap().abs() < 1e-12);
         } else {
             assert!((task.dt() - 0.008).abs() < 1e-15 && task.frame_skip == 4);
             assert_eq!(

@@ -11,6 +11,7 @@ use crate::algo::build;
 use crate::cli::{Format, emit};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
+use crate::nn::device::{self, DeviceKind, Opened, Precision};
 use crate::nn::launch::{Tally, reset_tally, tally};
 use crate::nn::ops::dense::product;
 use crate::nn::replay::row_len;
@@ -18,6 +19,9 @@ use crate::rng::{Stream, fill_normal};
 
 /// Rows of either replay: more than the caches hold.
 const ROWS: usize = 100_000;
+
+/// Updates of a GPU whose launches are timed one by one.
+const PROFILED: u64 = 20;
 
 /// Flags of `bench learn`.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,6 +32,12 @@ pub struct Args {
     /// Members
     #[arg(long, default_value_t = 1, value_name = "P")]
     pub population: usize,
+    /// Where the learner runs
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceKind,
+    /// How matrix products round on a GPU
+    #[arg(long, value_enum, default_value_t)]
+    pub precision: Precision,
     /// Seconds to measure
     #[arg(long, default_value_t = 5.0, value_name = "S")]
     pub seconds: f64,
@@ -51,6 +61,8 @@ pub struct Measured {
     pub population: usize,
     /// Threads.
     pub threads: usize,
+    /// Where the learner ran.
+    pub device: DeviceKind,
     /// Updates of each member a second.
     pub updates_per_s: f64,
     /// Member-updates a second.
@@ -59,10 +71,14 @@ pub struct Measured {
     pub gflop_per_update: f64,
     /// GFLOP/s of matrix products.
     pub gflops: f64,
-    /// GFLOP/s of 256×256×256 products on all threads, the better of just before and just after.
+    /// GFLOP/s of 256×256×256 products: on all threads, the better of just before and just after; on a GPU 512 at once.
     pub peak_gflops: f64,
     /// The former over the latter.
     pub share_of_peak: f64,
+    /// GB/s of the least traffic.
+    pub gbytes_per_s: f64,
+    /// GB/s of a copy on the GPU.
+    pub peak_gbytes_per_s: Option<f64>,
     /// Launches per update (of all members together).
     pub kernels_per_update: f64,
     /// Least memory traffic of one member's update, MB.
@@ -106,8 +122,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
 fn human(m: &Measured) -> String {
     let mut lines = vec![
         format!(
-            "{} × {} members on {} threads",
-            m.algo, m.population, m.threads
+            "{} × {} members on {}",
+            m.algo,
+            m.population,
+            match m.device {
+                DeviceKind::Cuda => "a GPU".to_owned(),
+                _ => format!("{} threads", m.threads),
+            }
         ),
         format!(
             "  updates/s           {:10.1} per member, {:.1} in all",
@@ -142,7 +163,10 @@ pub fn measure(args: &Args) -> Result<Measured> {
             "give both a number above 0",
         ));
     }
-    let device = Device::Cpu;
+    let Opened { device, kind, note } = device::open(args.device, args.precision)?;
+    if let Some(note) = note {
+        eprintln!("{note}");
+    }
     let seeds: Vec<u64> = (0..args.population as u64).collect();
     let (s, a) = (args.obs_dim, args.act_dim);
     let mut agent = build(&args.algo, &toml::Table::new(), s, a, &seeds, &device)?;
@@ -150,10 +174,15 @@ pub fn measure(args: &Args) -> Result<Measured> {
         random_replay(s, a, 1, &device)?,
         random_replay(s, a, 2, &device)?,
     );
-    let before = peak_gflops();
+    let ceilings = device::ceilings(&device)?;
+    let before = match ceilings {
+        Some([gflops, _]) => gflops,
+        None => peak_gflops(),
+    };
     for _ in 0..5 {
         agent.update(&real, &sim)?;
     }
+    agent.metrics()?;
     reset_tally();
     let (begun, mut updates) = (Instant::now(), 0u64);
     while begun.elapsed().as_secs_f64() < args.seconds {
@@ -163,21 +192,46 @@ pub fn measure(args: &Args) -> Result<Measured> {
     // Reading a result back waits for the device.
     agent.metrics()?;
     let seconds = begun.elapsed().as_secs_f64();
-    let kernels = tally();
-    let peak = before.max(peak_gflops());
-    Ok(report(args, &kernels, updates as f64, seconds, peak))
+    let mut profiled = (tally(), updates);
+    if device.is_cuda() {
+        // The launches of a GPU return at once: their times are taken in updates of their own.
+        reset_tally();
+        device::set_timed(&device, true)?;
+        for _ in 0..PROFILED {
+            agent.update(&real, &sim)?;
+        }
+        device::set_timed(&device, false)?;
+        profiled = (tally(), PROFILED);
+    }
+    for note in device::take_notes() {
+        eprintln!("{note}");
+    }
+    let peaks = match ceilings {
+        Some([gflops, gbytes]) => (gflops, Some(gbytes)),
+        None => (before.max(peak_gflops()), None),
+    };
+    let rate = updates as f64 / seconds;
+    Ok(report(
+        args,
+        &profiled.0,
+        profiled.1 as f64,
+        rate,
+        kind,
+        peaks,
+    ))
 }
 
 fn report(
     args: &Args,
     kernels: &[Tally],
     updates: f64,
-    seconds: f64,
-    peak_gflops: f64,
+    rate: f64,
+    device: DeviceKind,
+    (peak_gflops, peak_gbytes_per_s): (f64, Option<f64>),
 ) -> Measured {
     let members = args.population as f64;
     let sum = |f: fn(&Tally) -> u64| kernels.iter().map(f).sum::<u64>() as f64;
-    let flops = sum(|t| t.cost.flops);
+    let (flops, bytes) = (sum(|t| t.cost.flops), sum(|t| t.cost.bytes));
     let mut times: Vec<_> = kernels
         .iter()
         .map(|t| KernelTime {
@@ -193,14 +247,17 @@ fn report(
         algo: args.algo.clone(),
         population: args.population,
         threads: rayon::current_num_threads(),
-        updates_per_s: updates / seconds,
-        total_updates_per_s: members * updates / seconds,
+        device,
+        updates_per_s: rate,
+        total_updates_per_s: members * rate,
         gflop_per_update: 1e-9 * flops / updates / members,
-        gflops: 1e-9 * flops / seconds,
+        gflops: 1e-9 * flops / updates * rate,
         peak_gflops,
-        share_of_peak: 1e-9 * flops / seconds / peak_gflops,
+        share_of_peak: 1e-9 * flops / updates * rate / peak_gflops,
+        gbytes_per_s: 1e-9 * bytes / updates * rate,
+        peak_gbytes_per_s,
         kernels_per_update: sum(|t| t.launches) / updates,
-        megabytes_per_update: 1e-6 * sum(|t| t.cost.bytes) / updates / members,
+        megabytes_per_update: 1e-6 * bytes / updates / members,
         kernels: times,
     }
 }

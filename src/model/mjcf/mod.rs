@@ -14,7 +14,8 @@ use layers::{Defaults, Layers, Reader};
 use roxmltree::{Document, Node};
 use std::path::Path;
 use supported::{
-    ACTUATOR, BODY, COMPILER, DEFAULT, GEOM, JOINT, MOTOR, OPTION, ROOT, WORLDBODY, default_element,
+    ACTUATOR, BODY, COMPILER, CONTACT, DEFAULT, EXCLUDE, GEOM, JOINT, MOTOR, OPTION, ROOT,
+    WORLDBODY, default_element,
 };
 
 impl Spec {
@@ -91,6 +92,7 @@ impl<'a> Loader<'a> {
                 bodies: Vec::new(),
                 joints: Vec::new(),
                 geoms: Vec::new(),
+                excludes: Vec::new(),
                 motors: Vec::new(),
             },
         };
@@ -99,6 +101,12 @@ impl<'a> Loader<'a> {
         for world in sections("worldbody") {
             WORLDBODY.check(reader, world)?;
             loader.children(world, None, "main")?;
+        }
+        for section in sections("contact") {
+            CONTACT.check(reader, section)?;
+            for node in section.children().filter(Node::is_element) {
+                loader.exclude(node)?;
+            }
         }
         for section in sections("actuator") {
             ACTUATOR.check(reader, section)?;
@@ -282,6 +290,25 @@ impl<'a> Loader<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn exclude(&mut self, node: Node<'a, 'a>) -> Result<()> {
+        EXCLUDE.check(self.reader, node)?;
+        let body = |attribute| {
+            let name = node.attribute(attribute).unwrap_or_default();
+            let found = self.spec.bodies.iter().position(|b| b.name == name);
+            found.ok_or_else(|| {
+                let known: Vec<&str> = self.spec.bodies.iter().map(|b| b.name.as_str()).collect();
+                self.reader.refuse(
+                    node,
+                    format!("{attribute}=\"{name}\" of <exclude> is no body"),
+                    format!("bodies of this file: {}", known.join(", ")),
+                )
+            })
+        };
+        let pair = [body("body1")?, body("body2")?];
+        self.spec.excludes.push(pair);
+        Ok(())
     }
 
     fn motor(&mut self, node: Node<'a, 'a>) -> Result<()> {

@@ -5,7 +5,14 @@ use super::layers::Element;
 pub(super) const ROOT: Element = Element {
     attributes: &["model"],
     ignored_attributes: &[],
-    children: &["compiler", "option", "default", "worldbody", "actuator"],
+    children: &[
+        "compiler",
+        "option",
+        "default",
+        "worldbody",
+        "contact",
+        "actuator",
+    ],
     ignored_children: &[
         "asset",
         "visual",
@@ -133,6 +140,18 @@ pub(super) const DEFAULT: Element = Element {
     ignored_attributes: &[],
     children: &["default", "joint", "geom", "motor"],
     ignored_children: &["mesh", "material", "site", "camera", "light"],
+};
+pub(super) const CONTACT: Element = Element {
+    attributes: &[],
+    ignored_attributes: &[],
+    children: &["exclude"],
+    ignored_children: &[],
+};
+pub(super) const EXCLUDE: Element = Element {
+    attributes: &["body1", "body2"],
+    ignored_attributes: &["name"],
+    children: &[],
+    ignored_children: &[],
 };
 pub(super) const ACTUATOR: Element = Element {
     attributes: &[],

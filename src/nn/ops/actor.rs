@@ -1,6 +1,7 @@
 //! The policy's side of the critics, and the temperature: mean(β log π − min Q), −log β·mean(log π + H̄).
 
 use super::{PerMember, Shared, each, mean};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: outputs `[dQ in the deltas, gradient, stats]`, inputs `[activations, log π, parameters]`.
@@ -34,6 +35,12 @@ impl ActorLoss {
         "losses/alpha",
         "losses/log_pi",
     ];
+}
+
+arguments! { "actor_loss",
+    struct ActorLossArgs {
+        rows: u32, q: [u32; 2], stride: u32, log_pi_stride: u32, log_alpha: u32, param_stride: u32, stats: [u32; 2],
+    }
 }
 
 impl Kernel<3, 3> for ActorLoss {
@@ -79,5 +86,19 @@ impl Kernel<3, 3> for ActorLoss {
                 mean(log_pi.iter().copied()),
             ]);
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = ActorLossArgs {
+            rows: word(self.rows),
+            q: self.q.map(word),
+            stride: word(self.stride),
+            log_pi_stride: word(self.log_pi_stride),
+            log_alpha: word(self.log_alpha),
+            param_stride: word(self.param_stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| [self.target_entropy.of(m)]);
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::guard::{BROKEN, FROZEN, HEALTH};
 use super::wide::wide;
 use super::{PerMember, Shared, blocks, member_of};
+use crate::nn::cuda::{Program, THREADS, arguments, table, word};
 use crate::nn::launch::{Cost, Kernel};
 
 const BLOCK: usize = 16_384;
@@ -36,6 +37,11 @@ pub struct Adam {
     pub stride: usize,
     /// What to step; ranges are disjoint.
     pub groups: Vec<Group>,
+}
+
+arguments! { "adam",
+    struct AdamArgs { stride: u32, groups: u32, beta: [f32; 2], rest: [f32; 2], eps: f32 }
+    struct AdamGroup { first: u32, len: u32, root: f32 }
 }
 
 impl Kernel<4, 1> for Adam {
@@ -86,6 +92,30 @@ impl Kernel<4, 1> for Adam {
         {
             health[task / tasks.len() * HEALTH + BROKEN] = 1.0;
         }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let bias = |g: &Group| BETA.map(|b| 1.0 - b.powf(g.step as f64));
+        let args = AdamArgs {
+            stride: word(self.stride),
+            groups: word(self.groups.len()),
+            beta: BETA.map(|b| b as f32),
+            rest: BETA.map(|b| (1.0 - b) as f32),
+            eps: EPS,
+        };
+        let groups = self.groups.iter().map(|g| AdamGroup {
+            first: word(g.range.start),
+            len: word(g.range.len()),
+            root: bias(g)[1].sqrt() as f32,
+        });
+        let mut tail = table(&groups.collect::<Vec<_>>());
+        for m in 0..self.members {
+            let rates = self.groups.iter().map(|g| g.rate.of(m) / bias(g)[0]);
+            tail.extend(rates.map(|rate| (rate as f32).to_bits()));
+        }
+        let floats: usize = self.groups.iter().map(|g| g.range.len()).sum();
+        let blocks = floats.div_ceil(4 * THREADS as usize);
+        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }
 }
 

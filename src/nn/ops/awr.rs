@@ -3,6 +3,7 @@
 
 use super::head::{HALF_LOG_TAU, Head, LOG_STD, softplus};
 use super::{PerMember, Shared, each};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Actions are held this far inside ±1 before their inverse tanh is taken.
@@ -37,6 +38,13 @@ pub struct AwrLoss {
 impl AwrLoss {
     /// What it reports.
     pub const STATS: [&'static str; 1] = ["losses/actor_loss"];
+}
+
+arguments! { "awr_loss",
+    struct AwrLossArgs {
+        rows: u32, act_dim: u32, raw: u32, stride: u32, affine: u32, param_stride: u32, q: [u32; 2], v: u32,
+        batch: u32, row: [u32; 2], stats: [u32; 2],
+    }
 }
 
 impl Kernel<3, 3> for AwrLoss {
@@ -102,5 +110,24 @@ impl Kernel<3, 3> for AwrLoss {
             }
             stats[0] = loss;
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let h = &self.head;
+        let args = AwrLossArgs {
+            rows: word(h.rows),
+            act_dim: word(h.act_dim),
+            raw: word(h.raw),
+            stride: word(h.raw_stride),
+            affine: word(h.affine),
+            param_stride: word(h.param_stride),
+            q: self.q.map(word),
+            v: word(self.v),
+            batch: word(self.batch),
+            row: self.row.map(word),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(h.members, |m| [self.beta.of(m), self.clip.of(m)]);
+        Some(Program::run(&args, &tail, [h.members, 1, 1]))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::head::sample_row;
 use super::{Shared, TILE, blocks, each};
+use crate::nn::cuda::{Program, THREADS, arguments, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: outputs `[actions [members, states, 1 + 3·each, A], log-density [members, states, 3·each]]`, inputs
@@ -35,6 +36,13 @@ impl Candidates {
     /// Actions a state, the data's included.
     pub fn per_state(&self) -> usize {
         1 + 3 * self.each
+    }
+}
+
+arguments! { "candidates",
+    struct CandidatesArgs {
+        states: u32, each: u32, act_dim: u32, raw: [u32; 2], raw_stride: u32, affine: u32, param_stride: u32,
+        row: [u32; 2],
     }
 }
 
@@ -92,5 +100,21 @@ impl Kernel<2, 5> for Candidates {
                 }
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = CandidatesArgs {
+            states: word(self.states),
+            each: word(self.each),
+            act_dim: word(self.act_dim),
+            raw: self.raw.map(word),
+            raw_stride: word(self.raw_stride),
+            affine: word(self.affine),
+            param_stride: word(self.param_stride),
+            row: self.row.map(word),
+        };
+        let warps = self.states * self.per_state();
+        let blocks = warps.div_ceil(THREADS as usize / 32);
+        Some(Program::run(&args, &[], [blocks, self.members, 1]))
     }
 }

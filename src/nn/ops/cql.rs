@@ -3,6 +3,7 @@
 //! Without importance sampling nothing is subtracted, and the data's action joins the sum.
 
 use super::{PerMember, Shared, tile_sums};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: outputs `[dQ in the deltas, stats]`, inputs `[activations, log-density [members, states, actions − 1]]`.
@@ -32,6 +33,12 @@ pub struct CqlLoss {
 impl CqlLoss {
     /// What it reports.
     pub const STATS: [&'static str; 2] = ["losses/cql1_loss", "losses/cql2_loss"];
+}
+
+arguments! { "cql_loss",
+    struct CqlLossArgs {
+        states: u32, actions: u32, q: [u32; 2], stride: u32, importance: u32, stats: [u32; 2],
+    }
 }
 
 impl Kernel<2, 2> for CqlLoss {
@@ -80,5 +87,20 @@ impl Kernel<2, 2> for CqlLoss {
         for (member, sums) in sums.iter().enumerate() {
             stats[member * self.stats[1] + self.stats[0]..][..2].copy_from_slice(sums);
         }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = CqlLossArgs {
+            states: word(self.states),
+            actions: word(self.actions),
+            q: self.q.map(word),
+            stride: word(self.stride),
+            importance: u32::from(self.importance),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| {
+            [self.weight.of(m), self.temperature.of(m)]
+        });
+        Some(Program::run(&args, &tail, [self.members, 2, 1]))
     }
 }

@@ -11,6 +11,7 @@ use gemm::Parallelism;
 use super::narrow::{self, NARROW};
 use super::wide::add_bias;
 use super::{Shared, TILE, blocks, each, member_of};
+use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
 
 /// A matrix inside a buffer, rows `ld` floats apart, members `stride` apart.
@@ -222,6 +223,10 @@ impl<const I: usize> Kernel<1, I> for Dense {
                 }
             });
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        Some(cuda::dense::forward(self.members, self.stride, &self.jobs))
     }
 }
 

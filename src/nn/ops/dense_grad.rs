@@ -9,6 +9,7 @@ use super::dense::{Base, Layer, View, product, product_into};
 use super::narrow::{self, NARROW};
 use super::wide::{column_sums, mask, transpose};
 use super::{Shared, blocks, each, member_of};
+use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Rows and columns of dW per task. Fixed, as [`TILE`](super::TILE) is.
@@ -201,6 +202,14 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
                 );
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        Some(cuda::dense::backward(
+            self.members,
+            self.strides,
+            &self.jobs,
+        ))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rows drawn from a replay, uniformly with replacement.
 
 use super::{PerMember, Shared, TILE, blocks, each};
+use crate::nn::cuda::{Program, THREADS, arguments, seeds, word};
 use crate::nn::launch::{Cost, Kernel};
 use crate::rng::{Stream, philox};
 
@@ -40,6 +41,12 @@ pub struct Gather {
     pub width: usize,
 }
 
+arguments! { "gather",
+    struct GatherArgs {
+        lane: u32, update: u32, stream: u32, row: u32, first: u32, rows: u32, batch_rows: u32, width: u32,
+    }
+}
+
 impl Kernel<1, 1> for Gather {
     const NAME: &'static str = "gather";
 
@@ -77,5 +84,26 @@ impl Kernel<1, 1> for Gather {
                 to.copy_from_slice(&rows[index as usize * self.row..][..self.width]);
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = GatherArgs {
+            lane: self.lane,
+            update: self.update,
+            stream: self.stream as u32,
+            row: word(self.row),
+            first: word(self.first),
+            rows: word(self.rows),
+            batch_rows: word(self.batch_rows),
+            width: word(self.width),
+        };
+        let blocks = self.rows.div_ceil(THREADS as usize / 32);
+        let grid = [blocks, self.seeds.len(), 1];
+        let mut tail = seeds(&self.seeds);
+        for m in 0..self.seeds.len() {
+            let Span { start, len } = self.spans.of(m);
+            tail.extend([word(start), word(len)]);
+        }
+        Some(Program::run(&args, &tail, grid))
     }
 }

@@ -4,6 +4,7 @@
 use super::awr::weight;
 use super::head::{HALF_LOG_TAU, LOG_STD};
 use super::{PerMember, Shared, each};
+use crate::nn::cuda::{Program, THREADS, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Writes the action of one row: clip(tanh(raw) + σ·ε, −1, 1).
@@ -37,6 +38,12 @@ pub struct Gaussian {
 #[derive(Clone, Copy, Debug)]
 pub struct GaussianSample(pub Gaussian);
 
+arguments! { "gaussian_sample",
+    struct GaussianSampleArgs {
+        len: u32, act_dim: u32, raw: u32, raw_stride: u32, log_std: u32, param_stride: u32,
+    }
+}
+
 impl Kernel<1, 3> for GaussianSample {
     const NAME: &'static str = "gaussian_sample";
 
@@ -55,6 +62,21 @@ impl Kernel<1, 3> for GaussianSample {
             let log_std = &parameters[member * g.param_stride + g.log_std..][..g.act_dim];
             sample_row(action, raw, log_std, &noise[n * g.act_dim..]);
         }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let g = &self.0;
+        let len = g.rows * g.act_dim;
+        let args = GaussianSampleArgs {
+            len: word(len),
+            act_dim: word(g.act_dim),
+            raw: word(g.raw),
+            raw_stride: word(g.raw_stride),
+            log_std: word(g.log_std),
+            param_stride: word(g.param_stride),
+        };
+        let blocks = len.div_ceil(THREADS as usize);
+        Some(Program::run(&args, &[], [blocks, g.members, 1]))
     }
 }
 
@@ -79,6 +101,13 @@ pub struct GaussianAwr {
     pub clip: PerMember<f32>,
     /// Where this loss's number (that of [`AwrLoss::STATS`](super::awr::AwrLoss::STATS)) goes, and floats a member.
     pub stats: [usize; 2],
+}
+
+arguments! { "gaussian_awr",
+    struct GaussianAwrArgs {
+        rows: u32, act_dim: u32, raw: u32, raw_stride: u32, log_std: u32, param_stride: u32, q: [u32; 2], v: u32,
+        batch: u32, row: [u32; 2], stats: [u32; 2],
+    }
 }
 
 impl Kernel<3, 3> for GaussianAwr {
@@ -132,5 +161,24 @@ impl Kernel<3, 3> for GaussianAwr {
             }
             stats[0] = loss;
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let g = &self.policy;
+        let args = GaussianAwrArgs {
+            rows: word(g.rows),
+            act_dim: word(g.act_dim),
+            raw: word(g.raw),
+            raw_stride: word(g.raw_stride),
+            log_std: word(g.log_std),
+            param_stride: word(g.param_stride),
+            q: self.q.map(word),
+            v: word(self.v),
+            batch: word(self.batch),
+            row: self.row.map(word),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(g.members, |m| [self.beta.of(m), self.clip.of(m)]);
+        Some(Program::run(&args, &tail, [g.act_dim, g.members, 1]))
     }
 }

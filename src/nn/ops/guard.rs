@@ -1,5 +1,6 @@
 //! Health of the members: which of them have diverged, and are frozen.
 
+use crate::nn::cuda::{Program, THREADS, arguments, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Floats of health a member.
@@ -19,6 +20,10 @@ pub struct Guard {
     pub stats: usize,
     /// The update, counted from 1.
     pub update: u64,
+}
+
+arguments! { "guard",
+    struct GuardArgs { members: u32, stats: u32, update: f32 }
 }
 
 impl Kernel<1, 1> for Guard {
@@ -41,5 +46,15 @@ impl Kernel<1, 1> for Guard {
                 health[FROZEN] = self.update as f32;
             }
         }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = GuardArgs {
+            members: word(self.members),
+            stats: word(self.stats),
+            update: self.update as f32,
+        };
+        let blocks = self.members.div_ceil(THREADS as usize);
+        Some(Program::run(&args, &[], [blocks, 1, 1]))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::ratio::SCALE;
 use super::{PerMember, Shared, each};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: log ω, ω = u/Σu over the simulated rows, u = clip(mean of log p_sim/p_real (s'|s,a) over next states drawn
@@ -29,6 +30,10 @@ pub struct GapWeight {
 impl GapWeight {
     /// What it reports.
     pub const STATS: [&'static str; 1] = ["losses/gap"];
+}
+
+arguments! { "gap_weight",
+    struct GapWeightArgs { sim_rows: u32, samples: u32, raw: u32, stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 1> for GapWeight {
@@ -63,6 +68,18 @@ impl Kernel<2, 1> for GapWeight {
             omega.iter_mut().for_each(|u| *u = u.ln() - total.ln());
         });
     }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = GapWeightArgs {
+            sim_rows: word(self.sim),
+            samples: word(self.samples),
+            raw: word(self.raw),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| self.clip.of(m));
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
+    }
 }
 
 /// Kernel: w·(T·log Σ_sim exp((Q_i + log ω)/T) − mean_real Q_i), i = 1, 2: one sum over the batch, not one a state.
@@ -91,6 +108,10 @@ pub struct H2oLoss {
 impl H2oLoss {
     /// What it reports.
     pub const STATS: [&'static str; 2] = ["losses/gap1_loss", "losses/gap2_loss"];
+}
+
+arguments! { "h2o_loss",
+    struct H2oLossArgs { real_rows: u32, sim_rows: u32, q: [u32; 2], stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 2> for H2oLoss {
@@ -127,5 +148,19 @@ impl Kernel<2, 2> for H2oLoss {
                 *loss = weight * t * (largest + total.ln()) - share * real.iter().sum::<f32>();
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = H2oLossArgs {
+            real_rows: word(self.real),
+            sim_rows: word(self.sim),
+            q: self.q.map(word),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| {
+            [self.weight.of(m), self.temperature.of(m)]
+        });
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

@@ -4,6 +4,7 @@
 //! log π(a) = Σ −ε²/2 − log σ − ½ log 2π − 2(log 2 − u − softplus(−2u)).
 
 use super::{Shared, TILE, blocks, each, tile_sums};
+use crate::nn::cuda::{Program, THREADS, arguments, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Bounds of log σ.
@@ -57,6 +58,13 @@ pub struct Sample {
     pub next_raw: usize,
 }
 
+arguments! { "sample",
+    struct SampleArgs {
+        rows: u32, act_dim: u32, obs_dim: u32, raw: [u32; 2], raw_stride: u32, noise: u32, noise_stride: u32,
+        affine: u32, param_stride: u32, row: u32, batch: u32, columns: [u32; 2],
+    }
+}
+
 impl Kernel<2, 4> for Sample {
     const NAME: &'static str = "sample";
 
@@ -97,6 +105,26 @@ impl Kernel<2, 4> for Sample {
             }
         });
     }
+
+    fn cuda(&self) -> Option<Program> {
+        let h = &self.head;
+        let args = SampleArgs {
+            rows: word(h.rows),
+            act_dim: word(h.act_dim),
+            obs_dim: word(self.obs_dim),
+            raw: [h.raw, self.next_raw].map(word),
+            raw_stride: word(h.raw_stride),
+            noise: word(h.noise),
+            noise_stride: word(h.noise_stride),
+            affine: word(h.affine),
+            param_stride: word(h.param_stride),
+            row: word(self.row),
+            batch: word(self.batch),
+            columns: self.columns.map(word),
+        };
+        let blocks = h.rows.div_ceil(THREADS as usize / 32);
+        Some(Program::run(&args, &[], [blocks, h.members, 1]))
+    }
 }
 
 /// Writes the action of one row and returns its log-probability.
@@ -123,6 +151,13 @@ pub struct SampleGrad {
     pub d_action: [usize; 2],
     /// Offset of log β in the parameters.
     pub log_alpha: usize,
+}
+
+arguments! { "sample_grad",
+    struct SampleGradArgs {
+        rows: u32, act_dim: u32, raw: u32, raw_stride: u32, noise: u32, noise_stride: u32, affine: u32,
+        param_stride: u32, d_action: [u32; 2], log_alpha: u32,
+    }
 }
 
 impl Kernel<2, 3> for SampleGrad {
@@ -181,5 +216,22 @@ impl Kernel<2, 3> for SampleGrad {
         for (member, sums) in sums.iter().enumerate() {
             grad[member * h.param_stride + h.affine..][..2].copy_from_slice(sums);
         }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let h = &self.head;
+        let args = SampleGradArgs {
+            rows: word(h.rows),
+            act_dim: word(h.act_dim),
+            raw: word(h.raw),
+            raw_stride: word(h.raw_stride),
+            noise: word(h.noise),
+            noise_stride: word(h.noise_stride),
+            affine: word(h.affine),
+            param_stride: word(h.param_stride),
+            d_action: self.d_action.map(word),
+            log_alpha: word(self.log_alpha),
+        };
+        Some(Program::run(&args, &[], [h.members, 1, 1]))
     }
 }

@@ -31,6 +31,54 @@ use std::ops::Range;
 pub use per_member::PerMember;
 use rayon::prelude::*;
 
+use crate::nn::cuda::{Arguments, Entry, word};
+
+/// Choices and places by name, as the CUDA sources know them.
+pub(super) fn cuda_constants() -> Vec<(&'static str, u32)> {
+    use target::Exploration;
+    use value::Value;
+    vec![
+        ("HEALTH", word(guard::HEALTH)),
+        ("FROZEN", word(guard::FROZEN)),
+        ("BROKEN", word(guard::BROKEN)),
+        ("ENTROPY", Exploration::Entropy as u32),
+        ("OPTIMISM", Exploration::Optimism as u32),
+        ("EXPECTILE", Value::Expectile as u32),
+        ("SPARSE", Value::Sparse as u32),
+        ("EXPONENTIAL", Value::Exponential as u32),
+    ]
+}
+
+/// Every CUDA kernel of this folder.
+pub(super) fn cuda_entries() -> Vec<Entry> {
+    vec![
+        actor::ActorLossArgs::ENTRY,
+        adam::AdamArgs::ENTRY,
+        awr::AwrLossArgs::ENTRY,
+        candidates::CandidatesArgs::ENTRY,
+        cql::CqlLossArgs::ENTRY,
+        gather::GatherArgs::ENTRY,
+        gaussian::GaussianAwrArgs::ENTRY,
+        gaussian::GaussianSampleArgs::ENTRY,
+        h2o::GapWeightArgs::ENTRY,
+        h2o::H2oLossArgs::ENTRY,
+        guard::GuardArgs::ENTRY,
+        head::SampleArgs::ENTRY,
+        head::SampleGradArgs::ENTRY,
+        noise::BlurArgs::ENTRY,
+        noise::NormalsArgs::ENTRY,
+        noise::ScaleColumnsArgs::ENTRY,
+        noise::UniformsArgs::ENTRY,
+        polyak::PolyakArgs::ENTRY,
+        ratio::RatioLossArgs::ENTRY,
+        ratio::RatioWeightArgs::ENTRY,
+        standardise::StandardiseArgs::ENTRY,
+        target::TargetArgs::ENTRY,
+        td::TdLossArgs::ENTRY,
+        value::ValueLossArgs::ENTRY,
+    ]
+}
+
 /// Rows per tile of a product. Fixed, so that bits depend neither on threads nor on the population.
 pub const TILE: usize = 128;
 

@@ -1,6 +1,7 @@
 //! Standard normals, and inputs blurred by them.
 
 use super::{PerMember, Shared, blocks, each};
+use crate::nn::cuda::{Program, THREADS, arguments, per_member, seeds, word};
 use crate::nn::launch::{Cost, Kernel};
 use crate::rng::{Stream, fill_unit, normal_pair, philox};
 
@@ -18,6 +19,10 @@ pub struct Normals {
     pub stream: Stream,
     /// Normals a member.
     pub len: usize,
+}
+
+arguments! { "normals",
+    struct NormalsArgs { update: u32, stream: u32, len: u32 }
 }
 
 impl Kernel<1, 0> for Normals {
@@ -46,6 +51,17 @@ impl Kernel<1, 0> for Normals {
             }
         });
     }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = NormalsArgs {
+            update: self.update,
+            stream: self.stream as u32,
+            len: word(self.len),
+        };
+        let blocks = self.len.div_ceil(4 * THREADS as usize);
+        let grid = [blocks, self.seeds.len(), 1];
+        Some(Program::run(&args, &seeds(&self.seeds), grid))
+    }
 }
 
 /// Kernel: outputs `[noise [members, len]]`, no inputs: uniforms on [−1, 1). Counter (1, `update`, `stream`), key = the
@@ -60,6 +76,10 @@ pub struct Uniforms {
     pub stream: Stream,
     /// Uniforms a member.
     pub len: usize,
+}
+
+arguments! { "uniforms",
+    struct UniformsArgs { update: u32, stream: u32, len: u32 }
 }
 
 impl Kernel<1, 0> for Uniforms {
@@ -79,6 +99,17 @@ impl Kernel<1, 0> for Uniforms {
             out.iter_mut().for_each(|x| *x = 2.0 * *x - 1.0);
         });
     }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = UniformsArgs {
+            update: self.update,
+            stream: self.stream as u32,
+            len: word(self.len),
+        };
+        let blocks = self.len.div_ceil(4 * THREADS as usize);
+        let grid = [blocks, self.seeds.len(), 1];
+        Some(Program::run(&args, &seeds(&self.seeds), grid))
+    }
 }
 
 /// Kernel: x ← σ·x, each column with its own σ. Outputs `[x [members, rows, columns]]`, inputs
@@ -87,24 +118,43 @@ impl Kernel<1, 0> for Uniforms {
 pub struct ScaleColumns {
     /// Members.
     pub members: usize,
+    /// Rows a member.
+    pub rows: usize,
     /// Columns.
     pub columns: usize,
+}
+
+arguments! { "scale_columns",
+    struct ScaleColumnsArgs { len: u32, columns: u32 }
 }
 
 impl Kernel<1, 1> for ScaleColumns {
     const NAME: &'static str = "scale_columns";
 
     fn cost(&self) -> Cost {
-        Cost::default()
+        Cost {
+            flops: 0,
+            bytes: (4 * 2 * self.members * self.rows * self.columns) as u64,
+        }
     }
 
     fn cpu(&self, [x]: [&mut [f32]; 1], [std]: [&[f32]; 1]) {
-        let len = x.len() / self.members;
+        let len = self.rows * self.columns;
         for (x, std) in x.chunks_exact_mut(len).zip(std.chunks_exact(self.columns)) {
             for row in x.chunks_exact_mut(self.columns) {
                 row.iter_mut().zip(std).for_each(|(x, s)| *x *= s);
             }
         }
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let len = self.rows * self.columns;
+        let args = ScaleColumnsArgs {
+            len: word(len),
+            columns: word(self.columns),
+        };
+        let blocks = len.div_ceil(THREADS as usize);
+        Some(Program::run(&args, &[], [blocks, self.members, 1]))
     }
 }
 
@@ -119,6 +169,10 @@ pub struct Blur {
     pub std: PerMember<f32>,
     /// Where x's normals begin in the noise, and floats a member.
     pub noise: [usize; 2],
+}
+
+arguments! { "blur",
+    struct BlurArgs { len: u32, noise: [u32; 2] }
 }
 
 impl Kernel<1, 1> for Blur {
@@ -144,5 +198,15 @@ impl Kernel<1, 1> for Blur {
                 *x += std * n;
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = BlurArgs {
+            len: word(self.len),
+            noise: self.noise.map(word),
+        };
+        let tail = per_member(self.members, |m| [self.std.of(m)]);
+        let blocks = self.len.div_ceil(THREADS as usize);
+        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }
 }

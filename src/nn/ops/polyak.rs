@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::guard::{FROZEN, HEALTH};
 use super::{PerMember, Shared, blocks, each, member_of};
+use crate::nn::cuda::{Program, THREADS, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 const BLOCK: usize = 32_768;
@@ -19,6 +20,10 @@ pub struct Polyak {
     pub range: Range<usize>,
     /// τ.
     pub rate: PerMember<f32>,
+}
+
+arguments! { "polyak",
+    struct PolyakArgs { first: u32, len: u32, stride: u32 }
 }
 
 impl Kernel<1, 2> for Polyak {
@@ -49,5 +54,16 @@ impl Kernel<1, 2> for Polyak {
                 *t = (1.0 - rate) * *t + rate * x;
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = PolyakArgs {
+            first: word(self.range.start),
+            len: word(self.range.len()),
+            stride: word(self.stride),
+        };
+        let tail = per_member(self.members, |m| [self.rate.of(m)]);
+        let blocks = self.range.len().div_ceil(4 * THREADS as usize);
+        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }
 }

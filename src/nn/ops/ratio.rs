@@ -5,6 +5,7 @@
 
 use super::head::softplus;
 use super::{PerMember, Shared, each, tile_sums};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Of a head's tanh.
@@ -28,6 +29,10 @@ pub struct RatioLoss {
 impl RatioLoss {
     /// What it reports.
     pub const STATS: [&'static str; 2] = ["losses/d_sa_loss", "losses/d_sas_loss"];
+}
+
+arguments! { "ratio_loss",
+    struct RatioLossArgs { half_rows: u32, raw: [u32; 2], stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 1> for RatioLoss {
@@ -78,6 +83,16 @@ impl Kernel<2, 1> for RatioLoss {
             stats[member * self.stats[1] + self.stats[0]..][..2].copy_from_slice(sums);
         }
     }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = RatioLossArgs {
+            half_rows: word(self.half),
+            raw: self.raw.map(word),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        Some(Program::run(&args, &[], [self.members, 1, 1]))
+    }
 }
 
 /// log p_real/p_sim (s'|s,a) from the (s,a,s') network's raw outputs.
@@ -114,6 +129,10 @@ impl RatioWeight {
     pub const STATS: [&'static str; 1] = ["losses/ratio"];
 }
 
+arguments! { "ratio_weight",
+    struct RatioWeightArgs { real_rows: u32, sim_rows: u32, weigh: u32, raw: u32, stride: u32, stats: [u32; 2] }
+}
+
 impl Kernel<2, 1> for RatioWeight {
     const NAME: &'static str = "ratio_weight";
 
@@ -144,5 +163,18 @@ impl Kernel<2, 1> for RatioWeight {
             }
             stats[0] = sim.iter().sum::<f32>() / self.sim.max(1) as f32;
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = RatioWeightArgs {
+            real_rows: word(self.real),
+            sim_rows: word(self.sim),
+            weigh: u32::from(self.raw.is_some()),
+            raw: word(self.raw.unwrap_or(0)),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| self.clip.of(m));
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

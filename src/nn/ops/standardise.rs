@@ -1,6 +1,7 @@
 //! States of a batch on the data set's scale: s ← (s − mean)·(1/σ), and s' likewise.
 
 use super::{Shared, blocks, each};
+use crate::nn::cuda::{Program, THREADS, arguments, word};
 use crate::nn::launch::{Cost, Kernel};
 
 const BLOCK: usize = 256;
@@ -22,6 +23,10 @@ pub struct Standardise {
     pub obs_dim: usize,
     /// Columns of s and of s'.
     pub columns: [usize; 2],
+}
+
+arguments! { "standardise",
+    struct StandardiseArgs { first: u32, rows: u32, batch_rows: u32, row: u32, obs_dim: u32, columns: [u32; 2] }
 }
 
 impl Kernel<1, 1> for Standardise {
@@ -53,5 +58,18 @@ impl Kernel<1, 1> for Standardise {
                 }
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = StandardiseArgs {
+            first: word(self.first),
+            rows: word(self.rows),
+            batch_rows: word(self.batch_rows),
+            row: word(self.row),
+            obs_dim: word(self.obs_dim),
+            columns: self.columns.map(word),
+        };
+        let blocks = self.rows.div_ceil(THREADS as usize / 32);
+        Some(Program::run(&args, &[], [blocks, self.members, 1]))
     }
 }

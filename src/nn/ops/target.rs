@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ratio::log_ratio;
 use super::{PerMember, Shared, each};
+use crate::nn::cuda::{Program, THREADS, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// The exploration term of the target.
@@ -58,6 +59,13 @@ pub struct Target {
     pub row: usize,
 }
 
+arguments! { "target",
+    struct TargetArgs {
+        rows: u32, row_stride: u32, q: [u32; 2], with_value: u32, value: u32, stride: u32, log_pi: [u32; 2],
+        exploration: u32, with_ratio: u32, ratio: u32, log_alpha: u32, param_stride: u32, row: u32,
+    }
+}
+
 impl Kernel<1, 4> for Target {
     const NAME: &'static str = "target";
 
@@ -102,5 +110,33 @@ impl Kernel<1, 4> for Target {
                 *y = scale * reward + discount * (1.0 - terminated) * next;
             }
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = TargetArgs {
+            rows: word(self.rows),
+            row_stride: word(self.row_stride),
+            q: self.q.map(word),
+            with_value: u32::from(self.value.is_some()),
+            value: word(self.value.as_ref().map_or(0, |(v, _)| *v)),
+            stride: word(self.stride),
+            log_pi: self.log_pi.map(word),
+            exploration: self.exploration as u32,
+            with_ratio: u32::from(self.log_ratio.is_some()),
+            ratio: word(self.log_ratio.unwrap_or(0)),
+            log_alpha: word(self.log_alpha),
+            param_stride: word(self.param_stride),
+            row: word(self.row),
+        };
+        let tail = per_member(self.members, |m| {
+            [
+                self.value.as_ref().map_or(0.0, |(_, lambda)| lambda.of(m)),
+                self.discount.of(m),
+                self.reward_scale.of(m),
+                self.optimism.of(m),
+            ]
+        });
+        let blocks = self.rows.div_ceil(THREADS as usize);
+        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
     }
 }

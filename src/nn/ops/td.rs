@@ -1,6 +1,7 @@
 //! The critics' loss: Σ over halves of mean w·(Q_i − y)², i = 1, 2; no gradient through w or y.
 
 use super::{Shared, each};
+use crate::nn::cuda::{Program, arguments, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// Kernel: outputs `[dQ in the deltas, stats]`, inputs `[activations, y, w]`.
@@ -31,6 +32,10 @@ impl TdLoss {
         "losses/qf2_values",
         "losses/target",
     ];
+}
+
+arguments! { "td_loss",
+    struct TdLossArgs { rows: u32, q: [u32; 2], step: u32, stride: u32, row_stride: u32, stats: [u32; 2] }
 }
 
 impl Kernel<2, 3> for TdLoss {
@@ -72,5 +77,18 @@ impl Kernel<2, 3> for TdLoss {
             }
             stats[4] = y.iter().sum::<f32>() / rows as f32;
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let args = TdLossArgs {
+            rows: word(self.halves.iter().sum()),
+            q: self.q.map(word),
+            step: word(self.step),
+            stride: word(self.stride),
+            row_stride: word(self.row_stride),
+            stats: self.stats.map(word),
+        };
+        let halves: Vec<_> = self.halves.iter().map(|h| word(*h)).collect();
+        Some(Program::run(&args, &halves, [self.members, 1, 1]))
     }
 }

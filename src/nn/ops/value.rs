@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PerMember, Shared, each};
 use crate::error::{Error, Result, above_zero};
+use crate::nn::cuda::{Program, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
 /// How V is learned, by name.
@@ -112,6 +113,10 @@ impl ValueLoss {
     pub const STATS: [&'static str; 2] = ["losses/vf_loss", "losses/vf_values"];
 }
 
+arguments! { "value_loss",
+    struct ValueLossArgs { rule: u32, rows: u32, v: u32, q: [u32; 2], stride: u32, stats: [u32; 2] }
+}
+
 impl Kernel<2, 1> for ValueLoss {
     const NAME: &'static str = "value_loss";
 
@@ -148,5 +153,24 @@ impl Kernel<2, 1> for ValueLoss {
             }
             stats.copy_from_slice(&[sum, values]);
         });
+    }
+
+    fn cuda(&self) -> Option<Program> {
+        let rule = |m: usize| match self.rule.of(m) {
+            ValueRule::Expectile(tau) => (Value::Expectile, [tau, 0.0]),
+            ValueRule::Sparse(alpha) => (Value::Sparse, [alpha, 0.0]),
+            ValueRule::Exponential { alpha, clip } => (Value::Exponential, [alpha, clip]),
+        };
+        let args = ValueLossArgs {
+            // Members differ in its numbers alone.
+            rule: rule(0).0 as u32,
+            rows: word(self.rows),
+            v: word(self.v),
+            q: self.q.map(word),
+            stride: word(self.stride),
+            stats: self.stats.map(word),
+        };
+        let tail = per_member(self.members, |m| rule(m).1);
+        Some(Program::run(&args, &tail, [self.members, 1, 1]))
     }
 }

@@ -1,0 +1,109 @@
+//! Draws, and what is done to a batch.
+
+use h2oplus::nn::ops::gather::{Gather, Span};
+use h2oplus::nn::ops::noise::{Blur, Normals, ScaleColumns, Uniforms};
+use h2oplus::nn::ops::standardise::Standardise;
+use h2oplus::rng::Stream;
+
+use super::{A, Case, P, ROW, S, poison, random, scale};
+use crate::cuda_host::Host;
+
+pub fn draws(host: &Host) {
+    let seeds = vec![1, 2, 0x1234_5678_9abc];
+    let span = |start, len| Span { start, len };
+    for spans in [
+        span(5, 50).into(),
+        vec![span(0, 50), span(50, 31), span(81, 60)].into(),
+    ] {
+        let case = Case {
+            kernel: Gather {
+                seeds: seeds.clone(),
+                lane: 1,
+                update: 77,
+                stream: Stream::SampleSim,
+                spans,
+                row: ROW,
+                first: 3,
+                rows: 37,
+                batch_rows: 41,
+                width: ROW - 3,
+            },
+            out: [poison(P * 41 * (ROW - 3))],
+            input: [random(20, 150 * ROW)],
+            scratch: false,
+            compared: usize::MAX,
+        };
+        let fewer = |s: Span| span(s.start, s.len - 1);
+        case.check(host, |c| c.kernel.spans = c.kernel.spans.map(fewer));
+    }
+    let case = Case {
+        kernel: Normals {
+            seeds,
+            update: 78,
+            stream: Stream::Update,
+            len: 1030,
+        },
+        out: [poison(P * 1030)],
+        input: [],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| c.kernel.seeds[1] ^= 1 << 40);
+    let case = Case {
+        kernel: Blur {
+            members: P,
+            len: 300,
+            std: vec![0.3, 0.1, 0.5].into(),
+            noise: [5, 310],
+        },
+        out: [random(21, P * 300)],
+        input: [random(22, P * 310)],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| c.kernel.std = c.kernel.std.map(|x| 1.01 * x));
+}
+
+pub fn batches(host: &Host) {
+    let case = Case {
+        kernel: Uniforms {
+            seeds: vec![3, 4, 5],
+            update: 79,
+            stream: Stream::Update,
+            len: 1030,
+        },
+        out: [poison(P * 1030)],
+        input: [],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| c.kernel.update += 1);
+    let case = Case {
+        kernel: ScaleColumns {
+            members: P,
+            rows: 60,
+            columns: S,
+        },
+        out: [random(70, P * 60 * S)],
+        input: [random(71, P * S)],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[0]));
+    let case = Case {
+        kernel: Standardise {
+            members: P,
+            first: 3,
+            rows: 30,
+            batch_rows: 37,
+            row: ROW,
+            obs_dim: S,
+            columns: [0, S + A],
+        },
+        out: [random(72, P * 37 * ROW)],
+        input: [random(73, P * 2 * S)],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[0]));
+}

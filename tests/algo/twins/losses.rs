@@ -1,0 +1,228 @@
+//! Losses, targets and weights.
+
+use h2oplus::nn::ops::actor::ActorLoss;
+use h2oplus::nn::ops::cql::CqlLoss;
+use h2oplus::nn::ops::h2o::{GapWeight, H2oLoss};
+use h2oplus::nn::ops::ratio::{RatioLoss, RatioWeight};
+use h2oplus::nn::ops::target::{Exploration, Target};
+use h2oplus::nn::ops::td::TdLoss;
+use h2oplus::nn::ops::value::{ValueLoss, ValueRule};
+
+use super::{Case, P, ROW, poison, random, scale};
+use crate::cuda_host::Host;
+
+pub fn losses(host: &Host) {
+    let (rows, stride) = (300, 1000); // more rows than threads
+    let case = Case {
+        kernel: TdLoss {
+            members: P,
+            halves: vec![120, 180],
+            q: [10, 700],
+            step: 2,
+            stride: 1400,
+            row_stride: rows + 1,
+            stats: [1, 8],
+        },
+        out: [poison(P * 1400), poison(P * 8)],
+        input: [1, 2, 3].map(|seed| random(seed, P * if seed == 1 { 1400 } else { rows + 1 })),
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[2]));
+    let exponential = |alpha| ValueRule::Exponential { alpha, clip: 2.0 };
+    for (rule, spoiled) in [
+        (ValueRule::Expectile(0.7), ValueRule::Expectile(0.707)),
+        (ValueRule::Sparse(0.5), ValueRule::Sparse(0.505)),
+        (exponential(0.5), exponential(0.505)),
+    ] {
+        let case = Case {
+            kernel: ValueLoss {
+                members: P,
+                rows,
+                v: 10,
+                q: [320, 650],
+                stride,
+                rule: rule.into(),
+                stats: [0, 2],
+            },
+            out: [poison(P * stride), poison(P * 2)],
+            input: [random(4, P * stride)],
+            scratch: false,
+            compared: usize::MAX,
+        };
+        case.check(host, |c| c.kernel.rule = spoiled.into());
+    }
+    for (exploration, value, log_ratio) in [
+        (
+            Exploration::Entropy,
+            Some((650, vec![0.3, 0.1, 0.9].into())),
+            None,
+        ),
+        (Exploration::None, None, Some(20)),
+        (Exploration::Optimism, None, None),
+    ] {
+        let case = Case {
+            kernel: Target {
+                members: P,
+                rows,
+                row_stride: rows + 2,
+                q: [10, 320],
+                value,
+                stride,
+                log_pi: [rows, 2 * rows],
+                exploration,
+                optimism: vec![1.5, 0.5, 1.0].into(),
+                log_ratio,
+                log_alpha: 3,
+                param_stride: 16,
+                discount: vec![0.97, 0.9, 0.8].into(),
+                reward_scale: 1.5.into(),
+                row: ROW,
+            },
+            out: [poison(P * (rows + 2))],
+            input: [
+                random(5, P * stride),
+                random(6, P * 2 * rows),
+                random(7, P * 16),
+                random(8, P * (rows + 2) * ROW),
+            ],
+            scratch: false,
+            compared: usize::MAX,
+        };
+        case.check(host, |c| {
+            c.kernel.discount = c.kernel.discount.map(|x| 1.01 * x)
+        });
+    }
+    let case = Case {
+        kernel: ActorLoss {
+            members: P,
+            rows,
+            q: [10, 320],
+            stride,
+            log_pi_stride: 2 * rows,
+            log_alpha: 3,
+            param_stride: 16,
+            target_entropy: vec![-3.0, -2.0, -1.0].into(),
+            stats: [2, 8],
+        },
+        out: [poison(P * stride), poison(P * 16), poison(P * 8)],
+        input: [
+            random(9, P * stride),
+            random(10, P * 2 * rows),
+            random(11, P * 16),
+        ],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| {
+        c.kernel.target_entropy = c.kernel.target_entropy.map(|x| 1.01 * x)
+    });
+}
+
+pub fn ratio(host: &Host) {
+    let (half, stride) = (140, 1200);
+    let case = Case {
+        kernel: RatioLoss {
+            members: P,
+            half,
+            raw: [8, 600],
+            stride,
+            stats: [1, 4],
+        },
+        out: [poison(P * stride), poison(P * 4)],
+        input: [random(12, P * stride)],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[0]));
+    for raw in [Some(8), None] {
+        let case = Case {
+            kernel: RatioWeight {
+                members: P,
+                real: 130,
+                sim: 150,
+                raw,
+                stride,
+                clip: vec![[0.3, 1.0], [0.2, 0.9], [0.4, 1.5]].into(),
+                stats: [1, 4],
+            },
+            out: [poison(P * 280), poison(P * 4)],
+            input: [random(13, P * stride)],
+            scratch: false,
+            compared: usize::MAX,
+        };
+        case.check(host, |c| match raw {
+            Some(_) => c.kernel.clip = c.kernel.clip.map(|[low, high]| [1.01 * low, high]),
+            None => c.kernel.raw = Some(8),
+        });
+    }
+}
+
+pub fn penalties(host: &Host) {
+    let (states, actions, stride) = (70, 13, 2000);
+    for importance in [true, false] {
+        let mut deltas = random(50, P * stride);
+        deltas[7] = 0.0;
+        let case = Case {
+            kernel: CqlLoss {
+                members: P,
+                states,
+                actions,
+                q: [1000, 3],
+                stride,
+                weight: vec![0.7, 0.5, 2.0].into(),
+                temperature: vec![1.5, 1.0, 0.5].into(),
+                importance,
+                stats: [1, 4],
+            },
+            out: [deltas, poison(P * 4)],
+            input: [
+                random(51, P * stride),
+                random(52, P * states * (actions - 1)),
+            ],
+            scratch: false,
+            compared: usize::MAX,
+        };
+        case.check(host, |c| {
+            c.kernel.temperature = c.kernel.temperature.map(|x| 1.01 * x)
+        });
+    }
+    let (real, sim) = (30, 40);
+    let case = Case {
+        kernel: GapWeight {
+            members: P,
+            sim,
+            samples: 10,
+            raw: 9,
+            stride,
+            clip: vec![[0.05, 0.6], [0.1, 0.5], [0.2, 0.4]].into(),
+            stats: [1, 4],
+        },
+        out: [poison(P * sim), poison(P * 4)],
+        input: [random(53, P * stride)],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| {
+        c.kernel.clip = c.kernel.clip.map(|[low, high]| [low, 1.01 * high])
+    });
+    let case = Case {
+        kernel: H2oLoss {
+            members: P,
+            real,
+            sim,
+            q: [100, 3],
+            stride: 200,
+            weight: vec![0.7, 0.5, 2.0].into(),
+            temperature: vec![1.5, 1.0, 0.5].into(),
+            stats: [1, 4],
+        },
+        out: [random(54, P * 200), poison(P * 4)],
+        input: [random(55, P * 200), random(56, P * sim)],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| {
+        c.kernel.temperature = c.kernel.temperature.map(|x| 1.01 * x)
+    });
+}

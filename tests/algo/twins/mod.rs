@@ -1,0 +1,137 @@
+//! Every CUDA kernel against its CPU twin, without a GPU: the same launch, the same buffers, poisoned outputs.
+
+use h2oplus::nn::cuda::{Program, entries};
+use h2oplus::nn::launch::Kernel;
+
+use crate::cuda_host::{Host, Order, host};
+use crate::support::{FAR, NEAR, normals};
+
+mod draws;
+mod losses;
+mod networks;
+mod optimiser;
+mod policies;
+
+const P: usize = 3;
+const S: usize = 5;
+const A: usize = 2;
+const ROW: usize = 2 * S + A + 2;
+
+fn random(seed: u64, len: usize) -> Vec<f32> {
+    normals(seed, &[len]).to_vec1().unwrap()
+}
+
+fn poison(len: usize) -> Vec<f32> {
+    vec![f32::NAN; len]
+}
+
+/// Largest difference over the magnitude there, or a twentieth of the buffer's where that is more. What the twin left
+/// alone must be left alone, but for scratch.
+fn difference(ours: &[f32], twin: &[f32], scratch: bool) -> f64 {
+    let scale = twin.iter().filter(|x| x.is_finite());
+    let scale = scale.fold(1e-30f32, |m, x| m.max(x.abs()));
+    let one = |(x, r): (&f32, &f32)| match (x.is_nan(), r.is_nan()) {
+        (true, true) => 0.0,
+        (_, true) if scratch => 0.0,
+        (true, false) | (false, true) => f64::INFINITY,
+        _ => f64::from((x - r).abs()) / f64::from(r.abs() + 0.05 * scale),
+    };
+    ours.iter().zip(twin).map(one).fold(0.0, f64::max)
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|x| x.to_bits()).collect()
+}
+
+/// One kernel's launch.
+#[derive(Clone)]
+struct Case<K, const O: usize, const I: usize> {
+    kernel: K,
+    out: [Vec<f32>; O],
+    input: [Vec<f32>; I],
+    /// Whether the GPU keeps what the CPU does not store.
+    scratch: bool,
+    /// Outputs that are compared: the others are the CPU's own scratch.
+    compared: usize,
+}
+
+impl<K: Kernel<O, I> + Clone, const O: usize, const I: usize> Case<K, O, I> {
+    fn on_cpu(&self) -> Vec<Vec<f32>> {
+        let mut out = self.out.clone();
+        self.kernel.cpu(
+            out.each_mut().map(Vec::as_mut_slice),
+            self.input.each_ref().map(Vec::as_slice),
+        );
+        out.to_vec()
+    }
+
+    fn on_host(&self, host: &Host, order: Order) -> Vec<Vec<f32>> {
+        let program: Program = self.kernel.cuda().expect("a CUDA body");
+        let mut buffers: Vec<_> = self.out.iter().chain(&self.input).cloned().collect();
+        host.execute(&program, &mut buffers, order);
+        for (before, after) in self.input.iter().zip(&buffers[O..]) {
+            assert!(
+                bits(before) == bits(after),
+                "{}: an input was written",
+                K::NAME
+            );
+        }
+        buffers.truncate(O);
+        buffers
+    }
+
+    /// The twins agree, in both orders of the threads to the bit; and `spoil`, by 1 % or so, is seen.
+    fn check(self, host: &Host, spoil: impl FnOnce(&mut Self)) {
+        let twin = self.on_cpu();
+        let ours = self.on_host(host, Order::Ascending);
+        let other = self.on_host(host, Order::Descending);
+        let worst = |ours: &[Vec<f32>], twin: &[Vec<f32>]| {
+            let all = ours.iter().zip(twin).take(self.compared);
+            let all = all.map(|(x, r)| difference(x, r, self.scratch));
+            all.fold(0.0, f64::max)
+        };
+        let same = ours.iter().zip(&other).all(|(a, b)| bits(a) == bits(b));
+        assert!(same, "{}: a barrier is missing", K::NAME);
+        let error = worst(&ours, &twin);
+        assert!(error < NEAR, "{}: {error:.2e}", K::NAME);
+        let mut spoiled = self.clone();
+        spoil(&mut spoiled);
+        let error = worst(&spoiled.on_host(host, Order::Ascending), &twin);
+        assert!(error > FAR, "{} should differ: {error:.2e}", K::NAME);
+    }
+}
+
+fn scale(values: &mut [f32]) {
+    values.iter_mut().for_each(|x| *x *= 1.01);
+}
+
+#[test]
+fn every_kernel_is_its_twin() {
+    let Some(host) = host() else { return };
+    losses::losses(host);
+    losses::ratio(host);
+    losses::penalties(host);
+    policies::head(host);
+    policies::candidates(host);
+    policies::gaussian(host);
+    draws::draws(host);
+    draws::batches(host);
+    optimiser::optimiser(host);
+    optimiser::guard(host);
+    // Wide and narrow last layers, one layer and many, shapes that fill no tile.
+    for sizes in [
+        &[7, 33, 19, 1][..],
+        &[7, 40, 12],
+        &[9, 34, 21],
+        &[6, 3],
+        &[8, 20, 2],
+    ] {
+        networks::networks(host, sizes);
+    }
+    for sizes in [&[7, 33, 19, 1][..], &[7, 40, 2], &[6, 21]] {
+        networks::grouped(host, sizes);
+    }
+    let all: Vec<_> = entries().iter().map(|e| e.name).collect();
+    let missing: Vec<_> = all.iter().filter(|n| !host.ran().contains(*n)).collect();
+    assert!(missing.is_empty(), "never run: {missing:?}");
+}

@@ -1,0 +1,154 @@
+//! The policies' heads, and what is learned through them.
+
+use h2oplus::nn::ops::awr::AwrLoss;
+use h2oplus::nn::ops::candidates::Candidates;
+use h2oplus::nn::ops::gaussian::{Gaussian, GaussianAwr, GaussianSample};
+use h2oplus::nn::ops::head::{Head, Sample, SampleGrad};
+
+use super::{A, Case, P, ROW, S, poison, random, scale};
+use crate::cuda_host::Host;
+
+pub fn head(host: &Host) {
+    let (rows, stride, params) = (70, 1000, 16);
+    let head = Head {
+        members: P,
+        rows: 2 * rows,
+        act_dim: A,
+        raw: 8,
+        raw_stride: stride,
+        noise: 4,
+        noise_stride: 2 * rows * A + 4,
+        affine: 2,
+        param_stride: params,
+    };
+    let noise = random(14, P * (2 * rows * A + 4));
+    let (raw, theta) = (random(15, P * stride), random(16, P * params));
+    let case = Case {
+        kernel: Sample {
+            head,
+            obs_dim: S,
+            row: ROW,
+            batch: rows,
+            columns: [0, S + A],
+            next_raw: 500,
+        },
+        out: [poison(P * 2 * rows * (S + A)), poison(P * 2 * rows)],
+        input: [
+            raw.clone(),
+            theta.clone(),
+            noise.clone(),
+            random(17, P * rows * ROW),
+        ],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[2]));
+    let head = Head { rows, ..head };
+    let mut deltas = random(18, P * stride);
+    for member in deltas.chunks_exact_mut(stride) {
+        member[8..8 + 2 * rows * A].fill(f32::NAN);
+    }
+    let case = Case {
+        kernel: SampleGrad {
+            head,
+            d_action: [400, 700],
+            log_alpha: 5,
+        },
+        out: [deltas, poison(P * params)],
+        input: [raw.clone(), theta.clone(), noise],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[1]));
+    let mut batch = random(19, P * rows * ROW);
+    batch.iter_mut().for_each(|x| *x = x.tanh());
+    batch[S] = 1.0; // at the edge, where the inverse tanh is held
+    let case = Case {
+        kernel: AwrLoss {
+            head,
+            q: [400, 500],
+            v: 600,
+            batch: rows,
+            row: [ROW, S],
+            beta: vec![2.0, 1.0, 3.0].into(),
+            clip: vec![5.0, 1.5, 100.0].into(),
+            stats: [1, 4],
+        },
+        out: [poison(P * stride), poison(P * params), poison(P * 4)],
+        input: [raw, theta, batch],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| c.kernel.beta = c.kernel.beta.map(|x| 1.01 * x));
+}
+
+pub fn candidates(host: &Host) {
+    let (states, each, stride, params) = (11, 5, 200, 16);
+    let case = Case {
+        kernel: Candidates {
+            members: P,
+            states,
+            each,
+            act_dim: A,
+            raw: [8, 100],
+            raw_stride: stride,
+            affine: 2,
+            param_stride: params,
+            row: [ROW, S],
+        },
+        out: [
+            poison(P * states * (1 + 3 * each) * A),
+            poison(P * states * 3 * each),
+        ],
+        input: [
+            random(60, P * stride),
+            random(61, P * params),
+            random(62, P * states * each * A),
+            random(63, P * 2 * states * each * A),
+            random(64, P * states * ROW),
+        ],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[3]));
+}
+
+pub fn gaussian(host: &Host) {
+    let (rows, stride, params) = (290, 1600, 16);
+    let policy = Gaussian {
+        members: P,
+        rows,
+        act_dim: A,
+        raw: 8,
+        raw_stride: stride,
+        log_std: 3,
+        param_stride: params,
+    };
+    let (raw, mut theta) = (random(65, P * stride), random(66, P * params));
+    theta[params + 3] = 2.5; // outside the bounds
+    let case = Case {
+        kernel: GaussianSample(policy),
+        out: [poison(P * rows * A)],
+        input: [raw.clone(), theta.clone(), random(67, P * rows * A)],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[2]));
+    let case = Case {
+        kernel: GaussianAwr {
+            policy,
+            q: [600, 900],
+            v: 1200,
+            batch: rows,
+            row: [ROW, S],
+            beta: vec![2.0, 1.0, 3.0].into(),
+            clip: vec![5.0, 1.5, 100.0].into(),
+            stats: [1, 4],
+        },
+        out: [poison(P * stride), poison(P * params), poison(P * 4)],
+        input: [raw, theta, random(68, P * rows * ROW)],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| c.kernel.beta = c.kernel.beta.map(|x| 1.01 * x));
+}
