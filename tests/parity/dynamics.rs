@@ -191,13 +191,9 @@ fn engines_draw_the_same_rows() {
     let make = |physics, place: &Place| {
         build(physics, place, &task, dynamics.clone(), keys.clone()).unwrap()
     };
-    let mut engines = vec![
-        make(Physics::Planar, &Place::Cpu),
-        make(Physics::Rapier, &Place::Cpu),
-    ];
-    if let Some(gpu) = crate::gpu::gpu() {
-        engines.push(make(Physics::Planar, &Place::Gpu(gpu)));
-    }
+    let mut kinds = vec![(Physics::Planar, Place::Cpu), (Physics::Rapier, Place::Cpu)];
+    kinds.extend(crate::gpu::gpu().map(|gpu| (Physics::Planar, Place::Gpu(gpu))));
+    let mut engines: Vec<_> = kinds.iter().map(|(p, place)| make(*p, place)).collect();
     for env in &mut engines {
         env.reset().unwrap();
     }
@@ -221,8 +217,8 @@ fn engines_draw_the_same_rows() {
             .enumerate()
             .all(|(e, rows)| { rows.iter().all(|row| *row as usize / 7 == e / 3) })
     );
-    for (physics, env) in [Physics::Planar, Physics::Rapier].into_iter().zip(engines) {
-        let mut other = make(physics);
+    for ((physics, place), env) in kinds.iter().zip(engines) {
+        let mut other = make(*physics, place);
         other.restore(&env.snapshot()).unwrap();
         assert_eq!(other.row(), env.row());
     }
