@@ -2,7 +2,7 @@
 
 use crate::cli::bench::engine;
 use crate::cli::domain::DomainFlags;
-use crate::cli::{Format, emit};
+use crate::cli::{Format, emit, table};
 use crate::env::{self, Device, Dynamics, EnvKey, Physics, Place, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Domain;
@@ -15,24 +15,24 @@ use serde_json::json;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Flags of `bench sim`.
+/// Flags of `bench sim`. Lists measure every combination.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The task
-    #[arg(long, default_value = "halfcheetah-v2")]
-    task: String,
+    /// Tasks
+    #[arg(long, default_value = "halfcheetah-v2", value_delimiter = ',')]
+    task: Vec<String>,
     /// What advances the state
-    #[arg(long, value_enum, default_value_t)]
-    physics: Physics,
+    #[arg(long, value_enum, default_value = "planar", value_delimiter = ',')]
+    physics: Vec<Physics>,
     /// Where
-    #[arg(long, value_enum, default_value_t)]
-    device: Device,
+    #[arg(long, value_enum, default_value = "auto", value_delimiter = ',')]
+    device: Vec<Device>,
     #[command(flatten)]
     domain: DomainFlags,
     /// Environments stepped together
-    #[arg(long, default_value_t = 1024, value_name = "N")]
-    num_envs: usize,
-    /// How long to measure
+    #[arg(long, default_value = "1024", value_delimiter = ',', value_name = "N")]
+    num_envs: Vec<usize>,
+    /// How long to measure each
     #[arg(long, default_value_t = 3.0, value_name = "S")]
     seconds: f64,
     /// How to print
@@ -50,35 +50,128 @@ const COUNTED: (usize, usize) = (64, 40);
 /// Measures and prints.
 ///
 /// # Errors
-/// Where the task or a gap does not exist, or a number is out of range.
+/// Where a task or a gap does not exist, or a number is out of range.
 pub fn run(args: Args) -> Result<ExitCode> {
-    if args.num_envs == 0 || args.seconds.is_nan() || args.seconds <= 0.0 {
+    if args.num_envs.contains(&0) || args.seconds.is_nan() || args.seconds <= 0.0 {
         return Err(Error::input(
             "bench sim",
-            format!("--num-envs {} --seconds {}", args.num_envs, args.seconds),
+            format!("--num-envs {:?} --seconds {}", args.num_envs, args.seconds),
             "give positive numbers",
         ));
     }
-    let task = Task::load(&args.task)?;
-    let domain = args.domain.domain(&task)?;
+    let mut all = Vec::new();
+    for task in &args.task {
+        let task = Task::load(task)?;
+        let domain = args.domain.domain(&task)?;
+        for (&physics, &device) in args
+            .physics
+            .iter()
+            .flat_map(|p| args.device.iter().map(move |d| (p, d)))
+        {
+            let (place, note) = match env::choose(physics, device) {
+                Ok(chosen) => chosen,
+                // One combination among others that cannot be is left out.
+                Err(error) if args.physics.len() * args.device.len() > 1 => {
+                    eprintln!("left out: {error}");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if device == Device::Auto {
+                eprintln!("{note}");
+            }
+            for &num_envs in &args.num_envs {
+                let dynamics = (task.clone(), domain.clone(), num_envs);
+                all.push(measure(physics, &place, dynamics, args.seconds)?);
+            }
+        }
+    }
+    emit(&match (&all[..], args.format) {
+        ([one], format) => one.text(format),
+        (_, Format::Human) => {
+            let rows: Vec<Vec<String>> = all.iter().map(Measured::row).collect();
+            table(&Measured::HEAD, &rows)
+        }
+        (_, Format::Short) => {
+            let lines: Vec<String> = all.iter().map(|m| m.text(Format::Short)).collect();
+            lines.join("\n")
+        }
+        (_, Format::Json) => {
+            let parts: Vec<String> = all.iter().map(|m| m.text(Format::Json)).collect();
+            format!("[{}]", parts.join(","))
+        }
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One combination.
+enum Measured {
+    /// Our lanes, whose inside is measured too.
+    Lanes(Box<Report>),
+    /// Any other engine.
+    Engine(Box<engine::Report>),
+}
+
+impl Measured {
+    const HEAD: [&str; 6] = [
+        "task",
+        "physics on",
+        "environments",
+        "env steps/s",
+        "physics steps/s",
+        "ns an env step",
+    ];
+
+    fn text(&self, format: Format) -> String {
+        match (self, format) {
+            (Self::Engine(report), format) => report.text(format),
+            (Self::Lanes(report), Format::Human) => report.human(),
+            (Self::Lanes(report), Format::Short) => report.short(),
+            (Self::Lanes(report), Format::Json) => report.json(),
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let (task, on, num_envs, rate) = match self {
+            Self::Lanes(r) => (&r.task, "planar on cpu".into(), r.num_envs, r.rate),
+            Self::Engine(r) => (
+                &r.task,
+                format!("{} on {}", r.physics, r.device),
+                r.num_envs,
+                r.rate,
+            ),
+        };
+        vec![
+            task.name.clone(),
+            on,
+            num_envs.to_string(),
+            format!("{rate:.0}"),
+            format!("{:.0}", rate * task.frame_skip as f64),
+            format!("{:.0}", 1e9 / rate),
+        ]
+    }
+}
+
+/// Measures `num_envs` environments of a task in a domain.
+fn measure(
+    physics: Physics,
+    place: &Place,
+    (task, domain, num_envs): (Task, Domain, usize),
+    seconds: f64,
+) -> Result<Measured> {
     let begun = Instant::now();
-    let dynamics = Dynamics::draw(&task, &domain, 0, args.num_envs)?;
+    let dynamics = Dynamics::draw(&task, &domain, 0, num_envs)?;
     let drawing = begun.elapsed().as_secs_f64();
-    let (place, note) = env::choose(args.physics, args.device)?;
-    if args.device == Device::Auto {
-        eprintln!("{note}");
+    if physics == Physics::Rapier || matches!(place, Place::Gpu(_)) {
+        let report = foreign(physics, place, task, (dynamics, num_envs), seconds)?;
+        return Ok(Measured::Engine(Box::new(report)));
     }
-    if args.physics == Physics::Rapier || matches!(place, Place::Gpu(_)) {
-        let report = foreign(&args, &place, task, dynamics)?;
-        emit(&report.text(args.format));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut env = make(&task, &dynamics, args.num_envs, Arithmetic::default())?;
-    let rate = steps_per_second(&mut env, args.seconds)?;
+    let mut env = make(&task, &dynamics, num_envs, Arithmetic::default())?;
+    let rate = steps_per_second(&mut env, seconds)?;
 
     let threads = rayon::current_num_threads();
-    let report = Report {
-        num_envs: args.num_envs,
+    Ok(Measured::Lanes(Box::new(Report {
+        num_envs,
         threads,
         lanes: env.width(),
         rate,
@@ -93,25 +186,25 @@ pub fn run(args: Args) -> Result<ExitCode> {
         rows: dynamics.rows.len(),
         drawing,
         task,
-    };
-    emit(&match args.format {
-        Format::Human => report.human(),
-        Format::Short => report.short(),
-        Format::Json => report.json(),
-    });
-    Ok(ExitCode::SUCCESS)
+    })))
 }
 
 /// Measures another engine.
-fn foreign(args: &Args, place: &Place, task: Task, dynamics: Dynamics) -> Result<engine::Report> {
-    let keys = EnvKey::population(&[0], args.num_envs);
+fn foreign(
+    physics: Physics,
+    place: &Place,
+    task: Task,
+    (dynamics, num_envs): (Dynamics, usize),
+    seconds: f64,
+) -> Result<engine::Report> {
+    let keys = EnvKey::population(&[0], num_envs);
     let (before, begun) = (engine::resident(), Instant::now());
-    let mut env = env::build(args.physics, place, &task, dynamics, keys)?;
+    let mut env = env::build(physics, place, &task, dynamics, keys)?;
     let building = begun.elapsed().as_secs_f64();
-    let rate = steps_per_second(env.as_mut(), args.seconds)?;
+    let rate = steps_per_second(env.as_mut(), seconds)?;
     let after = engine::resident();
     Ok(engine::Report {
-        physics: match args.physics {
+        physics: match physics {
             Physics::Planar => "planar",
             Physics::Rapier => "rapier",
         },
@@ -119,13 +212,11 @@ fn foreign(args: &Args, place: &Place, task: Task, dynamics: Dynamics) -> Result
             Place::Cpu => "cpu".into(),
             Place::Gpu(gpu) => gpu.label(),
         },
-        num_envs: args.num_envs,
+        num_envs,
         threads: rayon::current_num_threads(),
         rate,
         building,
-        bytes: after
-            .zip(before)
-            .map(|(a, b)| (a - b) / args.num_envs as f64),
+        bytes: after.zip(before).map(|(a, b)| (a - b) / num_envs as f64),
         task,
     })
 }
@@ -178,6 +269,8 @@ impl Report {
             .collect();
         json!({
             "bench": "sim",
+            "physics": "planar",
+            "device": "cpu",
             "task": self.task.name,
             "gap": self.domain.to_string(),
             "redrawn": self.domain.redraws(),
