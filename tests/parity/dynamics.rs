@@ -1,7 +1,7 @@
 //! Parameter rows that change at resets: an environment's bits depend on its key and the rows alone.
 
 use crate::lanes::{assert_same, roll};
-use h2oplus::env::{Dynamics, EnvKey, Physics, PlanarVecEnv, Task, VecEnv, build};
+use h2oplus::env::{Dynamics, EnvKey, Physics, Place, PlanarVecEnv, Task, VecEnv, build};
 use h2oplus::model::Gap;
 use h2oplus::physics::planar::{Arithmetic, Precision, Width};
 
@@ -188,7 +188,7 @@ fn engines_draw_the_same_rows() {
     let domain = task.domain("gravity=0.8..1.2").unwrap();
     let domain = domain.with(Some(7), true).unwrap();
     let dynamics = Dynamics::population(&task, &domain, &[3, 8, 5], 3).unwrap();
-    let make = |physics| build(physics, &task, dynamics.clone(), keys.clone()).unwrap();
+    let make = |physics| build(physics, &Place::Cpu, &task, dynamics.clone(), keys.clone()).unwrap();
     let mut engines = [make(Physics::Planar), make(Physics::Rapier)];
     for env in &mut engines {
         env.reset().unwrap();
