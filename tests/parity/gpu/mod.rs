@@ -10,7 +10,7 @@ use h2oplus::gpu::Gpu;
 use std::sync::Arc;
 
 /// The device, where there is one.
-fn gpu() -> Option<Arc<Gpu>> {
+pub fn gpu() -> Option<Arc<Gpu>> {
     match Gpu::shared() {
         Ok(gpu) => Some(gpu),
         Err(error) => {

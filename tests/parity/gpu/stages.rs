@@ -83,7 +83,11 @@ fn every_stage_is_its_cpu_twin() {
 /// rest on how deep a row is, a small difference of large numbers; and a sphere at exactly the
 /// touching distance may touch here and not there.
 fn passes(stage: &str, e: &[f64]) -> bool {
-    let usual = if stage.starts_with("contact") { 3e-5 } else { 3e-6 };
+    let usual = if stage.starts_with("contact") {
+        3e-5
+    } else {
+        3e-6
+    };
     e[e.len() / 2] < usual && e[e.len() * 98 / 100] < 1e-3
 }
 
