@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::{Format, emit, table};
 use crate::algo::SettingsFlags;
-use crate::env::Task;
+use crate::env::{self, Device, Task};
 use crate::error::{Error, Result};
 use crate::train::config::{TrainConfig, resolve};
 use crate::train::given::Given;
@@ -52,6 +52,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
             )
         }
     };
+    if config.sim_device != Device::Cpu {
+        let (_, note) = env::choose(config.physics, config.sim_device)?;
+        eprintln!("{note}");
+    }
     let task = Task::load(&config.task)?;
     if resumed.is_none() {
         // Before the data are made, which takes seconds.
