@@ -94,5 +94,5 @@ def record(name, task_path, seed):
 
 
 if __name__ == "__main__":
-    record("monoped", "../../../examples/monoped/task.toml", 1)
+    record("monoped", "../../../envs/monoped/task.toml", 1)
     record("biped", "biped.toml", 2)
