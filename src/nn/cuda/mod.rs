@@ -139,8 +139,11 @@ pub(crate) fn table<T: Pod>(rows: &[T]) -> Vec<u32> {
 
 /// All CUDA sources as one translation unit: what is shared, then every kernel behind its arguments.
 pub fn source() -> String {
-    let mut unit = format!("#define NARROW {}\n", dense::NARROW);
-    for (name, value) in super::ops::cuda_constants() {
+    let mut unit = String::new();
+    for (name, value) in super::ops::cuda_constants()
+        .into_iter()
+        .chain(dense::CONSTANTS)
+    {
         unit += &format!("#define {name} {value}\n");
     }
     unit += include_str!("common.cuh");
