@@ -2,11 +2,13 @@
 // a tile of one member's environments; an invocation computes one output of a layer for all of them.
 #import shared::topology::NU
 #import shared::task::{OBS, STREAM_POLICY}
-#import shared::network::{TILE, QUADS, WIDTH, THREADS, LAYERS, INPUTS, OUTPUTS, WEIGHT, BIAS, MEMBER}
+#import shared::network::{TILE, QUADS, WIDTH, LAYERS, INPUTS, OUTPUTS, WEIGHT, BIAS, MEMBER}
 #import shared::philox::{philox, normals}
 #import shared::head::sample
 #import shared::state::{dispatch, episode, actions, outcome, KEY_LOW, KEY_HIGH, KEY_ENV}
 #import shared::transitions::record_action
+
+const THREADS = 256u;
 
 // `[member, layer, [inputs, outputs] then [outputs]]`.
 @group(0) @binding(8) var<storage, read> weights: array<f32>;
@@ -14,7 +16,7 @@
 // Activations before and after a layer: `[2, WIDTH, TILE]`, four environments a vector.
 var<workgroup> tile: array<vec4<f32>, 2u * WIDTH * QUADS>;
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(256)
 fn policy(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let tiles = (dispatch.per_member + TILE - 1u) / TILE;
     let member = group.x / tiles;

@@ -15,7 +15,7 @@ const LIMIT = 1u;
 const PAIR = 2u;
 // Reference acceleration of a row that is not there: its residual is then positive whatever the
 // acceleration, so the row is never active.
-const NEVER = -1e30;
+const NEVER = -1e30f;
 
 // Impedance d(y) of rows of `kind`; y = distance - margin < 0.
 fn impedance(kind: u32, y: f32) -> f32 {

@@ -13,7 +13,7 @@ mod rules;
 mod snapshot;
 pub mod task;
 
-pub use build::{Physics, build};
+pub use build::{Device, Physics, Place, build, choose};
 pub use dynamics::{Dynamics, Row};
 pub use planar::PlanarVecEnv;
 pub use planar_gpu::PlanarGpuEnv;

@@ -30,7 +30,11 @@ impl Gpu {
     ///
     /// # Errors
     /// Where the device fails.
-    pub(crate) fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<T>> {
+    pub(crate) fn read<T: bytemuck::Pod>(
+        &self,
+        buffer: &wgpu::Buffer,
+        len: usize,
+    ) -> Result<Vec<T>> {
         let bytes = (len * size_of::<T>()) as u64;
         let staging = Staging::new(self, bytes);
         let mut encoder = self.device.create_command_encoder(&Default::default());
@@ -75,7 +79,11 @@ impl Staging {
 
     /// Submits what was recorded, and asks for the bytes.
     pub(crate) fn send(&self, gpu: &Gpu, encoder: wgpu::CommandEncoder) -> Flight {
-        let submission = gpu.queue.submit([encoder.finish()]);
+        self.ask(gpu.queue.submit([encoder.finish()]))
+    }
+
+    /// Asks for the bytes of a copy in `submission`.
+    pub(crate) fn ask(&self, submission: wgpu::SubmissionIndex) -> Flight {
         let (tell, mapped) = mpsc::channel();
         self.buffer.map_async(MapMode::Read, .., move |result| {
             // A receiver that is gone has met an error before.
@@ -88,11 +96,22 @@ impl Staging {
     ///
     /// # Errors
     /// Where the device fails.
-    pub(crate) fn receive(&self, gpu: &Gpu, flight: Flight, take: impl FnOnce(&[u8])) -> Result<()> {
+    pub(crate) fn receive(
+        &self,
+        gpu: &Gpu,
+        flight: Flight,
+        take: impl FnOnce(&[u8]),
+    ) -> Result<()> {
         gpu.wait(flight.submission)?;
-        let mapped = flight.mapped.recv().map_err(|_| gpu.broken("a copy was dropped"))?;
+        let mapped = flight
+            .mapped
+            .recv()
+            .map_err(|_| gpu.broken("a copy was dropped"))?;
         mapped.map_err(|e| gpu.broken(e))?;
-        let view = self.buffer.get_mapped_range(..).map_err(|e| gpu.broken(e))?;
+        let view = self
+            .buffer
+            .get_mapped_range(..)
+            .map_err(|e| gpu.broken(e))?;
         take(&view);
         drop(view);
         self.buffer.unmap();

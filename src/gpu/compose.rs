@@ -65,13 +65,24 @@ pub const WORKGROUP: u32 = 64;
 pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Result<naga::Module> {
     let mut composer = Composer::default();
     let mut known = unroll::Constants::new();
+    let mut literals: &[f32] = &[];
     let mut on: HashMap<String, ShaderDefValue> = HashMap::new();
     on.insert("WORKGROUP".into(), ShaderDefValue::UInt(WORKGROUP));
     for c in constants {
         known.extend(c.known().clone());
-        on.extend(c.defs().iter().map(|d| (d.to_string(), ShaderDefValue::Bool(true))));
+        if !c.known_literals().is_empty() {
+            literals = c.known_literals();
+        }
+        on.extend(
+            c.defs()
+                .iter()
+                .map(|d| (d.to_string(), ShaderDefValue::Bool(true))),
+        );
     }
-    on.extend(defs.iter().map(|d| (d.to_string(), ShaderDefValue::Bool(true))));
+    on.extend(
+        defs.iter()
+            .map(|d| (d.to_string(), ShaderDefValue::Bool(true))),
+    );
     let stands_alone = |c: &&&Constants| SHARED.iter().all(|(stem, _)| *stem != c.name());
     let heads = constants.iter().filter(stands_alone);
     let heads = heads.map(|c| {
@@ -88,7 +99,7 @@ pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Resul
         if !needed.contains(&stem) {
             continue;
         }
-        let source = unroll(&source, &known).map_err(|e| broken(stem, e))?;
+        let source = unroll(&source, &known, literals).map_err(|e| broken(stem, e))?;
         let added = composer.add_composable_module(ComposableModuleDescriptor {
             source: &source,
             file_path: stem,
@@ -99,7 +110,7 @@ pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Resul
             return Err(explained(stem, &error, &composer));
         }
     }
-    let source = unroll(kernel.source, &known).map_err(|e| broken(kernel.stem, e))?;
+    let source = unroll(kernel.source, &known, literals).map_err(|e| broken(kernel.stem, e))?;
     let module = composer.make_naga_module(NagaModuleDescriptor {
         source: &source,
         file_path: kernel.stem,
@@ -114,7 +125,9 @@ fn needed(source: &str) -> HashSet<&str> {
     let mut found = HashSet::new();
     let mut sources = vec![source];
     while let Some(source) = sources.pop() {
-        let imports = source.lines().filter_map(|l| l.strip_prefix("#import shared::"));
+        let imports = source
+            .lines()
+            .filter_map(|l| l.strip_prefix("#import shared::"));
         for stem in imports.filter_map(|l| l.split("::").next()) {
             if found.insert(stem) {
                 sources.extend(SHARED.iter().filter(|(s, _)| *s == stem).map(|(_, s)| *s));

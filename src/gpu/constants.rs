@@ -9,6 +9,7 @@ pub struct Constants {
     text: String,
     known: unroll::Constants,
     defs: Vec<&'static str>,
+    literals: Vec<f32>,
 }
 
 impl Constants {
@@ -19,6 +20,7 @@ impl Constants {
             text: String::new(),
             known: unroll::Constants::new(),
             defs: Vec::new(),
+            literals: Vec::new(),
         }
     }
 
@@ -52,6 +54,16 @@ impl Constants {
         self.defs.extend(on.then_some(name));
     }
 
+    /// What `parameter(field)` is, by field: written into the shader instead of read.
+    pub fn literals(&mut self, values: &[f32]) {
+        self.literals = values.to_vec();
+    }
+
+    /// See [`literals`](Self::literals).
+    pub(super) fn known_literals(&self) -> &[f32] {
+        &self.literals
+    }
+
     fn line(&mut self, line: String) {
         let _infallible = writeln!(self.text, "{line}");
     }
@@ -63,9 +75,7 @@ impl Constants {
             values.push(format!("{kind}()"));
         }
         let (len, values) = (values.len(), values.join(", "));
-        self.line(format!(
-            "const {name} = array<{kind}, {len}>({values});"
-        ));
+        self.line(format!("const {name} = array<{kind}, {len}>({values});"));
     }
 
     /// Its name after `shared::`.

@@ -26,7 +26,13 @@ impl MemoryPlan {
     ///
     /// # Errors
     /// Where not even one workgroup of environments, or a shared purpose, fits.
-    pub fn new(num_envs: usize, per_env: &[(&'static str, u64)], shared: &[(&'static str, u64)], unit: usize, caps: Caps) -> Result<Self> {
+    pub fn new(
+        num_envs: usize,
+        per_env: &[(&'static str, u64)],
+        shared: &[(&'static str, u64)],
+        unit: usize,
+        caps: Caps,
+    ) -> Result<Self> {
         let most_bytes = caps.binding.min(caps.buffer);
         let refuse = |what: &str, bytes: u64| {
             Error::input(
@@ -38,18 +44,29 @@ impl MemoryPlan {
         if let Some((name, bytes)) = shared.iter().find(|(_, bytes)| *bytes > most_bytes) {
             return Err(refuse(name, *bytes));
         }
-        let (widest, bytes) = per_env.iter().max_by_key(|(_, b)| *b).copied().unwrap_or(("", 1));
-        let fit = (most_bytes / bytes.max(1)).min(u64::from(caps.workgroups) * u64::from(WORKGROUP));
+        let (widest, bytes) = per_env
+            .iter()
+            .max_by_key(|(_, b)| *b)
+            .copied()
+            .unwrap_or(("", 1));
+        let fit =
+            (most_bytes / bytes.max(1)).min(u64::from(caps.workgroups) * u64::from(WORKGROUP));
         let fit = usize::try_from(fit).unwrap_or(usize::MAX);
         if fit == 0 {
             return Err(refuse(widest, bytes));
         }
-        let wanted = if num_envs >= SPLIT_FROM { num_envs.div_ceil(2) } else { num_envs };
+        let wanted = if num_envs >= SPLIT_FROM {
+            num_envs.div_ceil(2)
+        } else {
+            num_envs
+        };
         let mut size = wanted.min(fit).max(1);
         if size > unit && size < num_envs {
             size -= size % unit;
         }
-        let chunks = (0..num_envs).step_by(size).map(|first| first..num_envs.min(first + size));
+        let chunks = (0..num_envs)
+            .step_by(size)
+            .map(|first| first..num_envs.min(first + size));
         let n = num_envs as u64;
         let buffers = per_env.iter().map(|(name, bytes)| (*name, bytes * n));
         Ok(Self {
@@ -67,7 +84,13 @@ impl MemoryPlan {
 impl fmt::Display for MemoryPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        write!(f, "{:.1} MiB in {} chunk{}:", mib(self.total()), self.chunks.len(), if self.chunks.len() == 1 { "" } else { "s" })?;
+        write!(
+            f,
+            "{:.1} MiB in {} chunk{}:",
+            mib(self.total()),
+            self.chunks.len(),
+            if self.chunks.len() == 1 { "" } else { "s" }
+        )?;
         for (name, bytes) in &self.buffers {
             write!(f, " {name} {:.2}", mib(*bytes))?;
         }
@@ -79,19 +102,30 @@ impl fmt::Display for MemoryPlan {
 mod tests {
     use super::*;
 
-    const CAPS: Caps = Caps { binding: 1000, buffer: 2000, workgroups: 3, shared: 0 };
+    const CAPS: Caps = Caps {
+        binding: 1000,
+        buffer: 2000,
+        workgroups: 3,
+        shared: 0,
+    };
 
     #[test]
     fn chunks_respect_every_bound() {
         let plan = |n, per_env, caps| MemoryPlan::new(n, &[("state", per_env)], &[], 8, caps);
         let sizes = |plan: Result<MemoryPlan>| -> Vec<usize> {
-            plan.map(|p| p.chunks.iter().map(ExactSizeIterator::len).collect()).unwrap_or_default()
+            plan.map(|p| p.chunks.iter().map(ExactSizeIterator::len).collect())
+                .unwrap_or_default()
         };
         // 1000 / 10 = 100, down to a multiple of 8.
         assert_eq!(sizes(plan(250, 10, CAPS)), [96, 96, 58]);
         // Three workgroups of 64.
         assert_eq!(sizes(plan(250, 1, CAPS)), [192, 58]);
-        let wide = Caps { binding: 1 << 40, buffer: 1 << 40, workgroups: 65_535, shared: 0 };
+        let wide = Caps {
+            binding: 1 << 40,
+            buffer: 1 << 40,
+            workgroups: 65_535,
+            shared: 0,
+        };
         assert_eq!(sizes(plan(65_536, 100, wide)), [32_768, 32_768]);
         assert!(plan(1, 1001, CAPS).is_err_and(|e| e.to_string().contains("1001 bytes")));
     }

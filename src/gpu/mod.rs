@@ -1,10 +1,10 @@
 //! Compute on a GPU through wgpu: the device, shaders put together for a model, buffers.
 
 pub(crate) mod buffers;
-pub mod memory;
 pub mod compose;
 pub mod constants;
 mod context;
+pub mod memory;
 pub(crate) mod pipeline;
 pub mod unroll;
 

@@ -27,8 +27,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// Where the shader or the driver fails.
-    pub(crate) fn new(gpu: &Gpu, kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Result<Arc<Self>> {
-        let texts = constants.iter().map(|c| format!("{}{:?}", c.text(), c.defs()));
+    pub(crate) fn new(
+        gpu: &Gpu,
+        kernel: Kernel,
+        constants: &[&Constants],
+        defs: &[&str],
+    ) -> Result<Arc<Self>> {
+        let texts = constants
+            .iter()
+            .map(|c| format!("{}{:?}{:?}", c.text(), c.defs(), c.known_literals()));
         let key = format!("{}{defs:?}{}", kernel.stem, texts.collect::<String>());
         let mut known = gpu.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = known.get(&key) {
@@ -55,26 +62,32 @@ impl Pipeline {
                 wgpu::ShaderRuntimeChecks::unchecked(),
             )
         };
-        let layout = gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label,
-            entries: &entries,
-        });
-        let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label,
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
-        let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label,
-            layout: Some(&pipeline_layout),
-            module: &shader,
-            entry_point: Some(kernel.stem),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache: None,
-        });
+        let layout = gpu
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label,
+                entries: &entries,
+            });
+        let pipeline_layout = gpu
+            .device
+            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label,
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            });
+        let pipeline = gpu
+            .device
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label,
+                layout: Some(&pipeline_layout),
+                module: &shader,
+                entry_point: Some(kernel.stem),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
+                cache: None,
+            });
         gpu.check()?;
         Ok(Self {
             pipeline,
@@ -86,8 +99,15 @@ impl Pipeline {
 
     /// Binds the buffers that the kernel uses among `buffers` (binding, buffer); of the uniform one
     /// `window` bytes at an offset given with each dispatch.
-    pub(crate) fn bind(&self, gpu: &Gpu, buffers: &[(u32, &wgpu::Buffer)], window: u64) -> wgpu::BindGroup {
-        let used = buffers.iter().filter(|(binding, _)| self.bindings.contains(binding));
+    pub(crate) fn bind(
+        &self,
+        gpu: &Gpu,
+        buffers: &[(u32, &wgpu::Buffer)],
+        window: u64,
+    ) -> wgpu::BindGroup {
+        let used = buffers
+            .iter()
+            .filter(|(binding, _)| self.bindings.contains(binding));
         let entries: Vec<_> = used
             .map(|(binding, buffer)| wgpu::BindGroupEntry {
                 binding: *binding,
@@ -110,7 +130,13 @@ impl Pipeline {
     }
 
     /// Records a dispatch of `workgroups` with the uniforms at `offset`.
-    pub(crate) fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, group: &wgpu::BindGroup, offset: u32, workgroups: u32) {
+    pub(crate) fn dispatch(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        group: &wgpu::BindGroup,
+        offset: u32,
+        workgroups: u32,
+    ) {
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, group, &[offset]);
         pass.dispatch_workgroups(workgroups, 1, 1);

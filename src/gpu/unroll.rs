@@ -10,52 +10,90 @@ use std::collections::HashMap;
 /// Constants by name: a number is a list of one.
 pub type Constants = HashMap<String, Vec<i64>>;
 
-/// `source` with every `for` written out.
+/// `source` with every `for` written out, and every `parameter(FIELD)` that `literals` holds as its
+/// value.
 ///
 /// # Errors
 /// The header of a loop whose bounds are not constants.
-pub fn unroll(source: &str, constants: &Constants) -> Result<String, String> {
+pub fn unroll(source: &str, constants: &Constants, literals: &[f32]) -> Result<String, String> {
     let bare: String = source
         .lines()
         .map(|line| line.split("//").next().unwrap_or_default())
         .flat_map(|line| [line, "\n"])
         .collect();
     let mut out = String::with_capacity(8 * bare.len());
-    expand(&bare, &mut constants.clone(), &mut out)?;
+    expand(&bare, &mut constants.clone(), literals, &mut out)?;
     Ok(out)
 }
 
 /// Copies `text`, writing out its loops; `known` gains the constants it meets.
-fn expand(text: &str, known: &mut Constants, out: &mut String) -> Result<(), String> {
+fn expand(
+    text: &str,
+    known: &mut Constants,
+    literals: &[f32],
+    out: &mut String,
+) -> Result<(), String> {
     let mut rest = text;
     while let Some((at, word)) = next_keyword(rest) {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        if word == "let" {
-            let end = rest.find(';').ok_or("a `let` without end")? + 1;
-            out.push_str(&constant(&rest[..end], known));
-            rest = &rest[end..];
-            continue;
+        match word {
+            "let" => {
+                let end = rest.find(';').ok_or("a `let` without end")? + 1;
+                rest = match constant(&rest[..end], known) {
+                    Some(statement) => {
+                        out.push_str(&statement);
+                        &rest[end..]
+                    }
+                    None => keep(rest, word, out),
+                };
+            }
+            "parameter" => {
+                rest = match literal(rest, known, literals) {
+                    Some((value, end)) => {
+                        out.push_str(&format!("({value:?}f)"));
+                        &rest[end..]
+                    }
+                    None => keep(rest, word, out),
+                };
+            }
+            _ => {
+                let open = rest.find('{').ok_or("a `for` without body")?;
+                let header = rest[..open].trim();
+                let body = block(&rest[open..]).ok_or("a `for` whose body does not end")?;
+                let (name, from, to) = bounds(header, known)
+                    .ok_or_else(|| format!("{header}: bounds are not constants"))?;
+                for value in from..to {
+                    let mut inner = known.clone();
+                    inner.insert(name.to_owned(), vec![value]);
+                    out.push_str(&format!("{{ const {name} = {value}u;"));
+                    expand(body, &mut inner, literals, out)?;
+                    out.push_str("}\n");
+                }
+                rest = &rest[open + body.len() + 2..];
+            }
         }
-        let open = rest.find('{').ok_or("a `for` without body")?;
-        let header = rest[..open].trim();
-        let body = block(&rest[open..]).ok_or("a `for` whose body does not end")?;
-        let (name, from, to) =
-            bounds(header, known).ok_or_else(|| format!("{header}: bounds are not constants"))?;
-        for value in from..to {
-            let mut inner = known.clone();
-            inner.insert(name.to_owned(), vec![value]);
-            out.push_str(&format!("{{ const {name} = {value}u;"));
-            expand(body, &mut inner, out)?;
-            out.push_str("}\n");
-        }
-        rest = &rest[open + body.len() + 2..];
     }
     out.push_str(rest);
     Ok(())
 }
 
-/// The first `for` or `let`, and where it is.
+/// Copies `word`, which `rest` begins with; what follows it.
+fn keep<'a>(rest: &'a str, word: &str, out: &mut String) -> &'a str {
+    out.push_str(word);
+    &rest[word.len()..]
+}
+
+/// Value of the call `parameter(FIELD)` that `text` begins with, and where it ends.
+fn literal(text: &str, known: &Constants, literals: &[f32]) -> Option<(f32, usize)> {
+    let field = text.strip_prefix("parameter(")?;
+    let close = field.find(')')?;
+    let at = usize::try_from(value(&field[..close], known)?).ok()?;
+    let number = literals.get(at).filter(|x| x.is_finite())?;
+    Some((*number, "parameter(".len() + close + 1))
+}
+
+/// The first `for`, `let` or `parameter`, and where it is.
 fn next_keyword(text: &str) -> Option<(usize, &'static str)> {
     let find = |word: &'static str| {
         let starts = |at: usize| {
@@ -66,7 +104,10 @@ fn next_keyword(text: &str) -> Option<(usize, &'static str)> {
         let mut places = text.match_indices(word).map(|(at, _)| at);
         places.find(|at| starts(*at)).map(|at| (at, word))
     };
-    [find("for"), find("let")].into_iter().flatten().min()
+    [find("for"), find("let"), find("parameter")]
+        .into_iter()
+        .flatten()
+        .min()
 }
 
 fn name_part(c: char) -> bool {
@@ -102,25 +143,15 @@ fn bounds<'a>(header: &'a str, known: &Constants) -> Option<(&'a str, i64, i64)>
     Some((name, value(from, known)?, value(to, known)?))
 }
 
-/// The statement `let NAME = VALUE;`, as a `const` where the value is known.
-fn constant(statement: &str, known: &mut Constants) -> String {
-    let known_value = |known: &Constants| {
-        let (name, is) = statement.strip_prefix("let")?.split_once('=')?;
-        Some((name.trim().to_owned(), value(is.strip_suffix(';')?, known)?))
-    };
-    match known_value(known) {
-        Some((name, value)) => {
-            known.insert(name.clone(), vec![value]);
-            format!("const {name} = {value}u;")
-        }
-        None => {
-            // It may hide a constant of that name.
-            if let Some((name, _)) = statement.split_once('=') {
-                known.remove(name["let".len()..].trim());
-            }
-            statement.to_owned()
-        }
-    }
+/// The statement `let NAME = VALUE;` as a `const`, where the value is known.
+fn constant(statement: &str, known: &mut Constants) -> Option<String> {
+    let (name, is) = statement.strip_prefix("let")?.split_once('=')?;
+    let name = name.trim();
+    // It may hide a constant of that name.
+    known.remove(name);
+    let value = value(is.strip_suffix(';')?, known)?;
+    known.insert(name.to_owned(), vec![value]);
+    Some(format!("const {name} = {value}u;"))
 }
 
 /// Value of a whole-number expression.
@@ -229,7 +260,7 @@ mod tests {
             for (var k = 0u; k < min(LEN[i], 5u); k++) { x[at + k] = y; }
         } // for (never; 1; 2) { }
         let before = before_let;";
-        let text = unroll(source, &known).expect("constant bounds");
+        let text = unroll(source, &known, &[]).expect("constant bounds");
         let words: Vec<&str> = text.split_whitespace().collect();
         assert_eq!(
             words.join(" "),
@@ -241,8 +272,25 @@ mod tests {
     }
 
     #[test]
+    fn parameters_become_literals_where_they_are_known() {
+        let known = Constants::from([("MASS".into(), vec![1]), ("N".into(), vec![2])]);
+        let source =
+            "for (var b = 0u; b < N; b++) { let m = parameter(MASS + b) * parameter(kind); }";
+        let text = unroll(source, &known, &[9.0, 0.5, f32::INFINITY]).expect("constant bounds");
+        assert_eq!(
+            text.split_whitespace().collect::<Vec<_>>().join(" "),
+            "{ const b = 0u; let m = (0.5f) * parameter(kind); } \
+             { const b = 1u; let m = parameter(MASS + b) * parameter(kind); }"
+        );
+    }
+
+    #[test]
     fn a_loop_without_constant_bounds_is_named() {
-        let error = unroll("for (var i = 0u; i < count; i++) { }", &Constants::new());
+        let error = unroll(
+            "for (var i = 0u; i < count; i++) { }",
+            &Constants::new(),
+            &[],
+        );
         assert!(error.is_err_and(|e| e.contains("i < count")));
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::given::{Given, defaults};
 use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
-use crate::env::{Dynamics, Physics, Task};
+use crate::env::{Device, Dynamics, Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Domain;
 use crate::nn::device::{DeviceKind, Precision};
@@ -23,6 +23,10 @@ pub struct TrainConfig {
     #[arg(long, value_enum, default_value_t)]
     #[serde(default)]
     pub physics: Physics,
+    /// Where the simulator runs (`planar` alone has shaders)
+    #[arg(long, value_enum, default_value_t)]
+    #[serde(default)]
+    pub sim_device: Device,
     /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`; several in turn,
     /// `none/gravity`; drawn, `gravity=0.5..2.0`; or a TOML file of distributions
     #[arg(long, default_value = "gravity")]

@@ -141,7 +141,8 @@ impl Trainer {
                 "restore the file as the run wrote it",
             ));
         }
-        let env = env::build(config.physics, &task, dynamics, keys)?;
+        let (place, _) = env::choose(config.physics, config.sim_device)?;
+        let env = env::build(config.physics, &place, &task, dynamics, keys)?;
         if !resume {
             rows::save(&recorded, env.dynamics())?;
         }

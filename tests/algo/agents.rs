@@ -38,8 +38,12 @@ fn agent(method: &str, warmup: i64, seeds: &[u64]) -> Box<dyn Agent> {
 
 /// Random transitions; `shared` by all members, or `groups` of them.
 fn replay(seed: u64, groups: usize, rows: usize) -> Replay {
+    replay_on(&Device::Cpu, seed, groups, rows)
+}
+
+pub fn replay_on(device: &Device, seed: u64, groups: usize, rows: usize) -> Replay {
     let row = row_len(S, A);
-    let mut replay = Replay::new(groups, 500, S, A, &Device::Cpu).unwrap();
+    let mut replay = Replay::new(groups, 500, S, A, device).unwrap();
     let mut rows: Vec<f32> = normals(seed, &[rows, row])
         .flatten_all()
         .unwrap()

@@ -28,7 +28,7 @@ fn check_candidates(scale: f64, compare: Compare) {
     let acts = (normals(1, &[P, stride]) * 0.8).unwrap();
     let theta = Tensor::new(
         &[[0f32, 1.1, -0.9], [0.0, 0.7, -0.5]],
-        &candle_core::Device::Cpu,
+        crate::support::device(),
     )
     .unwrap();
     let uniforms = normals(2, &[P, N * K * A]).tanh().unwrap();
@@ -181,7 +181,7 @@ fn check_gap_weight(scale: f64, compare: Compare) {
 fn no_gap_anywhere_gives_even_weights_and_one_row_takes_all() {
     let mut raw = vec![[3f32, -3.0]; 2 * SIM];
     raw[SIM] = [-3.0, 3.0];
-    let acts = Tensor::from_slice(raw.as_flattened(), (2, 2 * SIM), &candle_core::Device::Cpu);
+    let acts = Tensor::from_slice(raw.as_flattened(), (2, 2 * SIM), crate::support::device());
     let kernel = GapWeight {
         members: 2,
         sim: SIM,

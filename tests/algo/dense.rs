@@ -18,13 +18,7 @@ pub fn params(sizes: &[usize]) -> (Params, Mlp) {
     let mut spec = Spec::default();
     spec.mlp("before", &[3, 5, 1], LastLayer::Small);
     let mlp = spec.mlp("net", sizes, LastLayer::Linear);
-    let params = Params::new(
-        spec,
-        &[(&mlp, "target")],
-        &[7, 8],
-        &candle_core::Device::Cpu,
-    )
-    .unwrap();
+    let params = Params::new(spec, &[(&mlp, "target")], &[7, 8], crate::support::device()).unwrap();
     (params, mlp)
 }
 
@@ -79,7 +73,7 @@ fn check(sizes: &[usize], spoil: f64) {
     let target = plan.pass(&params.target_of(&mlp), Use::Target, view, ROWS);
     let (first, columns) = (2, sizes[0] - 2);
     let input_grad = plan.input_grad(&through, columns);
-    let mut ws = plan.alloc(&candle_core::Device::Cpu).unwrap();
+    let mut ws = plan.alloc(crate::support::device()).unwrap();
     ws.acts = poison(&[MEMBERS, plan.len()]);
     let grad = poison(&[MEMBERS, params.len()]);
     let x_flat = x.reshape((MEMBERS, ROWS * COLUMNS)).unwrap();
@@ -104,7 +98,7 @@ fn check(sizes: &[usize], spoil: f64) {
             deltas[m * plan.len() + pass.out()..][..dy.len()].copy_from_slice(dy);
         }
     }
-    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), &candle_core::Device::Cpu).unwrap();
+    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), crate::support::device()).unwrap();
     let backs = [
         Backprop {
             pass: &train,

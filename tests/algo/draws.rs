@@ -1,6 +1,6 @@
 //! Rows and noise drawn inside an update.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::gather::{Gather, Span};
 use h2oplus::nn::ops::noise::{Blur, Normals};
@@ -13,7 +13,7 @@ fn gather_follows_its_counter() {
     let (row, rows) = (6, 300);
     let spans = [(0, 40), (40, 25), (10, 30)].map(|(start, len)| Span { start, len });
     let cells = (0..65 * row).map(|n| n as f32).collect::<Vec<_>>();
-    let replay = Tensor::from_vec(cells, (65, row), &Device::Cpu).unwrap();
+    let replay = Tensor::from_vec(cells, (65, row), crate::support::device()).unwrap();
     let gather = Gather {
         seeds: vec![5, 9, 11],
         lane: 1,
@@ -81,7 +81,7 @@ fn normals_follow_their_counter_and_blur() {
     )
     .unwrap();
     let shift = noise.narrow(1, 7, 100).unwrap();
-    let std = Tensor::new(&[[0.1f32], [0.2]], &Device::Cpu).unwrap();
+    let std = Tensor::new(&[[0.1f32], [0.2]], crate::support::device()).unwrap();
     let expected = (x + shift.broadcast_mul(&std).unwrap()).unwrap();
     assert!(crate::support::error(&list(&blurred), &list(&expected)) < 1e-6);
 }

@@ -1,6 +1,6 @@
 //! IQL's policy, and states on the data set's scale.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::gaussian::{Gaussian, GaussianAwr, GaussianSample};
 use h2oplus::nn::ops::standardise::Standardise;
@@ -31,7 +31,7 @@ fn theta() -> Tensor {
         [0f32, 0.3, -1.2, 2.5, 0.1, 0.0],
         [0.0, -0.4, 0.2, -0.7, 0.1, 0.0],
     ];
-    Tensor::new(&rows, &Device::Cpu).unwrap()
+    Tensor::new(&rows, crate::support::device()).unwrap()
 }
 
 fn check_sample(scale: f64, compare: Compare) {

@@ -49,7 +49,7 @@ fn check(sizes: &[usize], spoil: f64) {
     let base = plan.shared(&mlp, Use::Train, view(0, GROUPS, SHARED), 0..SHARED, GROUPS);
     let all = SHARED..SHARED + OWN;
     let pass = plan.grouped(&mlp, Use::Train, &base, view(1, ROWS, OWN), all, PER);
-    let mut ws = plan.alloc(&candle_core::Device::Cpu).unwrap();
+    let mut ws = plan.alloc(crate::support::device()).unwrap();
     ws.acts = poison(&[MEMBERS, plan.len()]);
     let grad = poison(&[MEMBERS, params.len()]);
     let (x, own_x) = (flat(&shared), flat(&own));
@@ -62,7 +62,7 @@ fn check(sizes: &[usize], spoil: f64) {
     for (m, dy) in dy.to_vec2::<f32>().unwrap().iter().enumerate() {
         deltas[m * plan.len() + pass.out()..][..ROWS].copy_from_slice(dy);
     }
-    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), &candle_core::Device::Cpu).unwrap();
+    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), crate::support::device()).unwrap();
     let back = [&pass, &base].map(|pass| Backprop {
         pass,
         weights: true,
@@ -125,7 +125,7 @@ fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let base = plan.shared(&mlp, Use::Infer, input, 0..SHARED, GROUPS);
     let columns = SHARED - OWN..SHARED;
     let pass = plan.grouped(&mlp, Use::Infer, &base, view(1, ROWS, OWN), columns, PER);
-    let mut ws = plan.alloc(&candle_core::Device::Cpu).unwrap();
+    let mut ws = plan.alloc(crate::support::device()).unwrap();
     ws.acts = poison(&[MEMBERS, plan.len()]);
     let (x, own_x) = (flat(&shared), flat(&own));
     let input = [&params.theta, &params.target, &x, &own_x];

@@ -56,7 +56,7 @@ fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let acts = (normals(1, &[P, stride]) * 0.8).unwrap();
     let theta = Tensor::new(
         &[[0f32, 1.1, -0.9, -0.3], [0.0, 2.0, -0.5, 0.2]],
-        &candle_core::Device::Cpu,
+        crate::support::device(),
     )
     .unwrap();
     let noise = normals(2, &[P, N * A]);
@@ -85,7 +85,7 @@ fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     {
         deltas[m * stride + 2 * N * A..][..2 * N * A].copy_from_slice(s);
     }
-    let deltas = Tensor::from_vec(deltas, (P, stride), &candle_core::Device::Cpu).unwrap();
+    let deltas = Tensor::from_vec(deltas, (P, stride), crate::support::device()).unwrap();
     let grad = poison(&[P, 4]);
     let back = SampleGrad {
         head: h,
@@ -164,7 +164,7 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let acts = (normals(5, &[P, stride]) * 0.8).unwrap();
     let theta = Tensor::new(
         &[[0f32, 1.1, -0.9, -0.3], [0.0, 0.7, -0.5, 0.2]],
-        &candle_core::Device::Cpu,
+        crate::support::device(),
     )
     .unwrap();
     let batch = normals(6, &[P, N * (S + A)]).tanh().unwrap();

@@ -9,6 +9,7 @@ mod cuda_host;
 mod dense;
 mod draws;
 mod gaussian;
+mod gpu;
 mod grouped;
 mod head;
 mod losses;

@@ -1,6 +1,6 @@
 //! Adam and target smoothing.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::adam::{Adam, Group};
@@ -136,7 +136,7 @@ fn a_member_that_breaks_is_frozen_alone() {
     let grad = normals(1, &[members, len]);
     let mut broken = grad.to_vec2::<f32>().unwrap();
     broken[1][33_333] = f32::NAN;
-    let broken = Tensor::new(broken, &Device::Cpu).unwrap();
+    let broken = Tensor::new(broken, crate::support::device()).unwrap();
     let step = |grad: &Tensor, state: &[Tensor; 4], rate: f64| {
         let adam = Adam {
             members,
@@ -169,7 +169,11 @@ fn a_member_that_breaks_is_frozen_alone() {
     assert_eq!(list(health)[HEALTH + BROKEN], 1.0);
     let stats = |nan: bool| {
         let stat = if nan { f32::NAN } else { 1.0 };
-        Tensor::new(&[[1f32, 2.0], [1.0, 2.0], [1.0, stat]], &Device::Cpu).unwrap()
+        Tensor::new(
+            &[[1f32, 2.0], [1.0, 2.0], [1.0, stat]],
+            crate::support::device(),
+        )
+        .unwrap()
     };
     for (update, nan) in [(7, false), (8, true), (9, true)] {
         let guard = Guard {

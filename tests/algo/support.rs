@@ -1,6 +1,9 @@
 //! Random inputs, poisoned outputs, and comparisons.
 
+use std::sync::OnceLock;
+
 use candle_core::{DType, Device, Tensor, Var};
+use h2oplus::nn::device::{DeviceKind, Precision, open};
 use h2oplus::rng::{Stream, fill_normal};
 
 /// Within f32 rounding of an f64 reference.
@@ -8,21 +11,33 @@ pub const NEAR: f64 = 2e-5;
 /// What a number off by 1 % must exceed.
 pub const FAR: f64 = 1e-4;
 
+/// Where kernels are tested: on a GPU if one can be used, which is said aloud if not.
+pub fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        let opened = open(DeviceKind::Auto, Precision::F32).unwrap();
+        if let Some(note) = opened.note {
+            eprintln!("SKIPPED on a GPU: {note}");
+        }
+        opened.device
+    })
+}
+
 /// Standard normals `shape`, f32.
 pub fn normals(seed: u64, shape: &[usize]) -> Tensor {
     let mut values = vec![0.0; shape.iter().product()];
     fill_normal(&mut values, seed, 0, 0, Stream::Data);
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    Tensor::from_vec(values, shape, device()).unwrap()
 }
 
 /// A buffer in which an unwritten number shows.
 pub fn poison(shape: &[usize]) -> Tensor {
-    Tensor::full(f32::NAN, shape, &Device::Cpu).unwrap()
+    Tensor::full(f32::NAN, shape, device()).unwrap()
 }
 
 /// A buffer of zeros.
 pub fn zeros(shape: &[usize]) -> Tensor {
-    Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap()
+    Tensor::zeros(shape, DType::F32, device()).unwrap()
 }
 
 /// The same numbers in f64, as a variable.
@@ -30,8 +45,9 @@ pub fn var(t: &Tensor) -> Var {
     Var::from_tensor(&f64(t)).unwrap()
 }
 
-/// The same numbers in f64.
+/// The same numbers in f64, on the CPU: references are composed there.
 pub fn f64(t: &Tensor) -> Tensor {
+    let t = t.to_device(&Device::Cpu).unwrap();
     t.to_dtype(DType::F64).unwrap().contiguous().unwrap()
 }
 

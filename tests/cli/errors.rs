@@ -17,6 +17,32 @@ pub fn refused(args: &[&str], parts: &[&str]) {
     );
 }
 
+/// Where there is no GPU, or no CUDA in the build.
+#[test]
+fn a_missing_gpu_is_refused_and_auto_does_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = ["bench", "learn", "--seconds", "0.1", "--format", "short"];
+    let with = |device: &str| h2oplus(dir.path(), &[&bench[..], &["--device", device]].concat());
+    let auto = with("auto");
+    assert_eq!(auto.status.code(), Some(0), "{}", stderr(&auto));
+    if !stderr(&auto).contains("device: cpu") {
+        eprintln!("SKIPPED: a GPU is here");
+        return;
+    }
+    refused(
+        &["train", "--device", "cuda"],
+        &["--device cuda", "--device cpu"],
+    );
+    refused(
+        &["bench", "learn", "--device", "cuda"],
+        &["--device cuda", "--device cpu"],
+    );
+    refused(
+        &["train", "--device", "cpu", "--precision", "tf32"],
+        &["--precision tf32"],
+    );
+}
+
 #[test]
 fn unknown_names_are_refused() {
     refused(&["train", "--task", "cheetah"], &["cheetah", "halfcheetah"]);
@@ -32,6 +58,7 @@ fn unknown_names_are_refused() {
         &["train", "--gap", "gravity=1"],
         &["gravity", "changes nothing"],
     );
+    refused(&["train", "--device", "tpu"], &["tpu", "cuda"]);
     refused(&["eval"], &["runs", "h2oplus train"]);
     refused(&["eval", "nowhere.hdf5"], &["nowhere.hdf5"]);
     refused(

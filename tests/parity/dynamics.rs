@@ -1,7 +1,7 @@
 //! Parameter rows that change at resets: an environment's bits depend on its key and the rows alone.
 
 use crate::lanes::{assert_same, roll};
-use h2oplus::env::{Dynamics, EnvKey, Physics, PlanarVecEnv, Task, VecEnv, build};
+use h2oplus::env::{Dynamics, EnvKey, Physics, Place, PlanarVecEnv, Task, VecEnv, build};
 use h2oplus::model::Gap;
 use h2oplus::physics::planar::{Arithmetic, Precision, Width};
 
@@ -188,8 +188,12 @@ fn engines_draw_the_same_rows() {
     let domain = task.domain("gravity=0.8..1.2").unwrap();
     let domain = domain.with(Some(7), true).unwrap();
     let dynamics = Dynamics::population(&task, &domain, &[3, 8, 5], 3).unwrap();
-    let make = |physics| build(physics, &task, dynamics.clone(), keys.clone()).unwrap();
-    let mut engines = [make(Physics::Planar), make(Physics::Rapier)];
+    let make = |physics, place: &Place| {
+        build(physics, place, &task, dynamics.clone(), keys.clone()).unwrap()
+    };
+    let mut kinds = vec![(Physics::Planar, Place::Cpu), (Physics::Rapier, Place::Cpu)];
+    kinds.extend(crate::gpu::gpu().map(|gpu| (Physics::Planar, Place::Gpu(gpu))));
+    let mut engines: Vec<_> = kinds.iter().map(|(p, place)| make(*p, place)).collect();
     for env in &mut engines {
         env.reset().unwrap();
     }
@@ -213,8 +217,8 @@ fn engines_draw_the_same_rows() {
             .enumerate()
             .all(|(e, rows)| { rows.iter().all(|row| *row as usize / 7 == e / 3) })
     );
-    for (physics, env) in [Physics::Planar, Physics::Rapier].into_iter().zip(engines) {
-        let mut other = make(physics);
+    for ((physics, place), env) in kinds.iter().zip(engines) {
+        let mut other = make(*physics, place);
         other.restore(&env.snapshot()).unwrap();
         assert_eq!(other.row(), env.row());
     }

@@ -8,6 +8,8 @@ use serde_json::json;
 pub struct Report {
     /// The engine.
     pub physics: &'static str,
+    /// What it runs on.
+    pub device: String,
     /// What it stepped.
     pub task: Task,
     /// Environments stepped together.
@@ -27,6 +29,7 @@ impl Report {
     pub fn text(&self, format: Format) -> String {
         let Self {
             physics,
+            device,
             task,
             num_envs,
             threads,
@@ -40,11 +43,12 @@ impl Report {
         let name = &task.name;
         match format {
             Format::Short => format!(
-                "{name} {num_envs} envs {threads} threads {physics}: {rate:.0} env steps/s, {steps:.0} physics steps/s"
+                "{name} {num_envs} envs {threads} threads {physics} on {device}: {rate:.0} env steps/s, {steps:.0} physics steps/s"
             ),
             Format::Json => json!({
                 "bench": "sim",
                 "physics": physics,
+                "device": device,
                 "task": name,
                 "num_envs": num_envs,
                 "threads": threads,
@@ -56,7 +60,7 @@ impl Report {
             })
             .to_string(),
             Format::Human => format!(
-                "{name}, {num_envs} environments, {threads} threads, {physics}\n\
+                "{name}, {num_envs} environments, {threads} threads, {physics} on {device}\n\
                  \x20 env steps/s      {rate:>12.0}   ({:.1} µs each)\n\
                  \x20 physics steps/s  {steps:>12.0}   ({} an env step; {:.1} µs of a thread each)\n\
                  \x20 memory of an environment {memory}; all built in {:.2} s",

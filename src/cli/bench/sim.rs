@@ -3,7 +3,7 @@
 use crate::cli::bench::engine;
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit};
-use crate::env::{self, Dynamics, EnvKey, Physics, PlanarVecEnv, Task, VecEnv};
+use crate::env::{self, Device, Dynamics, EnvKey, Physics, Place, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Domain;
 use crate::physics::planar::lanes::counted::take_flops;
@@ -24,6 +24,9 @@ pub struct Args {
     /// What advances the state
     #[arg(long, value_enum, default_value_t)]
     physics: Physics,
+    /// Where
+    #[arg(long, value_enum, default_value_t)]
+    device: Device,
     #[command(flatten)]
     domain: DomainFlags,
     /// Environments stepped together
@@ -61,8 +64,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let begun = Instant::now();
     let dynamics = Dynamics::draw(&task, &domain, 0, args.num_envs)?;
     let drawing = begun.elapsed().as_secs_f64();
-    if args.physics == Physics::Rapier {
-        let report = foreign(&args, task, dynamics)?;
+    let (place, note) = env::choose(args.physics, args.device)?;
+    if args.device == Device::Auto {
+        eprintln!("{note}");
+    }
+    if args.physics == Physics::Rapier || matches!(place, Place::Gpu(_)) {
+        let report = foreign(&args, &place, task, dynamics)?;
         emit(&report.text(args.format));
         return Ok(ExitCode::SUCCESS);
     }
@@ -96,15 +103,22 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Measures another engine.
-fn foreign(args: &Args, task: Task, dynamics: Dynamics) -> Result<engine::Report> {
+fn foreign(args: &Args, place: &Place, task: Task, dynamics: Dynamics) -> Result<engine::Report> {
     let keys = EnvKey::population(&[0], args.num_envs);
     let (before, begun) = (engine::resident(), Instant::now());
-    let mut env = env::build(args.physics, &task, dynamics, keys)?;
+    let mut env = env::build(args.physics, place, &task, dynamics, keys)?;
     let building = begun.elapsed().as_secs_f64();
     let rate = steps_per_second(env.as_mut(), args.seconds)?;
     let after = engine::resident();
     Ok(engine::Report {
-        physics: "rapier",
+        physics: match args.physics {
+            Physics::Planar => "planar",
+            Physics::Rapier => "rapier",
+        },
+        device: match place {
+            Place::Cpu => "cpu".into(),
+            Place::Gpu(gpu) => gpu.label(),
+        },
         num_envs: args.num_envs,
         threads: rayon::current_num_threads(),
         rate,

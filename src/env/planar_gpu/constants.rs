@@ -27,7 +27,10 @@ pub fn task(task: &Task, redrawn: bool) -> Constants {
     c.number("STATE_FROM", state.map_or(0, |h| h.qpos_from));
     c.real("STATE_LOW", state.map_or(0.0, |h| h.range[0]));
     c.real("STATE_HIGH", state.map_or(0.0, |h| h.range[1]));
-    c.number("MAX_EPISODE_STEPS", task.max_episode_steps.min(u32::MAX as usize));
+    c.number(
+        "MAX_EPISODE_STEPS",
+        task.max_episode_steps.min(u32::MAX as usize),
+    );
     for (names, flag, noise) in [
         (["QPOS_SCALE", "QPOS_SHIFT"], "NORMAL_QPOS", task.reset.qpos),
         (["QVEL_SCALE", "QVEL_SHIFT"], "NORMAL_QVEL", task.reset.qvel),

@@ -19,12 +19,12 @@ use crate::physics::status::{BROKEN, UNCONVERGED};
 use std::sync::Arc;
 
 /// Bits of an ending in `env_step.wgsl`; those above are the status.
-const STATUS: u32 = BROKEN | UNCONVERGED;
-const TERMINATED: u32 = 1;
-const TRUNCATED: u32 = 2;
-const STATUS_FROM: u32 = 2;
+pub(super) const STATUS: u32 = BROKEN | UNCONVERGED;
+pub(super) const TERMINATED: u32 = 1;
+pub(super) const TRUNCATED: u32 = 2;
+pub(super) const STATUS_FROM: u32 = 2;
 /// The parameter row from then on lies above them.
-const ROW_FROM: u32 = 8;
+pub(super) const ROW_FROM: u32 = 8;
 
 /// Environments of one task on a GPU, an invocation each. As
 /// [`PlanarVecEnv`](crate::env::PlanarVecEnv), with its draws; results agree within float32.
@@ -38,7 +38,7 @@ pub struct PlanarGpuEnv {
     pub(super) parameters: wgpu::Buffer,
     reset: Arc<Pipeline>,
     step: Arc<Pipeline>,
-    episodes: Episodes,
+    pub(super) episodes: Episodes,
 }
 
 /// Some neighbouring environments with buffers of their own.
@@ -54,7 +54,13 @@ impl PlanarGpuEnv {
     ///
     /// # Errors
     /// As [`keyed`](Self::keyed).
-    pub fn new(gpu: &Arc<Gpu>, task: &Task, dynamics: Dynamics, num_envs: usize, seed: u64) -> Result<Self> {
+    pub fn new(
+        gpu: &Arc<Gpu>,
+        task: &Task,
+        dynamics: Dynamics,
+        num_envs: usize,
+        seed: u64,
+    ) -> Result<Self> {
         Self::keyed(gpu, task, dynamics, EnvKey::population(&[seed], num_envs))
     }
 
@@ -63,7 +69,38 @@ impl PlanarGpuEnv {
     /// # Errors
     /// Where the robots exceed the kernel's limits or their shapes differ, the environments do not
     /// fit the device, or it fails.
-    pub fn keyed(gpu: &Arc<Gpu>, task: &Task, dynamics: Dynamics, keys: Vec<EnvKey>) -> Result<Self> {
+    pub fn keyed(
+        gpu: &Arc<Gpu>,
+        task: &Task,
+        dynamics: Dynamics,
+        keys: Vec<EnvKey>,
+    ) -> Result<Self> {
+        Self::in_units(gpu, task, dynamics, keys, WORKGROUP as usize)
+    }
+
+    /// As [`keyed`](Self::keyed) with `per_member` environments of each seed, of which no chunk takes a
+    /// part where it can take the whole.
+    ///
+    /// # Errors
+    /// As [`keyed`](Self::keyed).
+    pub fn population(
+        gpu: &Arc<Gpu>,
+        task: &Task,
+        dynamics: Dynamics,
+        seeds: &[u64],
+        per_member: usize,
+    ) -> Result<Self> {
+        let keys = EnvKey::population(seeds, per_member);
+        Self::in_units(gpu, task, dynamics, keys, per_member)
+    }
+
+    fn in_units(
+        gpu: &Arc<Gpu>,
+        task: &Task,
+        dynamics: Dynamics,
+        keys: Vec<EnvKey>,
+        unit: usize,
+    ) -> Result<Self> {
         let n = keys.len();
         let rules = Rules::new(task, dynamics, keys);
         let (topology_, tables) = batch::tables(&rules.dynamics.models(), n)?;
@@ -80,7 +117,7 @@ impl PlanarGpuEnv {
         let rows = Rows::new(&topology_, &tables, &noise, &qpos0);
         let constants = vec![
             topology(&topology_, task.frame_skip),
-            rows.constants(),
+            rows.constants(std::env::var("NOBAKE").is_err()),
             constants::task(task, rules.dynamics.redrawn),
         ];
         let (od, nu) = (task.obs_dim(), task.act_dim());
@@ -90,9 +127,16 @@ impl PlanarGpuEnv {
             outcome: 2 * od + 2,
         };
         let parameter_bytes = 4 * rows.numbers.len() as u64;
-        let plan = MemoryPlan::new(n, &widths.bytes(), &[("parameters", parameter_bytes)], WORKGROUP as usize, gpu.caps())?;
+        let plan = MemoryPlan::new(
+            n,
+            &widths.bytes(),
+            &[("parameters", parameter_bytes)],
+            unit,
+            gpu.caps(),
+        )?;
         let parameters = gpu.storage("parameters", parameter_bytes);
-        gpu.queue.write_buffer(&parameters, 0, bytemuck::cast_slice(&rows.numbers));
+        gpu.queue
+            .write_buffer(&parameters, 0, bytemuck::cast_slice(&rows.numbers));
         let all: Vec<&Constants> = constants.iter().collect();
         let reset = Pipeline::new(gpu, Kernel::RESET, &all, &[])?;
         let step = Pipeline::new(gpu, Kernel::ENV_STEP, &all, &[])?;
@@ -107,7 +151,7 @@ impl PlanarGpuEnv {
                 }
             };
             let begins: Vec<_> = envs.clone().map(begin).collect();
-            let store = Store::new(gpu, envs.clone(), widths, &begins, 1);
+            let store = Store::new(gpu, envs.clone(), widths, &begins);
             let buffers = [&store.buffers()[..], &[(0, &parameters)]].concat();
             Chunk {
                 reset: reset.bind(gpu, &buffers, Store::WINDOW),
@@ -148,7 +192,12 @@ impl PlanarGpuEnv {
 
     /// The first environments of the latest step whose status is not 0, and why; empty if none.
     pub fn offenders(&self) -> String {
-        let bad = self.episodes.status.iter().enumerate().filter(|(_, s)| **s != 0);
+        let bad = self
+            .episodes
+            .status
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| **s != 0);
         let name = |(env, status): (usize, &u32)| {
             let broken = (status & BROKEN != 0).then_some("state not finite or beyond 1e10");
             let open = (status & UNCONVERGED != 0).then_some("solver not converged");
@@ -166,7 +215,10 @@ impl PlanarGpuEnv {
     /// Puts one environment at `qpos`, `qvel` (`[nv]` each), at the start of an episode.
     pub fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
         let turned = |part: &[f64]| -> Vec<f32> {
-            part.iter().zip(&self.topology.sign).map(|(x, sign)| (sign * x) as f32).collect()
+            part.iter()
+                .zip(&self.topology.sign)
+                .map(|(x, sign)| (sign * x) as f32)
+                .collect()
         };
         let still = vec![0.0; qpos.len()];
         let chunk = self.chunks.iter().find(|c| c.store.envs.contains(&env));
@@ -174,28 +226,42 @@ impl PlanarGpuEnv {
         let at = env - store.envs.start;
         store.write_env(&self.gpu, at, [&turned(qpos), &turned(qvel), &still]);
         store.write_steps(&self.gpu, at, 0);
+        let od = self.rules.task.obs_dim();
+        let obs = &mut self.episodes.out.obs[env * od..][..od];
+        self.rules.observe(qpos, qvel, obs);
+        store.write_obs(&self.gpu, at, obs);
     }
 
     /// Records one kernel on every chunk and fetches what comes of it.
-    fn run(&mut self, pipeline: fn(&Self) -> &Pipeline, group: fn(&Chunk) -> &wgpu::BindGroup) -> Result<()> {
+    fn run(
+        &mut self,
+        pipeline: fn(&Self) -> &Pipeline,
+        group: fn(&Chunk) -> &wgpu::BindGroup,
+    ) -> Result<()> {
         // All chunks are under way before the first is waited for: its copy overlaps with the next
         // one's compute.
-        let flights: Vec<Flight> = self.chunks.iter().map(|chunk| {
-            let store = &chunk.store;
-            let dispatch = Dispatch {
-                num_envs: store.envs.len() as u32,
-                tick: self.rules.tick,
-                ..Default::default()
-            };
-            store.write_dispatches(&self.gpu, [dispatch].into_iter());
-            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            let workgroups = dispatch.num_envs.div_ceil(WORKGROUP);
-            pipeline(self).dispatch(&mut pass, group(chunk), 0, workgroups);
-            drop(pass);
-            store.staging.copy(&mut encoder, &store.outcome, store.outcome.size());
-            store.staging.send(&self.gpu, encoder)
-        }).collect();
+        let flights: Vec<Flight> = self
+            .chunks
+            .iter()
+            .map(|chunk| {
+                let store = &chunk.store;
+                let dispatch = Dispatch {
+                    num_envs: store.envs.len() as u32,
+                    tick: self.rules.tick,
+                    ..Default::default()
+                };
+                Store::write_dispatches(&self.gpu, &store.dispatch, [dispatch].into_iter());
+                let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                let workgroups = dispatch.num_envs.div_ceil(WORKGROUP);
+                pipeline(self).dispatch(&mut pass, group(chunk), 0, workgroups);
+                drop(pass);
+                store
+                    .staging
+                    .copy(&mut encoder, &store.outcome, store.outcome.size());
+                store.staging.send(&self.gpu, encoder)
+            })
+            .collect();
         let od = self.rules.task.obs_dim();
         for (chunk, flight) in self.chunks.iter().zip(flights) {
             let (envs, episodes) = (chunk.store.envs.clone(), &mut self.episodes);
@@ -227,7 +293,8 @@ impl PlanarGpuEnv {
             let (n, state) = (chunk.store.envs.len(), chunk.store.read_state(&self.gpu)?);
             let signs = &self.topology.sign[..nv];
             let one = |e: usize| {
-                let field = |(i, sign): (usize, &f64)| *sign as f32 * state[(part * nv + i) * n + e];
+                let field =
+                    |(i, sign): (usize, &f64)| *sign as f32 * state[(part * nv + i) * n + e];
                 signs.iter().enumerate().map(field).collect::<Vec<_>>()
             };
             out.extend((0..n).flat_map(one));
@@ -262,18 +329,22 @@ impl VecEnv for PlanarGpuEnv {
         for chunk in &self.chunks {
             let envs = &chunk.store.envs;
             let part = &actions[envs.start * ad..envs.end * ad];
-            self.gpu.queue.write_buffer(&chunk.store.actions, 0, bytemuck::cast_slice(part));
+            self.gpu
+                .queue
+                .write_buffer(&chunk.store.actions, 0, bytemuck::cast_slice(part));
         }
         self.run(|e| &e.step, |c| &c.step)?;
         Ok(&self.episodes.out)
     }
 
     fn qpos(&self) -> Vec<f32> {
-        self.part(0).unwrap_or_else(|_| vec![f32::NAN; self.num_envs() * self.topology.nv()])
+        self.part(0)
+            .unwrap_or_else(|_| vec![f32::NAN; self.num_envs() * self.topology.nv()])
     }
 
     fn qvel(&self) -> Vec<f32> {
-        self.part(1).unwrap_or_else(|_| vec![f32::NAN; self.num_envs() * self.topology.nv()])
+        self.part(1)
+            .unwrap_or_else(|_| vec![f32::NAN; self.num_envs() * self.topology.nv()])
     }
 
     fn dynamics(&self) -> &Dynamics {
@@ -291,7 +362,9 @@ impl VecEnv for PlanarGpuEnv {
         episodes.row.clone_from(&self.episodes.row);
         for chunk in &self.chunks {
             let steps = chunk.store.read_steps(&self.gpu);
-            episodes.steps.extend(steps.unwrap_or_else(|_| vec![0; chunk.store.envs.len()]));
+            episodes
+                .steps
+                .extend(steps.unwrap_or_else(|_| vec![0; chunk.store.envs.len()]));
         }
         let width = self.num_envs() * self.topology.nv();
         let parts = [0, 1, 2].map(|part| self.part(part).unwrap_or_else(|_| vec![f32::NAN; width]));
@@ -316,7 +389,16 @@ impl VecEnv for PlanarGpuEnv {
                 words.extend(envs.clone().map(of));
             }
             chunk.store.write_state(&self.gpu, &words);
-            chunk.store.write_episodes(&self.gpu, &row[envs.clone()], &steps[envs]);
+            let od = self.rules.task.obs_dim();
+            let obs = &mut self.episodes.out.obs[envs.start * od..envs.end * od];
+            for (e, obs) in envs.clone().zip(obs.chunks_mut(od)) {
+                let [qpos, qvel] = [0, 1].map(|part| &state[(part * total + e) * nv..][..nv]);
+                self.rules.observe(qpos, qvel, obs);
+            }
+            chunk.store.write_obs(&self.gpu, 0, obs);
+            chunk
+                .store
+                .write_episodes(&self.gpu, &row[envs.clone()], &steps[envs]);
         }
         self.rules.tick = tick;
         (self.episodes.row, self.episodes.steps) = (row, steps);

@@ -546,3 +546,40 @@ impl Engine {
         .w()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NVRTC needs no GPU: the oldest architecture that the toolkit knows, and the H100's.
+    #[test]
+    fn every_kernel_compiles() {
+        for architecture in [75, 90] {
+            let ptx = compile(architecture).unwrap();
+            for entry in entries() {
+                let name = format!(".entry {}(", entry.name);
+                assert!(ptx.contains(&name), "{} for {architecture}", entry.name);
+            }
+        }
+    }
+
+    #[test]
+    fn equal_launches_make_equal_commands_whatever_their_arguments() {
+        let gather = |update| crate::nn::ops::noise::Normals {
+            seeds: vec![1, 2],
+            update,
+            stream: crate::rng::Stream::Update,
+            len: 100,
+        };
+        let queue = |update, pointer| {
+            use crate::nn::launch::Kernel;
+            let mut queue = Queue::default();
+            queue.push(&gather(update).cuda().unwrap(), &[pointer]);
+            queue
+        };
+        let (one, two) = (queue(1, 64), queue(2, 64));
+        assert_eq!(one.commands, two.commands);
+        assert_ne!(one.arena, two.arena);
+        assert_ne!(one.commands, queue(1, 128).commands);
+    }
+}

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::guard::{BROKEN, FROZEN, HEALTH};
 use super::wide::wide;
-use super::{PerMember, Shared, blocks};
+use super::{PerMember, Shared, blocks, member_of};
 use crate::nn::cuda::{Program, THREADS, arguments, table, word};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -65,7 +65,8 @@ impl Kernel<4, 1> for Adam {
         let mut broken = vec![0; self.members * tasks.len()];
         let flags = broken.par_iter_mut().with_max_len(1).enumerate();
         flags.for_each(|(task, broken)| {
-            let (member, (group, block)) = (task % self.members, &tasks[task / self.members]);
+            let (member, n) = member_of(task, tasks.len());
+            let (group, block) = &tasks[n];
             if health[member * HEALTH + FROZEN] != 0.0 {
                 return;
             }
@@ -89,7 +90,7 @@ impl Kernel<4, 1> for Adam {
             .enumerate()
             .filter(|(_, broken)| **broken != 0)
         {
-            health[task % self.members * HEALTH + BROKEN] = 1.0;
+            health[task / tasks.len() * HEALTH + BROKEN] = 1.0;
         }
     }
 

@@ -10,7 +10,7 @@ use gemm::Parallelism;
 
 use super::narrow::{self, NARROW};
 use super::wide::add_bias;
-use super::{Shared, TILE, blocks, each};
+use super::{Shared, TILE, blocks, each, member_of};
 use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -161,7 +161,7 @@ impl<const I: usize> Kernel<1, I> for Dense {
     fn cpu(&self, [acts]: [&mut [f32]; 1], input: [&[f32]; I]) {
         let acts = Shared::new(acts);
         each(self.members * self.tiles.len(), |task| {
-            let (member, tile) = (task % self.members, task / self.members);
+            let (member, tile) = member_of(task, self.tiles.len());
             let (job, row, rows) = self.tiles[tile];
             let job = &self.jobs[job];
             let weights = &input[job.bank][member * job.bank_stride..][..job.bank_stride];

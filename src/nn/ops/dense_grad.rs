@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::dense::{Base, Layer, View, product, product_into};
 use super::narrow::{self, NARROW};
 use super::wide::{column_sums, mask, transpose};
-use super::{Shared, blocks, each};
+use super::{Shared, blocks, each, member_of};
 use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -130,7 +130,8 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         let [param_stride, act_stride] = self.strides;
         let wt = Shared::new(transposed);
         each(self.members * self.transposes.len(), |task| {
-            let (member, layer) = (task % self.members, &self.transposes[task / self.members]);
+            let (member, n) = member_of(task, self.transposes.len());
+            let layer = &self.transposes[n];
             let (at, len) = (
                 member * param_stride + layer.weight,
                 layer.inputs * layer.outputs,
@@ -146,13 +147,14 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         let wt: &[f32] = transposed;
         let shared = Shared::new(deltas);
         each(self.members * self.tiles.len(), |task| {
-            let (member, (job, rows)) = (task % self.members, &self.tiles[task / self.members]);
+            let (member, n) = member_of(task, self.tiles.len());
+            let (job, rows) = &self.tiles[n];
             self.descend(&self.jobs[*job], member, rows, shared, parameters, wt, acts);
         });
         let (deltas, grad): (&[f32], _) = (deltas, Shared::new(grad));
         each(self.members * self.blocks.len(), |task| {
-            let (member, (job, l, rows, columns)) =
-                (task % self.members, &self.blocks[task / self.members]);
+            let (member, n) = member_of(task, self.blocks.len());
+            let (job, l, rows, columns) = &self.blocks[n];
             let job = &self.jobs[*job];
             let Layer {
                 inputs,

@@ -122,6 +122,12 @@ pub(crate) fn each(n: usize, task: impl Fn(usize) + Sync + Send) {
     }
 }
 
+/// Member and number among its `n` tasks of task `task`: member after member, so that a thread finds a member's
+/// parameters in its cache.
+pub(crate) fn member_of(task: usize, n: usize) -> (usize, usize) {
+    (task / n, task % n)
+}
+
 /// Sums what `task` returns over the row tiles of each of `members` members, in the order of the tiles.
 pub(crate) fn tile_sums<const K: usize>(
     members: usize,

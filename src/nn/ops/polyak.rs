@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::guard::{FROZEN, HEALTH};
-use super::{PerMember, Shared, blocks, each};
+use super::{PerMember, Shared, blocks, each, member_of};
 use crate::nn::cuda::{Program, THREADS, arguments, per_member, word};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -40,7 +40,8 @@ impl Kernel<1, 2> for Polyak {
         let target = Shared::new(target);
         let tasks: Vec<_> = blocks(self.range.len(), BLOCK).collect();
         each(self.members * tasks.len(), |task| {
-            let (member, block) = (task % self.members, &tasks[task / self.members]);
+            let (member, n) = member_of(task, tasks.len());
+            let block = &tasks[n];
             if health[member * HEALTH + FROZEN] != 0.0 {
                 return;
             }

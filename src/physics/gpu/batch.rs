@@ -44,7 +44,7 @@ impl GpuBatch {
         let (t, tables) = batch::tables(&models, num_envs)?;
         let still = vec![vec![0.0; t.nv()]; tables.len()];
         let rows = Rows::new(&t, &tables, &vec![0.0; tables.len()], &still);
-        let constants = [topology(&t, 1), rows.constants()];
+        let constants = [topology(&t, 1), rows.constants(false)];
         let widths = Widths {
             nv: t.nv(),
             nu: t.motor_dof.len(),
@@ -52,7 +52,8 @@ impl GpuBatch {
         };
         MemoryPlan::new(num_envs, &widths.bytes(), &[], 1, gpu.caps())?;
         let parameters = gpu.storage("parameters", 4 * rows.numbers.len() as u64);
-        gpu.queue.write_buffer(&parameters, 0, bytemuck::cast_slice(&rows.numbers));
+        gpu.queue
+            .write_buffer(&parameters, 0, bytemuck::cast_slice(&rows.numbers));
         let begin = |e: usize| Begin {
             seed: 0,
             env: e as u32,
@@ -64,7 +65,7 @@ impl GpuBatch {
             gpu: gpu.clone(),
             constants,
             parameters,
-            store: Store::new(gpu, 0..num_envs, widths, &begins, 1),
+            store: Store::new(gpu, 0..num_envs, widths, &begins),
             state: vec![0.0; 3 * t.nv() * num_envs],
             ctrl: vec![0.0; t.motor_dof.len() * num_envs],
             outcome: vec![f32::NAN; 2 * num_envs],
@@ -99,8 +100,15 @@ impl GpuBatch {
     pub fn step(&mut self, frames: usize) -> Result<()> {
         let n = self.store.envs.len();
         let evaluations = frames * if self.topology.rk4 { 4 } else { 1 };
-        let trace = self.gpu.storage("trace", (4 * n * evaluations * TRACED) as u64);
-        self.run(Kernel::PHYSICS_STEP, frames, &["TRACE_ROWS"], &[(6, &trace)])?;
+        let trace = self
+            .gpu
+            .storage("trace", (4 * n * evaluations * TRACED) as u64);
+        self.run(
+            Kernel::PHYSICS_STEP,
+            frames,
+            &["TRACE_ROWS"],
+            &[(6, &trace)],
+        )?;
         self.outcome = self.gpu.read(&self.store.outcome, 2 * n)?;
         self.trace = self.gpu.read(&trace, n * evaluations * TRACED)?;
         self.state = self.store.read_state(&self.gpu)?;
@@ -114,7 +122,10 @@ impl GpuBatch {
     pub fn stages(&mut self) -> Result<Vec<(&'static str, Vec<f32>)>> {
         self.run(Kernel::STAGES, 0, &[], &[])?;
         let (n, fields) = (self.store.envs.len(), stage_fields(&self.topology));
-        let all: Vec<f32> = self.gpu.read(&self.store.outcome, n * fields.iter().map(|f| f.1).sum::<usize>())?;
+        let all: Vec<f32> = self.gpu.read(
+            &self.store.outcome,
+            n * fields.iter().map(|f| f.1).sum::<usize>(),
+        )?;
         let mut first = 0;
         let stage = |(name, len): (&'static str, usize)| {
             let one = |e: usize| (first..first + len).map(move |field| field * n + e);
@@ -125,7 +136,13 @@ impl GpuBatch {
         Ok(fields.into_iter().map(stage).collect())
     }
 
-    fn run(&mut self, kernel: Kernel, frames: usize, defs: &[&str], more: &[(u32, &wgpu::Buffer)]) -> Result<()> {
+    fn run(
+        &mut self,
+        kernel: Kernel,
+        frames: usize,
+        defs: &[&str],
+        more: &[(u32, &wgpu::Buffer)],
+    ) -> Result<()> {
         let (gpu, store) = (&self.gpu, &self.store);
         let constants: Vec<_> = self.constants.iter().collect();
         let pipeline = Pipeline::new(gpu, kernel, &constants, defs)?;
@@ -135,12 +152,14 @@ impl GpuBatch {
             frames: frames as u32,
             ..Default::default()
         };
-        store.write_dispatches(gpu, [dispatch].into_iter());
+        Store::write_dispatches(gpu, &store.dispatch, [dispatch].into_iter());
         store.write_state(gpu, &self.state);
-        gpu.queue.write_buffer(&store.actions, 0, bytemuck::cast_slice(&self.ctrl));
+        gpu.queue
+            .write_buffer(&store.actions, 0, bytemuck::cast_slice(&self.ctrl));
         // What a kernel leaves unwritten shows.
         let poison = vec![f32::NAN; store.outcome.size() as usize / 4];
-        gpu.queue.write_buffer(&store.outcome, 0, bytemuck::cast_slice(&poison));
+        gpu.queue
+            .write_buffer(&store.outcome, 0, bytemuck::cast_slice(&poison));
         let buffers = [&store.buffers()[..], &[(0, &self.parameters)], more].concat();
         let group = pipeline.bind(gpu, &buffers, Store::WINDOW);
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -155,7 +174,9 @@ impl GpuBatch {
         let (n, nv) = (self.store.envs.len(), self.topology.nv());
         let at = |e: usize, i: usize| f64::from(self.state[(part * nv + i) * n + e]);
         let signs = &self.topology.sign;
-        (0..n).flat_map(|e| (0..nv).map(move |i| signs[i] * at(e, i))).collect()
+        (0..n)
+            .flat_map(|e| (0..nv).map(move |i| signs[i] * at(e, i)))
+            .collect()
     }
 
     /// Positions, m and rad, `[n, nv]`.
@@ -170,13 +191,18 @@ impl GpuBatch {
 
     /// Ways along x during the latest steps, m, `[n]`.
     pub fn dx(&self) -> Vec<f64> {
-        self.outcome[..self.store.envs.len()].iter().map(|x| f64::from(*x)).collect()
+        self.outcome[..self.store.envs.len()]
+            .iter()
+            .map(|x| f64::from(*x))
+            .collect()
     }
 
     /// Environments in which some acceleration of the latest steps did not converge.
     pub fn unconverged(&self) -> Vec<usize> {
         let n = self.store.envs.len();
-        (0..n).filter(|e| self.outcome[n + e].to_bits() != 0).collect()
+        (0..n)
+            .filter(|e| self.outcome[n + e].to_bits() != 0)
+            .collect()
     }
 
     /// Rows that one environment had at each evaluation of the latest steps.
@@ -219,7 +245,10 @@ fn stage_fields(t: &Topology) -> Vec<(&'static str, usize)> {
         ("limit_reference", nl),
         ("pair_weight", t.pairs.len()),
         ("pair_reference", t.pairs.len()),
-        ("pair_jacobian", t.pairs.iter().map(|p| p.levers.len()).sum()),
+        (
+            "pair_jacobian",
+            t.pairs.iter().map(|p| p.levers.len()).sum(),
+        ),
         ("gradient", nv),
         ("inertia", entries),
         ("factor", entries),

@@ -59,14 +59,18 @@ impl Rows {
         }
     }
 
-    /// The offsets of the fields, as the head of the module `shared::parameters`.
-    pub fn constants(&self) -> Constants {
+    /// The offsets of the fields, as the head of the module `shared::parameters`. `baked`: a lone row's
+    /// numbers are written into the shader, which is compiled for it alone and runs faster.
+    pub fn constants(&self, baked: bool) -> Constants {
         let mut c = Constants::new("parameters");
         c.number("ROWS", self.len);
         let mut offset = 0;
         for (name, len) in &self.fields {
             c.number(name, offset);
             offset += len;
+        }
+        if baked && self.len == 1 {
+            c.literals(&self.numbers);
         }
         c.flag("ONE_ROW", self.len == 1);
         c.flag("QUADRATIC", self.quadratic);

@@ -79,39 +79,47 @@ pub struct Store {
     pub(crate) actions: wgpu::Buffer,
     pub(crate) outcome: wgpu::Buffer,
     pub(crate) dispatch: wgpu::Buffer,
-    /// Bytes between one dispatch's uniforms and the next's.
-    stride: u32,
     pub(crate) staging: Staging,
 }
 
 impl Store {
     /// Zeroed state; `begins` are the environments', one each.
-    pub(crate) fn new(gpu: &Gpu, envs: Range<usize>, widths: Widths, begins: &[Begin], dispatches: usize) -> Self {
+    pub(crate) fn new(gpu: &Gpu, envs: Range<usize>, widths: Widths, begins: &[Begin]) -> Self {
         let n = envs.len() as u64;
-        let [state, episode, actions, outcome] = widths.bytes().map(|(name, bytes)| gpu.storage(name, n * bytes));
-        let stride = gpu.device.limits().min_uniform_buffer_offset_alignment.max(size_of::<Dispatch>() as u32);
+        let [state, episode, actions, outcome] = widths
+            .bytes()
+            .map(|(name, bytes)| gpu.storage(name, n * bytes));
         let store = Self {
             staging: Staging::new(gpu, 4 * n * widths.outcome as u64),
-            dispatch: gpu.uniform("dispatch", u64::from(stride) * dispatches as u64),
+            dispatch: gpu.uniform("dispatch", u64::from(Self::stride(gpu))),
             envs,
             widths,
             state,
             episode,
             actions,
             outcome,
-            stride,
         };
         let mut words = vec![0u32; EPISODE * begins.len()];
         for (e, begin) in begins.iter().enumerate() {
-            let fields = [begin.seed as u32, (begin.seed >> 32) as u32, begin.env, begin.row, 0, begin.pool[0], begin.pool[1]];
+            let fields = [
+                begin.seed as u32,
+                (begin.seed >> 32) as u32,
+                begin.env,
+                begin.row,
+                0,
+                begin.pool[0],
+                begin.pool[1],
+            ];
             for (field, word) in fields.into_iter().enumerate() {
                 words[field * begins.len() + e] = word;
             }
         }
-        gpu.queue.write_buffer(&store.episode, 0, bytemuck::cast_slice(&words));
+        gpu.queue
+            .write_buffer(&store.episode, 0, bytemuck::cast_slice(&words));
         // What a kernel leaves unwritten shows.
         let poison = vec![f32::NAN; n as usize * widths.outcome];
-        gpu.queue.write_buffer(&store.outcome, 0, bytemuck::cast_slice(&poison));
+        gpu.queue
+            .write_buffer(&store.outcome, 0, bytemuck::cast_slice(&poison));
         store
     }
 
@@ -129,20 +137,32 @@ impl Store {
     /// Bytes of one dispatch's uniforms.
     pub(crate) const WINDOW: u64 = size_of::<Dispatch>() as u64;
 
+    /// Bytes between one dispatch's uniforms and the next's.
+    pub(crate) fn stride(gpu: &Gpu) -> u32 {
+        let alignment = gpu.device.limits().min_uniform_buffer_offset_alignment;
+        alignment.max(size_of::<Dispatch>() as u32)
+    }
+
     /// Writes the uniforms of dispatches one after another; returns the offset between them.
-    pub(crate) fn write_dispatches(&self, gpu: &Gpu, each: impl ExactSizeIterator<Item = Dispatch>) -> u32 {
-        let mut bytes = vec![0; self.stride as usize * each.len()];
+    pub(crate) fn write_dispatches(
+        gpu: &Gpu,
+        to: &wgpu::Buffer,
+        each: impl ExactSizeIterator<Item = Dispatch>,
+    ) -> u32 {
+        let stride = Self::stride(gpu);
+        let mut bytes = vec![0; stride as usize * each.len()];
         for (slot, dispatch) in each.enumerate() {
-            let at = slot * self.stride as usize;
+            let at = slot * stride as usize;
             bytes[at..at + size_of::<Dispatch>()].copy_from_slice(bytemuck::bytes_of(&dispatch));
         }
-        gpu.queue.write_buffer(&self.dispatch, 0, &bytes);
-        self.stride
+        gpu.queue.write_buffer(to, 0, &bytes);
+        stride
     }
 
     /// Replaces positions, velocities and warm starts, `[3, nv, n]`, hinges about +y.
     pub(crate) fn write_state(&self, gpu: &Gpu, state: &[f32]) {
-        gpu.queue.write_buffer(&self.state, 0, bytemuck::cast_slice(state));
+        gpu.queue
+            .write_buffer(&self.state, 0, bytemuck::cast_slice(state));
     }
 
     /// Replaces one environment's position, velocity and warm start (`[nv]` each, hinges about +y).
@@ -151,7 +171,8 @@ impl Store {
         for (part, numbers) in parts.into_iter().enumerate() {
             for (i, number) in numbers.iter().enumerate() {
                 let at = 4 * ((part * nv + i) * n + env) as u64;
-                gpu.queue.write_buffer(&self.state, at, bytemuck::bytes_of(number));
+                gpu.queue
+                    .write_buffer(&self.state, at, bytemuck::bytes_of(number));
             }
         }
     }
@@ -173,13 +194,25 @@ impl Store {
         let n = self.envs.len();
         for (field, words) in [(ROW, rows), (STEPS, steps)] {
             let at = 4 * (field * n) as u64;
-            gpu.queue.write_buffer(&self.episode, at, bytemuck::cast_slice(words));
+            gpu.queue
+                .write_buffer(&self.episode, at, bytemuck::cast_slice(words));
         }
+    }
+
+    /// Replaces the observations that the policy acts on, from environment `env` on.
+    pub(crate) fn write_obs(&self, gpu: &Gpu, env: usize, obs: &[f32]) {
+        let width = (self.widths.outcome - 2) / 2;
+        gpu.queue.write_buffer(
+            &self.outcome,
+            4 * (env * width) as u64,
+            bytemuck::cast_slice(obs),
+        );
     }
 
     /// Replaces the env steps of one environment.
     pub(crate) fn write_steps(&self, gpu: &Gpu, env: usize, steps: u32) {
         let at = 4 * (STEPS * self.envs.len() + env) as u64;
-        gpu.queue.write_buffer(&self.episode, at, bytemuck::bytes_of(&steps));
+        gpu.queue
+            .write_buffer(&self.episode, at, bytemuck::bytes_of(&steps));
     }
 }

@@ -140,5 +140,5 @@ pub fn grouped(host: &Host, sizes: &[usize]) {
         scratch: false,
         compared: 2,
     };
-    case.check(host, |c| scale(&mut c.input[0]));
+    case.check(host, |c| scale(&mut c.input[3]));
 }

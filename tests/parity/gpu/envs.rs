@@ -32,7 +32,10 @@ fn errors(is: &[f32], want: &[f32], width: usize) -> Vec<f32> {
     let row = |(is, want): (&[f32], &[f32])| {
         let scale = want.iter().fold(1f32, |m, x| m.max(x.abs()));
         let each = is.iter().zip(want).map(|(a, b)| (a - b).abs() / scale);
-        each.fold(0f32, |m, d| if d.is_nan() { f32::INFINITY } else { m.max(d) })
+        each.fold(
+            0f32,
+            |m, d| if d.is_nan() { f32::INFINITY } else { m.max(d) },
+        )
     };
     let mut errors: Vec<f32> = is.chunks(width).zip(want.chunks(width)).map(row).collect();
     errors.sort_by(f32::total_cmp);
@@ -41,7 +44,12 @@ fn errors(is: &[f32], want: &[f32], width: usize) -> Vec<f32> {
 
 /// Env steps of both from the CPU's states; errors of successors and rewards, and how many episodes
 /// ended. Endings and the observations after them are compared here.
-fn lockstep(task: &Task, gaps: &[&str], theirs: &[&str], steps: u32) -> Option<(Vec<f32>, Vec<f32>, usize)> {
+fn lockstep(
+    task: &Task,
+    gaps: &[&str],
+    theirs: &[&str],
+    steps: u32,
+) -> Option<(Vec<f32>, Vec<f32>, usize)> {
     let mut gpu = make(&gpu()?, task, theirs, ENVS);
     let ours: Vec<_> = gaps.iter().map(|g| task.gap(g).unwrap()).collect();
     let mut cpu = PlanarVecEnv::new(task, &ours, ENVS, 7, Precision::F32).unwrap();
@@ -68,7 +76,10 @@ fn lockstep(task: &Task, gaps: &[&str], theirs: &[&str], steps: u32) -> Option<(
                 ends += 1;
                 let row = e * od..(e + 1) * od;
                 let fresh = errors(&is.obs[row.clone()], &want.obs[row], od)[0];
-                assert!(fresh < 1e-6, "autoreset of environment {e} differs by {fresh}");
+                assert!(
+                    fresh < 1e-6,
+                    "autoreset of environment {e} differs by {fresh}"
+                );
             }
         }
         let disagree = (0..ENVS).filter(|e| is.terminated[*e] != want.terminated[*e]);
@@ -82,13 +93,22 @@ fn lockstep(task: &Task, gaps: &[&str], theirs: &[&str], steps: u32) -> Option<(
 #[test]
 fn env_steps_are_those_of_the_cpu() {
     let gaps = ["none", "gravity", "joint-noise=0.3", "friction=0.3"];
-    for (name, least_ends) in [("halfcheetah-v2", 0), ("walker2d-v2", 20), ("walker2d-v5", 20)] {
+    for (name, least_ends) in [
+        ("halfcheetah-v2", 0),
+        ("walker2d-v2", 20),
+        ("walker2d-v5", 20),
+    ] {
         let task = Task::load(name).unwrap();
-        let Some((successors, rewards, ends)) = lockstep(&task, &gaps, &gaps, 60) else { return };
+        let Some((successors, rewards, ends)) = lockstep(&task, &gaps, &gaps, 60) else {
+            return;
+        };
         for errors in [&successors, &rewards] {
             let n = errors.len();
             let (median, most) = (errors[n / 2], errors[n * 99 / 100]);
-            assert!(median < 1e-5 && most < 1e-3, "{name}: median {median:e}, 99 % {most:e}");
+            assert!(
+                median < 1e-5 && most < 1e-3,
+                "{name}: median {median:e}, 99 % {most:e}"
+            );
         }
         assert!(ends >= least_ends, "{name}: {ends} episodes ended");
     }
@@ -98,7 +118,9 @@ fn env_steps_are_those_of_the_cpu() {
 fn another_gap_is_seen() {
     let task = Task::load("halfcheetah-v2").unwrap();
     let (ours, theirs) = (["gravity=1.5"], ["gravity=1.515"]);
-    let Some((successors, ..)) = lockstep(&task, &ours, &theirs, 30) else { return };
+    let Some((successors, ..)) = lockstep(&task, &ours, &theirs, 30) else {
+        return;
+    };
     let median = successors[successors.len() / 2];
     assert!(median > 1e-4, "one per cent of gravity passed: {median:e}");
 }
@@ -112,7 +134,10 @@ fn episodes_are_cut_at_their_limit() {
     env.reset().unwrap();
     for t in 1..=21 {
         let batch = env.step(&actions(3, t)).unwrap();
-        assert!(batch.truncated.iter().all(|x| *x == (t % 7 == 0)), "step {t}");
+        assert!(
+            batch.truncated.iter().all(|x| *x == (t % 7 == 0)),
+            "step {t}"
+        );
         assert!(batch.terminated.iter().all(|x| !x));
         if t % 7 == 0 {
             assert_ne!(batch.obs, batch.next_obs);
@@ -131,7 +156,9 @@ fn a_snapshot_goes_on_bit_for_bit() {
     (0..20).for_each(|t| drop(env.step(&actions(21, t)).unwrap().clone()));
     let bytes = env.snapshot();
     let go_on = |env: &mut PlanarGpuEnv| -> Vec<Vec<f32>> {
-        (20..50).map(|t| env.step(&actions(21, t)).unwrap().next_obs.clone()).collect()
+        (20..50)
+            .map(|t| env.step(&actions(21, t)).unwrap().next_obs.clone())
+            .collect()
     };
     let straight = go_on(&mut env);
     let mut other = make(&gpu, &task, &["joint-noise=0.3"], 21);
@@ -150,8 +177,19 @@ fn a_broken_state_starts_anew_and_is_named() {
     let batch = env.step(&[0.0; 17 * 6]).unwrap().clone();
     assert!(env.status()[2] & status::BROKEN != 0 && env.status()[1] & status::BROKEN == 0);
     assert!(batch.truncated[2] && !batch.terminated[2] && batch.reward[2] == 0.0);
-    assert!(batch.obs.iter().chain(&batch.next_obs).all(|x| x.is_finite()));
-    assert!(env.offenders().starts_with("environment 2: state not finite"), "{}", env.offenders());
+    assert!(
+        batch
+            .obs
+            .iter()
+            .chain(&batch.next_obs)
+            .all(|x| x.is_finite())
+    );
+    assert!(
+        env.offenders()
+            .starts_with("environment 2: state not finite"),
+        "{}",
+        env.offenders()
+    );
 }
 
 #[test]
@@ -164,7 +202,10 @@ fn bad_actions_are_refused() {
     let mut actions = [0.0; 12];
     actions[7] = f32::NAN;
     let error = env.step(&actions).unwrap_err().to_string();
-    assert!(error.contains("environment 1") && error.contains("component 1"), "{error}");
+    assert!(
+        error.contains("environment 1") && error.contains("component 1"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -195,20 +236,40 @@ fn chunks_change_nothing() {
     let Some(whole) = gpu() else { return };
     let task = Task::load("walker2d-v2").unwrap();
     let small = Gpu::open(None).unwrap();
-    let caps = Caps { binding: 70 * 4 * 36, ..small.caps() };
+    let caps = Caps {
+        binding: 70 * 4 * 36,
+        ..small.caps()
+    };
     let small = Arc::new(small.with_caps(caps));
     let gaps = ["none", "gravity", "joint-noise"];
-    let (mut one, mut many) = (make(&whole, &task, &gaps, 200), make(&small, &task, &gaps, 200));
-    assert_eq!((one.memory().chunks.len(), many.memory().chunks.len()), (1, 4));
+    let (mut one, mut many) = (
+        make(&whole, &task, &gaps, 200),
+        make(&small, &task, &gaps, 200),
+    );
+    assert_eq!(
+        (one.memory().chunks.len(), many.memory().chunks.len()),
+        (1, 4)
+    );
     assert_eq!(one.reset().unwrap(), many.reset().unwrap());
     for t in 0..30 {
         let a = actions(200, t);
         let (x, y) = (one.step(&a).unwrap(), many.step(&a).unwrap());
-        assert_eq!((&x.obs, &x.reward, &x.terminated), (&y.obs, &y.reward, &y.terminated));
+        assert_eq!(
+            (&x.obs, &x.reward, &x.terminated),
+            (&y.obs, &y.reward, &y.terminated)
+        );
     }
     assert_eq!(one.qpos(), many.qpos());
-    let none = Caps { binding: 100, ..caps };
+    let none = Caps {
+        binding: 100,
+        ..caps
+    };
     let none = Arc::new(Gpu::open(None).unwrap().with_caps(none));
-    let error = PlanarGpuEnv::new(&none, &task, dynamics(&task, &gaps), 5, 0).err().unwrap();
-    assert!(error.to_string().contains("100 bytes") || error.to_string().contains("hold 100"), "{error}");
+    let error = PlanarGpuEnv::new(&none, &task, dynamics(&task, &gaps), 5, 0)
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().contains("100 bytes") || error.to_string().contains("hold 100"),
+        "{error}"
+    );
 }

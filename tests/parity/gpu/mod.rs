@@ -3,13 +3,14 @@
 
 mod envs;
 mod physics;
+mod rollouts;
 mod stages;
 
 use h2oplus::gpu::Gpu;
 use std::sync::Arc;
 
 /// The device, where there is one.
-fn gpu() -> Option<Arc<Gpu>> {
+pub fn gpu() -> Option<Arc<Gpu>> {
     match Gpu::shared() {
         Ok(gpu) => Some(gpu),
         Err(error) => {

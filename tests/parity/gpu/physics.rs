@@ -21,7 +21,10 @@ fn shaders_are_close_to_mujoco() {
     for path in files() {
         let c = run(&path, &gpu, |_| ());
         let (scaled, place) = (c.scaled_qvel_env, path.display());
-        assert!(scaled.median < 1e-5 && scaled.max < 1e-2, "{place}: {scaled:?}");
+        assert!(
+            scaled.median < 1e-5 && scaled.max < 1e-2,
+            "{place}: {scaled:?}"
+        );
         assert!(c.unexplained.is_empty(), "{place}: {:?}", c.unexplained);
         assert_eq!(c.termination, 0, "{place}");
     }
@@ -35,15 +38,23 @@ fn one_per_cent_off_is_seen() {
         ("mass", |m| m.bodies[3].mass *= 1.01),
         ("inertia", |m| m.bodies[2].inertia *= 1.01),
         ("gear", |m| m.actuators[1].gear *= 1.01),
-        ("friction", |m| m.points.iter_mut().for_each(|p| p.friction *= 1.01)),
-        ("row scale", |m| m.points.iter_mut().for_each(|p| p.row_scale *= 1.01)),
+        ("friction", |m| {
+            m.points.iter_mut().for_each(|p| p.friction *= 1.01)
+        }),
+        ("row scale", |m| {
+            m.points.iter_mut().for_each(|p| p.row_scale *= 1.01)
+        }),
     ];
     let Some(gpu) = gpu() else { return };
     let plain = |p: &&std::path::PathBuf| p.to_string_lossy().ends_with("-v2-none.safetensors");
     for path in files().iter().filter(plain) {
         for (name, edit) in edits {
             let c = run(path, &gpu, edit);
-            assert!(!c.unexplained.is_empty(), "{name} passed in {}", path.display());
+            assert!(
+                !c.unexplained.is_empty(),
+                "{name} passed in {}",
+                path.display()
+            );
         }
     }
 }

@@ -12,11 +12,14 @@ const STATES: usize = 200;
 
 fn reference(task: &str) -> Reference {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/physics");
-    Reference::load(&folder.join(format!("{task}-none.safetensors"))).unwrap()
+    Reference::load(&folder.join(format!("{task}.safetensors"))).unwrap()
 }
 
 /// Name of each stage with the scaled errors of all states, sorted.
-fn errors(reference: &Reference, edit: impl Fn(&mut Model)) -> Option<Vec<(&'static str, Vec<f64>)>> {
+fn errors(
+    reference: &Reference,
+    edit: impl Fn(&mut Model),
+) -> Option<Vec<(&'static str, Vec<f64>)>> {
     let gpu = gpu()?;
     let (model, _) = reference.task.model(&reference.gap).unwrap();
     let (nv, nu, n) = (model.nv(), model.nu(), STATES.min(reference.len));
@@ -39,7 +42,11 @@ fn errors(reference: &Reference, edit: impl Fn(&mut Model)) -> Option<Vec<(&'sta
     let mut errors: Vec<_> = theirs.iter().map(|(name, _)| (*name, Vec::new())).collect();
     for e in 0..n {
         let (qpos, qvel, action) = start(e);
-        for (s, (name, want)) in stages(&model, qpos, qvel, action).unwrap().iter().enumerate() {
+        for (s, (name, want)) in stages(&model, qpos, qvel, action)
+            .unwrap()
+            .iter()
+            .enumerate()
+        {
             assert_eq!(*name, theirs[s].0);
             let is = &theirs[s].1[e * want.len()..][..want.len()];
             let scale = want.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
@@ -50,48 +57,109 @@ fn errors(reference: &Reference, edit: impl Fn(&mut Model)) -> Option<Vec<(&'sta
             errors[s].1.push(error);
         }
     }
-    errors.iter_mut().for_each(|(_, e)| e.sort_by(f64::total_cmp));
+    errors
+        .iter_mut()
+        .for_each(|(_, e)| e.sort_by(f64::total_cmp));
     Some(errors)
 }
 
 #[test]
 fn every_stage_is_its_cpu_twin() {
-    for task in ["halfcheetah-v2", "walker2d-v2"] {
-        let Some(errors) = errors(&reference(task), |_| ()) else { return };
+    for task in [
+        "halfcheetah-v2-none",
+        "walker2d-v2-none",
+        "hopper-v2-none@folded",
+    ] {
+        let Some(errors) = errors(&reference(task), |_| ()) else {
+            return;
+        };
         for (stage, e) in errors {
-            // A sphere at exactly the touching distance may touch here and not there.
-            let (median, most) = (e[e.len() / 2], e[e.len() * 95 / 100]);
-            // A row's weight follows from how deep it is, a small difference of large heights.
-            let (usual, rare) = if stage.starts_with("contact") { (3e-5, 3e-4) } else { (3e-6, 3e-4) };
-            assert!(median < usual && most < rare, "{task} {stage}: median {median:e}, 95 % {most:e}");
+            assert!(passes(stage, &e), "{task} {stage}: {}", told(&e));
         }
     }
+}
+
+/// Are the sorted errors of a stage those of rounding? Weights of rows, and what follows from them,
+/// rest on how deep a row is, a small difference of large numbers; and a sphere at exactly the
+/// touching distance may touch here and not there.
+fn passes(stage: &str, e: &[f64]) -> bool {
+    let usual = if stage.starts_with("contact") {
+        3e-5
+    } else {
+        3e-6
+    };
+    e[e.len() / 2] < usual && e[e.len() * 98 / 100] < 1e-3
+}
+
+fn told(e: &[f64]) -> String {
+    let [median, most] = [e[e.len() / 2], e[e.len() * 98 / 100]];
+    format!("median {median:e}, 98 % {most:e}")
 }
 
 /// One per cent more of a parameter must show in the stage that it is for.
 #[test]
 fn one_per_cent_off_shows_in_its_stage() {
     type Edit = fn(&mut Model);
-    let edits: [(&str, &str, Edit); 13] = [
+    let edits: [(&str, &str, Edit); 16] = [
         ("torque", "gear", |m| m.actuators[1].gear *= 1.01),
-        ("rx", "offset", |m| m.bodies[3].offset.iter_mut().for_each(|x| *x *= 1.01)),
+        ("rx", "offset", |m| {
+            m.bodies[3].offset.iter_mut().for_each(|x| *x *= 1.01)
+        }),
         ("height", "z0", |m| m.z0 += 0.01),
-        ("hz", "centre of mass", |m| m.bodies[2].com.iter_mut().for_each(|x| *x *= 1.01)),
+        ("hz", "centre of mass", |m| {
+            m.bodies[2].com.iter_mut().for_each(|x| *x *= 1.01)
+        }),
         ("smooth_force", "gravity", |m| m.gravity *= 1.01),
-        ("smooth_force", "damping", |m| m.dofs.iter_mut().for_each(|d| d.damping *= 1.01)),
-        ("contact_weight", "row scale", |m| m.points.iter_mut().for_each(|p| p.row_scale *= 1.01)),
-        ("reference_n", "contact damper", |m| m.contact.damping *= 1.01),
-        ("limit_reference", "limit spring", |m| m.limit.stiffness *= 1.01),
-        ("gradient", "friction", |m| m.points.iter_mut().for_each(|p| p.friction *= 1.01)),
-        ("inertia", "mass", |m| m.bodies.iter_mut().for_each(|b| b.mass *= 1.01)),
-        ("factor", "inertia", |m| m.bodies.iter_mut().for_each(|b| b.inertia *= 1.01)),
-        ("solve", "armature", |m| m.dofs.iter_mut().for_each(|d| d.armature *= 1.01)),
+        ("smooth_force", "damping", |m| {
+            m.dofs.iter_mut().for_each(|d| d.damping *= 1.01)
+        }),
+        ("contact_weight", "row scale", |m| {
+            m.points.iter_mut().for_each(|p| p.row_scale *= 1.01)
+        }),
+        ("reference_n", "contact damper", |m| {
+            m.contact.damping *= 1.01
+        }),
+        ("limit_reference", "limit spring", |m| {
+            m.limit.stiffness *= 1.01
+        }),
+        ("pair_weight", "pair's row scale", |m| {
+            m.pairs.iter_mut().for_each(|p| p.row_scale *= 1.01)
+        }),
+        ("pair_reference", "pair's spring", |m| {
+            m.pair.stiffness *= 1.01
+        }),
+        ("pair_jacobian", "hinge", |m| {
+            m.bodies
+                .iter_mut()
+                .for_each(|b| b.offset.iter_mut().for_each(|x| *x *= 1.01))
+        }),
+        ("gradient", "friction", |m| {
+            m.points.iter_mut().for_each(|p| p.friction *= 1.01)
+        }),
+        ("inertia", "mass", |m| {
+            m.bodies.iter_mut().for_each(|b| b.mass *= 1.01)
+        }),
+        ("factor", "inertia", |m| {
+            m.bodies.iter_mut().for_each(|b| b.inertia *= 1.01)
+        }),
+        ("solve", "armature", |m| {
+            m.dofs.iter_mut().for_each(|d| d.armature *= 1.01)
+        }),
     ];
-    let reference = reference("halfcheetah-v2");
+    let (runner, hopper) = (
+        reference("halfcheetah-v2-none"),
+        reference("hopper-v2-none@folded"),
+    );
     for (stage, what, edit) in edits {
-        let Some(errors) = errors(&reference, edit) else { return };
+        let reference = if stage.starts_with("pair") {
+            &hopper
+        } else {
+            &runner
+        };
+        let Some(errors) = errors(reference, edit) else {
+            return;
+        };
         let (_, e) = errors.iter().find(|(name, _)| *name == stage).unwrap();
-        let worst = e[e.len() * 98 / 100];
-        assert!(worst > 5e-4, "{what} passed {stage}: {worst:e}");
+        assert!(!passes(stage, e), "{what} passed {stage}: {}", told(e));
     }
 }
