@@ -6,7 +6,7 @@
 //!
 //! **Convention.** A CUDA kernel takes the launch's buffers in their order, outputs first, then a pointer to its
 //! arguments: a struct of 32-bit fields, and behind it a tail of 32-bit words (numbers per member, tables of jobs).
-//! [`arguments!`] declares the struct once, for Rust and for C. Arguments lie in device memory, so that a captured
+//! `arguments!` declares the struct once, for Rust and for C. Arguments lie in device memory, so that a captured
 //! graph is replayed with new ones.
 
 mod arguments;
