@@ -5,15 +5,28 @@ use h2oplus::model::Model;
 use h2oplus::physics::planar::Precision;
 use std::path::{Path, PathBuf};
 
+/// Recorded transitions of the shipped tasks.
 pub fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/physics");
-    let entries = std::fs::read_dir(folder).unwrap();
+    let files = recorded("physics");
+    assert!(files.len() >= 24, "some reference files are missing");
+    files
+}
+
+/// Recorded transitions of robots of a user's own.
+pub fn robots() -> Vec<PathBuf> {
+    let files = recorded("robots");
+    assert!(files.len() >= 2, "some reference files are missing");
+    files
+}
+
+fn recorded(folder: &str) -> Vec<PathBuf> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
+    let entries = std::fs::read_dir(all.join(folder)).unwrap();
     // The recording script lies beside them.
     let recorded = |path: &PathBuf| path.extension().is_some_and(|e| e == "safetensors");
     let entries = entries.map(|f| f.unwrap().path());
     let mut files: Vec<PathBuf> = entries.filter(recorded).collect();
     files.sort();
-    assert!(files.len() >= 24, "some reference files are missing");
     files
 }
 

@@ -1,7 +1,7 @@
 //! Whole env steps against MuJoCo's recorded transitions.
 
 use super::gpu;
-use crate::physics::files;
+use crate::physics::{files, robots};
 use h2oplus::env::reference::{Comparison, Reference, compare_gpu};
 use h2oplus::gpu::Gpu;
 use h2oplus::model::Model;
@@ -18,7 +18,7 @@ fn run(path: &Path, gpu: &Arc<Gpu>, edit: impl Fn(&mut Model)) -> Comparison {
 #[test]
 fn shaders_are_close_to_mujoco() {
     let Some(gpu) = gpu() else { return };
-    for path in files() {
+    for path in files().into_iter().chain(robots()) {
         let c = run(&path, &gpu, |_| ());
         let (scaled, place) = (c.scaled_qvel_env, path.display());
         assert!(
