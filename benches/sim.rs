@@ -1,10 +1,13 @@
-//! Whole env steps of the planar kernel, on one thread; `h2oplus bench sim` prints the stages.
+//! Whole env steps of the planar kernel and its stages, on one thread.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use h2oplus::env::{PlanarVecEnv, Task, VecEnv};
 use h2oplus::physics::planar::Precision;
+use h2oplus::physics::planar::profile::{Lap, ticks};
 use h2oplus::rng::{Stream, fill_unit};
+use rayon::ThreadPool;
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 const ENVS: usize = 256;
 
@@ -22,14 +25,19 @@ fn rolled(task: &str) -> (PlanarVecEnv, Vec<f32>) {
     (env, actions)
 }
 
+fn alone() -> ThreadPool {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+    pool.build().expect("a thread")
+}
+
+/// `hopper-v2` has contacts between limbs.
+const TASKS: [&str; 3] = ["halfcheetah-v2", "walker2d-v2", "hopper-v2"];
+
 fn env_step(c: &mut Criterion) {
     let mut group = c.benchmark_group("env step");
     group.throughput(Throughput::Elements(ENVS as u64));
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .expect("a thread");
-    for task in ["halfcheetah-v2", "walker2d-v2"] {
+    let pool = alone();
+    for task in TASKS {
         let (mut env, actions) = rolled(task);
         let mut step = || drop(black_box(env.step(&actions)));
         group.bench_function(task, |b| b.iter(|| pool.install(&mut step)));
@@ -37,5 +45,33 @@ fn env_step(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, env_step);
+/// What each stage takes of an env step: all its calls in all physics steps and solver passes, as the
+/// kernel's own laps tell. Alone a stage would find other data in the caches.
+fn stages(c: &mut Criterion) {
+    let pool = alone();
+    for task in TASKS {
+        let (mut env, actions) = rolled(task);
+        let mut group = c.benchmark_group(format!("stages of {task}"));
+        group.throughput(Throughput::Elements(ENVS as u64));
+        for stage in Lap::ALL {
+            let mut laps = |steps: u64| {
+                env.start_laps();
+                let (start, begun) = (Instant::now(), ticks());
+                for _ in 0..steps {
+                    black_box(env.step(&actions).is_ok());
+                }
+                let tick = start.elapsed().as_secs_f64() / (ticks() - begun) as f64;
+                let spent = env.take_laps()[stage as usize] as f64 * tick;
+                // A stage that is never reached still takes some time, for the statistics' sake.
+                Duration::from_secs_f64(spent).max(Duration::from_nanos(1))
+            };
+            group.bench_function(stage.label(), |b| {
+                b.iter_custom(|steps| pool.install(|| laps(steps)));
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, env_step, stages);
 criterion_main!(benches);

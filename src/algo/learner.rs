@@ -27,7 +27,7 @@ pub const STATS: usize = 32;
 /// Buffer number of the batch as a pass's input.
 pub const BATCH: usize = 0;
 
-/// Parameters that step together, by their number in [`Learner::groups`].
+/// Parameters that step together, by their number among the learner's groups.
 pub type Group = usize;
 
 /// A population of learners, each with the same networks.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use candle_core::Device;
 use serde::Serialize;
 
 use super::domain::DomainFlags;
@@ -11,7 +12,8 @@ use crate::data::{BehaviourPolicy, Dataset};
 use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Domain;
-use crate::nn::PolicySnapshot;
+use crate::nn::device::{self, DeviceKind, Opened, Precision};
+use crate::nn::{DevicePolicy, PolicySnapshot};
 use crate::physics::planar::Arithmetic;
 use crate::train::behaviour::Behaviour;
 use crate::train::evaluate::{Episodes, evaluate};
@@ -35,6 +37,9 @@ pub struct Args {
     /// Deterministic actions, samples of the policy, or both
     #[arg(long, value_enum, default_value_t)]
     actions: Actions,
+    /// Where the policy acts
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: DeviceKind,
     /// Seed of initial states and action noise
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -86,6 +91,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if args.episodes == 0 {
         return Err(Error::input("--episodes", "is 0", "give at least 1"));
     }
+    let Opened { device, note, .. } = device::open(args.device, Precision::F32)?;
+    if let Some(note) = note {
+        eprintln!("{note}");
+    }
     let path = match &args.what {
         Some(path) => path.clone(),
         None => RunFolder::newest(Path::new("runs"))?.path().to_path_buf(),
@@ -108,6 +117,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
             ));
         }
         let policy = PolicySnapshot::from(policy);
+        let on_device = match &device {
+            Device::Cpu => None,
+            device => Some(DevicePolicy::new(&policy, args.episodes, device)?),
+        };
         for (label, noise, flag) in [
             ("deterministic", None, Actions::Deterministic),
             ("stochastic", Some(args.seed), Actions::Stochastic),
@@ -117,7 +130,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 let dynamics = dynamics.clone();
                 let with = Arithmetic::default();
                 let mut env = PlanarVecEnv::with_dynamics(&task, dynamics, keys, with)?;
-                let mut actor = |obs: &[f32], n: Option<&[f32]>| Ok(policy.act(obs, n));
+                let mut actor = |obs: &[f32], n: Option<&[f32]>| match &on_device {
+                    Some(policy) => policy.act(obs, n),
+                    None => Ok(policy.act(obs, n)),
+                };
                 let episodes = evaluate(&mut env, &mut actor, noise)?;
                 rows.push(row(name, label, &task, &domain, env.dynamics(), &episodes));
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Format, emit, table};
-use crate::algo::SettingsFlags;
+use crate::algo::{self, SettingsFlags};
 use crate::env::{self, Device, Task};
 use crate::error::{Error, Result};
 use crate::train::config::{TrainConfig, resolve};
@@ -27,9 +27,9 @@ pub struct Args {
     /// Go on with an interrupted run
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config_file", "compare"])]
     resume: Option<PathBuf>,
-    /// Also train this method in the same budget, for comparison
-    #[arg(long, value_name = "ALGO")]
-    compare: Option<String>,
+    /// Also train these methods in the same budget, for comparison: `sac`, `cql,iql`
+    #[arg(long, value_name = "ALGO", value_delimiter = ',')]
+    compare: Vec<String>,
     /// Folder of the runs
     #[arg(long, default_value = "runs", value_name = "DIR")]
     out: PathBuf,
@@ -63,12 +63,16 @@ pub fn run(args: Args) -> Result<ExitCode> {
             config.domain(&task, &member)?;
         }
     }
+    for algo in &args.compare {
+        // Refused now, not when the method's turn has come.
+        algo::resolve_settings(algo, &toml::Table::new())?;
+    }
     let data = RealData::load(&config, &task)?;
     let mut lines: Vec<_> = data.sets.iter().map(Line::data).collect();
     let mut runs = Vec::new();
     let main = train(&args, &config, &data, resumed, &mut lines)?;
     runs.push(main.path().to_path_buf());
-    if let Some(algo) = &args.compare {
+    for algo in &args.compare {
         let mut other = config.clone();
         other.algo = algo.clone();
         // The other method's own settings are its defaults; what was given was for the first.

@@ -10,6 +10,7 @@
 
 pub mod cuda;
 pub mod device;
+pub mod device_policy;
 pub mod launch;
 pub mod ops;
 pub mod params;
@@ -18,5 +19,6 @@ pub mod replay;
 pub mod spec;
 pub mod workspace;
 
+pub use device_policy::DevicePolicy;
 pub use policy::{Acting, Actor, PolicySnapshot, Spread};
 pub use replay::Replay;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use candle_core::Device;
 use h2oplus::algo::{Agent, build, methods};
+use h2oplus::nn::{DevicePolicy, PolicySnapshot};
 
 use crate::agents::{A, S, replay_on, settings};
-use crate::support::{device, error};
+use crate::support::{device, error, list, normals};
 
 fn gpu() -> Option<&'static Device> {
     device().is_cuda().then(device)
@@ -70,5 +71,35 @@ fn a_member_on_a_gpu_learns_as_it_would_alone() {
             let e = distance(all.as_ref(), member, alone.as_ref(), 0);
             assert!(e < 1e-3, "{method}, member {member}: {e:.1e}");
         }
+    }
+}
+
+/// On the CPU too, where there is no GPU: both kinds of policies.
+#[test]
+fn a_snapshot_acts_on_a_device_as_on_the_host() {
+    const ROWS: usize = 9;
+    for method in ["sac", "iql"] {
+        let agent = trained(&Device::Cpu, method, &[3]);
+        let mut policy = PolicySnapshot::from(&agent.policy(0).unwrap());
+        let on_device = DevicePolicy::new(&policy, ROWS, device()).unwrap();
+        let floats = |seed, len| {
+            list(&normals(seed, &[len]))
+                .iter()
+                .map(|x| *x as f32)
+                .collect::<Vec<_>>()
+        };
+        let (obs, noise) = (floats(5, ROWS * S), floats(6, ROWS * A));
+        let wide = |v: Vec<f32>| v.into_iter().map(f64::from).collect::<Vec<_>>();
+        for noise in [None, Some(&noise[..])] {
+            let ours = wide(on_device.act(&obs, noise).unwrap());
+            let e = error(&ours, &wide(policy.act(&obs, noise)));
+            assert!(e < 1e-5, "{method}: {e:.1e}");
+        }
+        let ours = wide(on_device.act(&obs, None).unwrap());
+        policy.layers[1].weight.iter_mut().for_each(|w| *w *= 1.01);
+        assert!(
+            error(&ours, &wide(policy.act(&obs, None))) > 1e-4,
+            "{method}"
+        );
     }
 }

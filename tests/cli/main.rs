@@ -6,6 +6,7 @@ mod errors;
 mod gaps;
 mod population;
 mod resume;
+mod robot;
 mod train;
 
 use std::path::Path;

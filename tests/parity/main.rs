@@ -5,6 +5,8 @@
 mod dynamics;
 mod envs;
 mod gpu;
+mod gymnasium;
 mod lanes;
+mod pairs;
 mod physics;
 mod rapier;

@@ -17,8 +17,8 @@ pub fn files() -> Vec<PathBuf> {
     files
 }
 
-/// Compares the file `path` with the robot that its name says, edited by `edit`.
-fn run(path: &Path, precision: Precision, edit: impl Fn(&mut Model)) -> Comparison {
+/// Compares the file `path` with the robot that it was recorded from, edited by `edit`.
+pub fn run(path: &Path, precision: Precision, edit: impl Fn(&mut Model)) -> Comparison {
     let reference = Reference::load(path).unwrap();
     let (mut model, _) = reference.task.model(&reference.gap).unwrap();
     edit(&mut model);

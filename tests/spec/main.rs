@@ -6,4 +6,5 @@ mod compile;
 mod domains;
 mod gaps;
 mod refusals;
+mod robot;
 mod tasks;

@@ -319,7 +319,7 @@ fn supported_is_named() {
     }
     assert!(
         error("<actuator>", "<tendon/><actuator>")
-            .contains("worldbody, actuator; accepted without effect: asset, visual")
+            .contains("worldbody, contact, actuator; accepted without effect: asset, visual")
     );
     assert!(
         error("<joint name=\"rooty\" class=\"root\"/>", "")

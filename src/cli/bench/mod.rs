@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::train::given::defaults;
 
 mod engine;
+mod lanes;
 pub mod learn;
 pub mod sim;
 

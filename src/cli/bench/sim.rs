@@ -1,38 +1,34 @@
 //! `h2oplus bench sim`: full env steps (observation, reward, autoreset) with random actions.
 
 use crate::cli::bench::engine;
+use crate::cli::bench::lanes::{Drawn, Report};
 use crate::cli::domain::DomainFlags;
-use crate::cli::{Format, emit};
-use crate::env::{self, Device, Dynamics, EnvKey, Physics, Place, PlanarVecEnv, Task, VecEnv};
+use crate::cli::{Format, emit, table};
+use crate::env::{self, Device, Dynamics, EnvKey, Physics, Place, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Domain;
-use crate::physics::planar::lanes::counted::take_flops;
-use crate::physics::planar::profile::{Lap, PeakFlops, ticks};
-use crate::physics::planar::{Arithmetic, Precision, Width};
 use crate::rng::{Stream, fill_unit};
-use rayon::prelude::*;
-use serde_json::json;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Flags of `bench sim`.
+/// Flags of `bench sim`. Lists measure every combination.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The task
-    #[arg(long, default_value = "halfcheetah-v2")]
-    task: String,
+    /// Tasks
+    #[arg(long, default_value = "halfcheetah-v2", value_delimiter = ',')]
+    task: Vec<String>,
     /// What advances the state
-    #[arg(long, value_enum, default_value_t)]
-    physics: Physics,
+    #[arg(long, value_enum, default_value = "planar", value_delimiter = ',')]
+    physics: Vec<Physics>,
     /// Where
-    #[arg(long, value_enum, default_value_t)]
-    device: Device,
+    #[arg(long, value_enum, default_value = "auto", value_delimiter = ',')]
+    device: Vec<Device>,
     #[command(flatten)]
     domain: DomainFlags,
     /// Environments stepped together
-    #[arg(long, default_value_t = 1024, value_name = "N")]
-    num_envs: usize,
-    /// How long to measure
+    #[arg(long, default_value = "1024", value_delimiter = ',', value_name = "N")]
+    num_envs: Vec<usize>,
+    /// How long to measure each
     #[arg(long, default_value_t = 3.0, value_name = "S")]
     seconds: f64,
     /// How to print
@@ -41,77 +37,153 @@ pub struct Args {
 }
 
 /// Env steps before the clock starts, so that robots lie, stand and run as they will.
-const WARM_UP: usize = 60;
+pub(super) const WARM_UP: usize = 60;
 /// Different action batches, used in turn.
 const ACTION_BATCHES: u32 = 16;
-/// Environments and steps over which operations are counted.
-const COUNTED: (usize, usize) = (64, 40);
-
 /// Measures and prints.
 ///
 /// # Errors
-/// Where the task or a gap does not exist, or a number is out of range.
+/// Where a task or a gap does not exist, or a number is out of range.
 pub fn run(args: Args) -> Result<ExitCode> {
-    if args.num_envs == 0 || args.seconds.is_nan() || args.seconds <= 0.0 {
+    if args.num_envs.contains(&0) || args.seconds.is_nan() || args.seconds <= 0.0 {
         return Err(Error::input(
             "bench sim",
-            format!("--num-envs {} --seconds {}", args.num_envs, args.seconds),
+            format!("--num-envs {:?} --seconds {}", args.num_envs, args.seconds),
             "give positive numbers",
         ));
     }
-    let task = Task::load(&args.task)?;
-    let domain = args.domain.domain(&task)?;
-    let begun = Instant::now();
-    let dynamics = Dynamics::draw(&task, &domain, 0, args.num_envs)?;
-    let drawing = begun.elapsed().as_secs_f64();
-    let (place, note) = env::choose(args.physics, args.device)?;
-    if args.device == Device::Auto {
-        eprintln!("{note}");
+    let mut all = Vec::new();
+    for task in &args.task {
+        let task = Task::load(task)?;
+        let domain = args.domain.domain(&task)?;
+        for (&physics, &device) in args
+            .physics
+            .iter()
+            .flat_map(|p| args.device.iter().map(move |d| (p, d)))
+        {
+            let (place, note) = match env::choose(physics, device) {
+                Ok(chosen) => chosen,
+                // One combination among others that cannot be is left out.
+                Err(error) if args.physics.len() * args.device.len() > 1 => {
+                    eprintln!("left out: {error}");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if device == Device::Auto {
+                eprintln!("{note}");
+            }
+            for &num_envs in &args.num_envs {
+                let dynamics = (task.clone(), domain.clone(), num_envs);
+                all.push(measure(physics, &place, dynamics, args.seconds)?);
+            }
+        }
     }
-    if args.physics == Physics::Rapier || matches!(place, Place::Gpu(_)) {
-        let report = foreign(&args, &place, task, dynamics)?;
-        emit(&report.text(args.format));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut env = make(&task, &dynamics, args.num_envs, Arithmetic::default())?;
-    let rate = steps_per_second(&mut env, args.seconds)?;
-
-    let threads = rayon::current_num_threads();
-    let report = Report {
-        num_envs: args.num_envs,
-        threads,
-        lanes: env.width(),
-        rate,
-        needed: flops_per_step(&task, &dynamics, Width::One)?,
-        executed: match Width::detect() {
-            Width::Sixteen => Some(flops_per_step(&task, &dynamics, Width::Sixteen)?),
-            _ => None,
-        },
-        peak: peak_flops(&task, threads)?,
-        stages: stage_shares(&task, &dynamics)?,
-        domain,
-        rows: dynamics.rows.len(),
-        drawing,
-        task,
-    };
-    emit(&match args.format {
-        Format::Human => report.human(),
-        Format::Short => report.short(),
-        Format::Json => report.json(),
+    emit(&match (&all[..], args.format) {
+        ([one], format) => one.text(format),
+        (_, Format::Human) => {
+            let rows: Vec<Vec<String>> = all.iter().map(Measured::row).collect();
+            table(&Measured::HEAD, &rows)
+        }
+        (_, Format::Short) => {
+            let lines: Vec<String> = all.iter().map(|m| m.text(Format::Short)).collect();
+            lines.join("\n")
+        }
+        (_, Format::Json) => {
+            let parts: Vec<String> = all.iter().map(|m| m.text(Format::Json)).collect();
+            format!("[{}]", parts.join(","))
+        }
     });
     Ok(ExitCode::SUCCESS)
 }
 
+/// One combination.
+enum Measured {
+    /// Our lanes, whose inside is measured too.
+    Lanes(Box<Report>),
+    /// Any other engine.
+    Engine(Box<engine::Report>),
+}
+
+impl Measured {
+    const HEAD: [&str; 6] = [
+        "task",
+        "physics on",
+        "environments",
+        "env steps/s",
+        "physics steps/s",
+        "ns an env step",
+    ];
+
+    fn text(&self, format: Format) -> String {
+        match (self, format) {
+            (Self::Engine(report), format) => report.text(format),
+            (Self::Lanes(report), Format::Human) => report.human(),
+            (Self::Lanes(report), Format::Short) => report.short(),
+            (Self::Lanes(report), Format::Json) => report.json(),
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let (task, on, num_envs, rate) = match self {
+            Self::Lanes(r) => (&r.task, "planar on cpu".into(), r.num_envs, r.rate),
+            Self::Engine(r) => (
+                &r.task,
+                format!("{} on {}", r.physics, r.device),
+                r.num_envs,
+                r.rate,
+            ),
+        };
+        vec![
+            task.name.clone(),
+            on,
+            num_envs.to_string(),
+            format!("{rate:.0}"),
+            format!("{:.0}", rate * task.frame_skip as f64),
+            format!("{:.0}", 1e9 / rate),
+        ]
+    }
+}
+
+/// Measures `num_envs` environments of a task in a domain.
+fn measure(
+    physics: Physics,
+    place: &Place,
+    (task, domain, num_envs): (Task, Domain, usize),
+    seconds: f64,
+) -> Result<Measured> {
+    let begun = Instant::now();
+    let dynamics = Dynamics::draw(&task, &domain, 0, num_envs)?;
+    let drawing = begun.elapsed().as_secs_f64();
+    if physics == Physics::Rapier || matches!(place, Place::Gpu(_)) {
+        let report = foreign(physics, place, task, (dynamics, num_envs), seconds)?;
+        return Ok(Measured::Engine(Box::new(report)));
+    }
+    let drawn = Drawn {
+        rows: dynamics.rows.len(),
+        domain,
+        seconds: drawing,
+    };
+    let report = Report::measure(task, drawn, &dynamics, num_envs, seconds)?;
+    Ok(Measured::Lanes(Box::new(report)))
+}
+
 /// Measures another engine.
-fn foreign(args: &Args, place: &Place, task: Task, dynamics: Dynamics) -> Result<engine::Report> {
-    let keys = EnvKey::population(&[0], args.num_envs);
+fn foreign(
+    physics: Physics,
+    place: &Place,
+    task: Task,
+    (dynamics, num_envs): (Dynamics, usize),
+    seconds: f64,
+) -> Result<engine::Report> {
+    let keys = EnvKey::population(&[0], num_envs);
     let (before, begun) = (engine::resident(), Instant::now());
-    let mut env = env::build(args.physics, place, &task, dynamics, keys)?;
+    let mut env = env::build(physics, place, &task, dynamics, keys)?;
     let building = begun.elapsed().as_secs_f64();
-    let rate = steps_per_second(env.as_mut(), args.seconds)?;
+    let rate = steps_per_second(env.as_mut(), seconds)?;
     let after = engine::resident();
     Ok(engine::Report {
-        physics: match args.physics {
+        physics: match physics {
             Physics::Planar => "planar",
             Physics::Rapier => "rapier",
         },
@@ -119,142 +191,17 @@ fn foreign(args: &Args, place: &Place, task: Task, dynamics: Dynamics) -> Result
             Place::Cpu => "cpu".into(),
             Place::Gpu(gpu) => gpu.label(),
         },
-        num_envs: args.num_envs,
+        num_envs,
         threads: rayon::current_num_threads(),
         rate,
         building,
-        bytes: after
-            .zip(before)
-            .map(|(a, b)| (a - b) / args.num_envs as f64),
+        bytes: after.zip(before).map(|(a, b)| (a - b) / num_envs as f64),
         task,
     })
 }
 
-/// What was measured.
-struct Report {
-    task: Task,
-    domain: Domain,
-    /// Parameter rows.
-    rows: usize,
-    /// Time to draw and compile them, s.
-    drawing: f64,
-    num_envs: usize,
-    threads: usize,
-    lanes: usize,
-    /// Env steps a second.
-    rate: f64,
-    /// Operations of an env step on one lane.
-    needed: f64,
-    /// Operations of an env step's share of its register; known for 16 lanes.
-    executed: Option<f64>,
-    /// Peak of all threads, FLOP/s.
-    peak: f64,
-    /// Share of a thread's time in each stage, and outside the kernel.
-    stages: Vec<(&'static str, f64)>,
-}
-
-impl Report {
-    fn physics_rate(&self) -> f64 {
-        self.rate * self.task.frame_skip as f64
-    }
-
-    fn short(&self) -> String {
-        format!(
-            "{} {} envs {} threads {} lanes: {:.0} env steps/s, {:.0} physics steps/s",
-            self.task.name,
-            self.num_envs,
-            self.threads,
-            self.lanes,
-            self.rate,
-            self.physics_rate()
-        )
-    }
-
-    fn json(&self) -> String {
-        let stages: serde_json::Map<_, _> = self
-            .stages
-            .iter()
-            .map(|(name, share)| (name.to_string(), json!(share)))
-            .collect();
-        json!({
-            "bench": "sim",
-            "task": self.task.name,
-            "gap": self.domain.to_string(),
-            "redrawn": self.domain.redraws(),
-            "parameter_rows": self.rows,
-            "seconds_to_compile_rows": self.drawing,
-            "num_envs": self.num_envs,
-            "threads": self.threads,
-            "lanes": self.lanes,
-            "env_steps_per_s": self.rate,
-            "physics_steps_per_s": self.physics_rate(),
-            "ns_per_env_step": 1e9 / self.rate,
-            "flop_per_env_step": self.needed,
-            "executed_flop_per_env_step": self.executed,
-            "gflops": self.rate * self.needed * 1e-9,
-            "executed_gflops": self.executed.map(|e| self.rate * e * 1e-9),
-            "peak_gflops": self.peak * 1e-9,
-            "share_of_peak": self.rate * self.needed / self.peak,
-            "executed_share_of_peak": self.executed.map(|e| self.rate * e / self.peak),
-            "stage_shares": stages,
-        })
-        .to_string()
-    }
-
-    fn human(&self) -> String {
-        let Self {
-            rate, needed, peak, ..
-        } = self;
-        let gflops = |flops: f64| {
-            format!(
-                "{:.1} GFLOP/s, {:.0} % of the peak",
-                rate * flops * 1e-9,
-                100.0 * rate * flops / peak
-            )
-        };
-        let mut text = format!(
-            "{}, {} environments, {} threads, {} lanes a register{}\n\
-             \x20 env steps/s      {rate:>12.0}   ({:.0} ns each: physics, observation, reward, autoreset)\n\
-             \x20 physics steps/s  {:>12.0}   ({} an env step)\n\
-             \x20 measured peak    {:>12.1}   GFLOP/s, fused multiply-adds alone\n\
-             \x20 needed by an env step alone: {needed:.0} operations: {}\n",
-            self.task.name,
-            self.num_envs,
-            self.threads,
-            self.lanes,
-            match (self.rows, self.domain.redraws()) {
-                (1, _) => String::new(),
-                (rows, redrawn) => format!(
-                    "\n\x20 gap {}: {rows} parameter rows, drawn and compiled in {:.0} ms{}",
-                    self.domain,
-                    1e3 * self.drawing,
-                    if redrawn { ", redrawn at resets" } else { "" }
-                ),
-            },
-            1e9 / rate,
-            self.physics_rate(),
-            self.task.frame_skip,
-            peak * 1e-9,
-            gflops(*needed),
-        );
-        if let Some(executed) = self.executed {
-            text += &format!(
-                "  executed for it in its register: {executed:.0} operations: {}\n\
-                 \x20   (lanes wait for the slowest in the solver's passes, and for every contact in the register)\n",
-                gflops(executed)
-            );
-        }
-        text += "  the rest of the peak: operations without a partner to fuse, loads and stores, divisions, branches\n\
-                 \x20 share of a thread's time:\n";
-        for (name, share) in &self.stages {
-            text += &format!("    {name:<16}{:>5.1} %\n", 100.0 * share);
-        }
-        text
-    }
-}
-
 /// Random actions in [−1, 1], one batch after the other.
-fn action_batches(env: &dyn VecEnv) -> Vec<Vec<f32>> {
+pub(super) fn action_batches(env: &dyn VecEnv) -> Vec<Vec<f32>> {
     let batch = |i| {
         let mut actions = vec![0.0; env.num_envs() * env.act_dim()];
         fill_unit(&mut actions, 0, 0, i, Stream::Action);
@@ -265,7 +212,7 @@ fn action_batches(env: &dyn VecEnv) -> Vec<Vec<f32>> {
 }
 
 /// Resets and takes `steps` steps.
-fn roll(env: &mut dyn VecEnv, steps: usize) -> Result<()> {
+pub(super) fn roll(env: &mut dyn VecEnv, steps: usize) -> Result<()> {
     let actions = action_batches(env);
     env.reset()?;
     for i in 0..steps {
@@ -274,7 +221,8 @@ fn roll(env: &mut dyn VecEnv, steps: usize) -> Result<()> {
     Ok(())
 }
 
-fn steps_per_second(env: &mut dyn VecEnv, seconds: f64) -> Result<f64> {
+/// Env steps a second over `seconds` s.
+pub(super) fn steps_per_second(env: &mut dyn VecEnv, seconds: f64) -> Result<f64> {
     roll(env, WARM_UP)?;
     let actions = action_batches(env);
     let start = Instant::now();
@@ -284,74 +232,4 @@ fn steps_per_second(env: &mut dyn VecEnv, seconds: f64) -> Result<f64> {
         steps += 1;
     }
     Ok((steps * env.num_envs()) as f64 / start.elapsed().as_secs_f64())
-}
-
-/// `num_envs` environments that compute `with`.
-fn make(
-    task: &Task,
-    dynamics: &Dynamics,
-    num_envs: usize,
-    with: Arithmetic,
-) -> Result<PlanarVecEnv> {
-    let keys = EnvKey::population(&[0], num_envs);
-    PlanarVecEnv::with_dynamics(task, dynamics.clone(), keys, with)
-}
-
-/// Floating-point operations of an env step, counted on one thread.
-fn flops_per_step(task: &Task, dynamics: &Dynamics, width: Width) -> Result<f64> {
-    let pool = one_thread()?;
-    let (envs, steps) = COUNTED;
-    pool.install(|| {
-        let with = Arithmetic {
-            counted: true,
-            ..width.into()
-        };
-        let mut env = make(task, dynamics, envs, with)?;
-        roll(&mut env, WARM_UP)?;
-        take_flops();
-        let actions = action_batches(&env);
-        for i in 0..steps {
-            env.step(&actions[i % actions.len()])?;
-        }
-        Ok(take_flops() as f64 / (envs * steps) as f64)
-    })
-}
-
-fn one_thread() -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .map_err(|e| Error::input("bench sim", e, "free some memory or threads"))
-}
-
-/// Peak of all threads together, FLOP/s.
-fn peak_flops(task: &Task, threads: usize) -> Result<f64> {
-    let envs: Vec<_> = (0..threads)
-        .map(|_| PlanarVecEnv::new(task, &[], 1, 0, Precision::F32))
-        .collect::<Result<_>>()?;
-    Ok(envs
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|mut env| env.visit(PeakFlops))
-        .sum())
-}
-
-/// Share of a thread's time in each stage of the kernel, and in all else: actions, observation,
-/// reward, autoreset.
-fn stage_shares(task: &Task, dynamics: &Dynamics) -> Result<Vec<(&'static str, f64)>> {
-    one_thread()?.install(|| {
-        let mut env = make(task, dynamics, 256, Arithmetic::default())?;
-        roll(&mut env, WARM_UP)?;
-        let actions = action_batches(&env);
-        env.start_laps();
-        let start = ticks();
-        for i in 0..300 {
-            env.step(&actions[i % actions.len()])?;
-        }
-        let whole = (ticks() - start) as f64;
-        let laps = env.take_laps().map(|t| t as f64 / whole);
-        let mut shares: Vec<_> = Lap::ALL.iter().map(|l| l.label()).zip(laps).collect();
-        shares.push(("environment", 1.0 - laps.iter().sum::<f64>()));
-        Ok(shares)
-    })
 }

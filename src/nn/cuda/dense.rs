@@ -12,6 +12,10 @@ const SUM_THREADS: u32 = 512;
 /// Columns that such a block takes.
 const COLUMNS: usize = 32;
 
+/// These, as the CUDA sources know them.
+pub(super) const CONSTANTS: [(&str, u32); 2] =
+    [("NARROW", NARROW as u32), ("SUM_THREADS", SUM_THREADS)];
+
 arguments! { "dense_bias",
     struct DenseBiasArgs { banks: [u32; 2], stride: u32 }
     struct DenseBiasJob {

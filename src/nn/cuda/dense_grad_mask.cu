@@ -1,6 +1,7 @@
 // d <- d where h > 0 (if masked), and the gradient of the bias: the sum of d over the rows (if wanted). A block takes
 // 32 columns, a warp every (warps)th row; blockIdx.y is the job, blockIdx.z the member.
-extern "C" __global__ void dense_grad_mask(float* deltas, float* grad, const float* acts,
+extern "C" __global__ void __launch_bounds__(SUM_THREADS, 2)
+dense_grad_mask(float* deltas, float* grad, const float* acts,
                                            const DenseGradMaskArgs* args) {
     __shared__ float parts[32][33];
     const DenseGradMaskJob& job = tail<DenseGradMaskJob>(args)[blockIdx.y];

@@ -1,7 +1,8 @@
 // Backward through a last layer of a few outputs, all of it from one reading of h: dh <- (dy W^T) where h > 0, the
 // gradients of W, of b, and of the bias b' below. A block takes 32 columns of h, a warp every (warps)th row;
 // blockIdx.y is the job, blockIdx.z the member.
-extern "C" __global__ void dense_grad_narrow(float* deltas, float* grad, const float* theta, const float* acts,
+extern "C" __global__ void __launch_bounds__(SUM_THREADS, 2)
+dense_grad_narrow(float* deltas, float* grad, const float* theta, const float* acts,
                                              const DenseGradNarrowArgs* args) {
     __shared__ float parts[32][33];
     const DenseGradNarrowJob& job = tail<DenseGradNarrowJob>(args)[blockIdx.y];

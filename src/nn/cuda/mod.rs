@@ -6,7 +6,7 @@
 //!
 //! **Convention.** A CUDA kernel takes the launch's buffers in their order, outputs first, then a pointer to its
 //! arguments: a struct of 32-bit fields, and behind it a tail of 32-bit words (numbers per member, tables of jobs).
-//! [`arguments!`] declares the struct once, for Rust and for C. Arguments lie in device memory, so that a captured
+//! `arguments!` declares the struct once, for Rust and for C. Arguments lie in device memory, so that a captured
 //! graph is replayed with new ones.
 
 mod arguments;
@@ -139,8 +139,11 @@ pub(crate) fn table<T: Pod>(rows: &[T]) -> Vec<u32> {
 
 /// All CUDA sources as one translation unit: what is shared, then every kernel behind its arguments.
 pub fn source() -> String {
-    let mut unit = format!("#define NARROW {}\n", dense::NARROW);
-    for (name, value) in super::ops::cuda_constants() {
+    let mut unit = String::new();
+    for (name, value) in super::ops::cuda_constants()
+        .into_iter()
+        .chain(dense::CONSTANTS)
+    {
         unit += &format!("#define {name} {value}\n");
     }
     unit += include_str!("common.cuh");
