@@ -5,7 +5,7 @@
 #ifdef LIMBS
 #import shared::pair::pair_stiffness
 #endif
-#import shared::work::{ALWAYS, rx, rz, hx, hz, hessian}
+#import shared::work::{rx, rz, hx, hz, hessian}
 #import shared::work::{contact_x, contact_z, contact_weight, touching, active_plus, active_minus, active_normal}
 #import shared::work::{limit_weight, active_limits}
 
@@ -35,7 +35,7 @@ fn inertia(diagonal: u32, rows: bool) {
             for (var i = POINT_FIRST[b]; i < POINT_FIRST[b + 1u]; i++) {
                 let word = i / 32u;
                 let bit = i % 32u;
-                if (ALWAYS || (touching[word] & (1u << bit)) != 0u) {
+                if ((touching[word] & (1u << bit)) != 0u) {
                     let mu = parameter(FRICTION + i);
                     let plus = select(0.0, contact_weight[i], (active_plus[word] & (1u << bit)) != 0u);
                     let minus = select(0.0, contact_weight[i], (active_minus[word] & (1u << bit)) != 0u);

@@ -10,7 +10,7 @@
 #endif
 #import shared::inertia::{inertia, factor, solve}
 #import shared::line_search::{Search, search_from, overshoots, shorten}
-#import shared::work::{ALWAYS, v, x, smooth_part, slope, direction, hx, hz}
+#import shared::work::{v, x, smooth_part, slope, direction, hx, hz}
 #import shared::work::{anchor_x, anchor_z, anchor_w, wrench_x, wrench_z, wrench_w}
 #import shared::work::{contact_x, contact_z, contact_weight, reference_t, reference_n, touching}
 #import shared::work::{active_plus, active_minus, active_normal, active_pairs}
@@ -105,7 +105,7 @@ fn gradient() -> bool {
         let b = POINT_BODY[i];
         let word = i / 32u;
         let bit = i % 32u;
-        if (ALWAYS || (touching[word] & (1u << bit)) != 0u) {
+        if ((touching[word] & (1u << bit)) != 0u) {
             let mu = parameter(FRICTION + i);
             let normal = fma(-anchor_w[b], contact_x[i], anchor_z[b]) - reference_n[i];
             let tangent = mu * (fma(anchor_w[b], contact_z[i], anchor_x[b]) - reference_t[i]);
@@ -129,7 +129,7 @@ fn gradient() -> bool {
     }
     for (var n = 0u; n < NL; n++) {
         let i = LIMITED[n];
-        if (ALWAYS || (exceeded & (1u << i)) != 0u) {
+        if ((exceeded & (1u << i)) != 0u) {
             let residual = fma(limit_side[i], x[i], -limit_reference[i]);
             now_limits |= select(0u, 1u << i, residual < 0.0);
             slope[i] = fma(limit_weight[i] * min(residual, 0.0), limit_side[i], slope[i]);

@@ -76,11 +76,3 @@ var<private> now_minus: vec2<u32>;
 var<private> now_normal: vec2<u32>;
 var<private> now_limits: u32;
 var<private> now_pairs: u32;
-
-// Where a branch that no invocation takes is computed and masked all the same, as by a processor that
-// poses as a GPU, asking costs more than it saves: rows that are not there weigh nothing.
-#ifdef MASKED
-const ALWAYS = true;
-#else
-const ALWAYS = false;
-#endif

@@ -33,8 +33,6 @@ impl Pipeline {
         constants: &[&Constants],
         defs: &[&str],
     ) -> Result<Arc<Self>> {
-        let masked = gpu.is_software().then_some("MASKED");
-        let defs: Vec<&str> = defs.iter().copied().chain(masked).collect();
         let texts = constants
             .iter()
             .map(|c| format!("{}{:?}{:?}", c.text(), c.defs(), c.known_literals()));
@@ -43,7 +41,7 @@ impl Pipeline {
         if let Some(pipeline) = known.get(&key) {
             return Ok(pipeline.clone());
         }
-        let pipeline = Arc::new(Self::compile(gpu, kernel, constants, &defs)?);
+        let pipeline = Arc::new(Self::compile(gpu, kernel, constants, defs)?);
         known.insert(key, pipeline.clone());
         Ok(pipeline)
     }
