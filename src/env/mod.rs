@@ -22,6 +22,7 @@ pub use rules::EnvKey;
 pub use task::Task;
 
 use crate::error::Result;
+use crate::gpu::memory::MemoryPlan;
 
 /// What one env step of `n` environments returned. Rows are environments.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,12 @@ pub trait VecEnv: Send {
     fn qpos(&self) -> Vec<f32>;
     /// `qvel` of every environment, `[n, nv]`.
     fn qvel(&self) -> Vec<f32>;
+    /// Bits of [`status`](crate::physics::status) of the latest step, `[n]`.
+    fn status(&self) -> &[u32];
+    /// Where a device's memory goes; none for an engine on the CPU.
+    fn memory(&self) -> Option<&MemoryPlan> {
+        None
+    }
     /// The parameter rows that its environments may have.
     fn dynamics(&self) -> &Dynamics;
     /// Row of [`dynamics`](VecEnv::dynamics) that each environment has at present, `[n]`; a step that

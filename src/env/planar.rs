@@ -120,11 +120,6 @@ impl PlanarVecEnv {
         self.batch.width()
     }
 
-    /// Bits of [`status`](crate::physics::status) of the latest step, `[n]`.
-    pub fn status(&self) -> &[u32] {
-        &self.episodes.status
-    }
-
     /// The present observations, `[n, obs_dim]`.
     pub fn observations(&self) -> &[f32] {
         &self.episodes.out.obs
@@ -179,6 +174,10 @@ impl VecEnv for PlanarVecEnv {
 
     fn qvel(&self) -> Vec<f32> {
         self.batch.qvel().iter().map(|x| *x as f32).collect()
+    }
+
+    fn status(&self) -> &[u32] {
+        &self.episodes.status
     }
 
     fn dynamics(&self) -> &Dynamics {

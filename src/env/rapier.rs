@@ -68,11 +68,6 @@ impl RapierVecEnv {
         })
     }
 
-    /// Bits of [`status`](crate::physics::status) of the latest step, `[n]`.
-    pub fn status(&self) -> &[u32] {
-        &self.episodes.status
-    }
-
     /// Puts one environment at `qpos`, `qvel` (`[nv]` each), at the start of an episode.
     pub fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
         let robot = &self.robots[self.episodes.row[env] as usize];
@@ -180,6 +175,10 @@ impl VecEnv for RapierVecEnv {
 
     fn qvel(&self) -> Vec<f32> {
         self.states().1
+    }
+
+    fn status(&self) -> &[u32] {
+        &self.episodes.status
     }
 
     fn dynamics(&self) -> &Dynamics {

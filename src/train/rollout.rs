@@ -10,6 +10,7 @@ use crate::data::moments;
 use crate::env::VecEnv;
 use crate::error::{Error, Result};
 use crate::nn::Replay;
+use crate::physics::status::{BROKEN, offenders};
 use crate::rng::{Stream, fill_normal, fill_unit};
 
 /// The simulator side of a run: environment `m * per_member + i` belongs to member `m`.
@@ -24,6 +25,8 @@ pub struct Rollout {
     counters: Counters,
     /// Returns of the episodes that ended since they were last taken, by member.
     finished: Vec<Vec<f64>>,
+    /// Environments whose state broke, at the first such step since it was last taken.
+    trouble: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -45,6 +48,7 @@ impl Rollout {
             obs,
             counters: Counters::default(),
             finished: vec![Vec::new(); seeds.len()],
+            trouble: None,
         })
     }
 
@@ -104,8 +108,22 @@ impl Rollout {
             }
             self.obs.copy_from_slice(&batch.obs);
             self.counters.vector_steps += 1;
+            if self.trouble.is_none() {
+                let named = offenders(self.env.status(), BROKEN);
+                self.trouble = (!named.is_empty()).then_some(named);
+            }
         }
         replay.push(&rows)
+    }
+
+    /// Environments whose state broke since the last call; they started anew.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    /// Where a device's memory goes.
+    pub fn memory(&self) -> Option<String> {
+        self.env.memory().map(ToString::to_string)
     }
 
     /// Mean return of the episodes that ended since the last call, by member.

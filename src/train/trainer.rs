@@ -184,6 +184,9 @@ impl Trainer {
             device,
             agent,
         };
+        if let Some(plan) = trainer.rollout.memory() {
+            eprintln!("memory of the simulator's device: {plan}");
+        }
         match checkpoint {
             Some(path) => trainer.restore(&path)?,
             None => trainer.folder.describe(&trainer.config)?,
@@ -235,6 +238,11 @@ impl Trainer {
             }
             if k.is_multiple_of(self.config.log_every) {
                 self.log_losses(k)?;
+                if let Some(trouble) = self.rollout.take_trouble() {
+                    progress.line(&format!(
+                        "simulated robots that broke began anew: {trouble}"
+                    ));
+                }
                 let seconds = begun.elapsed().as_secs_f64();
                 let per_s = (k - at_start) as f64 / seconds;
                 let steps_per_s = (self.rollout.env_steps() - steps_at_start) as f64 / seconds;

@@ -22,6 +22,8 @@ pub struct Report {
     pub building: f64,
     /// Resident memory of an environment, where the system tells.
     pub bytes: Option<f64>,
+    /// Where a device's memory goes.
+    pub plan: Option<String>,
 }
 
 impl Report {
@@ -40,6 +42,8 @@ impl Report {
         let memory = self
             .bytes
             .map_or("unknown".into(), |b| format!("{:.1} KiB", b / 1024.0));
+        let plan = self.plan.as_ref();
+        let plan = plan.map_or(String::new(), |plan| format!("\n  on the device: {plan}"));
         let name = &task.name;
         match format {
             Format::Short => format!(
@@ -57,13 +61,14 @@ impl Report {
                 "ns_per_env_step": 1e9 / rate,
                 "build_s": self.building,
                 "bytes_per_env": self.bytes,
+                "memory_plan": self.plan,
             })
             .to_string(),
             Format::Human => format!(
                 "{name}, {num_envs} environments, {threads} threads, {physics} on {device}\n\
                  \x20 env steps/s      {rate:>12.0}   ({:.1} µs each)\n\
                  \x20 physics steps/s  {steps:>12.0}   ({} an env step; {:.1} µs of a thread each)\n\
-                 \x20 memory of an environment {memory}; all built in {:.2} s",
+                 \x20 memory of an environment {memory}; all built in {:.2} s{plan}",
                 1e6 / rate,
                 task.frame_skip,
                 1e6 * *threads as f64 / steps,

@@ -7,6 +7,7 @@ use crate::cli::{Format, emit, table};
 use crate::env::{self, Device, Dynamics, EnvKey, Physics, Place, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Domain;
+use crate::physics::status::{BROKEN, UNCONVERGED, offenders};
 use crate::rng::{Stream, fill_unit};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -195,6 +196,7 @@ fn foreign(
         threads: rayon::current_num_threads(),
         rate,
         building,
+        plan: env.memory().map(ToString::to_string),
         bytes: after.zip(before).map(|(a, b)| (a - b) / num_envs as f64),
         task,
     })
@@ -231,5 +233,10 @@ pub(super) fn steps_per_second(env: &mut dyn VecEnv, seconds: f64) -> Result<f64
         env.step(&actions[steps % actions.len()])?;
         steps += 1;
     }
-    Ok((steps * env.num_envs()) as f64 / start.elapsed().as_secs_f64())
+    let rate = (steps * env.num_envs()) as f64 / start.elapsed().as_secs_f64();
+    let trouble = offenders(env.status(), BROKEN | UNCONVERGED);
+    if !trouble.is_empty() {
+        eprintln!("the last step: {trouble}");
+    }
+    Ok(rate)
 }

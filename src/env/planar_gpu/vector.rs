@@ -180,38 +180,6 @@ impl PlanarGpuEnv {
         &self.rules.task
     }
 
-    /// Where the device's memory goes.
-    pub fn memory(&self) -> &MemoryPlan {
-        &self.plan
-    }
-
-    /// Bits of [`status`](crate::physics::status) of the latest step, `[n]`.
-    pub fn status(&self) -> &[u32] {
-        &self.episodes.status
-    }
-
-    /// The first environments of the latest step whose status is not 0, and why; empty if none.
-    pub fn offenders(&self) -> String {
-        let bad = self
-            .episodes
-            .status
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| **s != 0);
-        let name = |(env, status): (usize, &u32)| {
-            let broken = (status & BROKEN != 0).then_some("state not finite or beyond 1e10");
-            let open = (status & UNCONVERGED != 0).then_some("solver not converged");
-            let why: Vec<_> = broken.into_iter().chain(open).collect();
-            format!("environment {env}: {}", why.join(", "))
-        };
-        let count = bad.clone().count();
-        let mut named: Vec<_> = bad.take(5).map(name).collect();
-        if count > named.len() {
-            named.push(format!("and {} more", count - named.len()));
-        }
-        named.join("; ")
-    }
-
     /// Puts one environment at `qpos`, `qvel` (`[nv]` each), at the start of an episode.
     pub fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
         let turned = |part: &[f64]| -> Vec<f32> {
@@ -345,6 +313,14 @@ impl VecEnv for PlanarGpuEnv {
     fn qvel(&self) -> Vec<f32> {
         self.part(1)
             .unwrap_or_else(|_| vec![f32::NAN; self.num_envs() * self.topology.nv()])
+    }
+
+    fn status(&self) -> &[u32] {
+        &self.episodes.status
+    }
+
+    fn memory(&self) -> Option<&MemoryPlan> {
+        Some(&self.plan)
     }
 
     fn dynamics(&self) -> &Dynamics {
