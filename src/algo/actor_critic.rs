@@ -40,6 +40,23 @@ pub struct Rules<'a> {
     pub initial_alpha: f64,
 }
 
+/// The [`Rules`] of every member, from settings that have these numbers under these names.
+macro_rules! rules {
+    ($settings:expr) => {
+        $settings
+            .iter()
+            .map(|s| $crate::algo::actor_critic::Rules {
+                hidden: &s.hidden,
+                rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
+                target_entropy: s.target_entropy,
+                target_rate: s.target_rate,
+                initial_alpha: s.initial_alpha,
+            })
+            .collect::<Vec<_>>()
+    };
+}
+pub(crate) use rules;
+
 /// Networks that every one of these methods has.
 #[derive(Clone, Debug)]
 pub struct Nets {
@@ -129,6 +146,8 @@ impl ActorCritic {
     pub const ALPHA: Group = 1;
     /// Both critics.
     pub const CRITICS: Group = 2;
+    /// What every one of these methods steps.
+    pub const ALL: [Group; 3] = [Self::POLICY, Self::ALPHA, Self::CRITICS];
 
     /// Parameters, passes and buffers for `rows` batch rows a member.
     pub fn new(
@@ -277,12 +296,13 @@ impl ActorCritic {
         }
     }
 
-    /// SAC's target, y = r + γ(1−d)·(min Q̂(s',a') + exploration), for a method to add to.
+    /// SAC's target, y = r + γ(1−d)·(min Q̂(s',a') + exploration), for a method to add to: γ and the reward's factor,
+    /// the exploration term and its κ.
     pub fn target(
         &self,
-        discount: PerMember<f32>,
-        reward_scale: PerMember<f32>,
+        [discount, reward_scale]: [PerMember<f32>; 2],
         exploration: Exploration,
+        optimism: PerMember<f32>,
     ) -> Target {
         let learner = &self.learner;
         Target {
@@ -294,7 +314,7 @@ impl ActorCritic {
             stride: learner.plan.len(),
             log_pi: [learner.rows, 2 * learner.rows],
             exploration,
-            optimism: 0.0.into(),
+            optimism,
             log_ratio: None,
             log_alpha: self.nets.log_alpha,
             param_stride: learner.params.len(),

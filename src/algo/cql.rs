@@ -7,7 +7,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
+use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::learner::{BATCH, Learner, set};
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
@@ -107,14 +107,7 @@ impl Cql {
             above_zero("penalty_temperature", s.penalty_temperature)?;
         }
         let each = |of: fn(&CqlSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
-        let rules = settings.iter().map(|s| Rules {
-            hidden: &s.hidden,
-            rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
-            target_entropy: s.target_entropy,
-            target_rate: s.target_rate,
-            initial_alpha: s.initial_alpha,
-        });
-        let rules: Vec<_> = rules.collect();
+        let rules = rules!(settings);
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let dims = [obs_dim, act_dim, s.batch];
@@ -155,14 +148,11 @@ impl Cql {
         );
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
         Ok(Self {
-            target: Target {
-                optimism: each(|s| s.optimism),
-                ..core.target(
-                    each(|s| s.discount),
-                    each(|s| s.reward_scale),
-                    s.exploration,
-                )
-            },
+            target: core.target(
+                [each(|s| s.discount), each(|s| s.reward_scale)],
+                s.exploration,
+                each(|s| s.optimism),
+            ),
             td: TdLoss {
                 q,
                 step: per,
@@ -249,12 +239,7 @@ impl Agent for Cql {
         let input = [batch, &self.actions];
         ws.backward(&self.backward, &params.grad, theta, &input)?;
         core.backward()?;
-        let groups = [
-            ActorCritic::POLICY,
-            ActorCritic::ALPHA,
-            ActorCritic::CRITICS,
-        ];
-        core.learner.step(&groups)?;
+        core.learner.step(&ActorCritic::ALL)?;
         core.learner.close()
     }
 

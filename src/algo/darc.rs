@@ -6,7 +6,7 @@
 
 use candle_core::Device;
 
-use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
+use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::Learner;
 use crate::algo::settings::settings;
@@ -71,6 +71,8 @@ pub struct Darc {
     classifiers: Classifiers,
     target: Target,
     td: TdLoss,
+    /// Where the classifier's outputs at the batch begin, from which the correction comes.
+    advantage: usize,
     ratio_warmup: u64,
 }
 
@@ -90,14 +92,7 @@ impl Darc {
         for (name, rows) in [("batch", s.batch), ("ratio_batch", s.ratio_batch)] {
             above_zero(name, rows as f64)?;
         }
-        let rules = settings.iter().map(|s| Rules {
-            hidden: &s.hidden,
-            rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
-            target_entropy: s.target_entropy,
-            target_rate: s.target_rate,
-            initial_alpha: s.initial_alpha,
-        });
-        let rules: Vec<_> = rules.collect();
+        let rules = rules!(settings);
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let ratio_nets = Classifiers::nets(&mut spec, obs_dim, act_dim, &s.hidden);
@@ -121,21 +116,18 @@ impl Darc {
         // Launches.
         core.finish(&[&advantage], &[])?;
         classifiers.finish(&core.learner);
-        let target = Target {
-            log_ratio: Some(advantage.out()),
-            optimism: each(|s| s.optimism),
-            ..core.target(
-                each(|s| s.discount),
-                each(|s| s.reward_scale),
-                s.exploration,
-            )
-        };
+        let target = core.target(
+            [each(|s| s.discount), each(|s| s.reward_scale)],
+            s.exploration,
+            each(|s| s.optimism),
+        );
         let td = core.td(&[s.batch]);
         Ok(Self {
             core,
             classifiers,
             target,
             td,
+            advantage: advantage.out(),
             ratio_warmup: s.ratio_warmup,
         })
     }
@@ -166,23 +158,16 @@ impl Agent for Darc {
 
     fn learn(&mut self) -> Result<()> {
         let core = &mut self.core;
-        let mut target = self.target.clone();
-        if core.learner.updates < self.ratio_warmup {
-            target.log_ratio = None;
-        }
+        let corrects = core.learner.updates >= self.ratio_warmup;
+        self.target.log_ratio = corrects.then_some(self.advantage);
         // The classifiers step first: the correction of this update is theirs after it.
         self.classifiers.learn(&mut core.learner)?;
         core.forward()?;
-        core.targets(&target)?;
+        core.targets(&self.target)?;
         core.td_loss(&self.td)?;
         core.actor_loss()?;
         core.backward()?;
-        let groups = [
-            ActorCritic::POLICY,
-            ActorCritic::ALPHA,
-            ActorCritic::CRITICS,
-        ];
-        core.learner.step(&groups)?;
+        core.learner.step(&ActorCritic::ALL)?;
         core.learner.close()
     }
 }

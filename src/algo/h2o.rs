@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
+use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::{BATCH, Learner, set};
 use crate::algo::settings::{ordered, settings};
@@ -148,14 +148,7 @@ impl H2o {
         }
         let s = &settings[0];
         let each = |of: fn(&H2oSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
-        let rules = settings.iter().map(|s| Rules {
-            hidden: &s.hidden,
-            rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
-            target_entropy: s.target_entropy,
-            target_rate: s.target_rate,
-            initial_alpha: s.initial_alpha,
-        });
-        let rules: Vec<_> = rules.collect();
+        let rules = rules!(settings);
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let ratio_nets = Classifiers::nets(&mut spec, obs_dim, act_dim, &s.hidden);
@@ -188,14 +181,11 @@ impl H2o {
         core.finish(&own[..1 + usize::from(s.use_ratio)], &[])?;
         classifiers.finish(&core.learner);
         let td = core.td(&[real, sim]);
-        let target = Target {
-            optimism: each(|s| s.optimism),
-            ..core.target(
-                each(|s| s.discount),
-                each(|s| s.reward_scale),
-                s.exploration,
-            )
-        };
+        let target = core.target(
+            [each(|s| s.discount), each(|s| s.reward_scale)],
+            s.exploration,
+            each(|s| s.optimism),
+        );
         let learner = &mut core.learner;
         let stride = learner.plan.len();
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
@@ -339,12 +329,7 @@ impl Agent for H2o {
         launch(&self.loss, [&ws.deltas, stats], [&ws.acts, omega])?;
         core.actor_loss()?;
         core.backward()?;
-        let groups = [
-            ActorCritic::POLICY,
-            ActorCritic::ALPHA,
-            ActorCritic::CRITICS,
-        ];
-        core.learner.step(&groups)?;
+        core.learner.step(&ActorCritic::ALL)?;
         core.learner.close()
     }
 }

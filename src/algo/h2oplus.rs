@@ -2,7 +2,7 @@
 
 use candle_core::Device;
 
-use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
+use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::in_sample::{InSample, Passes};
 use crate::algo::learner::{Group, Learner};
@@ -131,14 +131,7 @@ impl H2oPlus {
         for s in settings {
             ordered(["ratio_min", "ratio_max"], [s.ratio_min, s.ratio_max])?;
         }
-        let rules = settings.iter().map(|s| Rules {
-            hidden: &s.hidden,
-            rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
-            target_entropy: s.target_entropy,
-            target_rate: s.target_rate,
-            initial_alpha: s.initial_alpha,
-        });
-        let rules: Vec<_> = rules.collect();
+        let rules = rules!(settings);
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let vf = spec.mlp(
@@ -187,11 +180,9 @@ impl H2oPlus {
         classifiers.finish(&core.learner);
         let stride = core.learner.plan.len();
         let of_reward = [each(|s| s.discount), each(|s| s.reward_scale)];
-        let [discount, scale] = of_reward.clone();
         let target = Target {
             value: Some((v_next.out(), each(|s| s.lambda))),
-            optimism: each(|s| s.optimism),
-            ..core.target(discount, scale, s.exploration)
+            ..core.target(of_reward.clone(), s.exploration, each(|s| s.optimism))
         };
         let rule =
             |s: &H2oPlusSettings| ValueRule::new(s.value, s.tau, s.value_alpha, s.value_clip);
@@ -302,13 +293,8 @@ impl Agent for H2oPlus {
         core.td_loss(&self.td)?;
         core.actor_loss()?;
         core.backward()?;
-        let groups = [
-            ActorCritic::POLICY,
-            ActorCritic::ALPHA,
-            ActorCritic::CRITICS,
-            self.vf,
-        ];
-        core.learner.step(&groups)?;
+        let [policy, alpha, critics] = ActorCritic::ALL;
+        core.learner.step(&[policy, alpha, critics, self.vf])?;
         core.learner.close()
     }
 

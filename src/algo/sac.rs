@@ -8,7 +8,7 @@
 
 use candle_core::Device;
 
-use crate::algo::actor_critic::{ActorCritic, Nets, Rules};
+use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::learner::Learner;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
@@ -81,28 +81,18 @@ impl Sac {
         let s = &settings[0];
         let each = |of: fn(&SacSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
         above_zero("batch", s.batch as f64)?;
-        let rules = settings.iter().map(|s| Rules {
-            hidden: &s.hidden,
-            rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
-            target_entropy: s.target_entropy,
-            target_rate: s.target_rate,
-            initial_alpha: s.initial_alpha,
-        });
-        let rules: Vec<_> = rules.collect();
+        let rules = rules!(settings);
         let mut spec = Spec::default();
         let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
         let dims = [obs_dim, act_dim, s.real_batch + s.batch];
         let mut core = ActorCritic::new(spec, nets, dims, &rules, seeds, device)?;
         core.finish(&[], &[])?;
         Ok(Self {
-            target: Target {
-                optimism: each(|s| s.optimism),
-                ..core.target(
-                    each(|s| s.discount),
-                    each(|s| s.reward_scale),
-                    s.exploration,
-                )
-            },
+            target: core.target(
+                [each(|s| s.discount), each(|s| s.reward_scale)],
+                s.exploration,
+                each(|s| s.optimism),
+            ),
             td: match s.real_batch {
                 0 => core.td(&[s.batch]),
                 real => core.td(&[real, s.batch]),
@@ -144,12 +134,7 @@ impl Agent for Sac {
         core.td_loss(&self.td)?;
         core.actor_loss()?;
         core.backward()?;
-        let groups = [
-            ActorCritic::POLICY,
-            ActorCritic::ALPHA,
-            ActorCritic::CRITICS,
-        ];
-        core.learner.step(&groups)?;
+        core.learner.step(&ActorCritic::ALL)?;
         core.learner.close()
     }
 }
