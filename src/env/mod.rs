@@ -43,10 +43,16 @@ pub struct StepBatch {
 pub trait VecEnv: Send {
     /// Number of environments, n.
     fn num_envs(&self) -> usize;
+    /// What all its robots are asked to do.
+    fn task(&self) -> &Task;
     /// Length of an observation.
-    fn obs_dim(&self) -> usize;
+    fn obs_dim(&self) -> usize {
+        self.task().obs_dim()
+    }
     /// Length of an action.
-    fn act_dim(&self) -> usize;
+    fn act_dim(&self) -> usize {
+        self.task().act_dim()
+    }
     /// Starts a new episode everywhere; the observations, `[n, obs_dim]`.
     fn reset(&mut self) -> Result<&[f32]>;
     /// One env step with `actions` `[n, act_dim]`.

@@ -95,11 +95,6 @@ impl PlanarVecEnv {
         }
     }
 
-    /// The task.
-    pub fn task(&self) -> &Task {
-        &self.rules.task
-    }
-
     /// Runs `visitor` on the lanes.
     pub fn visit<V: Visitor>(&mut self, visitor: V) -> V::Output {
         self.batch.visit(visitor)
@@ -128,10 +123,7 @@ impl PlanarVecEnv {
     /// Puts one environment at `qpos`, `qvel` (`[nv]` each), at the start of an episode.
     pub fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
         self.batch.set_state(env, qpos, qvel);
-        self.episodes.steps[env] = 0;
-        let od = self.rules.task.obs_dim();
-        self.rules
-            .observe(qpos, qvel, &mut self.episodes.out.obs[env * od..][..od]);
+        self.episodes.start(&self.rules, env, qpos, qvel);
     }
 }
 
@@ -140,12 +132,8 @@ impl VecEnv for PlanarVecEnv {
         self.batch.num_envs()
     }
 
-    fn obs_dim(&self) -> usize {
-        self.rules.task.obs_dim()
-    }
-
-    fn act_dim(&self) -> usize {
-        self.rules.task.act_dim()
+    fn task(&self) -> &Task {
+        &self.rules.task
     }
 
     fn reset(&mut self) -> Result<&[f32]> {

@@ -72,10 +72,7 @@ impl RapierVecEnv {
     pub fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
         let robot = &self.robots[self.episodes.row[env] as usize];
         self.worlds[env].set_state(robot, qpos, qvel);
-        self.episodes.steps[env] = 0;
-        let od = self.rules.task.obs_dim();
-        self.rules
-            .observe(qpos, qvel, &mut self.episodes.out.obs[env * od..][..od]);
+        self.episodes.start(&self.rules, env, qpos, qvel);
     }
 
     /// Of every environment, `[n, nv]`: positions and velocities.
@@ -97,12 +94,8 @@ impl VecEnv for RapierVecEnv {
         self.worlds.len()
     }
 
-    fn obs_dim(&self) -> usize {
-        self.rules.task.obs_dim()
-    }
-
-    fn act_dim(&self) -> usize {
-        self.rules.task.act_dim()
+    fn task(&self) -> &Task {
+        &self.rules.task
     }
 
     fn reset(&mut self) -> Result<&[f32]> {

@@ -218,6 +218,14 @@ impl Episodes {
         }
     }
 
+    /// Begins an episode of environment `env` in this state (`[nv]` each); its observation.
+    pub fn start(&mut self, rules: &Rules, env: usize, qpos: &[f64], qvel: &[f64]) -> &[f32] {
+        self.steps[env] = 0;
+        let obs = &mut self.out.obs[env * self.obs_dim..][..self.obs_dim];
+        rules.observe(qpos, qvel, obs);
+        obs
+    }
+
     /// Pieces of `width` environments each, for threads of their own.
     pub fn pieces(&mut self, width: usize) -> impl IndexedParallelIterator<Item = Piece<'_>> {
         let od = self.obs_dim;

@@ -175,11 +175,6 @@ impl PlanarGpuEnv {
         })
     }
 
-    /// The task.
-    pub fn task(&self) -> &Task {
-        &self.rules.task
-    }
-
     /// Puts one environment at `qpos`, `qvel` (`[nv]` each), at the start of an episode.
     pub fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
         let turned = |part: &[f64]| -> Vec<f32> {
@@ -194,9 +189,7 @@ impl PlanarGpuEnv {
         let at = env - store.envs.start;
         store.write_env(&self.gpu, at, [&turned(qpos), &turned(qvel), &still]);
         store.write_steps(&self.gpu, at, 0);
-        let od = self.rules.task.obs_dim();
-        let obs = &mut self.episodes.out.obs[env * od..][..od];
-        self.rules.observe(qpos, qvel, obs);
+        let obs = self.episodes.start(&self.rules, env, qpos, qvel);
         store.write_obs(&self.gpu, at, obs);
     }
 
@@ -276,12 +269,8 @@ impl VecEnv for PlanarGpuEnv {
         self.rules.keys.len()
     }
 
-    fn obs_dim(&self) -> usize {
-        self.rules.task.obs_dim()
-    }
-
-    fn act_dim(&self) -> usize {
-        self.rules.task.act_dim()
+    fn task(&self) -> &Task {
+        &self.rules.task
     }
 
     fn reset(&mut self) -> Result<&[f32]> {
