@@ -5,9 +5,11 @@ use candle_core::{DType, Tensor};
 use crate::data::{BehaviourPolicy, DenseLayer, Distribution};
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
-use crate::nn::ops::dense::{Dense, View, product};
+use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::gaussian::{self, Gaussian, GaussianSample};
 use crate::nn::ops::head::{Head, Sample, sample_row};
+use crate::nn::ops::product::{Finish, product};
+use crate::nn::ops::wide::transpose;
 use crate::nn::params::Params;
 use crate::nn::spec::Mlp;
 use crate::nn::workspace::{Plan, Use};
@@ -232,22 +234,12 @@ impl PolicySnapshot {
         for (n, layer) in self.layers.iter().enumerate() {
             let mut y = vec![0.0; rows * layer.outputs];
             if rows > 0 {
-                product(
-                    (rows, layer.outputs, layer.inputs),
-                    (&mut y, layer.outputs, 1),
-                    (&x, layer.inputs, 1),
-                    (&layer.weight, 1, layer.inputs),
-                );
-            }
-            let floor = if n + 1 < self.layers.len() {
-                0.0
-            } else {
-                f32::NEG_INFINITY
-            };
-            for row in y.chunks_exact_mut(layer.outputs) {
-                row.iter_mut()
-                    .zip(&layer.bias)
-                    .for_each(|(y, b)| *y = (*y + b).max(floor));
+                let mut weight = vec![0.0; layer.weight.len()];
+                transpose(&mut weight, &layer.weight, layer.outputs, layer.inputs);
+                let finish = Finish::bias(&layer.bias, n + 1 < self.layers.len());
+                let size = (rows, layer.outputs, layer.inputs);
+                let x = (&x[..], layer.inputs, 1);
+                product(size, &mut y, x, (&weight, layer.outputs), finish);
             }
             x = y;
         }

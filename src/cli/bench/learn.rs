@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::nn::Replay;
 use crate::nn::device::{self, DeviceKind, Opened, Precision};
 use crate::nn::launch::{Tally, reset_tally, tally};
-use crate::nn::ops::dense::product;
+use crate::nn::ops::product::{Finish, product};
 use crate::nn::replay::row_len;
 use crate::rng::{Stream, fill_normal};
 
@@ -288,7 +288,7 @@ fn peak_gflops() -> f64 {
             let (a, b, mut c) = (vec![1f32; N * N], vec![1f32; N * N], vec![0f32; N * N]);
             let mut done = 0;
             while begun.elapsed().as_secs_f64() < 0.33 {
-                product((N, N, N), (&mut c, N, 1), (&a, N, 1), (&b, N, 1));
+                product((N, N, N), &mut c, (&a, N, 1), (&b, N), Finish::Store);
                 done += 1;
             }
             std::hint::black_box(c[0]);

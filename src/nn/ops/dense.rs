@@ -4,12 +4,9 @@
 //! cache of one core. Activations that no backward pass reads are not stored at all.
 
 use std::cell::RefCell;
-use std::sync::Once;
-
-use gemm::Parallelism;
 
 use super::narrow::{self, NARROW};
-use super::wide::add_bias;
+use super::product::{Finish, product};
 use super::{Shared, TILE, blocks, each, member_of};
 use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
@@ -198,26 +195,20 @@ impl<const I: usize> Kernel<1, I> for Dense {
                     if outputs <= NARROW && last && base.is_none() {
                         narrow::forward(y, x, ld, &narrow::columns(w, inputs, outputs), b);
                     } else {
-                        product(
-                            (rows, outputs, inputs),
-                            (y, outputs, 1),
-                            (x, ld, 1),
-                            (w, outputs, 1),
-                        );
-                        match base {
-                            None => add_bias(y, b, !last),
+                        let finish = match base {
+                            None => Finish::bias(b, !last),
                             Some(Base { out, per }) => {
                                 let first = member * self.stride + out + row / per * outputs;
-                                let len = rows / per * outputs;
-                                let base = acts.pointer(first, len);
-                                // SAFETY: an earlier launch wrote it, and no task of this one does.
-                                let base = unsafe { std::slice::from_raw_parts(base, len) };
-                                let groups = y.chunks_exact_mut(per * outputs);
-                                for (y, base) in groups.zip(base.chunks_exact(outputs)) {
-                                    add_bias(y, base, !last);
+                                Finish::Add {
+                                    // SAFETY: an earlier launch wrote it, and no task of this one does.
+                                    bias: unsafe { acts.read(first, rows / per * outputs) },
+                                    per,
+                                    relu: !last,
                                 }
                             }
-                        }
+                        };
+                        let size = (rows, outputs, inputs);
+                        product(size, y, (x, ld, 1), (w, outputs), finish);
                     }
                     (x, ld) = (y, outputs);
                 }
@@ -227,59 +218,5 @@ impl<const I: usize> Kernel<1, I> for Dense {
 
     fn cuda(&self) -> Option<Program> {
         Some(cuda::dense::forward(self.members, self.stride, &self.jobs))
-    }
-}
-
-/// C = A·B on one thread, `(m, n, k)`; each matrix is (first float on, row stride, column stride).
-pub(crate) fn product(
-    size: (usize, usize, usize),
-    (c, c_rs, c_cs): (&mut [f32], usize, usize),
-    a: (&[f32], usize, usize),
-    b: (&[f32], usize, usize),
-) {
-    let (m, n, _) = size;
-    assert!((m - 1) * c_rs + (n - 1) * c_cs < c.len(), "C is too short");
-    // SAFETY: every index of C lies below the last one, asserted above; C is borrowed mutably.
-    unsafe { product_into(size, (c.as_mut_ptr(), c_rs, c_cs), a, b) }
-}
-
-/// As [`product`], into memory of which other threads may write the gaps between C's rows.
-///
-/// # Safety
-/// C's m·n floats may be written, and nothing else refers to them meanwhile.
-pub(crate) unsafe fn product_into(
-    (m, n, k): (usize, usize, usize),
-    (c, c_rs, c_cs): (*mut f32, usize, usize),
-    (a, a_rs, a_cs): (&[f32], usize, usize),
-    (b, b_rs, b_cs): (&[f32], usize, usize),
-) {
-    static TUNE: Once = Once::new();
-    // Blocks this small stay in the second cache: copying them into panels first costs 4 %.
-    TUNE.call_once(|| gemm::set_lhs_packing_threshold_single_thread(256));
-    assert!((m - 1) * a_rs + (k - 1) * a_cs < a.len(), "A is too short");
-    assert!((k - 1) * b_rs + (n - 1) * b_cs < b.len(), "B is too short");
-    // SAFETY: every index read lies below the last one, asserted above; C is the caller's promise.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c,
-            c_cs as isize,
-            c_rs as isize,
-            false,
-            a.as_ptr(),
-            a_cs as isize,
-            a_rs as isize,
-            b.as_ptr(),
-            b_cs as isize,
-            b_rs as isize,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
     }
 }

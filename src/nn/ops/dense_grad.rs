@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
-use super::dense::{Base, Layer, View, product, product_into};
+use super::dense::{Base, Layer, View};
 use super::narrow::{self, NARROW};
-use super::wide::{column_sums, mask, transpose};
-use super::{Shared, blocks, each, member_of};
+use super::product::{Finish, product, product_into};
+use super::wide::{column_sums, transpose};
+use super::{Shared, blocks, each};
 use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
 
@@ -41,63 +42,73 @@ pub struct DenseGrad {
     members: usize,
     /// Floats a member: parameters, activations (and deltas).
     strides: [usize; 2],
+    /// Those that take sums from the others come last.
     jobs: Vec<Back>,
-    /// Layers whose weights are transposed, each at the same offset as in the parameters.
-    transposes: Vec<Layer>,
-    /// (job, rows)
-    tiles: Vec<(usize, Range<usize>)>,
-    /// (job, layer, rows and columns of dW)
-    blocks: Vec<(usize, usize, Range<usize>, Range<usize>)>,
+    /// How many do not.
+    independent: usize,
+    /// Weights that are transposed: where they begin, in the parameters and transposed, and their rows and columns.
+    transposes: Vec<[usize; 3]>,
+    /// Blocks of dW of each job: layer, rows, columns.
+    blocks: Vec<Vec<(usize, Range<usize>, Range<usize>)>>,
 }
 
 impl DenseGrad {
     /// All `jobs` for each of `members` members; `strides`: floats a member of parameters and of activations.
     pub fn new(members: usize, strides: [usize; 2], jobs: Vec<Back>) -> Self {
-        let trains = |place: usize| jobs.iter().any(|j| j.weights && j.layers[0].out == place);
-        let bases = jobs.iter().filter(|j| j.weights).filter_map(|j| j.base);
+        let bases: Vec<Base> = jobs
+            .iter()
+            .filter(|j| j.weights)
+            .filter_map(|j| j.base)
+            .collect();
+        let (shared, mut jobs): (Vec<Back>, Vec<Back>) = jobs
+            .into_iter()
+            .partition(|job| bases.iter().any(|base| base.out == job.layers[0].out));
+        let trains = |place: usize| shared.iter().any(|j| j.weights && j.layers[0].out == place);
         assert!(
-            bases.clone().all(|base| trains(base.out)),
+            bases.iter().all(|base| trains(base.out)),
             "what rows share goes backward in the same launch"
         );
-        let above = jobs.iter().flat_map(|job| &job.layers[1..]);
-        let mut transposes: Vec<Layer> = above
-            .filter(|layer| layer.outputs > NARROW)
-            .copied()
-            .collect();
-        transposes.sort_by_key(|layer| layer.weight);
-        transposes.dedup_by_key(|layer| layer.weight);
-        let (mut tiles, mut dw) = (Vec::new(), Vec::new());
-        for (j, job) in jobs.iter().enumerate() {
-            tiles.extend(blocks(job.rows, job.tile).map(|b| (j, b)));
-            if job.weights {
-                for (l, layer) in job.layers.iter().enumerate() {
-                    for rows in blocks(
-                        layer.inputs,
-                        BLOCK.max(if layer.outputs <= NARROW {
-                            layer.inputs
-                        } else {
-                            0
-                        }),
-                    ) {
-                        dw.extend(
-                            blocks(layer.outputs, BLOCK)
-                                .map(|columns| (j, l, rows.clone(), columns)),
-                        );
-                    }
-                }
-            }
+        let independent = jobs.len();
+        jobs.extend(shared);
+        let mut transposes = Vec::new();
+        for job in &jobs {
+            let wide = job.layers[1..].iter().filter(|l| l.outputs > NARROW);
+            transposes.extend(wide.map(|l| [l.weight, l.inputs, l.outputs]));
+            let of_input = |(column, columns, _)| {
+                let first = &job.layers[0];
+                [
+                    first.weight + column * first.outputs,
+                    columns,
+                    first.outputs,
+                ]
+            };
+            transposes.extend(job.input.map(of_input));
         }
-        // Long tasks first, so that the threads finish together.
-        dw.sort_by_key(|(j, _, r, c)| std::cmp::Reverse(r.len() * c.len() * jobs[*j].rows));
+        transposes.sort_unstable();
+        transposes.dedup();
         Self {
             members,
             strides,
-            jobs,
+            independent,
             transposes,
-            tiles,
-            blocks: dw,
+            blocks: jobs.iter().map(blocks_of).collect(),
+            jobs,
         }
     }
+}
+
+/// Blocks of dW: layer, rows, columns; long ones first, so that the threads finish together.
+fn blocks_of(job: &Back) -> Vec<(usize, Range<usize>, Range<usize>)> {
+    let mut all = Vec::new();
+    for (l, layer) in job.layers.iter().enumerate().filter(|_| job.weights) {
+        let narrow = layer.outputs <= NARROW;
+        let height = if narrow { layer.inputs } else { BLOCK };
+        for rows in blocks(layer.inputs, height) {
+            all.extend(blocks(layer.outputs, BLOCK).map(|columns| (l, rows.clone(), columns)));
+        }
+    }
+    all.sort_by_key(|(_, rows, columns)| std::cmp::Reverse(rows.len() * columns.len()));
+    all
 }
 
 impl<const I: usize> Kernel<3, I> for DenseGrad {
@@ -126,81 +137,36 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
     }
 
     fn cpu(&self, [deltas, grad, transposed]: [&mut [f32]; 3], input: [&[f32]; I]) {
-        let (parameters, acts) = (input[0], input[1]);
-        let [param_stride, act_stride] = self.strides;
-        let wt = Shared::new(transposed);
-        each(self.members * self.transposes.len(), |task| {
-            let (member, n) = member_of(task, self.transposes.len());
-            let layer = &self.transposes[n];
-            let (at, len) = (
-                member * param_stride + layer.weight,
-                layer.inputs * layer.outputs,
-            );
-            // SAFETY: layers and members are disjoint.
-            transpose(
-                unsafe { wt.at(at, len) },
-                &parameters[at..at + len],
-                layer.inputs,
-                layer.outputs,
-            );
-        });
-        let wt: &[f32] = transposed;
-        let shared = Shared::new(deltas);
-        each(self.members * self.tiles.len(), |task| {
-            let (member, n) = member_of(task, self.tiles.len());
-            let (job, rows) = &self.tiles[n];
-            self.descend(&self.jobs[*job], member, rows, shared, parameters, wt, acts);
-        });
-        let (deltas, grad): (&[f32], _) = (deltas, Shared::new(grad));
-        each(self.members * self.blocks.len(), |task| {
-            let (member, n) = member_of(task, self.blocks.len());
-            let (job, l, rows, columns) = &self.blocks[n];
-            let job = &self.jobs[*job];
-            let Layer {
-                inputs,
-                outputs,
-                weight,
-                bias,
-                out,
-            } = job.layers[*l];
-            let first = member * param_stride + weight + rows.start * outputs;
-            let (x, ld) = match l {
-                0 => (&input[2 + job.x.buffer][job.x.at(member, 0)..], job.x.ld),
-                l => (&acts[member * act_stride + job.layers[l - 1].out..], inputs),
+        let (deltas, grad, wt) = (
+            Shared::new(deltas),
+            Shared::new(grad),
+            Shared::new(transposed),
+        );
+        // A thread that takes a member, or one of its passes, finds what it has just written in its own cache; the
+        // others take part of its tiles and blocks where there is nothing larger left.
+        each(self.members, |member| {
+            let of = Member {
+                grad: self,
+                member,
+                parameters: input[0],
+                acts: input[1],
+                deltas,
+                dw: grad,
+                wt,
             };
-            let dy = &deltas[member * act_stride + out..][..job.rows * outputs];
-            if outputs <= NARROW {
-                // SAFETY: layers are disjoint, and a narrow one is one block.
-                narrow::weights(
-                    unsafe { grad.at(first, inputs * outputs) },
-                    x,
-                    ld,
-                    dy,
-                    outputs,
-                );
-            } else {
-                let dw = grad.pointer(
-                    first + columns.start,
-                    (rows.len() - 1) * outputs + columns.len(),
-                );
-                let size = (rows.len(), columns.len(), job.rows);
-                // SAFETY: blocks of one layer, and layers, are disjoint.
-                unsafe {
-                    product_into(
-                        size,
-                        (dw, outputs, 1),
-                        (&x[rows.start..], 1, ld),
-                        (&dy[columns.start..], outputs, 1),
-                    )
-                };
-            }
-            if rows.start == 0 && columns.start == 0 && (*l > 0 || job.base.is_none()) {
-                // SAFETY: only the first block writes db.
-                column_sums(
-                    unsafe { grad.at(member * param_stride + bias, outputs) },
-                    dy,
-                );
-            }
+            each(self.transposes.len(), |n| of.transpose(self.transposes[n]));
+            let pass = |n: usize| {
+                let job = &self.jobs[n];
+                let tiles: Vec<_> = blocks(job.rows, job.tile).collect();
+                each(tiles.len(), |tile| of.descend(job, &tiles[tile]));
+                let x = &input[2 + job.x.buffer][job.x.at(member, 0)..];
+                let blocks = &self.blocks[n];
+                each(blocks.len(), |block| of.weights(job, x, &blocks[block]));
+            };
+            each(self.independent, pass);
+            each(self.jobs.len() - self.independent, |n| {
+                pass(self.independent + n)
+            });
         });
     }
 
@@ -213,22 +179,38 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
     }
 }
 
-impl DenseGrad {
+/// One member's buffers.
+struct Member<'a> {
+    grad: &'a DenseGrad,
+    member: usize,
+    parameters: &'a [f32],
+    acts: &'a [f32],
+    deltas: Shared,
+    dw: Shared,
+    wt: Shared,
+}
+
+impl Member<'_> {
+    /// First float of the parameters' and of the activations' place.
+    fn parameter(&self, at: usize) -> usize {
+        self.member * self.grad.strides[0] + at
+    }
+
+    fn activation(&self, at: usize) -> usize {
+        self.member * self.grad.strides[1] + at
+    }
+
+    fn transpose(&self, [at, rows, columns]: [usize; 3]) {
+        let at = self.parameter(at);
+        // SAFETY: weights and members are disjoint, and read once all are written.
+        let to = unsafe { self.wt.at(at, rows * columns) };
+        transpose(to, &self.parameters[at..at + rows * columns], rows, columns);
+    }
+
     /// Takes the last deltas of `rows` down to the first hidden layer, and on to the input if that is wanted.
-    #[allow(clippy::too_many_arguments, reason = "the buffers of one kernel")]
-    fn descend(
-        &self,
-        job: &Back,
-        member: usize,
-        rows: &Range<usize>,
-        deltas: Shared,
-        parameters: &[f32],
-        wt: &[f32],
-        acts: &[f32],
-    ) {
-        let [param_stride, act_stride] = self.strides;
-        let n = rows.len();
-        let place = |layer: &Layer| member * act_stride + layer.out + rows.start * layer.outputs;
+    fn descend(&self, job: &Back, rows: &Range<usize>) {
+        let (deltas, n) = (self.deltas, rows.len());
+        let place = |layer: &Layer| self.activation(layer.out + rows.start * layer.outputs);
         for l in (1..job.layers.len()).rev() {
             let (layer, below) = (&job.layers[l], &job.layers[l - 1]);
             let (inputs, outputs) = (layer.inputs, layer.outputs);
@@ -239,55 +221,89 @@ impl DenseGrad {
                     deltas.at(place(below), n * inputs),
                 )
             };
-            let (at, x) = (
-                member * param_stride + layer.weight,
-                &acts[place(below)..][..n * inputs],
-            );
+            let at = self.parameter(layer.weight);
+            let x = &self.acts[place(below)..][..n * inputs];
             if outputs <= NARROW {
-                let columns = narrow::columns(&parameters[at..], inputs, outputs);
+                let columns = narrow::columns(&self.parameters[at..], inputs, outputs);
                 narrow::backward(dx, dy, &columns, outputs, x);
             } else {
-                product(
-                    (n, inputs, outputs),
-                    (dx, inputs, 1),
-                    (dy, outputs, 1),
-                    (&wt[at..], inputs, 1),
-                );
-                mask(dx, x);
+                // SAFETY: all weights of this member have been transposed.
+                let wt = unsafe { self.wt.read(at, inputs * outputs) };
+                let size = (n, inputs, outputs);
+                product(size, dx, (dy, outputs, 1), (wt, inputs), Finish::Mask(x));
             }
         }
+        let layer = &job.layers[0];
+        let outputs = layer.outputs;
+        // SAFETY: as above; nobody writes this tile's deltas any more.
+        let dy = unsafe { deltas.read(place(layer), n * outputs) };
         if let Some(Base { out, per }) = job.base
             && job.weights
         {
-            let layer = &job.layers[0];
-            let first = member * act_stride + out + rows.start / per * layer.outputs;
+            let first = self.activation(out + rows.start / per * outputs);
             // SAFETY: tiles are whole groups, and the shared part's deltas are written here alone.
-            let (dy, sums) = unsafe {
-                (
-                    deltas.at(place(layer), n * layer.outputs),
-                    deltas.at(first, n / per * layer.outputs),
-                )
-            };
-            let groups = dy.chunks_exact(per * layer.outputs);
-            for (sums, dy) in sums.chunks_exact_mut(layer.outputs).zip(groups) {
+            let sums = unsafe { deltas.at(first, n / per * outputs) };
+            let groups = dy.chunks_exact(per * outputs);
+            for (sums, dy) in sums.chunks_exact_mut(outputs).zip(groups) {
                 column_sums(sums, dy);
             }
         }
         if let Some((column, columns, at)) = job.input {
-            let layer = &job.layers[0];
-            let outputs = layer.outputs;
-            // SAFETY: as above; the input's gradient has a place of its own.
-            let (dy, dx) = unsafe {
-                let dx = deltas.at(member * act_stride + at + rows.start * columns, n * columns);
-                (deltas.at(place(layer), n * outputs), dx)
+            let at = self.activation(at + rows.start * columns);
+            // SAFETY: the input's gradient has a place of its own.
+            let dx = unsafe { deltas.at(at, n * columns) };
+            let at = self.parameter(layer.weight + column * outputs);
+            // SAFETY: as above.
+            let wt = unsafe { self.wt.read(at, columns * outputs) };
+            let size = (n, columns, outputs);
+            product(size, dx, (dy, outputs, 1), (wt, columns), Finish::Store);
+        }
+    }
+
+    /// One block of a layer's dW, and db with the first; `x` is the pass's input.
+    fn weights(
+        &self,
+        job: &Back,
+        x: &[f32],
+        (l, rows, columns): &(usize, Range<usize>, Range<usize>),
+    ) {
+        let Layer {
+            inputs,
+            outputs,
+            weight,
+            bias,
+            out,
+        } = job.layers[*l];
+        let first = self.parameter(weight) + rows.start * outputs;
+        let (x, ld) = match l {
+            0 => (x, job.x.ld),
+            l => (&self.acts[self.activation(job.layers[l - 1].out)..], inputs),
+        };
+        // SAFETY: the pass's tiles have all gone down.
+        let dy = unsafe { self.deltas.read(self.activation(out), job.rows * outputs) };
+        if outputs <= NARROW {
+            // SAFETY: layers are disjoint, and a narrow one is one block.
+            let dw = unsafe { self.dw.at(first, inputs * outputs) };
+            narrow::weights(dw, x, ld, dy, outputs);
+        } else {
+            let len = (rows.len() - 1) * outputs + columns.len();
+            let dw = self.dw.pointer(first + columns.start, len);
+            let size = (rows.len(), columns.len(), job.rows);
+            // SAFETY: blocks of one layer, and layers, are disjoint.
+            unsafe {
+                product_into(
+                    size,
+                    (dw, outputs),
+                    (&x[rows.start..], 1, ld),
+                    (&dy[columns.start..], outputs),
+                    Finish::Store,
+                )
             };
-            let weights = &parameters[member * param_stride + layer.weight + column * outputs..];
-            product(
-                (n, columns, outputs),
-                (dx, columns, 1),
-                (dy, outputs, 1),
-                (weights, 1, outputs),
-            );
+        }
+        if rows.start == 0 && columns.start == 0 && (*l > 0 || job.base.is_none()) {
+            // SAFETY: only the first block writes db.
+            let db = unsafe { self.dw.at(self.parameter(bias), outputs) };
+            column_sums(db, dy);
         }
     }
 }

@@ -19,12 +19,13 @@ mod narrow;
 pub mod noise;
 mod per_member;
 pub mod polyak;
+pub(crate) mod product;
 pub mod ratio;
 pub mod standardise;
 pub mod target;
 pub mod td;
 pub mod value;
-mod wide;
+pub(crate) mod wide;
 
 use std::ops::Range;
 
@@ -106,6 +107,15 @@ impl Shared {
         unsafe { std::slice::from_raw_parts_mut(self.pointer(start, len), len) }
     }
 
+    /// The `len` floats from `start` on, to read.
+    ///
+    /// # Safety
+    /// No task writes them meanwhile, and the buffer outlives the task.
+    pub(crate) unsafe fn read(&self, start: usize, len: usize) -> &[f32] {
+        // SAFETY: in bounds by `pointer`'s assertion, unwritten by the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.pointer(start, len), len) }
+    }
+
     /// Where the `len` floats from `start` on lie.
     pub(crate) fn pointer(&self, start: usize, len: usize) -> *mut f32 {
         assert!(start + len <= self.1, "{start} + {len} > {}", self.1);
@@ -115,8 +125,8 @@ impl Shared {
 
 /// Calls `task(0..n)`, in parallel when there is more than one.
 pub(crate) fn each(n: usize, task: impl Fn(usize) + Sync + Send) {
-    if n == 1 {
-        task(0);
+    if n < 2 {
+        (0..n).for_each(task);
     } else {
         (0..n).into_par_iter().with_max_len(1).for_each(task);
     }

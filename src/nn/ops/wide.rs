@@ -25,27 +25,8 @@ macro_rules! wide {
 }
 pub(crate) use wide;
 
-wide! {
-    /// y ← y + b by rows, then max(·, 0) if `relu`.
-    pub(crate) fn add_bias(y: &mut [f32], bias: &[f32], relu: bool) {
-        let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
-        for row in y.chunks_exact_mut(bias.len()) {
-            for (y, b) in row.iter_mut().zip(bias) {
-                let v = *y + b;
-                *y = if v > floor { v } else { floor };
-            }
-        }
-    }
-}
-
-wide! {
-    /// dX ← dX where X > 0, else 0.
-    pub(crate) fn mask(dx: &mut [f32], x: &[f32]) {
-        for (d, x) in dx.iter_mut().zip(x) {
-            *d = if *x > 0.0 { *d } else { 0.0 };
-        }
-    }
-}
+/// Floats of a cache line.
+const LINE: usize = 16;
 
 wide! {
     /// sums ← Σ of `rows`, each as long as `sums`.
@@ -59,25 +40,17 @@ wide! {
     }
 }
 
-/// `to` `[columns, rows]` ← `from` `[rows, columns]`ᵀ, by 4 × 4 blocks in registers.
-pub(crate) fn transpose(to: &mut [f32], from: &[f32], rows: usize, columns: usize) {
-    assert!(
-        to.len() >= rows * columns && from.len() >= rows * columns,
-        "room for the matrix"
-    );
-    let (r4, c4) = (rows / 4 * 4, columns / 4 * 4);
-    for r in (0..r4).step_by(4) {
-        for c in (0..c4).step_by(4) {
-            let line = |i: usize| &from[(r + i) * columns + c..][..4];
-            let [l0, l1, l2, l3] = [line(0), line(1), line(2), line(3)];
-            for i in 0..4 {
-                to[(c + i) * rows + r..][..4].copy_from_slice(&[l0[i], l1[i], l2[i], l3[i]]);
+wide! {
+    /// `to` `[columns, rows]` ← `from` `[rows, columns]`ᵀ, by squares of cache lines.
+    pub(crate) fn transpose(to: &mut [f32], from: &[f32], rows: usize, columns: usize) {
+        assert!(to.len() >= rows * columns && from.len() >= rows * columns, "room for the matrix");
+        for r in (0..rows).step_by(LINE) {
+            for c in 0..columns {
+                let line = &mut to[c * rows + r..(c * rows + r + LINE).min((c + 1) * rows)];
+                for (to, from) in line.iter_mut().zip(from[r * columns + c..].iter().step_by(columns)) {
+                    *to = *from;
+                }
             }
-        }
-    }
-    for r in 0..rows {
-        for c in if r < r4 { c4..columns } else { 0..columns } {
-            to[c * rows + r] = from[r * columns + c];
         }
     }
 }
