@@ -53,16 +53,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
             )
         }
     };
-    if config.sim_device != Device::Cpu {
-        let (_, note) = env::choose(config.physics, config.sim_device)?;
-        eprintln!("{note}");
-    }
     let task = Task::load(&config.task)?;
-    if resumed.is_none() {
-        // Before the data are made, which takes seconds.
-        for member in config.population()? {
-            config.domain(&task, &member)?;
-        }
+    // Before the data are made, which takes seconds. A run that goes on was tried when it began.
+    let (_, place) = match resumed {
+        None => config.try_out(&task)?,
+        Some(_) => env::choose(config.physics, config.sim_device)?,
+    };
+    if config.sim_device != Device::Cpu {
+        eprintln!("{place}");
     }
     for algo in &args.compare {
         // Refused now, not when the method's turn has come.

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::given::{Given, defaults};
 use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
-use crate::env::{Device, Dynamics, Physics, Task};
+use crate::algo;
+use crate::env::{self, Device, Dynamics, Physics, Place, Task};
 use crate::error::{Error, Result};
 use crate::model::Domain;
-use crate::nn::device::{DeviceKind, Precision};
+use crate::nn::device::{self, DeviceKind, Precision};
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -213,6 +214,18 @@ impl TrainConfig {
             ));
         }
         self.population().map(drop)
+    }
+
+    /// Refuses, before any work is done, what the method, the robot or this machine does not give; where the simulator
+    /// will run, and why.
+    pub fn try_out(&self, task: &Task) -> Result<(Place, String)> {
+        device::open(self.device, self.precision)?;
+        let members = self.population()?;
+        algo::resolve_members(&self.algo, &self.settings_of(&members))?;
+        for member in &members {
+            self.domain(task, member)?;
+        }
+        env::choose(self.physics, self.sim_device)
     }
 
     /// The simulator's gaps of `member`, tried on the robot.

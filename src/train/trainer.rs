@@ -96,13 +96,8 @@ impl Trainer {
     /// Makes a run folder under `root` and starts a run in it.
     pub fn create(config: TrainConfig, root: &Path, data: Option<&RealData>) -> Result<Self> {
         let task = Task::load(&config.task)?;
-        let members = config.population()?;
-        // Bad settings are refused before a folder is made.
-        device::open(config.device, config.precision)?;
-        algo::resolve_members(&config.algo, &config.settings_of(&members))?;
-        for member in &members {
-            config.domain(&task, member)?;
-        }
+        // Before a folder is made.
+        config.try_out(&task)?;
         let gap = match config.varied("gap") {
             Some(gaps) => gaps,
             None => task.domain(&config.gap)?.to_string(),
