@@ -134,13 +134,16 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
                 (4 * self.members * (rows * (inputs + outputs) + inputs * outputs)) as u64;
         };
         for job in &self.jobs {
+            // A pass of which the input's gradient alone is wanted is a twin critic's, and the smaller value alone
+            // counts: of the two passes half the rows have a gradient.
+            let rows = job.rows / if job.weights { 1 } else { 2 };
             for (l, layer) in job.layers.iter().enumerate() {
                 if job.weights {
-                    add(job.rows, layer.inputs, layer.outputs);
+                    add(rows, layer.inputs, layer.outputs);
                 }
                 match job.input {
-                    Some((_, columns, _)) if l == 0 => add(job.rows, columns, layer.outputs),
-                    _ if l > 0 => add(job.rows, layer.inputs, layer.outputs),
+                    Some((_, columns, _)) if l == 0 => add(rows, columns, layer.outputs),
+                    _ if l > 0 => add(rows, layer.inputs, layer.outputs),
                     _ => {}
                 }
             }
@@ -223,6 +226,8 @@ impl Member<'_> {
     fn descend(&self, job: &Back, rows: &Range<usize>) {
         let (deltas, n) = (self.deltas, rows.len());
         let place = |layer: &Layer| self.activation(layer.out + rows.start * layer.outputs);
+        // Hidden deltas stand side by side, those of rows that have any.
+        let live = self.live(job, rows);
         for l in (1..job.layers.len()).rev() {
             let (layer, below) = (&job.layers[l], &job.layers[l - 1]);
             let (inputs, outputs) = (layer.inputs, layer.outputs);
@@ -237,12 +242,16 @@ impl Member<'_> {
             let x = &self.acts[place(below)..][..n * inputs];
             if outputs <= NARROW {
                 let columns = narrow::columns(&self.parameters[at..], inputs, outputs);
-                narrow::backward(dx, dy, &columns, outputs, x);
+                for (dx, &row) in dx.chunks_exact_mut(inputs).zip(&live) {
+                    let (dy, x) = (&dy[row * outputs..], &x[row * inputs..]);
+                    narrow::backward(dx, &dy[..outputs], &columns, outputs, &x[..inputs]);
+                }
             } else {
                 // SAFETY: all weights of this member have been transposed.
                 let wt = unsafe { self.wt.read(at, inputs * outputs) };
-                let size = (n, inputs, outputs);
-                product(size, dx, (dy, outputs, 1), (wt, inputs), Finish::Mask(x));
+                let size = (live.len(), inputs, outputs);
+                let finish = Finish::Mask { x, rows: &live };
+                product(size, dx, (dy, outputs, 1), (wt, inputs), finish);
             }
         }
         let layer = &job.layers[0];
@@ -267,9 +276,31 @@ impl Member<'_> {
             let at = self.parameter(layer.weight + column * outputs);
             // SAFETY: as above.
             let wt = unsafe { self.wt.read(at, columns * outputs) };
-            let size = (n, columns, outputs);
-            product(size, dx, (dy, outputs, 1), (wt, columns), Finish::Store);
+            let mut some = vec![0.0; live.len() * columns];
+            let size = (live.len(), columns, outputs);
+            let dy = (dy, outputs, 1);
+            product(size, &mut some, dy, (wt, columns), Finish::Store);
+            dx.fill(0.0);
+            for (some, &row) in some.chunks_exact(columns).zip(&live) {
+                dx[row * columns..][..columns].copy_from_slice(some);
+            }
         }
+    }
+
+    /// Which of `rows` go down: all of them where dW is wanted too; else those with a gradient, as of twin critics the
+    /// one with the smaller value alone has.
+    fn live(&self, job: &Back, rows: &Range<usize>) -> Vec<usize> {
+        let last = &job.layers[job.layers.len() - 1];
+        if job.weights || job.layers.len() < 2 || last.outputs > NARROW {
+            return (0..rows.len()).collect();
+        }
+        let at = self.activation(last.out + rows.start * last.outputs);
+        // SAFETY: the losses wrote the last deltas in an earlier launch.
+        let dy = unsafe { self.deltas.read(at, rows.len() * last.outputs) };
+        let dy = dy.chunks_exact(last.outputs).enumerate();
+        dy.filter(|(_, dy)| dy.iter().any(|d| *d != 0.0))
+            .map(|(row, _)| row)
+            .collect()
     }
 
     /// One block of a layer's dW, and db with the first; `x` is the pass's input.

@@ -28,8 +28,8 @@ pub(crate) enum Finish<'a> {
         per: usize,
         relu: bool,
     },
-    /// It is stored where this matrix, `[m, n]`, is above 0, and else 0 is.
-    Mask(&'a [f32]),
+    /// Row i is stored where row `rows[i]` of x, `[…, n]`, is above 0, and else 0 is.
+    Mask { x: &'a [f32], rows: &'a [usize] },
 }
 
 impl<'a> Finish<'a> {
@@ -64,7 +64,10 @@ pub(crate) unsafe fn product_into(
     (b, b_row): Rows,
     finish: Finish,
 ) {
-    assert!(m > 0 && n > 0 && k > 0, "an empty product");
+    assert!(n > 0 && k > 0, "an empty product");
+    if m == 0 {
+        return;
+    }
     assert!(
         (m - 1) * a_row + (k - 1) * a_column < a.len(),
         "A is too short"
@@ -75,7 +78,13 @@ pub(crate) unsafe fn product_into(
         Finish::Add { bias, per, .. } => {
             assert!(m.div_ceil(per) * n <= bias.len(), "the bias is too short")
         }
-        Finish::Mask(x) => assert!(m * n <= x.len(), "the mask is too short"),
+        Finish::Mask { x, rows } => {
+            let inside = |row: &usize| (row + 1) * n <= x.len();
+            assert!(
+                rows.len() == m && rows.iter().all(inside),
+                "the mask is too short"
+            );
+        }
     }
     let (a, b) = (a.as_ptr(), b.as_ptr());
     Arch::new().dispatch(Product {
@@ -209,9 +218,9 @@ impl Product<'_> {
                         }
                     }
                 }
-                Finish::Mask(x) => {
+                Finish::Mask { x, rows } => {
                     // SAFETY: as above.
-                    let x = load(unsafe { x.as_ptr().add(row * n + column) });
+                    let x = load(unsafe { x.as_ptr().add(rows[row] * n + column) });
                     for (y, x) in y.iter_mut().zip(x) {
                         *y = simd.select_f32s(simd.greater_than_f32s(x, zero), *y, zero);
                     }
@@ -297,14 +306,11 @@ mod tests {
                         relu: true,
                     };
                     check(grouped, &|i, j| relu(sum(i, j) + bias[i / 4 * n + j]));
-                    let masked = |i, j| {
-                        if mask[i * n + j] > 0.0 {
-                            sum(i, j)
-                        } else {
-                            0.0
-                        }
-                    };
-                    check(Finish::Mask(&mask), &masked);
+                    let rows: Vec<_> = (0..m).rev().collect();
+                    let open = |i: usize, j| mask[rows[i] * n + j] > 0.0;
+                    let masked = |i, j| if open(i, j) { sum(i, j) } else { 0.0 };
+                    let (x, rows) = (&mask[..], &rows[..]);
+                    check(Finish::Mask { x, rows }, &masked);
                 }
             }
         }
