@@ -565,7 +565,8 @@ mod tests {
 
     #[test]
     fn equal_launches_make_equal_commands_whatever_their_arguments() {
-        let gather = |update| crate::nn::ops::noise::Normals {
+        let gather = |update| crate::nn::ops::noise::Noise {
+            draw: crate::nn::ops::noise::Draw::Normal,
             seeds: vec![1, 2],
             update,
             stream: crate::rng::Stream::Update,

@@ -36,12 +36,14 @@ use crate::nn::cuda::{Arguments, Entry, word};
 
 /// Choices and places by name, as the CUDA sources know them.
 pub(super) fn cuda_constants() -> Vec<(&'static str, u32)> {
+    use noise::Draw;
     use target::Exploration;
     use value::Value;
     vec![
         ("HEALTH", word(guard::HEALTH)),
         ("FROZEN", word(guard::FROZEN)),
         ("BROKEN", word(guard::BROKEN)),
+        ("NORMAL", Draw::Normal as u32),
         ("ENTROPY", Exploration::Entropy as u32),
         ("OPTIMISM", Exploration::Optimism as u32),
         ("EXPECTILE", Value::Expectile as u32),
@@ -67,9 +69,8 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         head::SampleArgs::ENTRY,
         head::SampleGradArgs::ENTRY,
         noise::BlurArgs::ENTRY,
-        noise::NormalsArgs::ENTRY,
+        noise::NoiseArgs::ENTRY,
         noise::ScaleColumnsArgs::ENTRY,
-        noise::UniformsArgs::ENTRY,
         polyak::PolyakArgs::ENTRY,
         ratio::RatioLossArgs::ENTRY,
         ratio::RatioWeightArgs::ENTRY,
