@@ -1,6 +1,6 @@
 //! `h2oplus train`: the main job.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{Format, emit, table};
@@ -9,6 +9,7 @@ use crate::env::{self, Device, Task};
 use crate::error::{Error, Result};
 use crate::train::config::{TrainConfig, resolve};
 use crate::train::given::Given;
+use crate::train::phases::Spent;
 use crate::train::real_data::RealData;
 use crate::train::report::{self, Line};
 use crate::train::run_folder::RunFolder;
@@ -69,9 +70,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
     }
     let data = RealData::load(&config, &task)?;
     let mut lines: Vec<_> = data.sets.iter().map(Line::data).collect();
-    let mut runs = Vec::new();
-    let main = train(&args, &config, &data, resumed, &mut lines)?;
-    runs.push(main.path().to_path_buf());
+    let (main, spent) = train(&args, &config, &data, resumed, &mut lines)?;
+    let mut runs = vec![main.path().to_path_buf()];
+    let mut times = vec![spent];
     for algo in &args.compare {
         let mut other = config.clone();
         other.algo = algo.clone();
@@ -80,23 +81,24 @@ pub fn run(args: Args) -> Result<ExitCode> {
         other
             .vary
             .retain(|axis| matches!(axis.key.as_str(), "gap" | "data"));
-        let folder = train(&args, &other, &data, None, &mut lines)?;
+        let (folder, spent) = train(&args, &other, &data, None, &mut lines)?;
         runs.push(folder.path().to_path_buf());
+        times.push(spent);
     }
     let curve = report::draw_curve(&main, &runs, &data.sets)?;
-    print(&args, &lines, &runs, &curve);
+    print(&args, &lines, &runs, &times, &curve);
     let diverged = lines.iter().any(|line| line.diverged_at.is_some());
     Ok(ExitCode::from(u8::from(diverged)))
 }
 
-/// Trains one method, and adds its result lines.
+/// Trains one method, and adds its result lines; where the run lies, and its time.
 fn train(
     args: &Args,
     config: &TrainConfig,
     data: &RealData,
     resumed: Option<RunFolder>,
     lines: &mut Vec<Line>,
-) -> Result<RunFolder> {
+) -> Result<(RunFolder, Spent)> {
     let resume = resumed.is_some();
     let mut trainer = match resumed {
         Some(folder) => Trainer::new(config.clone(), folder, Some(data), true)?,
@@ -105,10 +107,12 @@ fn train(
     let verb = if resume { "resuming" } else { "run folder" };
     eprintln!("{verb}: {}", trainer.folder().path().display());
     trainer.run()?;
+    let spent = trainer.spent();
+    eprintln!("time: {spent}");
     let members = trainer.config().members.iter().zip(trainer.latest());
     let members = members.zip(trainer.diverged());
     lines.extend(members.map(|((member, e), at)| Line::member(config, member, e, *at)));
-    Ok(trainer.folder().clone())
+    Ok((trainer.folder().clone(), spent))
 }
 
 /// The config of the run that goes on: as it was, but for a longer budget, if one is given.
@@ -135,10 +139,12 @@ fn diverged(line: &Line) -> String {
     line.diverged_at.map_or(String::new(), said)
 }
 
-fn print(args: &Args, lines: &[Line], runs: &[PathBuf], curve: &std::path::Path) {
+fn print(args: &Args, lines: &[Line], runs: &[PathBuf], times: &[Spent], curve: &Path) {
     match args.format {
         Format::Json => {
-            let doc = serde_json::json!({ "results": lines, "runs": runs, "curve": curve });
+            let doc = serde_json::json!({
+                "results": lines, "runs": runs, "seconds": times, "curve": curve,
+            });
             emit(&format!("{doc:#}"));
         }
         Format::Short => {

@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod given;
 pub mod members;
 pub mod metrics;
+pub mod phases;
 pub mod progress;
 pub mod real_data;
 pub mod report;

@@ -13,6 +13,7 @@ use super::config::TrainConfig;
 use super::evaluate::{Episodes, evaluate};
 use super::members::Member;
 use super::metrics::Metrics;
+use super::phases::{Phase, Phases, Spent};
 use super::progress::Progress;
 use super::real_data::RealData;
 use super::rollout::{Rollout, still};
@@ -85,6 +86,9 @@ pub struct Trainer {
     /// Seconds of work before this process, from the checkpoint.
     earlier_seconds: f64,
     started: Instant,
+    /// Updates done before this process.
+    first_update: u64,
+    phases: Phases,
 }
 
 impl Trainer {
@@ -178,6 +182,8 @@ impl Trainer {
             diverged: vec![None; seeds.len()],
             earlier_seconds: 0.0,
             started: Instant::now(),
+            first_update: 0,
+            phases: Phases::new(device.clone()),
             config,
             folder,
             task,
@@ -214,6 +220,12 @@ impl Trainer {
         &self.diverged
     }
 
+    /// Where this process's time went.
+    pub fn spent(&self) -> Spent {
+        let done = self.agent.updates() - self.first_update;
+        self.phases.spent(self.agent.members() as u64 * done)
+    }
+
     /// Runs to the end of the budget (or the target return, or the last sound member). Ctrl-C saves and gives
     /// [`Error::Stopped`].
     pub fn run(&mut self) -> Result<()> {
@@ -221,7 +233,7 @@ impl Trainer {
         let total = self.config.updates;
         let label = format!("{} {}", self.config.algo, self.task.name);
         let progress = Progress::new(&label, self.agent.updates(), total);
-        let (begun, at_start) = (Instant::now(), self.agent.updates());
+        let begun = Instant::now();
         let steps_at_start = self.rollout.env_steps();
         if self.latest.is_empty() {
             self.evaluate(&progress)?;
@@ -231,9 +243,11 @@ impl Trainer {
             && self.diverged.contains(&None)
         {
             self.step_simulator()?;
+            self.phases.enter(Phase::Learning)?;
             self.agent.update(&self.real, &self.sim)?;
             let k = self.agent.updates();
             if k.is_multiple_of(self.config.log_every) || k == total {
+                self.phases.enter(Phase::Recording)?;
                 self.note_diverged(&progress)?;
             }
             if k.is_multiple_of(self.config.log_every) {
@@ -244,7 +258,7 @@ impl Trainer {
                     ));
                 }
                 let seconds = begun.elapsed().as_secs_f64();
-                let per_s = (k - at_start) as f64 / seconds;
+                let per_s = (k - self.first_update) as f64 / seconds;
                 let steps_per_s = (self.rollout.env_steps() - steps_at_start) as f64 / seconds;
                 let (latest, _) = moments(self.latest.iter().map(Episodes::mean));
                 progress.set(k);
@@ -276,7 +290,8 @@ impl Trainer {
                 return Err(Error::Stopped);
             }
         }
-        self.checkpoint()
+        self.checkpoint()?;
+        self.phases.end()
     }
 
     /// Whether a member's latest evaluation is at the target.
@@ -302,6 +317,7 @@ impl Trainer {
         if let Some(used) = self.agent.simulated_updates()
             && self.cycles * self.config.cycle_updates <= used
         {
+            self.phases.enter(Phase::Simulating)?;
             let Self {
                 config,
                 rollout,
@@ -319,6 +335,7 @@ impl Trainer {
     }
 
     fn evaluate(&mut self, progress: &Progress) -> Result<()> {
+        self.phases.enter(Phase::Evaluating)?;
         let (p, n) = (self.agent.members(), self.config.eval_episodes);
         // Every member and every evaluation meets the same initial states.
         let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
@@ -405,6 +422,7 @@ impl Trainer {
                 ("perf/updates_per_s", updates_per_s),
                 ("perf/env_steps_per_s", env_steps_per_s),
                 ("charts/SPS", env_steps_per_s),
+                ("perf/learning_share", self.spent().learning_share),
             ];
             self.metrics.log(k, seconds, m, &rates)?;
         }
@@ -428,6 +446,7 @@ impl Trainer {
     }
 
     fn checkpoint(&mut self) -> Result<()> {
+        self.phases.enter(Phase::Recording)?;
         let mut checkpoint = Checkpoint {
             json: serde_json::json!({
                 "updates": self.agent.updates(),
@@ -474,6 +493,7 @@ impl Trainer {
         }
         self.rollout.load(&checkpoint.bytes)?;
         self.agent.load_state(&checkpoint.agent())?;
+        self.first_update = self.agent.updates();
         self.diverged = self.agent.diverged()?;
         Ok(())
     }

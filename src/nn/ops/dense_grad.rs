@@ -48,8 +48,16 @@ pub struct DenseGrad {
     independent: usize,
     /// Weights that are transposed: where they begin, in the parameters and transposed, and their rows and columns.
     transposes: Vec<[usize; 3]>,
-    /// Blocks of dW of each job: layer, rows, columns.
-    blocks: Vec<Vec<(usize, Range<usize>, Range<usize>)>>,
+    /// Blocks of dW of each job.
+    blocks: Vec<Vec<Block>>,
+}
+
+/// Rows and columns of one layer's dW.
+#[derive(Clone, Debug)]
+struct Block {
+    layer: usize,
+    rows: Range<usize>,
+    columns: Range<usize>,
 }
 
 impl DenseGrad {
@@ -97,17 +105,21 @@ impl DenseGrad {
     }
 }
 
-/// Blocks of dW: layer, rows, columns; long ones first, so that the threads finish together.
-fn blocks_of(job: &Back) -> Vec<(usize, Range<usize>, Range<usize>)> {
+/// Blocks of dW; large ones first, so that the threads finish together.
+fn blocks_of(job: &Back) -> Vec<Block> {
     let mut all = Vec::new();
-    for (l, layer) in job.layers.iter().enumerate().filter(|_| job.weights) {
-        let narrow = layer.outputs <= NARROW;
-        let height = if narrow { layer.inputs } else { BLOCK };
-        for rows in blocks(layer.inputs, height) {
-            all.extend(blocks(layer.outputs, BLOCK).map(|columns| (l, rows.clone(), columns)));
+    for (layer, shape) in job.layers.iter().enumerate().filter(|_| job.weights) {
+        let narrow = shape.outputs <= NARROW;
+        let height = if narrow { shape.inputs } else { BLOCK };
+        for rows in blocks(shape.inputs, height) {
+            all.extend(blocks(shape.outputs, BLOCK).map(|columns| Block {
+                layer,
+                rows: rows.clone(),
+                columns,
+            }));
         }
     }
-    all.sort_by_key(|(_, rows, columns)| std::cmp::Reverse(rows.len() * columns.len()));
+    all.sort_by_key(|block| std::cmp::Reverse(block.rows.len() * block.columns.len()));
     all
 }
 
@@ -261,12 +273,12 @@ impl Member<'_> {
     }
 
     /// One block of a layer's dW, and db with the first; `x` is the pass's input.
-    fn weights(
-        &self,
-        job: &Back,
-        x: &[f32],
-        (l, rows, columns): &(usize, Range<usize>, Range<usize>),
-    ) {
+    fn weights(&self, job: &Back, x: &[f32], block: &Block) {
+        let Block {
+            layer: l,
+            rows,
+            columns,
+        } = block;
         let Layer {
             inputs,
             outputs,
