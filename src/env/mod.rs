@@ -39,6 +39,19 @@ pub struct StepBatch {
     pub truncated: Vec<bool>,
 }
 
+/// Some env steps of a population, whose members have equally many environments each.
+#[derive(Clone, Debug, Default)]
+pub struct Segment {
+    /// Rows `[obs, action, next_obs, reward, terminated]`, `[members, steps, per_member, row]`.
+    pub rows: Vec<f32>,
+    /// `[members, steps, per_member]`.
+    pub terminated: Vec<bool>,
+    /// `[members, steps, per_member]`.
+    pub truncated: Vec<bool>,
+    /// Bits of [`status`](crate::physics::status), `[members, steps, per_member]`.
+    pub status: Vec<u32>,
+}
+
 /// Many environments of one task, stepped together, with same-step autoreset.
 pub trait VecEnv: Send {
     /// Number of environments, n.

@@ -16,6 +16,7 @@ pub mod rollout;
 pub mod rows;
 pub mod run_folder;
 pub mod seeds;
+pub mod simulator;
 pub mod stop;
 pub mod tensorboard;
 pub mod trainer;

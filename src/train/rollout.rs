@@ -5,9 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::simulator::{Simulator, layers, policies};
 use crate::algo::Agent;
 use crate::data::moments;
-use crate::env::VecEnv;
+use crate::env::planar_gpu::ResidentRollout;
+use crate::env::{Segment, VecEnv};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
 use crate::physics::status::{BROKEN, offenders};
@@ -15,10 +17,11 @@ use crate::rng::{Stream, fill_normal, fill_unit};
 
 /// The simulator side of a run: environment `m * per_member + i` belongs to member `m`.
 pub struct Rollout {
-    env: Box<dyn VecEnv>,
+    simulator: Simulator,
     seeds: Vec<u64>,
     per_member: usize,
-    /// Observation that each environment acts on next, `[P * per_member, obs_dim]`.
+    /// Observation that each environment acts on next, `[P * per_member, obs_dim]`; that of a resident simulator, until
+    /// its policies act.
     obs: Vec<f32>,
     /// Return of each environment's running episode.
     running: Vec<f64>,
@@ -37,12 +40,12 @@ struct Counters {
 
 impl Rollout {
     /// Starts an episode in every environment.
-    pub fn new(mut env: Box<dyn VecEnv>, seeds: &[u64]) -> Result<Self> {
-        let per_member = env.num_envs() / seeds.len();
-        let obs = env.reset()?.to_vec();
+    pub fn new(mut simulator: Simulator, seeds: &[u64]) -> Result<Self> {
+        let per_member = simulator.env().num_envs() / seeds.len();
+        let obs = simulator.env_mut().reset()?.to_vec();
         Ok(Self {
-            running: vec![0.0; env.num_envs()],
-            env,
+            running: vec![0.0; simulator.env().num_envs()],
+            simulator,
             seeds: seeds.to_vec(),
             per_member,
             obs,
@@ -68,15 +71,68 @@ impl Rollout {
         random_steps: u64,
         device: &Device,
     ) -> Result<()> {
+        let steps = steps.div_ceil(self.per_member);
+        if let Simulator::Resident(_) = &self.simulator
+            && self.env_steps() >= random_steps
+        {
+            return self.segments(agent, replay, steps);
+        }
+        let segment = self.step(agent, steps, random_steps, device)?;
+        self.keep(segment, agent, replay)
+    }
+
+    /// Segments of a resident simulator: one is computed while the one before goes to the learner.
+    fn segments(
+        &mut self,
+        agent: &mut dyn Agent,
+        replay: &mut Replay,
+        mut steps: usize,
+    ) -> Result<()> {
+        let policies = policies(agent)?;
+        self.resident().set_policies(&layers(&policies))?;
+        let first = self.counters.vector_steps;
+        self.resident().set_policy_step(first);
+        self.resident().begin()?;
+        while steps > 0 {
+            steps -= self.resident().steps().min(steps);
+            if steps > 0 {
+                self.resident().begin()?;
+            }
+            let segment = self.resident().fetch()?;
+            self.keep(segment, agent, replay)?;
+        }
+        Ok(())
+    }
+
+    fn resident(&mut self) -> &mut ResidentRollout {
+        match &mut self.simulator {
+            Simulator::Resident(rollout) => rollout,
+            Simulator::Stepped(_) => unreachable!("asked for where the simulator is resident"),
+        }
+    }
+
+    /// `steps` steps whose actions come from the host.
+    fn step(
+        &mut self,
+        agent: &mut dyn Agent,
+        steps: usize,
+        random_steps: u64,
+        device: &Device,
+    ) -> Result<Segment> {
         let (p, e) = (self.seeds.len(), self.per_member);
-        let (s, a) = (self.env.obs_dim(), self.env.act_dim());
+        let (s, a) = (self.env().obs_dim(), self.env().act_dim());
         let row = 2 * s + a + 2;
-        let vector_steps = steps.div_ceil(e);
-        let mut rows = vec![0f32; p * e * vector_steps * row];
+        let mut segment = Segment {
+            rows: vec![0.0; p * steps * e * row],
+            terminated: vec![false; p * steps * e],
+            truncated: vec![false; p * steps * e],
+            status: vec![0; p * steps * e],
+        };
         let mut noise = vec![0f32; p * e * a];
-        for t in 0..vector_steps {
-            let random = self.env_steps() < random_steps;
-            self.draw(&mut noise, a, random);
+        for t in 0..steps {
+            let taken = self.env_steps() + (t * e) as u64;
+            let random = taken < random_steps;
+            self.draw(&mut noise, a, t, random);
             let mut actions: Vec<f32> = if random {
                 noise.iter().map(|u| 2.0 * u - 1.0).collect()
             } else {
@@ -90,30 +146,61 @@ impl Rollout {
             for member in still(&mut actions, p) {
                 agent.freeze(member)?;
             }
-            let batch = self.env.step(&actions)?;
-            for m in 0..p {
-                for i in 0..e {
-                    let k = m * e + i;
-                    let out = &mut rows[((m * vector_steps + t) * e + i) * row..][..row];
-                    out[..s].copy_from_slice(&self.obs[k * s..][..s]);
-                    out[s..s + a].copy_from_slice(&actions[k * a..][..a]);
-                    out[s + a..2 * s + a].copy_from_slice(&batch.next_obs[k * s..][..s]);
-                    out[2 * s + a] = batch.reward[k];
-                    out[2 * s + a + 1] = f32::from(u8::from(batch.terminated[k]));
-                    self.running[k] += f64::from(batch.reward[k]);
-                    if batch.terminated[k] || batch.truncated[k] {
-                        self.finished[m].push(std::mem::take(&mut self.running[k]));
-                    }
-                }
+            let env = self.simulator.env_mut();
+            let batch = env.step(&actions)?;
+            for k in 0..p * e {
+                let at = (k / e * steps + t) * e + k % e;
+                let out = &mut segment.rows[at * row..][..row];
+                out[..s].copy_from_slice(&self.obs[k * s..][..s]);
+                out[s..s + a].copy_from_slice(&actions[k * a..][..a]);
+                out[s + a..2 * s + a].copy_from_slice(&batch.next_obs[k * s..][..s]);
+                out[2 * s + a] = batch.reward[k];
+                out[2 * s + a + 1] = f32::from(u8::from(batch.terminated[k]));
+                segment.terminated[at] = batch.terminated[k];
+                segment.truncated[at] = batch.truncated[k];
             }
             self.obs.copy_from_slice(&batch.obs);
-            self.counters.vector_steps += 1;
-            if self.trouble.is_none() {
-                let named = offenders(self.env.status(), BROKEN);
-                self.trouble = (!named.is_empty()).then_some(named);
+            for (k, status) in env.status().iter().enumerate() {
+                segment.status[(k / e * steps + t) * e + k % e] = *status;
             }
         }
-        replay.push(&rows)
+        Ok(segment)
+    }
+
+    /// Takes a segment into the replay and the books. A member with an action that is no number is frozen.
+    fn keep(
+        &mut self,
+        mut segment: Segment,
+        agent: &mut dyn Agent,
+        replay: &mut Replay,
+    ) -> Result<()> {
+        let (p, e) = (self.seeds.len(), self.per_member);
+        let (s, a) = (self.env().obs_dim(), self.env().act_dim());
+        let row = 2 * s + a + 2;
+        let steps = segment.terminated.len() / (p * e);
+        for (at, row) in segment.rows.chunks_exact_mut(row).enumerate() {
+            let (member, env) = (at / (steps * e), at / (steps * e) * e + at % e);
+            if !still(&mut row[s..s + a], 1).is_empty() {
+                agent.freeze(member)?;
+            }
+            self.running[env] += f64::from(row[2 * s + a]);
+            if segment.terminated[at] || segment.truncated[at] {
+                self.finished[member].push(std::mem::take(&mut self.running[env]));
+            }
+        }
+        if self.trouble.is_none() && segment.status.iter().any(|s| s & BROKEN != 0) {
+            let at_step = |t: usize| {
+                let envs = (0..p * e).map(|k| segment.status[(k / e * steps + t) * e + k % e]);
+                offenders(&envs.collect::<Vec<_>>(), BROKEN)
+            };
+            self.trouble = (0..steps).map(at_step).find(|named| !named.is_empty());
+        }
+        self.counters.vector_steps += steps as u32;
+        replay.push(&segment.rows)
+    }
+
+    fn env(&self) -> &dyn VecEnv {
+        self.simulator.env()
     }
 
     /// Environments whose state broke since the last call; they started anew.
@@ -123,7 +210,7 @@ impl Rollout {
 
     /// Where a device's memory goes.
     pub fn memory(&self) -> Option<String> {
-        self.env.memory().map(ToString::to_string)
+        self.env().memory().map(ToString::to_string)
     }
 
     /// Mean return of the episodes that ended since the last call, by member.
@@ -135,10 +222,11 @@ impl Rollout {
             .collect()
     }
 
-    fn draw(&self, noise: &mut [f32], act_dim: usize, random: bool) {
+    /// The draws of the `t`-th step from now.
+    fn draw(&self, noise: &mut [f32], act_dim: usize, t: usize, random: bool) {
         for (k, row) in noise.chunks_mut(act_dim).enumerate() {
             let (m, i) = (k / self.per_member, k % self.per_member);
-            let (seed, step) = (self.seeds[m], self.counters.vector_steps);
+            let (seed, step) = (self.seeds[m], self.counters.vector_steps + t as u32);
             if random {
                 fill_unit(row, seed, i as u32, step, Stream::Action);
             } else {
@@ -149,7 +237,7 @@ impl Rollout {
 
     /// State for a checkpoint.
     pub fn save(&self, bytes: &mut HashMap<String, Vec<u8>>) {
-        bytes.insert("env".into(), self.env.snapshot());
+        bytes.insert("env".into(), self.env().snapshot());
         bytes.insert("obs".into(), bytemuck::cast_slice(&self.obs).to_vec());
         bytes.insert(
             "running".into(),
@@ -166,7 +254,7 @@ impl Rollout {
             Error::input("checkpoint", problem, "resume from an earlier checkpoint")
         };
         let get = |what: &str| bytes.get(what).ok_or_else(|| missing(what));
-        self.env.restore(get("env")?)?;
+        self.simulator.env_mut().restore(get("env")?)?;
         let obs = numbers(get("obs")?, f32::from_le_bytes);
         let running = numbers(get("running")?, f64::from_le_bytes);
         if obs.len() != self.obs.len() || running.len() != self.running.len() {

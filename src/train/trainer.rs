@@ -19,6 +19,7 @@ use super::real_data::RealData;
 use super::rollout::{Rollout, still};
 use super::rows;
 use super::run_folder::RunFolder;
+use super::simulator::Simulator;
 use super::stop;
 use crate::algo::{self, Agent};
 use crate::data::{Dataset, moments};
@@ -146,9 +147,13 @@ impl Trainer {
             ));
         }
         let (place, _) = env::choose(config.physics, config.sim_device)?;
-        let env = env::build(config.physics, &place, &task, dynamics, keys)?;
+        let (simulator, why_not) =
+            Simulator::new(&config, &place, &task, dynamics, agent.as_ref())?;
+        if let Some(why_not) = why_not {
+            eprintln!("policies act on the learner's device, not on the simulator's: {why_not}");
+        }
         if !resume {
-            rows::save(&recorded, env.dynamics())?;
+            rows::save(&recorded, simulator.env().dynamics())?;
         }
         // A method without a simulator leaves its replay empty.
         let sim_rows = |member| match (agent.simulates(), data) {
@@ -175,7 +180,7 @@ impl Trainer {
         let mut trainer = Self {
             real,
             sim: Replay::rings(&sim_rows, s, a, &device)?,
-            rollout: Rollout::new(env, &seeds)?,
+            rollout: Rollout::new(simulator, &seeds)?,
             metrics,
             cycles: 0,
             latest: Vec::new(),

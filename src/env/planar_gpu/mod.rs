@@ -4,7 +4,7 @@ mod constants;
 mod rollout;
 mod vector;
 
-pub use rollout::{Layer, ResidentRollout, Segment};
+pub use rollout::{Layer, ResidentRollout};
 pub use vector::PlanarGpuEnv;
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Resident rollouts: policies and environments step together on the device, and the host reads
 //! whole segments of transitions.
 
-use crate::env::VecEnv;
 use crate::env::planar_gpu::vector::{Chunk, PlanarGpuEnv, ROW_FROM, STATUS, STATUS_FROM};
 use crate::env::planar_gpu::vector::{TERMINATED, TRUNCATED};
+use crate::env::{Segment, VecEnv};
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Flight, Staging};
 use crate::gpu::compose::{Kernel, WORKGROUP};
@@ -31,19 +31,6 @@ impl Layer<'_> {
     fn inputs(&self) -> usize {
         self.weight.len() / self.bias.len().max(1)
     }
-}
-
-/// What a segment brings back.
-#[derive(Clone, Debug, Default)]
-pub struct Segment {
-    /// Rows `[obs, action, next_obs, reward, terminated]`, `[members, steps, per_member, row]`.
-    pub rows: Vec<f32>,
-    /// `[members, steps, per_member]`.
-    pub terminated: Vec<bool>,
-    /// `[members, steps, per_member]`.
-    pub truncated: Vec<bool>,
-    /// Bits of [`status`](crate::physics::status), `[members, steps, per_member]`.
-    pub status: Vec<u32>,
 }
 
 /// Environments `m * per_member + i` driven by the policy of member `m`, in segments of a fixed
@@ -209,9 +196,19 @@ impl ResidentRollout {
         Ok(rollout)
     }
 
+    /// The environments.
+    pub fn env(&self) -> &PlanarGpuEnv {
+        &self.env
+    }
+
     /// The environments; [`reset`](VecEnv::reset) them before the first segment.
-    pub fn env(&mut self) -> &mut PlanarGpuEnv {
+    pub fn env_mut(&mut self) -> &mut PlanarGpuEnv {
         &mut self.env
+    }
+
+    /// Env steps of a segment.
+    pub fn steps(&self) -> usize {
+        self.steps
     }
 
     /// Exchanges the policies of all members, for segments that are not yet begun.
@@ -314,7 +311,7 @@ impl ResidentRollout {
     /// Waits for the oldest segment under way.
     ///
     /// # Errors
-    /// Where none is, a policy's actions are not finite, or the device fails.
+    /// Where none is, or the device fails.
     pub fn fetch(&mut self) -> Result<Segment> {
         let Some((turn, flights)) = self.under_way.pop_front() else {
             return Err(Error::input(
@@ -350,19 +347,6 @@ impl ResidentRollout {
                     endings[into(block)..][..own].copy_from_slice(words);
                 }
             })?;
-        }
-        let (od, ad) = (self.env.obs_dim(), self.env.act_dim());
-        let bad = |row: &[f32]| row[od..od + ad].iter().any(|a| !a.is_finite());
-        if let Some(at) = rows.chunks(row).position(bad) {
-            let member = at / (steps * self.per_member);
-            return Err(Error::input(
-                format!(
-                    "actions of member {member}, environment {}",
-                    at % self.per_member
-                ),
-                "a component is not finite",
-                "the policy has diverged: lower its learning rate",
-            ));
         }
         for env in 0..n {
             let (member, i) = (env / self.per_member, env % self.per_member);

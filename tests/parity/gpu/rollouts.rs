@@ -1,11 +1,18 @@
 //! Resident rollouts against the same policies and environments on the CPU.
 
 use super::gpu;
+use candle_core::Device;
+use h2oplus::algo::build;
 use h2oplus::data::DenseLayer;
-use h2oplus::env::planar_gpu::{Layer, ResidentRollout, Segment};
-use h2oplus::env::{Dynamics, EnvKey, PlanarGpuEnv, PlanarVecEnv, Task, VecEnv};
+use h2oplus::env::planar_gpu::{Layer, ResidentRollout};
+use h2oplus::env::{Dynamics, EnvKey, Place, PlanarGpuEnv, PlanarVecEnv, Segment, Task, VecEnv};
+use h2oplus::nn::Replay;
 use h2oplus::nn::policy::PolicySnapshot;
 use h2oplus::rng::{Stream, fill_normal};
+use h2oplus::train::config::TrainConfig;
+use h2oplus::train::rollout::Rollout;
+use h2oplus::train::simulator::Simulator;
+use std::collections::HashMap;
 
 const MEMBERS: usize = 3;
 const PER_MEMBER: usize = 37;
@@ -172,5 +179,90 @@ fn segments_under_way_overlap() {
         let half = member / 2;
         assert_eq!(rows[..half], parts[0][m * half..][..half]);
         assert_eq!(rows[half..], parts[1][m * half..][..half]);
+    }
+}
+
+/// What a run's simulator at `place` leaves in the replay after random steps and two cycles, and its state before the
+/// last; or, from that state on, after the last alone.
+fn collected(place: &Place, from: Option<&HashMap<String, Vec<u8>>>) -> Collected {
+    const CYCLE: usize = 48;
+    let config = TrainConfig {
+        cycle_steps: CYCLE,
+        ..TrainConfig::sac_on("halfcheetah-v2", 0, 1)
+    };
+    let mut task = Task::load(&config.task).unwrap();
+    task.max_episode_steps = 10;
+    let (s, a) = (task.obs_dim(), task.act_dim());
+    let settings = Default::default();
+    let mut agent = build("sac", &settings, s, a, &SEEDS, &Device::Cpu).unwrap();
+    let dynamics = Dynamics::new(&task, &[task.gap("gravity=1.2").unwrap()]).unwrap();
+    let (simulator, why_not) =
+        Simulator::new(&config, place, &task, dynamics, agent.as_ref()).unwrap();
+    assert_eq!(why_not, None);
+    let resident = matches!(simulator, Simulator::Resident(_));
+    assert_eq!(resident, matches!(place, Place::Gpu(_)));
+    let mut rollout = Rollout::new(simulator, &SEEDS).unwrap();
+    let mut replay = Replay::new(MEMBERS, 1000, s, a, &Device::Cpu).unwrap();
+    let mut saved = HashMap::new();
+    if let Some(saved) = from {
+        rollout.load(saved).unwrap();
+    }
+    for cycle in if from.is_some() { 2..3 } else { 0..3 } {
+        if cycle == 2 {
+            rollout.save(&mut saved);
+        }
+        // The first cycle is random.
+        let random = CYCLE as u64;
+        rollout
+            .collect(agent.as_mut(), &mut replay, CYCLE, random, &Device::Cpu)
+            .unwrap();
+    }
+    assert_eq!(rollout.env_steps(), 3 * CYCLE as u64);
+    let finished = rollout.take_finished();
+    assert!(finished.iter().all(Option::is_some), "ten steps end");
+    Collected {
+        rows: replay.rows.to_vec2().unwrap(),
+        saved,
+    }
+}
+
+struct Collected {
+    rows: Vec<Vec<f32>>,
+    saved: HashMap<String, Vec<u8>>,
+}
+
+#[test]
+fn a_run_collects_on_the_gpu_what_it_would_on_the_cpu() {
+    let Some(gpu) = gpu() else { return };
+    let place = Place::Gpu(gpu);
+    let is = collected(&place, None);
+    let want = collected(&Place::Cpu, None);
+    // Rows of a step lie together: 8 environments each.
+    let error = |step: usize| {
+        let mut all: Vec<f32> = (0..MEMBERS * 8)
+            .map(|k| {
+                let at = k / 8 * 1000 + step * 8 + k % 8;
+                let (is, want) = (&is.rows[at], &want.rows[at]);
+                let scale = want.iter().fold(1f32, |m, x| m.max(x.abs()));
+                let far = |(a, b): (&f32, &f32)| (a - b).abs() / scale;
+                is.iter().zip(want).map(far).fold(0.0, f32::max)
+            })
+            .collect();
+        all.sort_by(f32::total_cmp);
+        all[all.len() / 2]
+    };
+    // Six random steps, then two cycles of six in segments of three.
+    for step in 0..10 {
+        assert!(error(step) < 1e-4, "step {step}: {:.1e}", error(step));
+    }
+    assert!(is.rows[17 * 8].iter().any(|x| *x != 0.0));
+    assert!(is.rows[18 * 8].iter().all(|x| *x == 0.0), "no row too many");
+
+    // A run that goes on from its saved state goes on to the bit.
+    let resumed = collected(&place, Some(&is.saved));
+    for m in 0..MEMBERS {
+        let last = &is.rows[m * 1000 + 12 * 8..][..6 * 8];
+        assert_eq!(last, &resumed.rows[m * 1000..][..6 * 8]);
+        assert_ne!(last, &is.rows[m * 1000 + 6 * 8..][..6 * 8]);
     }
 }

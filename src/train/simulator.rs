@@ -1,0 +1,107 @@
+//! What steps the robots of a run: an engine that takes actions, or a GPU that has the policies too.
+
+use crate::algo::Agent;
+use crate::data::{DenseLayer, Distribution};
+use crate::env::planar_gpu::{Layer, ResidentRollout};
+use crate::env::{self, Dynamics, EnvKey, Physics, Place, PlanarGpuEnv, Task, VecEnv};
+use crate::error::{Error, Result};
+use crate::nn::PolicySnapshot;
+use crate::train::config::TrainConfig;
+
+/// A population's environments, `envs` a member.
+pub enum Simulator {
+    /// Step by step: the policies act on the learner's device.
+    Stepped(Box<dyn VecEnv>),
+    /// By segments: the policies act where the robots are.
+    Resident(Box<ResidentRollout>),
+}
+
+impl Simulator {
+    /// The environments of `agent`'s members with `dynamics` at `place`; and why its policies do not act there, where
+    /// they could.
+    ///
+    /// # Errors
+    /// As [`env::build`].
+    pub fn new(
+        config: &TrainConfig,
+        place: &Place,
+        task: &Task,
+        dynamics: Dynamics,
+        agent: &dyn Agent,
+    ) -> Result<(Self, Option<String>)> {
+        let seeds = &agent.learner().seeds;
+        let mut why_not = None;
+        if let (Physics::Planar, Place::Gpu(gpu), true) = (config.physics, place, agent.simulates())
+        {
+            let dynamics = dynamics.clone();
+            let env = PlanarGpuEnv::population(gpu, task, dynamics, seeds, config.envs)?;
+            let steps = config.cycle_steps.div_ceil(config.envs);
+            match Self::resident(env, agent, segment(steps)) {
+                Ok(resident) => return Ok((resident, None)),
+                Err(error) => why_not = Some(error.to_string()),
+            }
+        }
+        let keys = EnvKey::population(seeds, config.envs);
+        let env = env::build(config.physics, place, task, dynamics, keys)?;
+        Ok((Self::Stepped(env), why_not))
+    }
+
+    fn resident(env: PlanarGpuEnv, agent: &dyn Agent, steps: usize) -> Result<Self> {
+        let policies = policies(agent)?;
+        let rollout = ResidentRollout::new(env, &layers(&policies), steps)?;
+        Ok(Self::Resident(Box::new(rollout)))
+    }
+
+    /// The environments.
+    pub fn env(&self) -> &dyn VecEnv {
+        match self {
+            Self::Stepped(env) => env.as_ref(),
+            Self::Resident(rollout) => rollout.env(),
+        }
+    }
+
+    /// The environments.
+    pub fn env_mut(&mut self) -> &mut dyn VecEnv {
+        match self {
+            Self::Stepped(env) => env.as_mut(),
+            Self::Resident(rollout) => rollout.env_mut(),
+        }
+    }
+}
+
+/// Steps of a segment: a cycle's in equal parts, so that one is on its way to the learner while the next is computed.
+fn segment(steps: usize) -> usize {
+    let parts = (2..8).find(|parts| steps.is_multiple_of(*parts));
+    steps / parts.unwrap_or(1)
+}
+
+/// The members' policies.
+///
+/// # Errors
+/// Where the shaders do not have their head.
+pub fn policies(agent: &dyn Agent) -> Result<Vec<PolicySnapshot>> {
+    let one = |member| {
+        let policy = PolicySnapshot::from(&agent.policy(member)?);
+        match policy.distribution {
+            Distribution::TanhGaussian => Ok(policy),
+            other => Err(Error::input(
+                "policy",
+                format!("its head is {}", other.name()),
+                "act on the learner's device",
+            )),
+        }
+    };
+    (0..agent.members()).map(one).collect()
+}
+
+/// As the shaders take them.
+pub fn layers(policies: &[PolicySnapshot]) -> Vec<Vec<Layer<'_>>> {
+    fn layer(l: &DenseLayer) -> Layer<'_> {
+        let (weight, bias) = (&l.weight, &l.bias);
+        Layer { weight, bias }
+    }
+    let of = policies
+        .iter()
+        .map(|policy| policy.layers.iter().map(layer));
+    of.map(Iterator::collect).collect()
+}
