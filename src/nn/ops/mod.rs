@@ -21,6 +21,7 @@ mod per_member;
 pub mod polyak;
 pub(crate) mod product;
 pub mod ratio;
+mod spread;
 pub mod standardise;
 pub mod target;
 pub mod td;
@@ -31,6 +32,7 @@ use std::ops::Range;
 
 pub use per_member::PerMember;
 use rayon::prelude::*;
+pub use spread::Spread;
 
 use crate::nn::cuda::{Arguments, Entry, word};
 
@@ -61,7 +63,6 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         candidates::CandidatesArgs::ENTRY,
         cql::CqlLossArgs::ENTRY,
         gather::GatherArgs::ENTRY,
-        gaussian::GaussianAwrArgs::ENTRY,
         gaussian::GaussianSampleArgs::ENTRY,
         h2o::GapWeightArgs::ENTRY,
         h2o::H2oLossArgs::ENTRY,
