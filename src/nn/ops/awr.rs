@@ -102,7 +102,7 @@ impl Kernel<3, 3> for AwrLoss {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let own = self.spread.own(self.act_dim);
         let constant = matches!(self.spread, Spread::Constant(_));
         let args = AwrLossArgs {
@@ -121,7 +121,7 @@ impl Kernel<3, 3> for AwrLoss {
         };
         let tail = per_member(self.members, |m| [self.beta.of(m), self.clip.of(m)]);
         let blocks = if constant { self.act_dim } else { 1 };
-        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
+        Program::run(&args, &tail, [blocks, self.members, 1])
     }
 }
 

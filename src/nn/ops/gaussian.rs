@@ -62,7 +62,7 @@ impl Kernel<1, 3> for GaussianSample {
         }
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let g = &self.0;
         let len = g.rows * g.act_dim;
         let args = GaussianSampleArgs {
@@ -74,6 +74,6 @@ impl Kernel<1, 3> for GaussianSample {
             param_stride: word(g.param_stride),
         };
         let blocks = len.div_ceil(THREADS as usize);
-        Some(Program::run(&args, &[], [blocks, g.members, 1]))
+        Program::run(&args, &[], [blocks, g.members, 1])
     }
 }

@@ -70,7 +70,7 @@ impl Kernel<1, 0> for Noise {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = NoiseArgs {
             draw: self.draw as u32,
             update: self.update,
@@ -79,7 +79,7 @@ impl Kernel<1, 0> for Noise {
         };
         let blocks = self.len.div_ceil(4 * THREADS as usize);
         let grid = [blocks, self.seeds.len(), 1];
-        Some(Program::run(&args, &seeds(&self.seeds), grid))
+        Program::run(&args, &seeds(&self.seeds), grid)
     }
 }
 
@@ -118,14 +118,14 @@ impl Kernel<1, 1> for ScaleColumns {
         }
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let len = self.rows * self.columns;
         let args = ScaleColumnsArgs {
             len: word(len),
             columns: word(self.columns),
         };
         let blocks = len.div_ceil(THREADS as usize);
-        Some(Program::run(&args, &[], [blocks, self.members, 1]))
+        Program::run(&args, &[], [blocks, self.members, 1])
     }
 }
 
@@ -171,13 +171,13 @@ impl Kernel<1, 1> for Blur {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = BlurArgs {
             len: word(self.len),
             noise: self.noise.map(word),
         };
         let tail = per_member(self.members, |m| [self.std.of(m)]);
         let blocks = self.len.div_ceil(THREADS as usize);
-        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
+        Program::run(&args, &tail, [blocks, self.members, 1])
     }
 }
