@@ -74,7 +74,8 @@ fn count(name: &'static str, cost: Cost, launches: usize, seconds: f64) {
 }
 
 /// Runs `work` so that its launches cost least: on the CPU from inside the pool, where a launch forks without waking a
-/// thread of its own; on a GPU they go out together at the end, and nothing may be read back before.
+/// thread of its own; on a GPU they go out together at the end: nothing may be read back before, and what they read and
+/// write must live until then.
 pub fn together<T: Send>(device: &Device, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {

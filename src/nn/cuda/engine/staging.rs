@@ -1,12 +1,12 @@
 //! Bytes on their way to the device, through pinned memory and without waiting.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::{
     CudaEvent, CudaSlice, CudaStream, DevicePtr, PinnedHostSlice, result,
 };
-use std::sync::Arc;
 
 use super::Result;
 
