@@ -13,7 +13,6 @@ use crate::nn::Replay;
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
-use crate::nn::ops::head::Head;
 use crate::nn::ops::ratio::RatioWeight;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
@@ -105,7 +104,7 @@ pub struct H2oPlus {
     value: ValueLoss,
     vf: Group,
     warmup: u64,
-    warm: InSample<AwrLoss>,
+    warm: InSample,
 }
 
 impl H2oPlus {
@@ -206,13 +205,15 @@ impl H2oPlus {
             stats: core.learner.places(&RatioWeight::STATS),
         };
         let awr = AwrLoss {
-            head: Head {
-                raw: warm_policy.out(),
-                rows: real,
-                ..core.head()
-            },
+            members,
+            rows: real,
+            act_dim,
+            spread: core.learner.actor.spread,
+            raw: warm_policy.out(),
             q: warm_q.each_ref().map(Pass::out),
             v: v.out(),
+            stride,
+            param_stride: core.learner.params.len(),
             batch: rows,
             row: [core.learner.row(), obs_dim],
             beta: each(|s| s.warmup_beta),

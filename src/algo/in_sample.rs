@@ -3,8 +3,9 @@
 
 use crate::algo::learner::{Group, Learner};
 use crate::error::Result;
-use crate::nn::launch::{Kernel, launch};
+use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
+use crate::nn::ops::awr::AwrLoss;
 use crate::nn::ops::dense::Dense;
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::target::{Exploration, Target};
@@ -26,26 +27,25 @@ pub struct Passes<'a> {
     pub v_next: &'a Pass,
 }
 
-/// The launches. `K`: the policy's regression, a kernel with outputs `[deltas, gradient, stats]` and inputs
-/// `[activations, parameters, batch]`.
-pub struct InSample<K> {
+/// The launches.
+pub struct InSample {
     forward: Dense,
     backward: DenseGrad,
     target: Target,
     td: TdLoss,
     value: ValueLoss,
-    awr: K,
+    awr: AwrLoss,
     groups: Vec<Group>,
 }
 
-impl<K: Kernel<3, 3>> InSample<K> {
+impl InSample {
     /// Ends the layout, once all passes are laid out.
     pub fn new(
         learner: &mut Learner,
         passes: &Passes,
         [discount, reward_scale]: [PerMember<f32>; 2],
         value: ValueLoss,
-        awr: K,
+        awr: AwrLoss,
         groups: Vec<Group>,
     ) -> Self {
         let (rows, [q1, q2]) = (passes.v.rows(), passes.q);

@@ -13,7 +13,6 @@ use crate::algo::{Agent, Recorded};
 use crate::error::Result;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
-use crate::nn::ops::gaussian::{Gaussian, GaussianAwr};
 use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
 use crate::nn::spec::{LastLayer, Spec};
 use crate::nn::workspace::{Pass, Use};
@@ -61,7 +60,7 @@ settings! {
 /// A population of IQL agents.
 pub struct Iql {
     learner: Learner,
-    in_sample: InSample<GaussianAwr>,
+    in_sample: InSample,
 }
 
 impl Iql {
@@ -138,18 +137,16 @@ impl Iql {
             rule: rule.into(),
             stats: learner.places(&ValueLoss::STATS),
         };
-        let awr = GaussianAwr {
-            policy: Gaussian {
-                members,
-                rows,
-                act_dim,
-                raw: policy.out(),
-                raw_stride: stride,
-                log_std: log_std.start,
-                param_stride: learner.params.len(),
-            },
+        let awr = AwrLoss {
+            members,
+            rows,
+            act_dim,
+            spread: learner.actor.spread,
+            raw: policy.out(),
             q: q_target.each_ref().map(Pass::out),
             v: v.out(),
+            stride,
+            param_stride: learner.params.len(),
             batch: rows,
             row: [learner.row(), obs_dim],
             beta: each(|s| s.beta),

@@ -12,7 +12,7 @@ use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::gather::Gather;
-use crate::nn::ops::noise::{Normals, Uniforms};
+use crate::nn::ops::noise::{Draw, Noise};
 use crate::nn::ops::standardise::Standardise;
 use crate::nn::params::{Params, Stepped, take};
 use crate::nn::replay::row_len;
@@ -251,24 +251,23 @@ impl Learner {
 
     /// Fills `into`, `[P, len]`, with standard normals.
     pub fn normals(&self, stream: Stream, into: &Tensor) -> Result<()> {
-        let normals = Normals {
-            seeds: self.seeds.clone(),
-            update: self.updates as u32,
-            stream,
-            len: into.elem_count() / self.members(),
-        };
-        launch(&normals, [into], [])
+        self.noise(Draw::Normal, stream, into)
     }
 
     /// Fills `into`, `[P, len]`, with uniforms on [−1, 1).
     pub fn uniforms(&self, stream: Stream, into: &Tensor) -> Result<()> {
-        let uniforms = Uniforms {
+        self.noise(Draw::Uniform, stream, into)
+    }
+
+    fn noise(&self, draw: Draw, stream: Stream, into: &Tensor) -> Result<()> {
+        let noise = Noise {
+            draw,
             seeds: self.seeds.clone(),
             update: self.updates as u32,
             stream,
             len: into.elem_count() / self.members(),
         };
-        launch(&uniforms, [into], [])
+        launch(&noise, [into], [])
     }
 
     /// Runs passes that read the batch alone.

@@ -6,8 +6,6 @@ use std::time::Instant;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Storage, Tensor};
 
-#[cfg(feature = "cuda")]
-use crate::error::Error;
 use crate::error::Result;
 use crate::nn::cuda::Program;
 #[cfg(feature = "cuda")]
@@ -31,10 +29,8 @@ pub trait Kernel<const O: usize, const I: usize>: Sync {
     fn cost(&self) -> Cost;
     /// The CPU implementation.
     fn cpu(&self, out: [&mut [f32]; O], input: [&[f32]; I]);
-    /// The GPU implementation; none: this kernel runs on CPUs alone.
-    fn cuda(&self) -> Option<Program> {
-        None
-    }
+    /// The GPU implementation.
+    fn cuda(&self) -> Program;
 }
 
 /// What all launches of one kernel did.
@@ -78,7 +74,8 @@ fn count(name: &'static str, cost: Cost, launches: usize, seconds: f64) {
 }
 
 /// Runs `work` so that its launches cost least: on the CPU from inside the pool, where a launch forks without waking a
-/// thread of its own; on a GPU they go out together at the end, and nothing may be read back before.
+/// thread of its own; on a GPU they go out together at the end: nothing may be read back before, and what they read and
+/// write must live until then.
 pub fn together<T: Send>(device: &Device, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
@@ -109,11 +106,7 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
     let begun = Instant::now();
     #[cfg(feature = "cuda")]
     if out[0].device().is_cuda() {
-        let Some(program) = kernel.cuda() else {
-            let problem = format!("the kernel {} has no CUDA body", K::NAME);
-            let mend = "use --device cpu for this method";
-            return Err(Error::input("--device cuda", problem, mend));
-        };
+        let program = kernel.cuda();
         let buffers: Vec<_> = out.iter().chain(&input).copied().collect();
         let launches = engine::launch(K::NAME, &program, &buffers)?;
         count(

@@ -20,5 +20,6 @@ pub mod spec;
 pub mod workspace;
 
 pub use device_policy::DevicePolicy;
-pub use policy::{Acting, Actor, PolicySnapshot, Spread};
+pub use ops::Spread;
+pub use policy::{Acting, Actor, PolicySnapshot};
 pub use replay::Replay;

@@ -5,6 +5,7 @@ use candle_core::{DType, Tensor};
 use crate::data::{BehaviourPolicy, DenseLayer, Distribution};
 use crate::error::{Error, Result};
 use crate::nn::launch::launch;
+use crate::nn::ops::Spread;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::gaussian::{self, Gaussian, GaussianSample};
 use crate::nn::ops::head::{Head, Sample, sample_row};
@@ -21,15 +22,6 @@ pub struct Actor {
     pub mlp: Mlp,
     /// Where its spread is.
     pub spread: Spread,
-}
-
-/// Where a policy's log σ comes from, and with it its [`Distribution`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spread {
-    /// A tanh-Gaussian: the network has 2A outputs, mean and ρ; log σ = m·ρ + o. Offset of m; o follows.
-    Affine(usize),
-    /// A clipped Gaussian: the network has A outputs; log σ is a parameter. Offset of its A floats.
-    Constant(usize),
 }
 
 impl Actor {

@@ -171,10 +171,12 @@ impl Plan {
     /// The buffers.
     pub fn alloc(&self, device: &Device) -> Result<Workspace> {
         let zeros = |len: usize| Tensor::zeros((self.members, len.max(1)), DType::F32, device);
+        // The CPU alone transposes weights; a GPU's launch has the place and does not read it.
+        let transposed = if device.is_cpu() { self.banks[0] } else { 0 };
         Ok(Workspace {
             acts: self.activations(device)?,
             deltas: zeros(self.len)?,
-            transposed: zeros(self.banks[0])?,
+            transposed: zeros(transposed)?,
         })
     }
 

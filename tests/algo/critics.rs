@@ -5,7 +5,7 @@ use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::candidates::Candidates;
 use h2oplus::nn::ops::cql::CqlLoss;
 use h2oplus::nn::ops::h2o::{GapWeight, H2oLoss};
-use h2oplus::nn::ops::noise::{ScaleColumns, Uniforms};
+use h2oplus::nn::ops::noise::{Draw, Noise, ScaleColumns};
 use h2oplus::nn::ops::td::TdLoss;
 use h2oplus::rng::{Stream, fill_unit};
 
@@ -275,7 +275,8 @@ fn one_percent_is_seen() {
 
 #[test]
 fn uniforms_follow_their_counter_and_columns_scale() {
-    let uniforms = Uniforms {
+    let uniforms = Noise {
+        draw: Draw::Uniform,
         seeds: vec![3, 4],
         update: 12,
         stream: Stream::Candidates,

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::gather::{Gather, Span};
-use h2oplus::nn::ops::noise::{Blur, Normals};
+use h2oplus::nn::ops::noise::{Blur, Draw, Noise};
 use h2oplus::rng::{Stream, fill_normal, philox};
 
 use crate::support::{list, normals, poison};
@@ -53,7 +53,8 @@ fn gather_follows_its_counter() {
 fn normals_follow_their_counter_and_blur() {
     let len = 10_001;
     let noise = poison(&[2, len]);
-    let kernel = Normals {
+    let kernel = Noise {
+        draw: Draw::Normal,
         seeds: vec![3, 4],
         update: 12,
         stream: Stream::Update,

@@ -2,7 +2,9 @@
 
 use candle_core::Tensor;
 use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::gaussian::{Gaussian, GaussianAwr, GaussianSample};
+use h2oplus::nn::ops::Spread;
+use h2oplus::nn::ops::awr::AwrLoss;
+use h2oplus::nn::ops::gaussian::{Gaussian, GaussianSample};
 use h2oplus::nn::ops::standardise::Standardise;
 
 use crate::support::{f64, far, list, near, normals, poison, var, zeros};
@@ -61,10 +63,16 @@ fn check_sample(scale: f64, compare: Compare) {
 fn check_awr(beta: f64, compare: Compare) {
     let g = gaussian();
     let (q, v) = ([0, N + N * A], N + N * A + N);
-    let awr = GaussianAwr {
-        policy: g,
+    let awr = AwrLoss {
+        members: P,
+        rows: N,
+        act_dim: A,
+        spread: Spread::Constant(g.log_std),
+        raw: g.raw,
         q,
         v,
+        stride: g.raw_stride,
+        param_stride: g.param_stride,
         batch: N + 5,
         row: [S + A, S],
         beta: 3.0.into(),

@@ -2,6 +2,7 @@
 
 use candle_core::{Tensor, Var};
 use h2oplus::nn::launch::launch;
+use h2oplus::nn::ops::Spread;
 use h2oplus::nn::ops::awr::AwrLoss;
 use h2oplus::nn::ops::head::{Head, Sample, SampleGrad};
 
@@ -170,9 +171,15 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let batch = normals(6, &[P, N * (S + A)]).tanh().unwrap();
     let base = 4 * N * A;
     let awr = AwrLoss {
-        head: h,
+        members: P,
+        rows: N,
+        act_dim: A,
+        spread: Spread::Affine(h.affine),
+        raw: h.raw,
         q: [base, base + N],
         v: base + 2 * N,
+        stride,
+        param_stride: h.param_stride,
         batch: N,
         row: [S + A, S],
         beta: 3.0.into(),

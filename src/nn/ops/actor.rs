@@ -88,7 +88,7 @@ impl Kernel<3, 3> for ActorLoss {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = ActorLossArgs {
             rows: word(self.rows),
             q: self.q.map(word),
@@ -99,6 +99,6 @@ impl Kernel<3, 3> for ActorLoss {
             stats: self.stats.map(word),
         };
         let tail = per_member(self.members, |m| [self.target_entropy.of(m)]);
-        Some(Program::run(&args, &tail, [self.members, 1, 1]))
+        Program::run(&args, &tail, [self.members, 1, 1])
     }
 }

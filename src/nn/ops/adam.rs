@@ -94,7 +94,7 @@ impl Kernel<4, 1> for Adam {
         }
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let bias = |g: &Group| BETA.map(|b| 1.0 - b.powf(g.step as f64));
         let args = AdamArgs {
             stride: word(self.stride),
@@ -115,7 +115,7 @@ impl Kernel<4, 1> for Adam {
         }
         let floats: usize = self.groups.iter().map(|g| g.range.len()).sum();
         let blocks = floats.div_ceil(4 * THREADS as usize);
-        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
+        Program::run(&args, &tail, [blocks, self.members, 1])
     }
 }
 

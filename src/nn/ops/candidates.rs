@@ -102,7 +102,7 @@ impl Kernel<2, 5> for Candidates {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = CandidatesArgs {
             states: word(self.states),
             each: word(self.each),
@@ -115,6 +115,6 @@ impl Kernel<2, 5> for Candidates {
         };
         let warps = self.states * self.per_state();
         let blocks = warps.div_ceil(THREADS as usize / 32);
-        Some(Program::run(&args, &[], [blocks, self.members, 1]))
+        Program::run(&args, &[], [blocks, self.members, 1])
     }
 }

@@ -89,7 +89,7 @@ impl Kernel<2, 2> for CqlLoss {
         }
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = CqlLossArgs {
             states: word(self.states),
             actions: word(self.actions),
@@ -101,6 +101,6 @@ impl Kernel<2, 2> for CqlLoss {
         let tail = per_member(self.members, |m| {
             [self.weight.of(m), self.temperature.of(m)]
         });
-        Some(Program::run(&args, &tail, [self.members, 2, 1]))
+        Program::run(&args, &tail, [self.members, 2, 1])
     }
 }

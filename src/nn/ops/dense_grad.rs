@@ -185,12 +185,8 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
-        Some(cuda::dense::backward(
-            self.members,
-            self.strides,
-            &self.jobs,
-        ))
+    fn cuda(&self) -> Program {
+        cuda::dense::backward(self.members, self.strides, &self.jobs)
     }
 }
 

@@ -86,7 +86,7 @@ impl Kernel<1, 1> for Gather {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = GatherArgs {
             lane: self.lane,
             update: self.update,
@@ -104,6 +104,6 @@ impl Kernel<1, 1> for Gather {
             let Span { start, len } = self.spans.of(m);
             tail.extend([word(start), word(len)]);
         }
-        Some(Program::run(&args, &tail, grid))
+        Program::run(&args, &tail, grid)
     }
 }

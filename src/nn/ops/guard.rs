@@ -48,13 +48,13 @@ impl Kernel<1, 1> for Guard {
         }
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = GuardArgs {
             members: word(self.members),
             stats: word(self.stats),
             update: self.update as f32,
         };
         let blocks = self.members.div_ceil(THREADS as usize);
-        Some(Program::run(&args, &[], [blocks, 1, 1]))
+        Program::run(&args, &[], [blocks, 1, 1])
     }
 }

@@ -69,7 +69,7 @@ impl Kernel<2, 1> for GapWeight {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = GapWeightArgs {
             sim_rows: word(self.sim),
             samples: word(self.samples),
@@ -78,7 +78,7 @@ impl Kernel<2, 1> for GapWeight {
             stats: self.stats.map(word),
         };
         let tail = per_member(self.members, |m| self.clip.of(m));
-        Some(Program::run(&args, &tail, [self.members, 1, 1]))
+        Program::run(&args, &tail, [self.members, 1, 1])
     }
 }
 
@@ -150,7 +150,7 @@ impl Kernel<2, 2> for H2oLoss {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = H2oLossArgs {
             real_rows: word(self.real),
             sim_rows: word(self.sim),
@@ -161,6 +161,6 @@ impl Kernel<2, 2> for H2oLoss {
         let tail = per_member(self.members, |m| {
             [self.weight.of(m), self.temperature.of(m)]
         });
-        Some(Program::run(&args, &tail, [self.members, 1, 1]))
+        Program::run(&args, &tail, [self.members, 1, 1])
     }
 }

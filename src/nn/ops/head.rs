@@ -106,7 +106,7 @@ impl Kernel<2, 4> for Sample {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let h = &self.head;
         let args = SampleArgs {
             rows: word(h.rows),
@@ -123,7 +123,7 @@ impl Kernel<2, 4> for Sample {
             columns: self.columns.map(word),
         };
         let blocks = h.rows.div_ceil(THREADS as usize / 32);
-        Some(Program::run(&args, &[], [blocks, h.members, 1]))
+        Program::run(&args, &[], [blocks, h.members, 1])
     }
 }
 
@@ -218,7 +218,7 @@ impl Kernel<2, 3> for SampleGrad {
         }
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let h = &self.head;
         let args = SampleGradArgs {
             rows: word(h.rows),
@@ -232,6 +232,6 @@ impl Kernel<2, 3> for SampleGrad {
             d_action: self.d_action.map(word),
             log_alpha: word(self.log_alpha),
         };
-        Some(Program::run(&args, &[], [h.members, 1, 1]))
+        Program::run(&args, &[], [h.members, 1, 1])
     }
 }

@@ -21,6 +21,7 @@ mod per_member;
 pub mod polyak;
 pub(crate) mod product;
 pub mod ratio;
+mod spread;
 pub mod standardise;
 pub mod target;
 pub mod td;
@@ -31,17 +32,20 @@ use std::ops::Range;
 
 pub use per_member::PerMember;
 use rayon::prelude::*;
+pub use spread::Spread;
 
 use crate::nn::cuda::{Arguments, Entry, word};
 
 /// Choices and places by name, as the CUDA sources know them.
 pub(super) fn cuda_constants() -> Vec<(&'static str, u32)> {
+    use noise::Draw;
     use target::Exploration;
     use value::Value;
     vec![
         ("HEALTH", word(guard::HEALTH)),
         ("FROZEN", word(guard::FROZEN)),
         ("BROKEN", word(guard::BROKEN)),
+        ("NORMAL", Draw::Normal as u32),
         ("ENTROPY", Exploration::Entropy as u32),
         ("OPTIMISM", Exploration::Optimism as u32),
         ("EXPECTILE", Value::Expectile as u32),
@@ -59,7 +63,6 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         candidates::CandidatesArgs::ENTRY,
         cql::CqlLossArgs::ENTRY,
         gather::GatherArgs::ENTRY,
-        gaussian::GaussianAwrArgs::ENTRY,
         gaussian::GaussianSampleArgs::ENTRY,
         h2o::GapWeightArgs::ENTRY,
         h2o::H2oLossArgs::ENTRY,
@@ -67,9 +70,8 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         head::SampleArgs::ENTRY,
         head::SampleGradArgs::ENTRY,
         noise::BlurArgs::ENTRY,
-        noise::NormalsArgs::ENTRY,
+        noise::NoiseArgs::ENTRY,
         noise::ScaleColumnsArgs::ENTRY,
-        noise::UniformsArgs::ENTRY,
         polyak::PolyakArgs::ENTRY,
         ratio::RatioLossArgs::ENTRY,
         ratio::RatioWeightArgs::ENTRY,

@@ -1,32 +1,43 @@
-//! Standard normals, and inputs blurred by them.
+//! Random numbers, and inputs scaled and blurred.
 
 use super::{PerMember, Shared, blocks, each};
 use crate::nn::cuda::{Program, THREADS, arguments, per_member, seeds, word};
 use crate::nn::launch::{Cost, Kernel};
-use crate::rng::{Stream, fill_unit, normal_pair, philox};
+use crate::rng::{Stream, normal_pair, philox, unit};
 
 const BLOCK: usize = 4096;
 
-/// Kernel: outputs `[noise [members, len]]`, no inputs. Counter (0, `update`, `stream`), as
-/// [`fill_normal`](crate::rng::fill_normal) has it, key = the member's seed.
+/// What is drawn. Its number is the first word of its counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// Standard normals, as [`fill_normal`](crate::rng::fill_normal) has them.
+    Normal = 0,
+    /// Uniforms on [−1, 1).
+    Uniform = 1,
+}
+
+/// Kernel: outputs `[noise [members, len]]`, no inputs. Counter (`draw`, `update`, `stream`), key = the member's
+/// seed.
 #[derive(Clone, Debug)]
-pub struct Normals {
+pub struct Noise {
+    /// What is drawn.
+    pub draw: Draw,
     /// One seed a member.
     pub seeds: Vec<u64>,
     /// Index of the update.
     pub update: u32,
     /// Which draws.
     pub stream: Stream,
-    /// Normals a member.
+    /// Numbers a member.
     pub len: usize,
 }
 
-arguments! { "normals",
-    struct NormalsArgs { update: u32, stream: u32, len: u32 }
+arguments! { "noise",
+    struct NoiseArgs { draw: u32, update: u32, stream: u32, len: u32 }
 }
 
-impl Kernel<1, 0> for Normals {
-    const NAME: &'static str = "normals";
+impl Kernel<1, 0> for Noise {
+    const NAME: &'static str = "noise";
 
     fn cost(&self) -> Cost {
         Cost {
@@ -39,76 +50,36 @@ impl Kernel<1, 0> for Normals {
         let noise = Shared::new(noise);
         let tasks: Vec<_> = blocks(self.len, BLOCK).collect();
         let members = self.seeds.len();
+        let lane = self.draw as u32;
         each(members * tasks.len(), |task| {
             let (member, block) = (task % members, &tasks[task / members]);
             // SAFETY: blocks and members are disjoint.
             let out = unsafe { noise.at(member * self.len + block.start, block.len()) };
             for (n, out) in out.chunks_mut(4).enumerate() {
                 let at = (block.start / 4 + n) as u32;
-                let w = philox(self.seeds[member], 0, self.update, self.stream, at);
-                let x = [normal_pair(w[0], w[1]), normal_pair(w[2], w[3])];
-                out.copy_from_slice(&x.as_flattened()[..out.len()]);
+                let w = philox(self.seeds[member], lane, self.update, self.stream, at);
+                let x = match self.draw {
+                    Draw::Normal => {
+                        let [[a, b], [c, d]] = [normal_pair(w[0], w[1]), normal_pair(w[2], w[3])];
+                        [a, b, c, d]
+                    }
+                    Draw::Uniform => w.map(|w| 2.0 * unit(w) - 1.0),
+                };
+                out.copy_from_slice(&x[..out.len()]);
             }
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
-        let args = NormalsArgs {
+    fn cuda(&self) -> Program {
+        let args = NoiseArgs {
+            draw: self.draw as u32,
             update: self.update,
             stream: self.stream as u32,
             len: word(self.len),
         };
         let blocks = self.len.div_ceil(4 * THREADS as usize);
         let grid = [blocks, self.seeds.len(), 1];
-        Some(Program::run(&args, &seeds(&self.seeds), grid))
-    }
-}
-
-/// Kernel: outputs `[noise [members, len]]`, no inputs: uniforms on [−1, 1). Counter (1, `update`, `stream`), key = the
-/// member's seed.
-#[derive(Clone, Debug)]
-pub struct Uniforms {
-    /// One seed a member.
-    pub seeds: Vec<u64>,
-    /// Index of the update.
-    pub update: u32,
-    /// Which draws.
-    pub stream: Stream,
-    /// Uniforms a member.
-    pub len: usize,
-}
-
-arguments! { "uniforms",
-    struct UniformsArgs { update: u32, stream: u32, len: u32 }
-}
-
-impl Kernel<1, 0> for Uniforms {
-    const NAME: &'static str = "uniforms";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * self.seeds.len() * self.len) as u64,
-        }
-    }
-
-    fn cpu(&self, [noise]: [&mut [f32]; 1], []: [&[f32]; 0]) {
-        let members = noise.chunks_exact_mut(self.len).zip(&self.seeds);
-        members.for_each(|(out, seed)| {
-            fill_unit(out, *seed, 1, self.update, self.stream);
-            out.iter_mut().for_each(|x| *x = 2.0 * *x - 1.0);
-        });
-    }
-
-    fn cuda(&self) -> Option<Program> {
-        let args = UniformsArgs {
-            update: self.update,
-            stream: self.stream as u32,
-            len: word(self.len),
-        };
-        let blocks = self.len.div_ceil(4 * THREADS as usize);
-        let grid = [blocks, self.seeds.len(), 1];
-        Some(Program::run(&args, &seeds(&self.seeds), grid))
+        Program::run(&args, &seeds(&self.seeds), grid)
     }
 }
 
@@ -147,14 +118,14 @@ impl Kernel<1, 1> for ScaleColumns {
         }
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let len = self.rows * self.columns;
         let args = ScaleColumnsArgs {
             len: word(len),
             columns: word(self.columns),
         };
         let blocks = len.div_ceil(THREADS as usize);
-        Some(Program::run(&args, &[], [blocks, self.members, 1]))
+        Program::run(&args, &[], [blocks, self.members, 1])
     }
 }
 
@@ -200,13 +171,13 @@ impl Kernel<1, 1> for Blur {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = BlurArgs {
             len: word(self.len),
             noise: self.noise.map(word),
         };
         let tail = per_member(self.members, |m| [self.std.of(m)]);
         let blocks = self.len.div_ceil(THREADS as usize);
-        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
+        Program::run(&args, &tail, [blocks, self.members, 1])
     }
 }

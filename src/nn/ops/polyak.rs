@@ -56,7 +56,7 @@ impl Kernel<1, 2> for Polyak {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = PolyakArgs {
             first: word(self.range.start),
             len: word(self.range.len()),
@@ -64,6 +64,6 @@ impl Kernel<1, 2> for Polyak {
         };
         let tail = per_member(self.members, |m| [self.rate.of(m)]);
         let blocks = self.range.len().div_ceil(4 * THREADS as usize);
-        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
+        Program::run(&args, &tail, [blocks, self.members, 1])
     }
 }

@@ -84,14 +84,14 @@ impl Kernel<2, 1> for RatioLoss {
         }
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = RatioLossArgs {
             half_rows: word(self.half),
             raw: self.raw.map(word),
             stride: word(self.stride),
             stats: self.stats.map(word),
         };
-        Some(Program::run(&args, &[], [self.members, 1, 1]))
+        Program::run(&args, &[], [self.members, 1, 1])
     }
 }
 
@@ -165,7 +165,7 @@ impl Kernel<2, 1> for RatioWeight {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = RatioWeightArgs {
             real_rows: word(self.real),
             sim_rows: word(self.sim),
@@ -175,6 +175,6 @@ impl Kernel<2, 1> for RatioWeight {
             stats: self.stats.map(word),
         };
         let tail = per_member(self.members, |m| self.clip.of(m));
-        Some(Program::run(&args, &tail, [self.members, 1, 1]))
+        Program::run(&args, &tail, [self.members, 1, 1])
     }
 }

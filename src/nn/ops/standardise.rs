@@ -60,7 +60,7 @@ impl Kernel<1, 1> for Standardise {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = StandardiseArgs {
             first: word(self.first),
             rows: word(self.rows),
@@ -70,6 +70,6 @@ impl Kernel<1, 1> for Standardise {
             columns: self.columns.map(word),
         };
         let blocks = self.rows.div_ceil(THREADS as usize / 32);
-        Some(Program::run(&args, &[], [blocks, self.members, 1]))
+        Program::run(&args, &[], [blocks, self.members, 1])
     }
 }

@@ -112,7 +112,7 @@ impl Kernel<1, 4> for Target {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = TargetArgs {
             rows: word(self.rows),
             row_stride: word(self.row_stride),
@@ -137,6 +137,6 @@ impl Kernel<1, 4> for Target {
             ]
         });
         let blocks = self.rows.div_ceil(THREADS as usize);
-        Some(Program::run(&args, &tail, [blocks, self.members, 1]))
+        Program::run(&args, &tail, [blocks, self.members, 1])
     }
 }

@@ -79,7 +79,7 @@ impl Kernel<2, 3> for TdLoss {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let args = TdLossArgs {
             rows: word(self.halves.iter().sum()),
             q: self.q.map(word),
@@ -89,6 +89,6 @@ impl Kernel<2, 3> for TdLoss {
             stats: self.stats.map(word),
         };
         let halves: Vec<_> = self.halves.iter().map(|h| word(*h)).collect();
-        Some(Program::run(&args, &halves, [self.members, 1, 1]))
+        Program::run(&args, &halves, [self.members, 1, 1])
     }
 }

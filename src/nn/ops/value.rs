@@ -155,7 +155,7 @@ impl Kernel<2, 1> for ValueLoss {
         });
     }
 
-    fn cuda(&self) -> Option<Program> {
+    fn cuda(&self) -> Program {
         let rule = |m: usize| match self.rule.of(m) {
             ValueRule::Expectile(tau) => (Value::Expectile, [tau, 0.0]),
             ValueRule::Sparse(alpha) => (Value::Sparse, [alpha, 0.0]),
@@ -171,6 +171,6 @@ impl Kernel<2, 1> for ValueLoss {
             stats: self.stats.map(word),
         };
         let tail = per_member(self.members, |m| rule(m).1);
-        Some(Program::run(&args, &tail, [self.members, 1, 1]))
+        Program::run(&args, &tail, [self.members, 1, 1])
     }
 }

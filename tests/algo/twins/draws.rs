@@ -1,7 +1,7 @@
 //! Draws, and what is done to a batch.
 
 use h2oplus::nn::ops::gather::{Gather, Span};
-use h2oplus::nn::ops::noise::{Blur, Normals, ScaleColumns, Uniforms};
+use h2oplus::nn::ops::noise::{Blur, Draw, Noise, ScaleColumns};
 use h2oplus::nn::ops::standardise::Standardise;
 use h2oplus::rng::Stream;
 
@@ -37,7 +37,8 @@ pub fn draws(host: &Host) {
         case.check(host, |c| c.kernel.spans = c.kernel.spans.map(fewer));
     }
     let case = Case {
-        kernel: Normals {
+        kernel: Noise {
+            draw: Draw::Normal,
             seeds,
             update: 78,
             stream: Stream::Update,
@@ -66,7 +67,8 @@ pub fn draws(host: &Host) {
 
 pub fn batches(host: &Host) {
     let case = Case {
-        kernel: Uniforms {
+        kernel: Noise {
+            draw: Draw::Uniform,
             seeds: vec![3, 4, 5],
             update: 79,
             stream: Stream::Update,

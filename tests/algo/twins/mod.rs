@@ -1,6 +1,6 @@
 //! Every CUDA kernel against its CPU twin, without a GPU: the same launch, the same buffers, poisoned outputs.
 
-use h2oplus::nn::cuda::{Program, entries};
+use h2oplus::nn::cuda::entries;
 use h2oplus::nn::launch::Kernel;
 
 use crate::cuda_host::{Host, Order, host};
@@ -66,7 +66,7 @@ impl<K: Kernel<O, I> + Clone, const O: usize, const I: usize> Case<K, O, I> {
     }
 
     fn on_host(&self, host: &Host, order: Order) -> Vec<Vec<f32>> {
-        let program: Program = self.kernel.cuda().expect("a CUDA body");
+        let program = self.kernel.cuda();
         let mut buffers: Vec<_> = self.out.iter().chain(&self.input).cloned().collect();
         host.execute(&program, &mut buffers, order);
         for (before, after) in self.input.iter().zip(&buffers[O..]) {

@@ -1,8 +1,9 @@
 //! The policies' heads, and what is learned through them.
 
+use h2oplus::nn::ops::Spread;
 use h2oplus::nn::ops::awr::AwrLoss;
 use h2oplus::nn::ops::candidates::Candidates;
-use h2oplus::nn::ops::gaussian::{Gaussian, GaussianAwr, GaussianSample};
+use h2oplus::nn::ops::gaussian::{Gaussian, GaussianSample};
 use h2oplus::nn::ops::head::{Head, Sample, SampleGrad};
 
 use super::{A, Case, P, ROW, S, poison, random, scale};
@@ -65,9 +66,15 @@ pub fn head(host: &Host) {
     batch[S] = 1.0; // at the edge, where the inverse tanh is held
     let case = Case {
         kernel: AwrLoss {
-            head,
+            members: P,
+            rows,
+            act_dim: A,
+            spread: Spread::Affine(head.affine),
+            raw: head.raw,
             q: [400, 500],
             v: 600,
+            stride,
+            param_stride: params,
             batch: rows,
             row: [ROW, S],
             beta: vec![2.0, 1.0, 3.0].into(),
@@ -135,10 +142,16 @@ pub fn gaussian(host: &Host) {
     };
     case.check(host, |c| scale(&mut c.input[2]));
     let case = Case {
-        kernel: GaussianAwr {
-            policy,
+        kernel: AwrLoss {
+            members: P,
+            rows,
+            act_dim: A,
+            spread: Spread::Constant(policy.log_std),
+            raw: policy.raw,
             q: [600, 900],
             v: 1200,
+            stride,
+            param_stride: params,
             batch: rows,
             row: [ROW, S],
             beta: vec![2.0, 1.0, 3.0].into(),
