@@ -9,6 +9,8 @@ use pulp::{Arch, Simd, WithSimd};
 const MOST_ROWS: usize = 12;
 /// The same where there are 16 registers.
 const FEW_ROWS: usize = 6;
+/// Steps of k after which the next block's turn comes: what all blocks read of A and B stays in the second cache.
+const DEPTH: usize = 256;
 /// Rows of B fetched ahead of their use.
 const AHEAD: usize = 8;
 
@@ -110,25 +112,24 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (m, n, _) = self.size;
+        let (m, n, k) = self.size;
         let most = if S::REGISTER_COUNT < 32 {
             FEW_ROWS
         } else {
             MOST_ROWS
         };
         let strips = m.div_ceil(most);
-        for strip in 0..strips {
-            let first = strip * m / strips;
-            let rows = (strip + 1) * m / strips - first;
-            for column in (0..n).step_by(2 * S::F32_LANES) {
-                match n - column {
-                    left if left >= 2 * S::F32_LANES => {
-                        self.rows::<S, 2, true>(simd, first, rows, column)
+        for from in (0..k).step_by(DEPTH) {
+            for strip in 0..strips {
+                let first = strip * m / strips;
+                let rows = (strip + 1) * m / strips - first;
+                for column in (0..n).step_by(2 * S::F32_LANES) {
+                    let at = (first, column, from);
+                    match n - column {
+                        left if left >= 2 * S::F32_LANES => self.rows::<S, 2, true>(simd, rows, at),
+                        left if left > S::F32_LANES => self.rows::<S, 2, false>(simd, rows, at),
+                        _ => self.rows::<S, 1, false>(simd, rows, at),
                     }
-                    left if left > S::F32_LANES => {
-                        self.rows::<S, 2, false>(simd, first, rows, column)
-                    }
-                    _ => self.rows::<S, 1, false>(simd, first, rows, column),
                 }
             }
         }
@@ -136,19 +137,18 @@ impl WithSimd for Product<'_> {
 }
 
 impl Product<'_> {
-    /// A block of `rows` rows and of `V` vectors, `WHOLE` or up to the last column.
+    /// A block of `rows` rows and of `V` vectors, `WHOLE` or up to the last column: the steps of k from `at.2` on.
     #[inline(always)]
     fn rows<S: Simd, const V: usize, const WHOLE: bool>(
         &self,
         simd: S,
-        first: usize,
         rows: usize,
-        column: usize,
+        at: (usize, usize, usize),
     ) {
         macro_rules! by_count {
             ($($count:literal)*) => {
                 match rows {
-                    $($count => self.block::<S, $count, V, WHOLE>(simd, first, column),)*
+                    $($count => self.block::<S, $count, V, WHOLE>(simd, at),)*
                     _ => unreachable!("a block has 1 to {MOST_ROWS} rows"),
                 }
             };
@@ -160,13 +160,13 @@ impl Product<'_> {
     fn block<S: Simd, const M: usize, const V: usize, const WHOLE: bool>(
         &self,
         simd: S,
-        first: usize,
-        column: usize,
+        (first, column, from): (usize, usize, usize),
     ) {
         let (_, n, k) = self.size;
         let (a, a_row, a_column) = self.a;
         let (b, b_row) = self.b;
         let (c, c_row) = self.c;
+        let until = k.min(from + DEPTH);
         let masks: [_; V] = std::array::from_fn(|v| {
             let left = n - (column + v * S::F32_LANES).min(n);
             simd.mask_between_m32s(0, left.min(S::F32_LANES) as u32)
@@ -184,7 +184,11 @@ impl Product<'_> {
         };
         let zero = simd.splat_f32s(0.0);
         let mut sums = [[zero; V]; M];
-        for step in 0..k {
+        if from > 0 {
+            // SAFETY: as above; the steps before these have stored it.
+            sums = std::array::from_fn(|i| load(unsafe { c.add((first + i) * c_row + column) }));
+        }
+        for step in from..until {
             // SAFETY: as above.
             let (a, b) = unsafe {
                 (
@@ -207,6 +211,7 @@ impl Product<'_> {
         for (i, mut y) in sums.into_iter().enumerate() {
             let row = first + i;
             match self.finish {
+                _ if until < k => {}
                 Finish::Store => {}
                 Finish::Add { bias, per, relu } => {
                     // SAFETY: as above.
