@@ -12,6 +12,7 @@ use crate::nn::ops::PerMember;
 use crate::nn::ops::adam::{Adam, Group};
 use crate::nn::ops::guard::{FROZEN, Guard, HEALTH};
 use crate::nn::ops::polyak::Polyak;
+use crate::nn::ops::wide::{transpose, transposed};
 use crate::nn::spec::{Mlp, Spec};
 
 /// Parameters that are stepped together.
@@ -218,10 +219,8 @@ impl Params {
         let mut all = Vec::new();
         for (name, slots) in self.slots() {
             let source = if slots.target { &target } else { &theta };
-            let values = (0..slots.outputs * slots.inputs).map(|n| {
-                source[slots.start + (n % slots.inputs) * slots.outputs + n / slots.inputs]
-            });
-            all.push((name, values.collect()));
+            let values = transposed(&source[slots.start..], slots.inputs, slots.outputs);
+            all.push((name, values));
         }
         Ok(all)
     }
@@ -260,9 +259,7 @@ impl Params {
             } else {
                 &mut theta[member]
             };
-            for (n, value) in values.iter().enumerate() {
-                to[slots.start + (n % slots.inputs) * slots.outputs + n / slots.inputs] = *value;
-            }
+            transpose(&mut to[slots.start..], values, slots.outputs, slots.inputs);
         }
         let device = self.theta.device().clone();
         self.theta = Tensor::new(theta, &device)?;

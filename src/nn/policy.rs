@@ -10,7 +10,7 @@ use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::gaussian::{self, Gaussian, GaussianSample};
 use crate::nn::ops::head::{Head, Sample, sample_row};
 use crate::nn::ops::product::{Finish, product};
-use crate::nn::ops::wide::transpose;
+use crate::nn::ops::wide::transposed;
 use crate::nn::params::Params;
 use crate::nn::spec::Mlp;
 use crate::nn::workspace::{Plan, Use};
@@ -165,9 +165,7 @@ impl PolicySnapshot {
         let layer = |l: &crate::nn::spec::Linear| DenseLayer {
             inputs: l.inputs,
             outputs: l.outputs,
-            weight: (0..l.outputs * l.inputs)
-                .map(|n| theta[l.weight + (n % l.inputs) * l.outputs + n / l.inputs])
-                .collect(),
+            weight: transposed(&theta[l.weight..], l.inputs, l.outputs),
             bias: theta[l.bias..l.bias + l.outputs].to_vec(),
         };
         let mut layers: Vec<_> = actor.mlp.layers.iter().map(layer).collect();
@@ -226,8 +224,7 @@ impl PolicySnapshot {
         for (n, layer) in self.layers.iter().enumerate() {
             let mut y = vec![0.0; rows * layer.outputs];
             if rows > 0 {
-                let mut weight = vec![0.0; layer.weight.len()];
-                transpose(&mut weight, &layer.weight, layer.outputs, layer.inputs);
+                let weight = transposed(&layer.weight, layer.outputs, layer.inputs);
                 let finish = Finish::bias(&layer.bias, n + 1 < self.layers.len());
                 let size = (rows, layer.outputs, layer.inputs);
                 let x = (&x[..], layer.inputs, 1);

@@ -149,7 +149,7 @@ impl Rollout {
             let env = self.simulator.env_mut();
             let batch = env.step(&actions)?;
             for k in 0..p * e {
-                let at = (k / e * steps + t) * e + k % e;
+                let at = slot(k, t, steps, e);
                 let out = &mut segment.rows[at * row..][..row];
                 out[..s].copy_from_slice(&self.obs[k * s..][..s]);
                 out[s..s + a].copy_from_slice(&actions[k * a..][..a]);
@@ -161,7 +161,7 @@ impl Rollout {
             }
             self.obs.copy_from_slice(&batch.obs);
             for (k, status) in env.status().iter().enumerate() {
-                segment.status[(k / e * steps + t) * e + k % e] = *status;
+                segment.status[slot(k, t, steps, e)] = *status;
             }
         }
         Ok(segment)
@@ -190,7 +190,7 @@ impl Rollout {
         }
         if self.trouble.is_none() && segment.status.iter().any(|s| s & BROKEN != 0) {
             let at_step = |t: usize| {
-                let envs = (0..p * e).map(|k| segment.status[(k / e * steps + t) * e + k % e]);
+                let envs = (0..p * e).map(|k| segment.status[slot(k, t, steps, e)]);
                 offenders(&envs.collect::<Vec<_>>(), BROKEN)
             };
             self.trouble = (0..steps).map(at_step).find(|named| !named.is_empty());
@@ -265,6 +265,11 @@ impl Rollout {
             serde_json::from_slice(get("rollout")?).map_err(|_| missing("rollout"))?;
         Ok(())
     }
+}
+
+/// Where step `t` of environment `k` stands in a segment of `steps` steps with `e` environments a member.
+fn slot(k: usize, t: usize, steps: usize, e: usize) -> usize {
+    (k / e * steps + t) * e + k % e
 }
 
 /// Puts 0 for actions (of `members` members, in turn) that are not finite; whose they were.

@@ -1,6 +1,6 @@
 //! Contacts between limbs: along a chain (the hopper's), and across the branches of a tree.
 
-use crate::physics::run;
+use crate::physics::{close, run};
 use h2oplus::env::reference::{Reference, compare};
 use h2oplus::env::{PlanarVecEnv, Task, VecEnv};
 use h2oplus::model::{Gap, Model};
@@ -49,13 +49,7 @@ fn robots_of_the_users_own_move_as_in_mujoco() {
         }
         assert_eq!(c.termination, 0, "{place}");
         let c = run(path, Precision::F32, |_| ());
-        let scaled = c.scaled_qvel_env;
-        assert!(
-            scaled.median < 1e-5 && scaled.max < 1e-2,
-            "{place}: {scaled:?}"
-        );
-        assert!(c.unexplained.is_empty(), "{place}: {:?}", c.unexplained);
-        assert_eq!(c.termination, 0, "{place}");
+        close(&c, path);
     }
 }
 

@@ -54,20 +54,19 @@ fn float64_is_within_1e_9_of_mujoco() {
 fn float32_lanes_are_close_to_mujoco() {
     for path in files() {
         let c = run(&path, Precision::F32, |_| ());
-        let scaled = c.scaled_qvel_env;
-        assert!(
-            scaled.median < 1e-5 && scaled.max < 1e-2,
-            "{}: {scaled:?}",
-            path.display()
-        );
-        assert!(
-            c.unexplained.is_empty(),
-            "{}: {:?}",
-            path.display(),
-            c.unexplained
-        );
-        assert_eq!(c.termination, 0, "{}", path.display());
+        close(&c, &path);
     }
+}
+
+/// The bounds of float32, on lanes and in shaders.
+pub fn close(c: &Comparison, path: &Path) {
+    let (scaled, place) = (c.scaled_qvel_env, path.display());
+    assert!(
+        scaled.median < 1e-5 && scaled.max < 1e-2,
+        "{place}: {scaled:?}"
+    );
+    assert!(c.unexplained.is_empty(), "{place}: {:?}", c.unexplained);
+    assert_eq!(c.termination, 0, "{place}");
 }
 
 /// What each parameter is for: one per cent more must show in some file.

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use super::narrow::{self, NARROW};
 use super::product::{Finish, product};
+use super::wide::transposed;
 use super::{Shared, TILE, blocks, each, member_of};
 use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
@@ -193,7 +194,7 @@ impl<const I: usize> Kernel<1, I> for Dense {
                     );
                     let base = job.base.filter(|_| l == 0);
                     if outputs <= NARROW && last && base.is_none() {
-                        narrow::forward(y, x, ld, &narrow::columns(w, inputs, outputs), b);
+                        narrow::forward(y, x, ld, &transposed(w, inputs, outputs), b);
                     } else {
                         let finish = match base {
                             None => Finish::bias(b, !last),

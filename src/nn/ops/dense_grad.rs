@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::dense::{Base, Layer, View};
 use super::narrow::{self, NARROW};
 use super::product::{Finish, product, product_into};
-use super::wide::{column_sums, transpose};
+use super::wide::{column_sums, transpose, transposed};
 use super::{Shared, blocks, each};
 use crate::nn::cuda::{self, Program};
 use crate::nn::launch::{Cost, Kernel};
@@ -237,7 +237,7 @@ impl Member<'_> {
             let at = self.parameter(layer.weight);
             let x = &self.acts[place(below)..][..n * inputs];
             if outputs <= NARROW {
-                let columns = narrow::columns(&self.parameters[at..], inputs, outputs);
+                let columns = transposed(&self.parameters[at..], inputs, outputs);
                 for (dx, &row) in dx.chunks_exact_mut(inputs).zip(&live) {
                     let (dy, x) = (&dy[row * outputs..], &x[row * inputs..]);
                     narrow::backward(dx, &dy[..outputs], &columns, outputs, &x[..inputs]);

@@ -7,15 +7,8 @@ pub(crate) const NARROW: usize = 4;
 /// Partial sums of a dot product; fixed, so that every CPU adds in the same order.
 const LANES: usize = 16;
 
-/// Columns of W `[inputs, outputs]`, one after another.
-pub(crate) fn columns(weights: &[f32], inputs: usize, outputs: usize) -> Vec<f32> {
-    (0..outputs * inputs)
-        .map(|n| weights[(n % inputs) * outputs + n / inputs])
-        .collect()
-}
-
 wide! {
-    /// y `[rows, outputs]` ← x·W + b; x's rows are `ld` floats apart, `columns` those of W.
+    /// y `[rows, outputs]` ← x·W + b; x's rows are `ld` floats apart, `columns` those of W, one after another.
     pub(crate) fn forward(y: &mut [f32], x: &[f32], ld: usize, columns: &[f32], bias: &[f32]) {
         let inputs = columns.len() / bias.len();
         for (row, y) in y.chunks_exact_mut(bias.len()).enumerate() {

@@ -55,6 +55,13 @@ wide! {
     }
 }
 
+/// `from` `[rows, columns]`ᵀ, `[columns, rows]`.
+pub(crate) fn transposed(from: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut to = vec![0.0; rows * columns];
+    transpose(&mut to, from, rows, columns);
+    to
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

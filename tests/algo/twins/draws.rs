@@ -8,8 +8,26 @@ use h2oplus::rng::Stream;
 use super::{A, Case, P, ROW, S, poison, random, scale};
 use crate::cuda_host::Host;
 
+const SEEDS: [u64; P] = [1, 2, 0x1234_5678_9abc];
+
+fn noise(host: &Host, draw: Draw, spoil: fn(&mut Noise)) {
+    let case = Case {
+        kernel: Noise {
+            draw,
+            seeds: SEEDS.to_vec(),
+            update: 78,
+            stream: Stream::Update,
+            len: 1030,
+        },
+        out: [poison(P * 1030)],
+        input: [],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| spoil(&mut c.kernel));
+}
+
 pub fn draws(host: &Host) {
-    let seeds = vec![1, 2, 0x1234_5678_9abc];
     let span = |start, len| Span { start, len };
     for spans in [
         span(5, 50).into(),
@@ -17,7 +35,7 @@ pub fn draws(host: &Host) {
     ] {
         let case = Case {
             kernel: Gather {
-                seeds: seeds.clone(),
+                seeds: SEEDS.to_vec(),
                 lane: 1,
                 update: 77,
                 stream: Stream::SampleSim,
@@ -36,20 +54,7 @@ pub fn draws(host: &Host) {
         let fewer = |s: Span| span(s.start, s.len - 1);
         case.check(host, |c| c.kernel.spans = c.kernel.spans.map(fewer));
     }
-    let case = Case {
-        kernel: Noise {
-            draw: Draw::Normal,
-            seeds,
-            update: 78,
-            stream: Stream::Update,
-            len: 1030,
-        },
-        out: [poison(P * 1030)],
-        input: [],
-        scratch: false,
-        compared: usize::MAX,
-    };
-    case.check(host, |c| c.kernel.seeds[1] ^= 1 << 40);
+    noise(host, Draw::Normal, |kernel| kernel.seeds[1] ^= 1 << 40);
     let case = Case {
         kernel: Blur {
             members: P,
@@ -66,20 +71,7 @@ pub fn draws(host: &Host) {
 }
 
 pub fn batches(host: &Host) {
-    let case = Case {
-        kernel: Noise {
-            draw: Draw::Uniform,
-            seeds: vec![3, 4, 5],
-            update: 79,
-            stream: Stream::Update,
-            len: 1030,
-        },
-        out: [poison(P * 1030)],
-        input: [],
-        scratch: false,
-        compared: usize::MAX,
-    };
-    case.check(host, |c| c.kernel.update += 1);
+    noise(host, Draw::Uniform, |kernel| kernel.update += 1);
     let case = Case {
         kernel: ScaleColumns {
             members: P,

@@ -64,29 +64,13 @@ pub fn head(host: &Host) {
     let mut batch = random(19, P * rows * ROW);
     batch.iter_mut().for_each(|x| *x = x.tanh());
     batch[S] = 1.0; // at the edge, where the inverse tanh is held
-    let case = Case {
-        kernel: AwrLoss {
-            members: P,
-            rows,
-            act_dim: A,
-            spread: Spread::Affine(head.affine),
-            raw: head.raw,
-            q: [400, 500],
-            v: 600,
-            stride,
-            param_stride: params,
-            batch: rows,
-            row: [ROW, S],
-            beta: vec![2.0, 1.0, 3.0].into(),
-            clip: vec![5.0, 1.5, 100.0].into(),
-            stats: [1, 4],
-        },
-        out: [poison(P * stride), poison(P * params), poison(P * 4)],
-        input: [raw, theta, batch],
-        scratch: false,
-        compared: usize::MAX,
-    };
-    case.check(host, |c| c.kernel.beta = c.kernel.beta.map(|x| 1.01 * x));
+    let places = ([head.raw, 400, 500, 600], [rows, stride, params]);
+    awr(
+        host,
+        Spread::Affine(head.affine),
+        places,
+        [raw, theta, batch],
+    );
 }
 
 pub fn candidates(host: &Host) {
@@ -141,25 +125,37 @@ pub fn gaussian(host: &Host) {
         compared: usize::MAX,
     };
     case.check(host, |c| scale(&mut c.input[2]));
+    let places = ([policy.raw, 600, 900, 1200], [rows, stride, params]);
+    let input = [raw, theta, random(68, P * rows * ROW)];
+    awr(host, Spread::Constant(policy.log_std), places, input);
+}
+
+/// `places`: of the raw outputs, Q1, Q2 and V; rows, and floats a member of the activations and of the parameters.
+fn awr(
+    host: &Host,
+    spread: Spread,
+    ([raw, q1, q2, v], [rows, stride, param_stride]): ([usize; 4], [usize; 3]),
+    input: [Vec<f32>; 3],
+) {
     let case = Case {
         kernel: AwrLoss {
             members: P,
             rows,
             act_dim: A,
-            spread: Spread::Constant(policy.log_std),
-            raw: policy.raw,
-            q: [600, 900],
-            v: 1200,
+            spread,
+            raw,
+            q: [q1, q2],
+            v,
             stride,
-            param_stride: params,
+            param_stride,
             batch: rows,
             row: [ROW, S],
             beta: vec![2.0, 1.0, 3.0].into(),
             clip: vec![5.0, 1.5, 100.0].into(),
             stats: [1, 4],
         },
-        out: [poison(P * stride), poison(P * params), poison(P * 4)],
-        input: [raw, theta, random(68, P * rows * ROW)],
+        out: [poison(P * stride), poison(P * param_stride), poison(P * 4)],
+        input,
         scratch: false,
         compared: usize::MAX,
     };
