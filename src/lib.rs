@@ -10,6 +10,7 @@ pub mod data;
 pub mod env;
 pub mod error;
 pub mod gpu;
+pub mod log;
 pub mod model;
 pub mod nn;
 pub mod physics;

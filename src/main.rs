@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(Error::Stopped) => ExitCode::from(130),
         Err(error) => {
-            eprintln!("error: {error}");
+            h2oplus::log!("error: {error}");
             ExitCode::from(2)
         }
     }

@@ -78,7 +78,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             .out
             .join(format!("{}-behaviour.safetensors", task.name));
         behaviour.save(&path)?;
-        eprintln!("wrote {}", path.display());
+        crate::log!("wrote {}", path.display());
     }
     let mut done = Vec::new();
     for (name, quality) in [
@@ -121,11 +121,11 @@ fn train(args: &Args, task: &Task) -> Result<(Behaviour, bool)> {
             Trainer::create(config, Path::new("runs"), None)?
         }
     };
-    eprintln!("run folder: {}", trainer.folder().path().display());
+    crate::log!("run folder: {}", trainer.folder().path().display());
     trainer.run()?;
     let reached = trainer.config().target_return.is_none() || trainer.target_reached();
     if !reached {
-        eprintln!(
+        crate::log!(
             "the target was not reached in {} updates",
             trainer.config().updates
         );

@@ -93,7 +93,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     }
     let Opened { device, note, .. } = device::open(args.device, Precision::F32)?;
     if let Some(note) = note {
-        eprintln!("{note}");
+        crate::log!("{note}");
     }
     let path = match &args.what {
         Some(path) => path.clone(),

@@ -60,7 +60,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Some(_) => env::choose(config.physics, config.sim_device)?,
     };
     if config.sim_device != Device::Cpu {
-        eprintln!("{place}");
+        crate::log!("{place}");
     }
     for algo in &args.compare {
         // Refused now, not when the method's turn has come.
@@ -103,10 +103,10 @@ fn train(
         None => Trainer::create(config.clone(), &args.out, Some(data))?,
     };
     let verb = if resume { "resuming" } else { "run folder" };
-    eprintln!("{verb}: {}", trainer.folder().path().display());
+    crate::log!("{verb}: {}", trainer.folder().path().display());
     trainer.run()?;
     let spent = trainer.spent();
-    eprintln!("time: {spent}");
+    crate::log!("time: {spent}");
     let members = trainer.config().members.iter().zip(trainer.latest());
     let members = members.zip(trainer.diverged());
     lines.extend(members.map(|((member, e), at)| Line::member(config, member, e, *at)));

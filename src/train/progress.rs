@@ -48,7 +48,7 @@ impl Progress {
     /// A line that stays; shown on a terminal or not.
     pub fn line(&self, text: &str) {
         if self.bar.is_hidden() {
-            eprintln!("{text}");
+            crate::log!("{text}");
         } else {
             self.bar.println(text);
         }

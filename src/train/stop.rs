@@ -18,7 +18,7 @@ pub fn install() {
         };
         // Without a handler Ctrl-C still ends the process; the last checkpoint remains.
         if let Err(e) = ctrlc::set_handler(handler) {
-            eprintln!("note: Ctrl-C will stop without saving ({e})");
+            crate::log!("note: Ctrl-C will stop without saving ({e})");
         }
     });
 }

@@ -119,7 +119,7 @@ impl Trainer {
         // What ran is saved: its bits are those of this device.
         config.device = kind;
         if let Some(note) = note {
-            eprintln!("{note}");
+            crate::log!("{note}");
         }
         let task = Task::load(&config.task)?;
         let (s, a) = (task.obs_dim(), task.act_dim());
@@ -145,7 +145,7 @@ impl Trainer {
         let (simulator, why_not) =
             Simulator::new(&config, &place, &task, dynamics, agent.as_ref())?;
         if let Some(why_not) = why_not {
-            eprintln!("policies act on the learner's device, not on the simulator's: {why_not}");
+            crate::log!("policies act on the learner's device, not on the simulator's: {why_not}");
         }
         if !resume {
             rows::save(&recorded, simulator.env().dynamics())?;
@@ -191,7 +191,7 @@ impl Trainer {
             agent,
         };
         if let Some(plan) = trainer.rollout.memory() {
-            eprintln!("memory of the simulator's device: {plan}");
+            crate::log!("memory of the simulator's device: {plan}");
         }
         match checkpoint {
             Some(path) => trainer.restore(&path)?,
@@ -512,7 +512,7 @@ impl Trainer {
 fn plan_memory(real: usize, sim: &[usize], obs_dim: usize, act_dim: usize) {
     let mib = |rows: usize| Replay::bytes(rows, obs_dim, act_dim) as f64 / f64::from(1 << 20);
     let (members, rows) = (sim.len(), sim.iter().sum::<usize>());
-    eprintln!(
+    crate::log!(
         "memory: real data {real} rows, {:.0} MiB; replays of {members} members in the simulator {rows} rows, {:.0} MiB (--replay-cap ROWS limits each)",
         mib(real),
         mib(rows),

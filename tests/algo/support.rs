@@ -1,6 +1,5 @@
 //! Random inputs, poisoned outputs, and comparisons.
 
-use std::io::Write;
 use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor, Var};
@@ -18,9 +17,7 @@ pub fn device() -> &'static Device {
     DEVICE.get_or_init(|| {
         let opened = open(DeviceKind::Auto, Precision::F32).unwrap();
         if let Some(note) = opened.note {
-            // Not `eprintln!`, which the harness holds back.
-            let note = format!("SKIPPED on a GPU: {note}\n");
-            std::io::stderr().write_all(note.as_bytes()).unwrap();
+            h2oplus::log!("SKIPPED on a GPU: {note}");
         }
         opened.device
     })

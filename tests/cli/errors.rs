@@ -26,7 +26,7 @@ fn a_missing_gpu_is_refused_and_auto_does_without() {
     let auto = with("auto");
     assert_eq!(auto.status.code(), Some(0), "{}", stderr(&auto));
     if !stderr(&auto).contains("device: cpu") {
-        eprintln!("SKIPPED: a GPU is here");
+        h2oplus::log!("SKIPPED: a GPU is here");
         return;
     }
     refused(

@@ -16,7 +16,7 @@ pub fn python(modules: &str, script: &str, args: &[&str]) -> bool {
     if !found {
         let required = std::env::var("H2OPLUS_REQUIRE_PYTHON").is_ok_and(|value| value == "1");
         assert!(!required, "python3 with {modules} is required here");
-        eprintln!("SKIPPED: python3 with {modules} is not here");
+        h2oplus::log!("SKIPPED: python3 with {modules} is not here");
         return false;
     }
     let out = Command::new("python3")

@@ -165,7 +165,7 @@ pub fn measure(args: &Args) -> Result<Measured> {
     }
     let Opened { device, kind, note } = device::open(args.device, args.precision)?;
     if let Some(note) = note {
-        eprintln!("{note}");
+        crate::log!("{note}");
     }
     let seeds: Vec<u64> = (0..args.population as u64).collect();
     let (s, a) = (args.obs_dim, args.act_dim);
@@ -204,7 +204,7 @@ pub fn measure(args: &Args) -> Result<Measured> {
         profiled = (tally(), PROFILED);
     }
     for note in device::take_notes() {
-        eprintln!("{note}");
+        crate::log!("{note}");
     }
     let peaks = match ceilings {
         Some([gflops, gbytes]) => (gflops, Some(gbytes)),

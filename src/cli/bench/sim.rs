@@ -66,13 +66,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 Ok(chosen) => chosen,
                 // One combination among others that cannot be is left out.
                 Err(error) if args.physics.len() * args.device.len() > 1 => {
-                    eprintln!("left out: {error}");
+                    crate::log!("left out: {error}");
                     continue;
                 }
                 Err(error) => return Err(error),
             };
             if device == Device::Auto {
-                eprintln!("{note}");
+                crate::log!("{note}");
             }
             for &num_envs in &args.num_envs {
                 let dynamics = (task.clone(), domain.clone(), num_envs);
@@ -236,7 +236,7 @@ pub(super) fn steps_per_second(env: &mut dyn VecEnv, seconds: f64) -> Result<f64
     let rate = (steps * env.num_envs()) as f64 / start.elapsed().as_secs_f64();
     let trouble = offenders(env.status(), BROKEN | UNCONVERGED);
     if !trouble.is_empty() {
-        eprintln!("the last step: {trouble}");
+        crate::log!("the last step: {trouble}");
     }
     Ok(rate)
 }

@@ -16,7 +16,7 @@ pub fn gpu() -> Option<Arc<Gpu>> {
         Err(error) => {
             let required = std::env::var("H2OPLUS_REQUIRE_GPU").is_ok_and(|v| v == "1");
             assert!(!required, "a GPU is required: {error}");
-            eprintln!("SKIPPED, no adapter: {error}");
+            h2oplus::log!("SKIPPED, no adapter: {error}");
             None
         }
     }
