@@ -9,6 +9,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::learner::{BATCH, Learner, set};
+use crate::algo::measures::Measured;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
@@ -241,6 +242,14 @@ impl Agent for Cql {
         core.backward()?;
         core.learner.step(&ActorCritic::ALL)?;
         core.learner.close()
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        Measured {
+            td: &self.td,
+            real: self.core.learner.rows,
+            weight: None,
+        }
     }
 
     fn simulates(&self) -> bool {

@@ -9,6 +9,7 @@ use candle_core::Device;
 use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::Learner;
+use crate::algo::measures::Measured;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
@@ -169,5 +170,13 @@ impl Agent for Darc {
         core.backward()?;
         core.learner.step(&ActorCritic::ALL)?;
         core.learner.close()
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        Measured {
+            td: &self.td,
+            real: 0,
+            weight: None,
+        }
     }
 }

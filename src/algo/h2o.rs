@@ -7,6 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::{BATCH, Learner, set};
+use crate::algo::measures::Measured;
 use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Error, Result, above_zero};
@@ -331,6 +332,14 @@ impl Agent for H2o {
         core.backward()?;
         core.learner.step(&ActorCritic::ALL)?;
         core.learner.close()
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        Measured {
+            td: &self.td,
+            real: self.weight.real,
+            weight: Some(&self.weight),
+        }
     }
 }
 

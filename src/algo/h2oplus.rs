@@ -6,6 +6,7 @@ use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::in_sample::{InSample, Passes};
 use crate::algo::learner::{Group, Learner};
+use crate::algo::measures::Measured;
 use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
@@ -297,6 +298,17 @@ impl Agent for H2oPlus {
         let [policy, alpha, critics] = ActorCritic::ALL;
         core.learner.step(&[policy, alpha, critics, self.vf])?;
         core.learner.close()
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        if self.updates() <= self.warmup {
+            return self.warm.measured();
+        }
+        Measured {
+            td: &self.td,
+            real: self.weight.real,
+            weight: Some(&self.weight),
+        }
     }
 
     fn simulated_updates(&self) -> Option<u64> {

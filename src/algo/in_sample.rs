@@ -2,6 +2,7 @@
 //! advantage-weighted regression. IQL is this alone; H2O+ may begin with it.
 
 use crate::algo::learner::{Group, Learner};
+use crate::algo::measures::Measured;
 use crate::error::Result;
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
@@ -85,6 +86,15 @@ impl InSample {
             value,
             awr,
             groups,
+        }
+    }
+
+    /// Where an update leaves its TD errors: every row is real.
+    pub fn measured(&self) -> Measured<'_> {
+        Measured {
+            td: &self.td,
+            real: self.td.halves[0],
+            weight: None,
         }
     }
 

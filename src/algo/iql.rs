@@ -8,6 +8,7 @@ use candle_core::Device;
 
 use crate::algo::in_sample::{InSample, Passes};
 use crate::algo::learner::{Learner, set};
+use crate::algo::measures::Measured;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::Result;
@@ -191,6 +192,10 @@ impl Agent for Iql {
 
     fn learn(&mut self) -> Result<()> {
         self.in_sample.learn(&mut self.learner)
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        self.in_sample.measured()
     }
 
     fn simulates(&self) -> bool {

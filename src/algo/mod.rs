@@ -18,6 +18,7 @@ pub mod h2oplus;
 pub mod in_sample;
 pub mod iql;
 pub mod learner;
+pub mod measures;
 pub mod registry;
 pub mod sac;
 mod settings;
@@ -33,6 +34,7 @@ pub use registry::{
 pub use sac::{Sac, SacSettings};
 
 use learner::Learner;
+use measures::Measured;
 
 /// A population of agents of one method, updated together. A method says how it draws and learns; the rest is the
 /// [`Learner`]'s.
@@ -98,9 +100,13 @@ pub trait Agent: Send {
     fn policy(&self, member: usize) -> Result<BehaviourPolicy> {
         self.learner().policy(member)
     }
-    /// Losses and means of the last update: (CleanRL's name, `[P]` values).
+    /// Where the last update left its TD errors and its weights.
+    fn measured(&self) -> Measured<'_>;
+    /// Losses, means and [measures](Measured::read) of the last update: (CleanRL's name, `[P]` values).
     fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        self.learner().metrics()
+        let mut all = self.learner().metrics()?;
+        all.extend(self.measured().read(self.learner())?);
+        Ok(all)
     }
     /// Everything that a checkpoint must hold, by name: parameters, moments, counters.
     fn state(&self) -> Result<Vec<(String, Tensor)>> {
