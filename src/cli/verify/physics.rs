@@ -3,6 +3,7 @@
 //! A folder (or file) of recorded transitions is judged, float64 and float32 lanes; a data set in
 //! D4RL's or Minari's layout is measured: how far is our next state from the recorded one?
 
+use crate::choice::choice;
 use crate::cli::verify::rapier;
 use crate::cli::{Format, emit};
 use crate::data::Dataset;
@@ -42,7 +43,7 @@ pub struct Args {
     #[arg(long, default_value = "tests/reference/physics", value_name = "PATH")]
     reference: PathBuf,
     /// Which engine is judged; Rapier's contacts and limits are its own, and are reported only
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::<Physics>(), default_value_t)]
     physics: Physics,
     /// Which numbers the planar kernel computes with
     #[arg(long, value_enum, default_value_t)]

@@ -4,31 +4,29 @@ use crate::env::{Dynamics, EnvKey, PlanarGpuEnv, PlanarVecEnv, RapierVecEnv, Tas
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::physics::planar::Arithmetic;
-use serde::{Deserialize, Serialize};
+use h2oplus_base::choices;
 use std::sync::Arc;
 
-/// What advances the state of the robots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Physics {
-    /// Our kernel, which follows MuJoCo
-    #[default]
-    Planar,
-    /// Rapier, an engine with contacts of its own
-    Rapier,
+choices! {
+    /// What advances the state of the robots.
+    pub enum Physics {
+        /// Our kernel, which follows MuJoCo
+        Planar = "planar",
+        /// Rapier, an engine with contacts of its own
+        Rapier = "rapier",
+    }
 }
 
-/// Where robots are simulated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Device {
-    /// A GPU if there is one, else the processor
-    Auto,
-    /// The processor's lanes
-    #[default]
-    Cpu,
-    /// The GPU, or whatever poses as one
-    Gpu,
+choices! {
+    /// Where robots are simulated.
+    pub enum Device {
+        /// The processor's lanes
+        Cpu = "cpu",
+        /// A GPU if there is one, else the processor
+        Auto = "auto",
+        /// The GPU, or whatever poses as one
+        Gpu = "gpu",
+    }
 }
 
 /// A [`Device`] at hand.

@@ -10,36 +10,33 @@ use std::path::Path;
 const TASKS: [(&str, &str); 9] = [
     (
         "halfcheetah-v2",
-        include_str!("../../envs/halfcheetah-v2.toml"),
+        include_str!("../envs/halfcheetah-v2.toml"),
     ),
     (
         "halfcheetah-v4",
-        include_str!("../../envs/halfcheetah-v4.toml"),
+        include_str!("../envs/halfcheetah-v4.toml"),
     ),
     (
         "halfcheetah-v5",
-        include_str!("../../envs/halfcheetah-v5.toml"),
+        include_str!("../envs/halfcheetah-v5.toml"),
     ),
-    ("hopper-v2", include_str!("../../envs/hopper-v2.toml")),
-    ("hopper-v4", include_str!("../../envs/hopper-v4.toml")),
-    ("hopper-v5", include_str!("../../envs/hopper-v5.toml")),
-    ("walker2d-v2", include_str!("../../envs/walker2d-v2.toml")),
-    ("walker2d-v4", include_str!("../../envs/walker2d-v4.toml")),
-    ("walker2d-v5", include_str!("../../envs/walker2d-v5.toml")),
+    ("hopper-v2", include_str!("../envs/hopper-v2.toml")),
+    ("hopper-v4", include_str!("../envs/hopper-v4.toml")),
+    ("hopper-v5", include_str!("../envs/hopper-v5.toml")),
+    ("walker2d-v2", include_str!("../envs/walker2d-v2.toml")),
+    ("walker2d-v4", include_str!("../envs/walker2d-v4.toml")),
+    ("walker2d-v5", include_str!("../envs/walker2d-v5.toml")),
 ];
 
 /// Embedded robots: file name and text.
 const ASSETS: [(&str, &str); 4] = [
     (
         "half_cheetah.xml",
-        include_str!("../../assets/half_cheetah.xml"),
+        include_str!("../assets/half_cheetah.xml"),
     ),
-    ("hopper.xml", include_str!("../../assets/hopper.xml")),
-    ("walker2d.xml", include_str!("../../assets/walker2d.xml")),
-    (
-        "walker2d_v5.xml",
-        include_str!("../../assets/walker2d_v5.xml"),
-    ),
+    ("hopper.xml", include_str!("../assets/hopper.xml")),
+    ("walker2d.xml", include_str!("../assets/walker2d.xml")),
+    ("walker2d_v5.xml", include_str!("../assets/walker2d_v5.xml")),
 ];
 
 /// The observation: `qpos[qpos_from..]`, then `qvel`.

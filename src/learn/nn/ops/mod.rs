@@ -19,7 +19,7 @@ mod narrow;
 pub mod noise;
 mod per_member;
 pub mod polyak;
-pub(crate) mod product;
+pub mod product;
 pub mod ratio;
 mod spread;
 pub mod standardise;

@@ -147,7 +147,7 @@ pub struct GapTable(BTreeMap<String, GapDef>);
 impl GapTable {
     /// The gaps that come with the program.
     pub fn builtin() -> Self {
-        Self::parse("envs/gaps.toml", include_str!("../../../envs/gaps.toml"))
+        Self::parse("envs/gaps.toml", include_str!("../../envs/gaps.toml"))
             .expect("the embedded gap table is tested")
     }
 

@@ -11,7 +11,7 @@ use wgpu::naga;
 
 macro_rules! shared {
     ($($stem:literal)*) => {
-        [$(($stem, include_str!(concat!("../../shaders/shared/", $stem, ".wgsl")))),*]
+        [$(($stem, include_str!(concat!("../shaders/shared/", $stem, ".wgsl")))),*]
     };
 }
 
@@ -34,7 +34,7 @@ macro_rules! kernels {
         impl Kernel {
             $($(#[$doc])* pub const $name: Self = Self {
                 stem: $stem,
-                source: include_str!(concat!("../../shaders/", $stem, ".wgsl")),
+                source: include_str!(concat!("../shaders/", $stem, ".wgsl")),
             };)*
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$name),*];

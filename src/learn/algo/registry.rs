@@ -242,7 +242,7 @@ impl clap::FromArgMatches for SettingsFlags {
 }
 
 /// A flag's text as the TOML value that it looks like.
-pub(crate) fn literal(text: &str) -> Value {
+pub fn literal(text: &str) -> Value {
     if let Ok(v) = text.parse::<i64>() {
         Value::Integer(v)
     } else if let Ok(v) = text.parse::<f64>() {

@@ -23,7 +23,8 @@ pub enum Error {
         /// The system's own words.
         source: std::io::Error,
     },
-    /// A tensor operation failed. Its backtrace is for `{:?}`; a message is one line.
+    /// A tensor operation failed, on the learner's side. Its backtrace is for `{:?}`; a message is one line.
+    #[cfg(feature = "candle")]
     #[error("{}", brief(.0))]
     Tensor(#[from] candle_core::Error),
     /// The user pressed Ctrl-C; what was done so far is saved.
@@ -35,6 +36,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// The message under whatever context and backtrace candle has wrapped around it.
+#[cfg(feature = "candle")]
 fn brief(error: &candle_core::Error) -> String {
     use candle_core::Error::{Context, WithBacktrace, WithPath};
     match error {

@@ -1,32 +1,31 @@
 //! Which device learns.
 
 use candle_core::Device;
-use serde::{Deserialize, Serialize};
+
+use h2oplus_base::choices;
 
 use crate::error::{Error, Result};
 
-/// Where the learner runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum DeviceKind {
-    /// A GPU where one can be used, else the CPU.
-    #[default]
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// An NVIDIA GPU.
-    Cuda,
+choices! {
+    /// Where the learner runs.
+    pub enum DeviceKind {
+        /// A GPU where one can be used, else the CPU.
+        Auto = "auto",
+        /// The CPU.
+        Cpu = "cpu",
+        /// An NVIDIA GPU.
+        Cuda = "cuda",
+    }
 }
 
-/// How the matrix products of a GPU round.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Precision {
-    /// float32 throughout.
-    #[default]
-    F32,
-    /// Factors rounded to TF32's 11 bits on tensor cores, sums in float32.
-    Tf32,
+choices! {
+    /// How the matrix products of a GPU round.
+    pub enum Precision {
+        /// float32 throughout.
+        F32 = "f32",
+        /// Factors rounded to TF32's 11 bits on tensor cores, sums in float32.
+        Tf32 = "tf32",
+    }
 }
 
 /// A device, what it is, and what the user should know of the choice.

@@ -9,3 +9,5 @@ pub(crate) mod pipeline;
 pub mod unroll;
 
 pub use context::{ADAPTER_VARIABLE, Caps, Gpu, adapters};
+/// The types of the adapters that [`adapters`] lists.
+pub use wgpu;

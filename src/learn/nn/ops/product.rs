@@ -15,35 +15,43 @@ const DEPTH: usize = 256;
 const AHEAD: usize = 8;
 
 /// A matrix's first float on, and the floats from a row to the next and from a column to the next.
-pub(crate) type Strided<'a> = (&'a [f32], usize, usize);
+pub type Strided<'a> = (&'a [f32], usize, usize);
 /// A matrix's first float on, and the floats from a row to the next; its columns are side by side.
-pub(crate) type Rows<'a> = (&'a [f32], usize);
+pub type Rows<'a> = (&'a [f32], usize);
 
 /// What becomes of A·B.
 #[derive(Clone, Copy)]
-pub(crate) enum Finish<'a> {
+pub enum Finish<'a> {
     /// It is stored.
     Store,
     /// Row i gets row i / `per` of `bias`, `[⌈m / per⌉, n]`; then max(·, 0) if `relu`.
     Add {
+        /// `[⌈m / per⌉, n]`.
         bias: &'a [f32],
+        /// Rows that share a row of `bias`.
         per: usize,
+        /// Whether negative elements become 0.
         relu: bool,
     },
     /// Row i is stored where row `rows[i]` of x, `[…, n]`, is above 0, and else 0 is.
-    Mask { x: &'a [f32], rows: &'a [usize] },
+    Mask {
+        /// Rows of n floats.
+        x: &'a [f32],
+        /// The row of `x` for each of the m rows.
+        rows: &'a [usize],
+    },
 }
 
 impl<'a> Finish<'a> {
     /// One bias for all rows.
-    pub(crate) fn bias(bias: &'a [f32], relu: bool) -> Self {
+    pub fn bias(bias: &'a [f32], relu: bool) -> Self {
         let per = usize::MAX;
         Self::Add { bias, per, relu }
     }
 }
 
 /// C = finish(A·B), `[m, k]·[k, n]`; C's rows are side by side.
-pub(crate) fn product(
+pub fn product(
     (m, n, k): (usize, usize, usize),
     c: &mut [f32],
     a: Strided,

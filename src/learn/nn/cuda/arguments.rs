@@ -74,7 +74,7 @@ macro_rules! arguments {
         impl $crate::nn::cuda::Arguments for $first {
             const ENTRY: $crate::nn::cuda::Entry = $crate::nn::cuda::Entry {
                 name: $name,
-                text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/nn/cuda/", $name, ".cu")),
+                text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/nn/cuda/", $name, ".cu")),
                 declare: || $declare,
             };
         }
