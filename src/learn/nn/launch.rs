@@ -168,10 +168,10 @@ impl<const O: usize, const I: usize, K: Kernel<O, I>> InplaceOp1 for Nested<'_, 
             };
             *slot = buffer;
         }
-        // SAFETY: each pointer comes from a `&mut Vec<f32>` that an enclosing `cpu_fwd` frame holds
-        // until this call returns, and `launch` has refused storages that occur twice.
         let out = std::array::from_fn(|n| {
             let (pointer, len) = self.held[n].get();
+            // SAFETY: each pointer comes from a `&mut Vec<f32>` that an enclosing `cpu_fwd` frame holds
+            // until this call returns, and `launch` has refused storages that occur twice.
             unsafe { std::slice::from_raw_parts_mut(pointer, len) }
         });
         self.kernel.cpu(out, input);

@@ -179,8 +179,8 @@ impl Product<'_> {
             let left = n - (column + v * S::F32_LANES).min(n);
             simd.mask_between_m32s(0, left.min(S::F32_LANES) as u32)
         });
-        // SAFETY: columns up to n of rows that `product_into` has found to lie inside.
         let load = |row: *const f32| -> [S::f32s; V] {
+            // SAFETY: columns up to n of rows that `product_into` has found to lie inside.
             std::array::from_fn(|v| unsafe {
                 let at = row.add(v * S::F32_LANES);
                 if WHOLE {

@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy)]
 pub struct F32x8(__m256);
 
-/// Lanes of [`F32x8`]: all bits of a lane, or none.
+/// Lanes of [`F32x8`]: all bits of a lane, or none. Made only where AVX2 was detected.
 #[derive(Clone, Copy)]
 pub struct Mask8(__m256);
 
@@ -54,23 +54,26 @@ impl std::ops::Not for Mask8 {
     }
 }
 
-// SAFETY of the blocks below: values of these types exist only where AVX2 and FMA were detected.
 impl Mask for Mask8 {
     #[inline(always)]
     fn none() -> Self {
+        // SAFETY: see `Mask8`.
         Self(unsafe { _mm256_setzero_ps() })
     }
     #[inline(always)]
     fn from_fn(mut f: impl FnMut(usize) -> bool) -> Self {
         let bits: [u32; 8] = std::array::from_fn(|l| if f(l) { u32::MAX } else { 0 });
+        // SAFETY: both are 32 bytes of plain numbers.
         Self(unsafe { std::mem::transmute::<[u32; 8], __m256>(bits) })
     }
     #[inline(always)]
     fn any(self) -> bool {
+        // SAFETY: see `Mask8`.
         unsafe { _mm256_movemask_ps(self.0) != 0 }
     }
     #[inline(always)]
     fn test(self, lane: usize) -> bool {
+        // SAFETY: see `Mask8`.
         unsafe { (_mm256_movemask_ps(self.0) >> lane) & 1 == 1 }
     }
 }
@@ -78,6 +81,7 @@ impl Mask for Mask8 {
 impl Param<F32x8> for f32 {
     #[inline(always)]
     fn lanes(self) -> F32x8 {
+        // SAFETY: a kernel on these lanes runs only where the instructions were detected.
         F32x8(unsafe { _mm256_set1_ps(self) })
     }
 }
@@ -85,10 +89,12 @@ impl Param<F32x8> for f32 {
 impl F32x8 {
     #[inline(always)]
     fn array(self) -> [f32; 8] {
+        // SAFETY: both are 32 bytes of plain numbers.
         unsafe { std::mem::transmute(self.0) }
     }
     #[inline(always)]
     fn from_array(a: [f32; 8]) -> Self {
+        // SAFETY: both are 32 bytes of plain numbers.
         Self(unsafe { std::mem::transmute::<[f32; 8], __m256>(a) })
     }
 }
@@ -100,6 +106,7 @@ impl Real for F32x8 {
     const STEP_TOLERANCE: f64 = f32::STEP_TOLERANCE;
     #[inline(always)]
     fn splat(x: f64) -> Self {
+        // SAFETY: see `F32x8`.
         Self(unsafe { _mm256_set1_ps(x as f32) })
     }
     #[inline(always)]
@@ -118,34 +125,42 @@ impl Real for F32x8 {
     }
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
+        // SAFETY: see `F32x8`.
         Self(unsafe { _mm256_fmadd_ps(self.0, b.0, c.0) })
     }
     #[inline(always)]
     fn mul_sub_from(self, b: Self, c: Self) -> Self {
+        // SAFETY: see `F32x8`.
         Self(unsafe { _mm256_fnmadd_ps(self.0, b.0, c.0) })
     }
     #[inline(always)]
     fn abs(self) -> Self {
+        // SAFETY: see `F32x8`.
         Self(unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0) })
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
+        // SAFETY: see `F32x8`.
         Self(unsafe { _mm256_min_ps(self.0, other.0) })
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
+        // SAFETY: see `F32x8`.
         Self(unsafe { _mm256_max_ps(self.0, other.0) })
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
+        // SAFETY: see `F32x8`.
         Self(unsafe { _mm256_sqrt_ps(self.0) })
     }
     #[inline(always)]
     fn lt(self, other: Self) -> Mask8 {
+        // SAFETY: see `F32x8`.
         Mask8(unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0) })
     }
     #[inline(always)]
     fn select(mask: Mask8, yes: Self, no: Self) -> Self {
+        // SAFETY: see `F32x8`.
         Self(unsafe { _mm256_blendv_ps(no.0, yes.0, mask.0) })
     }
     #[inline(always)]
@@ -163,6 +178,7 @@ impl Real for F32x8 {
         unsafe fn with_avx2<K: Kernel>(kernel: K) {
             kernel.run();
         }
+        // SAFETY: a kernel on these lanes runs only where the instructions were detected.
         unsafe { with_avx2(kernel) }
     }
 }
@@ -170,12 +186,14 @@ impl Real for F32x8 {
 impl Quadrant for F32x8 {
     #[inline(always)]
     fn round(self) -> Self {
+        // SAFETY: see `F32x8`.
         Self(unsafe {
             _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)
         })
     }
     #[inline(always)]
     fn rotate(self, s: Self, c: Self) -> (Self, Self) {
+        // SAFETY: see `F32x8`.
         unsafe {
             let j = _mm256_cvtps_epi32(self.0);
             // Bit 0 of j to the sign bit, which is what blendv looks at.

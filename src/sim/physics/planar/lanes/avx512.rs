@@ -92,7 +92,6 @@ impl F32x16 {
     }
 }
 
-// SAFETY of the blocks below: a value of this type exists only where AVX-512 F and DQ were detected.
 impl Real for F32x16 {
     type Scalar = f32;
     type Mask = Mask16;
@@ -100,6 +99,7 @@ impl Real for F32x16 {
     const STEP_TOLERANCE: f64 = f32::STEP_TOLERANCE;
     #[inline(always)]
     fn splat(x: f64) -> Self {
+        // SAFETY: see `F32x16`.
         Self(unsafe { _mm512_set1_ps(x as f32) })
     }
     #[inline(always)]
@@ -118,34 +118,42 @@ impl Real for F32x16 {
     }
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
+        // SAFETY: see `F32x16`.
         Self(unsafe { _mm512_fmadd_ps(self.0, b.0, c.0) })
     }
     #[inline(always)]
     fn mul_sub_from(self, b: Self, c: Self) -> Self {
+        // SAFETY: see `F32x16`.
         Self(unsafe { _mm512_fnmadd_ps(self.0, b.0, c.0) })
     }
     #[inline(always)]
     fn abs(self) -> Self {
+        // SAFETY: see `F32x16`.
         Self(unsafe { _mm512_abs_ps(self.0) })
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
+        // SAFETY: see `F32x16`.
         Self(unsafe { _mm512_min_ps(self.0, other.0) })
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
+        // SAFETY: see `F32x16`.
         Self(unsafe { _mm512_max_ps(self.0, other.0) })
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
+        // SAFETY: see `F32x16`.
         Self(unsafe { _mm512_sqrt_ps(self.0) })
     }
     #[inline(always)]
     fn lt(self, other: Self) -> Mask16 {
+        // SAFETY: see `F32x16`.
         Mask16(unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0) })
     }
     #[inline(always)]
     fn select(mask: Mask16, yes: Self, no: Self) -> Self {
+        // SAFETY: see `F32x16`.
         Self(unsafe { _mm512_mask_blend_ps(mask.0, no.0, yes.0) })
     }
     #[inline(always)]
@@ -163,6 +171,7 @@ impl Real for F32x16 {
         unsafe fn with_avx512<K: Kernel>(kernel: K) {
             kernel.run();
         }
+        // SAFETY: a kernel on these lanes runs only where the instructions were detected.
         unsafe { with_avx512(kernel) }
     }
 }
@@ -170,12 +179,14 @@ impl Real for F32x16 {
 impl Quadrant for F32x16 {
     #[inline(always)]
     fn round(self) -> Self {
+        // SAFETY: see `F32x16`.
         Self(unsafe {
             _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)
         })
     }
     #[inline(always)]
     fn rotate(self, s: Self, c: Self) -> (Self, Self) {
+        // SAFETY: see `F32x16`.
         unsafe {
             let j = _mm512_cvtps_epi32(self.0);
             let odd = _mm512_test_epi32_mask(j, _mm512_set1_epi32(1));

@@ -93,8 +93,8 @@ macro_rules! scalar {
                     unsafe fn with_fma<K: Kernel>(kernel: K) {
                         kernel.run();
                     }
-                    // SAFETY: detected above; every processor with FMA that also lacks AVX2 is refused.
                     if std::arch::is_x86_feature_detected!("avx2") {
+                        // SAFETY: both instruction sets are detected above.
                         return unsafe { with_fma(kernel) };
                     }
                 }
