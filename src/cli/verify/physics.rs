@@ -5,7 +5,7 @@
 
 use crate::cli::verify::rapier;
 use crate::cli::{Format, emit};
-use crate::data::Dataset;
+use crate::data::{Dataset, EpisodeRules};
 use crate::env::reference::{Comparison, OUTLIER, Reference, Spread, compare};
 use crate::env::replay::{Replay, Transitions};
 use crate::env::{Physics, Task};
@@ -250,7 +250,8 @@ fn measure(args: &Args) -> Result<ExitCode> {
     }
     let path = args.reference.display();
     let task = Task::load(&args.task)?;
-    let data = Dataset::read(&args.reference)?;
+    let data = Dataset::read_as(&args.reference, &EpisodeRules::from(&task))?;
+    data.log_notes();
     let (Some(qpos), Some(qvel)) = (&data.qpos, &data.qvel) else {
         return Err(Error::input(
             path,
