@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::domain::DomainFlags;
 use super::{Format, emit, table};
+use crate::choice::choice;
 use crate::data::{BehaviourPolicy, Dataset};
 use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
@@ -38,7 +39,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     actions: Actions,
     /// Where the policy acts
-    #[arg(long, value_enum, default_value = "cpu")]
+    #[arg(long, value_parser = choice::<DeviceKind>(), default_value = "cpu")]
     device: DeviceKind,
     /// Seed of initial states and action noise
     #[arg(long, default_value_t = 0)]

@@ -58,13 +58,21 @@ impl RealData {
     }
 }
 
+/// What `task` says of its episodes.
+pub fn episode_rules(task: &Task) -> EpisodeRules {
+    EpisodeRules {
+        limit: Some(task.max_episode_steps),
+        terminates: !task.healthy.is_empty() || task.healthy_state.is_some(),
+    }
+}
+
 /// A file's data set, as the published loader takes it: actions clipped to what the robot can do.
 fn read_file(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
     let path = Path::new(name);
     if !path.exists() {
         return Err(no_such_data(name));
     }
-    let mut data = Dataset::read_as(path, &EpisodeRules::from(task))?;
+    let mut data = Dataset::read_as(path, &episode_rules(task))?;
     if rows > 0 {
         data.truncate(rows);
         data.close();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use h2oplus::data::{Dataset, EpisodeRules};
 use h2oplus::env::Task;
+use h2oplus::train::real_data::episode_rules;
 use hdf5_writer::DatasetBuilder;
 
 use crate::write_hdf5;
@@ -161,7 +162,7 @@ fn terminal_rows_of_a_task_that_never_terminates_are_noted() {
         terminals: &[19, 39, 59],
     };
     let cheetah = Task::load("halfcheetah-v5").expect("shipped");
-    let data = read(&done, EpisodeRules::from(&cheetah));
+    let data = read(&done, episode_rules(&cheetah));
     assert_eq!(lengths(&data), [20, 20, 20]);
     assert_eq!(data.notes.len(), 1, "{:?}", data.notes);
     let note = &data.notes[0];
@@ -171,7 +172,7 @@ fn terminal_rows_of_a_task_that_never_terminates_are_noted() {
     );
     for task in ["walker2d-v5", "hopper-v2"] {
         let task = Task::load(task).expect("shipped");
-        let data = read(&done, EpisodeRules::from(&task));
+        let data = read(&done, episode_rules(&task));
         assert_eq!(data.notes, [""; 0], "{}", task.name);
     }
 }
