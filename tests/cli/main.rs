@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod collect;
 mod errors;
 mod gaps;
 mod population;
 mod resume;
 mod robot;
+mod runs;
 mod train;
 
 use std::path::Path;

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-pub use atomic::replace_file;
+pub use atomic::{replace_file, sweep};
 pub use stats::{Stats, moments};
 
 /// Transitions of the real domain, in time order. `n` rows.
