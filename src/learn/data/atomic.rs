@@ -9,10 +9,10 @@ use crate::error::{Error, Result};
 
 /// Write `path` through a temporary file beside it, which is renamed once it is on the disk: a
 /// crash or a full disk on the way leaves what was at `path` before. What killed writes of the
-/// same file left behind is removed.
+/// same file left behind is removed. The folder must be there: one that was deleted is not made anew.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be made or the file not written, and whatever `fill` returns.
+/// [`Error::Io`] if the file cannot be written, and whatever `fill` returns.
 pub fn replace_file(
     path: impl AsRef<Path>,
     fill: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
@@ -29,7 +29,6 @@ pub fn replace_file(
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    fs::create_dir_all(folder).map_err(Error::io(folder))?;
     sweep(folder, Some(name));
     // The process id keeps two runs that write the same file from mixing their bytes.
     let mut temporary = name.to_os_string();
@@ -50,6 +49,14 @@ pub fn replace_file(
         // Best effort: the error that matters is the one on its way up.
         let _ = fs::remove_file(&temporary);
     })
+}
+
+/// Make the folder that `path` lies in.
+pub(super) fn make_folder_of(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) => fs::create_dir_all(folder).map_err(Error::io(folder)),
+        None => Ok(()),
+    }
 }
 
 /// Put a folder's names on the disk: without it, a rename may be undone when the power is cut.
