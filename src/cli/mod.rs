@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result};
+use crate::flag;
 
 pub mod bench;
 pub mod collect;
@@ -64,7 +65,8 @@ enum Command {
 impl Cli {
     /// Parses the process's arguments; a usage error exits with code 2.
     pub fn parse_args() -> Self {
-        Self::parse()
+        let matches = flag::with_negatives(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
     }
 
     /// Runs the subcommand.

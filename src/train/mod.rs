@@ -3,6 +3,7 @@
 pub mod behaviour;
 pub mod checkpoint;
 pub mod config;
+pub mod config_file;
 pub mod curve;
 pub mod evaluate;
 pub mod given;

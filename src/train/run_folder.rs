@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
+use super::config::TrainConfig;
 use super::metrics::METRICS_FILE;
 use crate::data::replace_file;
 use crate::error::{Error, Result};
@@ -121,16 +121,8 @@ impl RunFolder {
     }
 
     /// Reads `config.toml` back.
-    pub fn read_config<T: DeserializeOwned>(&self) -> Result<T> {
-        let path = self.config();
-        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
-        toml::from_str(&text).map_err(|e| {
-            Error::input(
-                path.display(),
-                e.message(),
-                "restore the file as the run wrote it",
-            )
-        })
+    pub fn read_config(&self) -> Result<TrainConfig> {
+        TrainConfig::read(&self.config())
     }
 }
 

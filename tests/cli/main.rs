@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod config;
 mod errors;
 mod gaps;
+mod numbers;
 mod population;
 mod resume;
 mod robot;
