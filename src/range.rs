@@ -1,6 +1,7 @@
 //! Which numbers a flag or a setting takes.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
@@ -42,6 +43,12 @@ impl Range {
         ..Self::SOME
     };
 
+    /// Worker threads; 0 is one per core.
+    pub const THREADS: Self = Self {
+        high: 1024.0,
+        ..Self::COUNT
+    };
+
     const fn of(low: f64, high: f64, open: bool) -> Self {
         Self {
             low,
@@ -66,6 +73,21 @@ impl Range {
     pub fn check(self, place: &str, value: f64) -> Result<()> {
         self.problem(value)
             .map_or(Ok(()), |problem| Err(self.refuse(place, problem)))
+    }
+
+    /// Reads a flag's text as one of them.
+    pub fn parser<T: FromStr>(
+        self,
+    ) -> impl Fn(&str) -> std::result::Result<T, String> + Clone + Send + Sync + 'static {
+        move |text| {
+            let number = text.trim().parse::<f64>();
+            let problem = number.map_or(Some("is no number".to_owned()), |x| self.problem(x));
+            match (problem, text.trim().parse::<T>()) {
+                (Some(problem), _) => Err(format!("{problem}; give {self}")),
+                (None, Err(_)) => Err(format!("give {self}")),
+                (None, Ok(value)) => Ok(value),
+            }
+        }
     }
 
     /// The error that says so.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::settings::ordered;
 use super::{
     Agent, Cql, CqlSettings, Darc, DarcSettings, H2o, H2oPlus, H2oPlusSettings, H2oSettings, Iql,
     IqlSettings, Sac, SacSettings,
@@ -221,6 +222,15 @@ fn parse<T: DeserializeOwned>(method: &str, given: &Table) -> Result<T> {
     for (key, value) in given {
         settings.insert(key.clone(), method.value(key, value)?);
     }
+    for (key, low) in &settings {
+        let high_key = key.strip_suffix("_min").map(|stem| format!("{stem}_max"));
+        let high = high_key.as_ref().and_then(|key| settings.get(key));
+        if let (Some(low), Some(high_key), Some(high)) =
+            (low.as_float(), &high_key, high.and_then(Value::as_float))
+        {
+            ordered([key, high_key], [low, high])?;
+        }
+    }
     settings.try_into().map_err(|e: toml::de::Error| {
         let mend = "`h2oplus train --help` lists each method's settings";
         Error::input(format!("settings of {}", method.name), e.message(), mend)
@@ -368,7 +378,7 @@ mod tests {
                 );
             }
         }
-        let cmd = SettingsFlags::augment_args(Command::new("t"));
+        let cmd = flag::with_negatives(SettingsFlags::augment_args(Command::new("t")));
         let matches = cmd.get_matches_from([
             "t",
             "--lambda",

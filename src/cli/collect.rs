@@ -9,6 +9,7 @@ use super::{Format, emit};
 use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
+use crate::range::Range;
 use crate::train::behaviour::{Behaviour, Quality, random_data};
 use crate::train::config::TrainConfig;
 use crate::train::run_folder::RunFolder;
@@ -24,19 +25,19 @@ pub struct Args {
     domain: DomainFlags,
     /// Train until the deterministic policy returns this much (default: the task's `medium_return`;
     /// without one, train for all of --updates)
-    #[arg(long)]
+    #[arg(long, value_parser = Range::FINITE.parser::<f64>())]
     target_return: Option<f64>,
     /// Train for at most this many updates
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = Range::SOME_U32.parser::<u64>())]
     updates: u64,
     /// Snapshots kept for medium-replay, evenly spread over training
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = Range::SOME.parser::<usize>())]
     snapshots: usize,
     /// Transitions of each data set
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = Range::SOME.parser::<usize>())]
     rows: usize,
     /// Seed of training and data
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = Range::COUNT.parser::<u64>())]
     seed: u64,
     /// Skip training: roll these snapshots out (`shipped`, or a file that `collect` wrote), or `random`
     /// actions
@@ -130,7 +131,12 @@ fn train(args: &Args, task: &Task) -> Result<(Behaviour, bool)> {
             trainer.config().updates
         );
     }
-    let all = snapshots(&trainer.folder().path().join("snapshots"))?;
+    let folder = trainer.folder().path().join("snapshots");
+    if !folder.is_dir() {
+        // The first evaluation reached the target.
+        trainer.snapshot()?;
+    }
+    let all = snapshots(&folder)?;
     Ok((thin(all, args.snapshots), reached))
 }
 

@@ -7,6 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use crate::flag;
+use crate::range::Range;
 
 pub mod bench;
 pub mod collect;
@@ -36,7 +37,7 @@ pub enum Format {
 #[command(version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("H2OPLUS_COMMIT"), ")"))]
 pub struct Cli {
     /// Worker threads (0: one per core); results do not depend on it
-    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    #[arg(long, global = true, default_value_t = 0, value_name = "N", value_parser = Range::THREADS.parser::<usize>())]
     threads: usize,
     #[command(subcommand)]
     command: Command,

@@ -31,9 +31,9 @@ pub struct ConfigFile {
 }
 
 /// How `[vary]` is written.
-const VARY: &str = "write a table: [vary] and under it tau = [0.7, 0.9]";
+const VARY: &str = "write a table, in two lines: [vary] tau = [0.7, 0.9]";
 /// How `[settings]` is written.
-const SETTINGS: &str = "write a table: [settings] and under it tau = 0.9; what members differ in: [vary] tau = [0.7, 0.9]";
+const SETTINGS: &str = "write a table, in two lines: [settings] tau = 0.9; what members differ in: [vary] tau = [0.7, 0.9]";
 
 impl ConfigFile {
     /// Reads `path`.

@@ -430,7 +430,7 @@ impl Trainer {
     }
 
     /// Keeps the first member's policy as a behaviour snapshot, `snapshots/step_<k>.safetensors`.
-    fn snapshot(&self) -> Result<()> {
+    pub fn snapshot(&self) -> Result<()> {
         let folder = self.folder.path().join("snapshots");
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let k = self.agent.updates();

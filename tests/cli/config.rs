@@ -153,8 +153,8 @@ fn what_is_refused_names_file_line_key_and_mend() {
             &["c.toml:2: hidden: is an empty list"],
         ),
         (
-            "[settings]\nbatches = 8\n",
-            &["c.toml:2: batches: there is no such setting", "`batch`"],
+            "[settings]\nbatchs = 8\n",
+            &["c.toml:2: batchs: there is no such setting", "`batch`"],
         ),
         (
             "[settings]\nupdates = 8\n",
@@ -260,7 +260,7 @@ fn what_no_run_can_have_is_refused_when_a_run_goes_on() {
         (
             "replay_ratio = 10.0",
             "replay_ratio = nan",
-            "config.toml:11: replay_ratio: is NaN",
+            ": replay_ratio: is NaN",
         ),
         (
             "replay_ratio = 10.0",
@@ -284,8 +284,6 @@ fn what_no_run_can_have_is_refused_when_a_run_goes_on() {
         for command in [&["train", "--resume"][..], &["eval"]] {
             let args = [command, &[run.to_str().unwrap()]].concat();
             let err = stderr(&h2oplus(dir.path(), &args));
-            let part = part.replace("config.toml:11", "config.toml:");
-            let part = part.trim_start_matches("config.toml:");
             assert!(err.contains(part), "{command:?} {to}: {err}");
             assert!(err.contains("config.toml"), "{command:?} {to}: {err}");
         }
