@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::domain::DomainFlags;
 use super::{Format, emit, table};
+use crate::choice::choice;
 use crate::data::{BehaviourPolicy, Dataset};
 use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
@@ -39,7 +40,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     actions: Actions,
     /// Where the policy acts
-    #[arg(long, value_enum, default_value = "cpu")]
+    #[arg(long, value_parser = choice::<DeviceKind>(), default_value = "cpu")]
     device: DeviceKind,
     /// Seed of initial states and action noise
     #[arg(long, default_value_t = 0, value_parser = Range::COUNT.parser::<u64>())]
@@ -201,6 +202,7 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
         return Ok((task, candidates.collect()));
     }
     let data = Dataset::read(path)?;
+    data.log_notes();
     match data.policy {
         Some(policy) => Ok((task, vec![Candidate { name, policy }])),
         None => Err(Error::input(

@@ -9,6 +9,7 @@ use super::given::{Given, defaults};
 use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
 use crate::algo;
+use crate::choice::choice;
 use crate::env::{self, Device, Dynamics, Physics, Place, Task};
 use crate::error::{Error, Result};
 use crate::flag;
@@ -24,11 +25,11 @@ pub struct TrainConfig {
     #[arg(long, default_value = "halfcheetah-v2")]
     pub task: String,
     /// Engine of the simulator; the real task stays with `planar`
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::<Physics>(), default_value_t)]
     #[serde(default)]
     pub physics: Physics,
     /// Where the simulator runs (`planar` alone has shaders)
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::<Device>(), default_value_t)]
     #[serde(default)]
     pub sim_device: Device,
     /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`; several in turn,
@@ -100,10 +101,10 @@ pub struct TrainConfig {
     #[arg(long)]
     pub target_return: Option<f64>,
     /// Where the learner runs
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::<DeviceKind>(), default_value_t)]
     pub device: DeviceKind,
     /// How matrix products round on a GPU
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::<Precision>(), default_value_t)]
     #[serde(default)]
     pub precision: Precision,
     /// The method's own settings, resolved

@@ -9,10 +9,10 @@ use toml::{Table, Value};
 use super::config::TrainConfig;
 use super::members::{Axis, Member};
 use super::seeds::Seeds;
+use super::toml_text::TomlText;
 use crate::algo;
 use crate::error::{Error, Result};
 use crate::flag;
-use crate::toml_text::TomlText;
 
 /// What a file says; no key of it is dropped.
 #[derive(Clone, Debug, Default)]

@@ -20,4 +20,5 @@ pub mod seeds;
 pub mod simulator;
 pub mod stop;
 pub mod tensorboard;
+mod toml_text;
 pub mod trainer;

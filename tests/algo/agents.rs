@@ -124,6 +124,64 @@ fn losses_fall() {
     }
 }
 
+/// The critics' losses are the TD errors of the halves, the simulated one weighted: with weights that the clip makes
+/// all alike, the one follows from the other. Both are means over the two critics.
+#[test]
+fn td_errors_add_up_to_the_losses_and_the_ratio_is_spread_within_its_clip() {
+    let measured = |method: &str, clip: Option<[f64; 2]>, warmup: i64| {
+        let mut settings = settings(method, warmup);
+        if let Some([low, high]) = clip {
+            settings.insert("ratio_min".into(), low.into());
+            settings.insert("ratio_max".into(), high.into());
+        }
+        let mut agent = build(method, &settings, S, A, &[1, 2], &Device::Cpu).unwrap();
+        run(agent.as_mut(), 10);
+        let all = agent.metrics().unwrap();
+        all.into_iter().collect::<HashMap<_, _>>()
+    };
+    let near = |what: &str, x: f32, y: f32| {
+        assert!((x - y).abs() < 1e-5 * y.abs().max(1e-3), "{what}: {x} {y}");
+    };
+    for (method, halves) in [
+        ("sac", [0.0, 1.0]),
+        ("darc", [0.0, 1.0]),
+        ("cql", [1.0, 0.0]),
+        // IQL's one loss is the mean of both critics' losses.
+        ("iql", [0.5, 0.0]),
+        ("rlpd", [1.0, 1.0]),
+        ("h2o", [1.0, 0.25]),
+        ("h2oplus", [1.0, 0.25]),
+    ] {
+        let weighs = halves[1] == 0.25;
+        let all = measured(method, weighs.then_some([0.25, 0.25]), 0);
+        for m in 0..2 {
+            let loss = (all["losses/qf1_loss"][m] + all["losses/qf2_loss"][m]) / 2.0;
+            let names = ["losses/td_error_real", "losses/td_error_sim"];
+            let mut sum = 0.0;
+            for (name, share) in names.into_iter().zip(halves) {
+                assert_eq!(all.contains_key(name), share > 0.0, "{method} {name}");
+                sum += all.get(name).map_or(0.0, |error| share * error[m]);
+            }
+            near(method, sum, loss);
+        }
+        assert_eq!(all.contains_key("losses/ratio_p10"), weighs, "{method}");
+        if weighs {
+            assert_eq!(all["losses/ratio_p10"], [0.25; 2]);
+            assert_eq!(all["losses/ratio_p90"], [0.25; 2]);
+            assert_eq!(all["losses/ratio_floor_share"], [1.0; 2]);
+            let free = measured(method, Some([1e-9, 1e9]), 0);
+            let pairs = free["losses/ratio_p10"]
+                .iter()
+                .zip(&free["losses/ratio_p90"]);
+            assert!({ pairs }.all(|(low, high)| 0.0 < *low && low < high));
+            assert_eq!(free["losses/ratio_floor_share"], [0.0; 2]);
+        }
+    }
+    let warm = measured("h2oplus", None, 20);
+    assert!(warm.contains_key("losses/td_error_real"));
+    assert!(!warm.contains_key("losses/td_error_sim") && !warm.contains_key("losses/ratio_p10"));
+}
+
 #[test]
 fn bits_do_not_depend_on_threads() {
     for method in methods() {

@@ -187,7 +187,7 @@ fn what_is_refused_names_file_line_key_and_mend() {
         ),
         (
             "updates = 1\nenvs = 0\n",
-            &["c.toml:2: envs: is 0", "1 or more"],
+            &["c.toml:2: envs: is 0", "from 1 to"],
         ),
         (
             "eval-every = 1\neval_every = 2\n",

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::algo::build;
+use crate::choice::choice;
 use crate::cli::{Format, emit};
 use crate::error::Result;
 use crate::nn::Replay;
@@ -34,10 +35,10 @@ pub struct Args {
     #[arg(long, default_value_t = 1, value_name = "P", value_parser = Range::SOME_U32.parser::<usize>())]
     pub population: usize,
     /// Where the learner runs
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::<DeviceKind>(), default_value_t)]
     pub device: DeviceKind,
     /// How matrix products round on a GPU
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::<Precision>(), default_value_t)]
     pub precision: Precision,
     /// Seconds to measure
     #[arg(long, default_value_t = 5.0, value_name = "S", value_parser = Range::POSITIVE.parser::<f64>())]

@@ -1,5 +1,6 @@
 //! `h2oplus bench sim`: full env steps (observation, reward, autoreset) with random actions.
 
+use crate::choice::choice;
 use crate::cli::bench::engine;
 use crate::cli::bench::lanes::{Drawn, Report};
 use crate::cli::domain::DomainFlags;
@@ -20,10 +21,10 @@ pub struct Args {
     #[arg(long, default_value = "halfcheetah-v2", value_delimiter = ',')]
     task: Vec<String>,
     /// What advances the state
-    #[arg(long, value_enum, default_value = "planar", value_delimiter = ',')]
+    #[arg(long, value_parser = choice::<Physics>(), default_value = "planar", value_delimiter = ',')]
     physics: Vec<Physics>,
     /// Where
-    #[arg(long, value_enum, default_value = "auto", value_delimiter = ',')]
+    #[arg(long, value_parser = choice::<Device>(), default_value = "auto", value_delimiter = ',')]
     device: Vec<Device>,
     #[command(flatten)]
     domain: DomainFlags,

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::cli::{Format, emit, table};
 use crate::error::Result;
+use crate::gpu::wgpu;
 use crate::physics::planar::Width;
 use crate::train::run_folder::hardware;
 use findings::{Advice, Findings};

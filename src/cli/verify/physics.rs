@@ -3,6 +3,7 @@
 //! A folder (or file) of recorded transitions is judged, float64 and float32 lanes; a data set in
 //! D4RL's or Minari's layout is measured: how far is our next state from the recorded one?
 
+use crate::choice::choice;
 use crate::cli::verify::rapier;
 use crate::cli::{Format, emit};
 use crate::data::Dataset;
@@ -12,6 +13,7 @@ use crate::env::{Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::physics::planar::Precision;
+use crate::train::real_data::episode_rules;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,7 +44,7 @@ pub struct Args {
     #[arg(long, default_value = "tests/reference/physics", value_name = "PATH")]
     reference: PathBuf,
     /// Which engine is judged; Rapier's contacts and limits are its own, and are reported only
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::<Physics>(), default_value_t)]
     physics: Physics,
     /// Which numbers the planar kernel computes with
     #[arg(long, value_enum, default_value_t)]
@@ -250,7 +252,8 @@ fn measure(args: &Args) -> Result<ExitCode> {
     }
     let path = args.reference.display();
     let task = Task::load(&args.task)?;
-    let data = Dataset::read(&args.reference)?;
+    let data = Dataset::read_as(&args.reference, &episode_rules(&task))?;
+    data.log_notes();
     let (Some(qpos), Some(qvel)) = (&data.qpos, &data.qvel) else {
         return Err(Error::input(
             path,

@@ -1,0 +1,257 @@
+//! CQL (Kumar et al., NeurIPS 2020) on the real data alone: SAC's losses without entropy in the target, plus
+//! w·(logsumexp of Q over uniform and policy actions, importance-corrected, − Q at the data's action).
+//!
+//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256, 10 actions of each kind): 31
+//! actions at each of 256 states are 7,936 rows of either critic, 6.37 of its 6.74 GFLOP. The state's part of the
+//! first layer is computed once a state, which spares 0.27 GFLOP and the repeated states.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::algo::actor_critic::{ActorCritic, Nets, rules};
+use crate::algo::learner::{BATCH, Learner, set};
+use crate::algo::measures::Measured;
+use crate::algo::settings::settings;
+use crate::algo::{Agent, Recorded};
+use crate::error::{Result, above_zero};
+use crate::nn::Replay;
+use crate::nn::launch::launch;
+use crate::nn::ops::PerMember;
+use crate::nn::ops::candidates::Candidates;
+use crate::nn::ops::cql::CqlLoss;
+use crate::nn::ops::dense::{Dense, View};
+use crate::nn::ops::dense_grad::DenseGrad;
+use crate::nn::ops::target::{Exploration, Target};
+use crate::nn::ops::td::TdLoss;
+use crate::nn::spec::Spec;
+use crate::nn::workspace::{Backprop, Pass, Use};
+use crate::rng::Stream;
+
+// ---- settings ----
+
+settings! {
+    /// Settings of CQL; the defaults are its authors'. (CORL's, for D4RL's locomotion: `penalty_weight` 10,
+    /// `policy_lr` 3e-5, three hidden layers.)
+    pub struct CqlSettings {
+        /// Widths of the hidden layers of every network.
+        #[arg(value_delimiter = ',')]
+        hidden: Vec<usize> = vec![256, 256] => SOME,
+        /// Transitions per update.
+        batch: usize = 256 => SOME,
+        /// γ.
+        discount: f64 = 0.99 => UNIT,
+        /// Factor of the reward in the target.
+        reward_scale: f64 = 1.0 => POSITIVE,
+        /// w, the weight of the conservative term.
+        penalty_weight: f64 = 2.0 => NOT_NEGATIVE,
+        /// T of the conservative term's T·logsumexp(·/T).
+        penalty_temperature: f64 = 1.0 => POSITIVE,
+        /// Actions of each kind at a state: uniform, of the policy at s, of the policy at s'.
+        penalty_actions: usize = 10 => SOME,
+        /// Whether log-densities of the actions are subtracted, which leaves the data's action out of the logsumexp.
+        #[arg(action = clap::ArgAction::Set)]
+        importance: bool = true,
+        /// Adam's rate for the policy.
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
+        /// Adam's rate for log β.
+        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
+        /// Adam's rate for the critics.
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
+        /// Polyak rate of the target critics.
+        target_rate: f64 = 0.005 => UNIT,
+        /// β before the first update.
+        initial_alpha: f64 = 1.0 => POSITIVE,
+        /// H̄; none: −(length of an action).
+        target_entropy: Option<f64> = None => FINITE,
+        /// The exploration term of the target.
+        #[arg(value_enum)]
+        exploration: Exploration = Exploration::None,
+        /// κ of the exploration term `optimism`.
+        optimism: f64 = 1.0 => NOT_NEGATIVE,
+    }
+}
+
+// ---- agent ----
+
+/// A population of CQL agents.
+pub struct Cql {
+    core: ActorCritic,
+    target: Target,
+    td: TdLoss,
+    loss: CqlLoss,
+    candidates: Candidates,
+    /// `[P, rows, 1 + 3K, A]`.
+    actions: Tensor,
+    /// Log-densities of all but the data's, `[P, rows, 3K]`.
+    density: Tensor,
+    uniforms: Tensor,
+    normals: Tensor,
+    /// The critics at the candidates.
+    forward: Dense,
+    backward: DenseGrad,
+}
+
+impl Cql {
+    // ---- layout ----
+
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
+    pub fn new(
+        obs_dim: usize,
+        act_dim: usize,
+        settings: &[CqlSettings],
+        seeds: &[u64],
+        device: &Device,
+    ) -> Result<Self> {
+        let s = &settings[0];
+        above_zero("penalty_actions", s.penalty_actions as f64)?;
+        for s in settings {
+            above_zero("penalty_temperature", s.penalty_temperature)?;
+        }
+        let each = |of: fn(&CqlSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
+        let rules = rules!(settings);
+        let mut spec = Spec::default();
+        let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
+        let dims = [obs_dim, act_dim, s.batch];
+        let mut core = ActorCritic::new(spec, nets, dims, &rules, seeds, device)?;
+
+        // Passes: many actions a state, the data's first.
+        let learner = &mut core.learner;
+        let (members, rows, kind) = (learner.members(), learner.rows, s.penalty_actions);
+        let (at_s, per) = (learner.batch_view(0, 0), 1 + 3 * kind);
+        let at_actions = View {
+            buffer: BATCH + 1,
+            offset: 0,
+            ld: act_dim,
+            stride: rows * per * act_dim,
+        };
+        let plan = &mut learner.plan;
+        let q = core.nets.q.each_ref();
+        let q_state = q.map(|q| plan.shared(q, Use::Train, at_s, 0..obs_dim, rows));
+        let mut n = 0;
+        let q_many = q_state.each_ref().map(|state| {
+            n += 1;
+            let columns = obs_dim..obs_dim + act_dim;
+            plan.grouped(q[n - 1], Use::Train, state, at_actions, columns, per)
+        });
+
+        // Launches.
+        core.finish_without_data(&[&q_state[0], &q_state[1]], &[])?;
+        let plan = &core.learner.plan;
+        let critics = [&q_many[0], &q_many[1], &q_state[0], &q_state[1]];
+        let (forward, backward) = (
+            plan.forward(&critics[..2]),
+            plan.backward(&critics.map(Backprop::weights)),
+        );
+        let stride = plan.len();
+        let (q, stats) = (
+            q_many.each_ref().map(Pass::out),
+            core.learner.places(&CqlLoss::STATS),
+        );
+        let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
+        Ok(Self {
+            target: core.target(
+                [each(|s| s.discount), each(|s| s.reward_scale)],
+                s.exploration,
+                each(|s| s.optimism),
+            ),
+            td: TdLoss {
+                q,
+                step: per,
+                ..core.td(&[rows])
+            },
+            loss: CqlLoss {
+                members,
+                states: rows,
+                actions: per,
+                q,
+                stride,
+                weight: each(|s| s.penalty_weight),
+                temperature: each(|s| s.penalty_temperature),
+                importance: s.importance,
+                stats,
+            },
+            candidates: Candidates {
+                members,
+                states: rows,
+                each: kind,
+                act_dim,
+                raw: core.actions.each_ref().map(Pass::out),
+                raw_stride: stride,
+                affine: core.nets.affine,
+                param_stride: core.learner.params.len(),
+                row: [core.learner.row(), obs_dim],
+            },
+            actions: zeros(rows * per * act_dim)?,
+            density: zeros(rows * 3 * kind)?,
+            uniforms: zeros(rows * kind * act_dim)?,
+            normals: zeros(2 * rows * kind * act_dim)?,
+            forward,
+            backward,
+            core,
+        })
+    }
+}
+
+// ---- update ----
+
+impl Agent for Cql {
+    fn learner(&self) -> &Learner {
+        &self.core.learner
+    }
+
+    fn learner_mut(&mut self) -> &mut Learner {
+        &mut self.core.learner
+    }
+
+    fn draw(&mut self, real: &Replay, _sim: &Replay) -> Result<()> {
+        let learner = &self.core.learner;
+        learner.draw(real, Stream::SampleReal, 0, learner.rows)?;
+        learner.uniforms(Stream::Candidates, &self.uniforms)?;
+        learner.normals(Stream::Candidates, &self.normals)?;
+        self.core.draw_noise()
+    }
+
+    fn set_draws(&mut self, draws: &Recorded) -> Result<()> {
+        self.core.set_draws(draws)?;
+        set("uniform actions", &draws.uniforms, &mut self.uniforms)?;
+        set("candidates", &draws.candidates, &mut self.normals)
+    }
+
+    fn learn(&mut self) -> Result<()> {
+        let core = &mut self.core;
+        core.forward()?;
+        let Learner {
+            params,
+            ws,
+            batch,
+            stats,
+            ..
+        } = &core.learner;
+        let (theta, own) = (&params.theta, [&self.actions, &self.density]);
+        let drawn = [&ws.acts, theta, &self.uniforms, &self.normals, batch];
+        launch(&self.candidates, own, drawn)?;
+        let input = [theta, &params.target, batch, &self.actions];
+        ws.forward(&self.forward, input)?;
+        core.targets(&self.target)?;
+        core.td_loss(&self.td)?;
+        let loss = [&ws.deltas, stats];
+        launch(&self.loss, loss, [&ws.acts, &self.density])?;
+        core.actor_loss()?;
+        let input = [batch, &self.actions];
+        ws.backward(&self.backward, &params.grad, theta, &input)?;
+        core.backward()?;
+        core.learner.step(&ActorCritic::ALL)?;
+        core.learner.close()
+    }
+
+    fn measured(&self) -> Measured<'_> {
+        Measured {
+            td: &self.td,
+            real: self.core.learner.rows,
+            weight: None,
+        }
+    }
+
+    fn simulates(&self) -> bool {
+        false
+    }
+}
