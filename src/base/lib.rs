@@ -5,3 +5,4 @@ pub mod error;
 pub mod log;
 pub mod range;
 pub mod rng;
+mod words;
