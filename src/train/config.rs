@@ -189,6 +189,11 @@ impl TrainConfig {
         }
     }
 
+    /// As `config.toml` holds it.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::input("config", e, "report this as a bug"))
+    }
+
     /// The config of a run, which it wrote to `path`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod collect;
 mod config;
 mod data;
 mod errors;
@@ -10,6 +11,7 @@ mod numbers;
 mod population;
 mod resume;
 mod robot;
+mod runs;
 mod train;
 
 use std::path::Path;
