@@ -3,5 +3,6 @@
 pub mod choice;
 pub mod error;
 pub mod log;
+pub mod range;
 pub mod rng;
 mod words;

@@ -2,12 +2,17 @@
 
 pub mod behaviour;
 pub mod checkpoint;
+pub mod checkpoints;
 pub mod config;
+pub mod config_file;
 pub mod curve;
 pub mod evaluate;
 pub mod given;
+pub mod inputs;
+pub mod lock;
 pub mod members;
 pub mod metrics;
+pub mod paused;
 pub mod phases;
 pub mod progress;
 pub mod real_data;
@@ -15,8 +20,10 @@ pub mod report;
 pub mod rollout;
 pub mod rows;
 pub mod run_folder;
+pub mod seal;
 pub mod seeds;
 pub mod simulator;
 pub mod stop;
 pub mod tensorboard;
+mod toml_text;
 pub mod trainer;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::atomic::make_folder_of;
 use super::hdf5::{H5File, H5Writer, Values, refused};
 use super::{Dataset, replace_file};
 use crate::error::{Error, Result};
@@ -181,6 +182,7 @@ pub fn write(dir: impl AsRef<Path>, data: &Dataset) -> Result<()> {
     let image = file.finish(dir.display())?;
     let folder = dir.join("data");
     let main = folder.join(MAIN_FILE);
+    make_folder_of(&main)?;
     replace_file(&main, |out| out.write_all(&image).map_err(Error::io(&main)))?;
 
     let metadata = json!({

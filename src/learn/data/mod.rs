@@ -17,7 +17,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-pub use atomic::replace_file;
+pub use atomic::{replace_file, sweep};
 pub use ends::EpisodeRules;
 pub use stats::{Stats, moments};
 
