@@ -1,6 +1,7 @@
 //! The tanh-Gaussian head, forward and backward.
 
 use candle_core::{Tensor, Var};
+use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::Spread;
 use h2oplus::nn::ops::awr::AwrLoss;
@@ -168,23 +169,20 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         crate::support::device(),
     )
     .unwrap();
-    let batch = normals(6, &[P, N * (S + A)]).tanh().unwrap();
+    let row = RowLayout::new(S, A).floats();
+    let batch = normals(6, &[P, N * row]).tanh().unwrap();
     let base = 4 * N * A;
     let awr = AwrLoss {
         members: P,
         rows: N,
-        act_dim: A,
-        spread: Spread::Affine(h.affine),
-        raw: h.raw,
-        q: [base, base + N],
-        v: base + 2 * N,
-        stride,
-        param_stride: h.param_stride,
-        batch: N,
-        row: [S + A, S],
+        spread: Spread::Affine(Slot::new(h.affine)),
+        raw: Slot::new(h.raw),
+        q: [base, base + N].map(Slot::new),
+        v: Slot::new(base + 2 * N),
+        row: RowLayout::new(S, A),
         beta: 3.0.into(),
         clip: 20.0.into(),
-        stats: [0, 4],
+        stats_at: Slot::new(0),
     };
     let (deltas, grad, stats) = (poison(&[P, stride]), poison(&[P, 4]), zeros(&[P, 4]));
     launch(&awr, [&deltas, &grad, &stats], [&acts, &theta, &batch]).unwrap();
@@ -212,7 +210,7 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         let a = f64(&batch
             .get(p)
             .unwrap()
-            .reshape((N, S + A))
+            .reshape((N, row))
             .unwrap()
             .narrow(1, S, A)
             .unwrap());

@@ -10,4 +10,3 @@ mod lanes;
 mod pairs;
 mod physics;
 mod rapier;
-mod words;

@@ -14,6 +14,7 @@ use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
+use crate::nn::kernel::{Acts, Slot};
 use crate::nn::ops::PerMember;
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
@@ -72,7 +73,7 @@ pub struct Darc {
     target: Target,
     td: TdLoss,
     /// Where the classifier's outputs at the batch begin, from which the correction comes.
-    advantage: usize,
+    advantage: Slot<Acts>,
     ratio_warmup: u64,
 }
 
@@ -121,7 +122,7 @@ impl Darc {
             s.exploration,
             each(|s| s.optimism),
         );
-        let td = core.td(&[s.batch]);
+        let td = core.td([s.batch, 0]);
         Ok(Self {
             core,
             classifiers,

@@ -12,12 +12,13 @@ use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Error, Result, above_zero};
 use crate::nn::Replay;
+use crate::nn::kernel::{Buf, LogOmega};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
-use crate::nn::ops::h2o::{GapWeight, H2oLoss};
+use crate::nn::ops::h2o::{GapWeight, GapWeightBuffers, H2oLoss, H2oLossBuffers};
 use crate::nn::ops::noise::ScaleColumns;
-use crate::nn::ops::ratio::RatioWeight;
+use crate::nn::ops::ratio::{RatioWeight, RatioWeightBuffers};
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::spec::Spec;
@@ -115,7 +116,7 @@ struct Gap {
     /// Factor of the states' deviations, rows of zeros per real row.
     spread: PerMember<[f64; 2]>,
     /// log ω, `[P, sim]`.
-    log_omega: Tensor,
+    log_omega: Buf<LogOmega>,
 }
 
 impl H2o {
@@ -180,14 +181,13 @@ impl H2o {
         let own = [&centre, &advantage];
         core.finish(&own[..1 + usize::from(s.use_ratio)], &[])?;
         classifiers.finish(&core.learner);
-        let td = core.td(&[real, sim]);
+        let td = core.td([real, sim]);
         let target = core.target(
             [each(|s| s.discount), each(|s| s.reward_scale)],
             s.exploration,
             each(|s| s.optimism),
         );
         let learner = &mut core.learner;
-        let stride = learner.plan.len();
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
         let gap = Gap {
             forward: learner.plan.forward(&[&around]),
@@ -196,9 +196,8 @@ impl H2o {
                 sim,
                 samples: s.gap_samples,
                 raw: around.out(),
-                stride,
                 clip: PerMember::over(settings, |s| [s.gap_min as f32, s.gap_max as f32]),
-                stats: learner.places(&GapWeight::STATS),
+                stats_at: learner.places(&GapWeight::STATS),
             },
             scale: ScaleColumns {
                 members,
@@ -208,26 +207,24 @@ impl H2o {
             steps: zeros(sim * s.gap_samples * obs_dim)?,
             std: None,
             spread: PerMember::over(settings, |s| [s.gap_spread, s.gap_padding]),
-            log_omega: zeros(sim)?,
+            log_omega: zeros(sim)?.into(),
         };
         let weight = RatioWeight {
             members,
             real,
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
-            stride,
             clip: PerMember::over(settings, |s| [s.ratio_min as f32, s.ratio_max as f32]),
-            stats: learner.places(&RatioWeight::STATS),
+            stats_at: learner.places(&RatioWeight::STATS),
         };
         let loss = H2oLoss {
             members,
             real,
             sim,
             q: td.q,
-            stride,
             weight: each(|s| s.penalty_weight),
             temperature: each(|s| s.penalty_temperature),
-            stats: learner.places(&H2oLoss::STATS),
+            stats_at: learner.places(&H2oLoss::STATS),
         };
         Ok(Self {
             core,
@@ -269,9 +266,13 @@ impl Gap {
         } = learner;
         let std = self.std.as_ref().expect("drawn before it is measured");
         launch(&self.scale, [&self.steps], [std])?;
-        let input = [&params.theta, &params.target, &self.steps];
+        let input: [&Tensor; 3] = [&params.theta, &params.target, &self.steps];
         ws.forward(&self.forward, input)?;
-        launch(&self.weight, [&self.log_omega, stats], [&ws.acts])
+        self.weight.launch(GapWeightBuffers {
+            log_omega: &self.log_omega,
+            stats,
+            acts: &ws.acts,
+        })
     }
 }
 
@@ -322,11 +323,16 @@ impl Agent for H2o {
         core.forward()?;
         self.gap.measure(&core.learner)?;
         let Learner { ws, w, stats, .. } = &core.learner;
-        launch(&self.weight, [w, stats], [&ws.acts])?;
+        let acts = &ws.acts;
+        self.weight.launch(RatioWeightBuffers { w, stats, acts })?;
         core.targets(&self.target)?;
         core.td_loss(&self.td)?;
-        let omega = &self.gap.log_omega;
-        launch(&self.loss, [&ws.deltas, stats], [&ws.acts, omega])?;
+        self.loss.launch(H2oLossBuffers {
+            deltas: &ws.deltas,
+            stats,
+            acts,
+            log_omega: &self.gap.log_omega,
+        })?;
         core.actor_loss()?;
         core.backward()?;
         core.learner.step(&ActorCritic::ALL)?;

@@ -11,13 +11,12 @@ use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
-use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
-use crate::nn::ops::ratio::RatioWeight;
+use crate::nn::ops::ratio::{RatioWeight, RatioWeightBuffers};
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
+use crate::nn::ops::value::{Value, ValueLoss, ValueLossBuffers, ValueRule};
 use crate::nn::spec::{LastLayer, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
@@ -177,10 +176,10 @@ impl H2oPlus {
         }
         core.finish(&own, &[Backprop::weights(&v)])?;
         classifiers.finish(&core.learner);
-        let stride = core.learner.plan.len();
         let of_reward = [each(|s| s.discount), each(|s| s.reward_scale)];
         let target = Target {
-            value: Some((v_next.out(), each(|s| s.lambda))),
+            v: Some(v_next.out()),
+            lambda: each(|s| s.lambda),
             ..core.target(of_reward.clone(), s.exploration, each(|s| s.optimism))
         };
         let rule =
@@ -191,34 +190,28 @@ impl H2oPlus {
             rows: real,
             v: v.out(),
             q: q_real.each_ref().map(Pass::out),
-            stride,
             rule: rule.into(),
-            stats: core.learner.places(&ValueLoss::STATS),
+            stats_at: core.learner.places(&ValueLoss::STATS),
         };
         let weight = RatioWeight {
             members,
             real,
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
-            stride,
             clip: PerMember::over(settings, |s| [s.ratio_min as f32, s.ratio_max as f32]),
-            stats: core.learner.places(&RatioWeight::STATS),
+            stats_at: core.learner.places(&RatioWeight::STATS),
         };
         let awr = AwrLoss {
             members,
             rows: real,
-            act_dim,
             spread: core.learner.actor.spread,
             raw: warm_policy.out(),
             q: warm_q.each_ref().map(Pass::out),
             v: v.out(),
-            stride,
-            param_stride: core.learner.params.len(),
-            batch: rows,
-            row: [core.learner.row(), obs_dim],
+            row: core.learner.row(),
             beta: each(|s| s.warmup_beta),
             clip: each(|s| s.warmup_clip),
-            stats: core.learner.places(&AwrLoss::STATS),
+            stats_at: core.learner.places(&AwrLoss::STATS),
         };
         let passes = Passes {
             policy: &warm_policy,
@@ -236,8 +229,8 @@ impl H2oPlus {
             value.clone(),
             awr,
             groups,
-        );
-        let td = core.td(&[real, sim]);
+        )?;
+        let td = core.td([real, sim]);
         Ok(Self {
             core,
             classifiers,
@@ -288,8 +281,13 @@ impl Agent for H2oPlus {
         self.classifiers.learn(&mut core.learner)?;
         core.forward()?;
         let Learner { ws, w, stats, .. } = &core.learner;
-        launch(&self.weight, [w, stats], [&ws.acts])?;
-        launch(&self.value, [&ws.deltas, stats], [&ws.acts])?;
+        let acts = &ws.acts;
+        self.weight.launch(RatioWeightBuffers { w, stats, acts })?;
+        self.value.launch(ValueLossBuffers {
+            deltas: &ws.deltas,
+            stats,
+            acts,
+        })?;
         core.targets(&self.target)?;
         core.td_loss(&self.td)?;
         core.actor_loss()?;

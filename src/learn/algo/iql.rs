@@ -12,6 +12,7 @@ use crate::algo::measures::Measured;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::Result;
+use crate::nn::kernel::Slot;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
 use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
@@ -90,7 +91,7 @@ impl Iql {
         let targets = [(&q[0], "target_qf1"), (&q[1], "target_qf2")];
         let actor = Actor {
             mlp: policy.clone(),
-            spread: Spread::Constant(log_std.start),
+            spread: Spread::Constant(Slot::new(log_std.start)),
         };
         let dims = [obs_dim, act_dim, s.batch];
         let smoothing = each(|s| s.target_rate);
@@ -99,7 +100,7 @@ impl Iql {
             learner.standardise_states()?;
         }
         // One loss for both critics, the mean of theirs.
-        learner.w = (learner.w.ones_like()? * 0.5)?;
+        learner.w = (learner.w.ones_like()? * 0.5)?.into();
         let mut groups = vec![
             learner.group(q[0].range.start..q[1].range.end, rate(|s| s.qf_lr)),
             learner.group(vf.range.clone(), rate(|s| s.vf_lr)),
@@ -126,7 +127,7 @@ impl Iql {
 
         // Launches.
         learner.alloc()?;
-        let (members, stride) = (learner.members(), learner.plan.len());
+        let members = learner.members();
         let rule = |s: &IqlSettings| ValueRule::new(Value::Expectile, s.tau, 1.0, 1.0);
         let rule = settings.iter().map(rule).collect::<Result<Vec<_>>>()?;
         let value = ValueLoss {
@@ -134,25 +135,20 @@ impl Iql {
             rows,
             v: v.out(),
             q: q_target.each_ref().map(Pass::out),
-            stride,
             rule: rule.into(),
-            stats: learner.places(&ValueLoss::STATS),
+            stats_at: learner.places(&ValueLoss::STATS),
         };
         let awr = AwrLoss {
             members,
             rows,
-            act_dim,
             spread: learner.actor.spread,
             raw: policy.out(),
             q: q_target.each_ref().map(Pass::out),
             v: v.out(),
-            stride,
-            param_stride: learner.params.len(),
-            batch: rows,
-            row: [learner.row(), obs_dim],
+            row: learner.row(),
             beta: each(|s| s.beta),
             clip: each(|s| s.weight_max),
-            stats: learner.places(&AwrLoss::STATS),
+            stats_at: learner.places(&AwrLoss::STATS),
         };
         let passes = Passes {
             policy: &policy,
@@ -162,7 +158,7 @@ impl Iql {
             v_next: &v_next,
         };
         let rules = [each(|s| s.discount), each(|s| s.reward_scale)];
-        let in_sample = InSample::new(&mut learner, &passes, rules, value, awr, groups);
+        let in_sample = InSample::new(&mut learner, &passes, rules, value, awr, groups)?;
         Ok(Self { learner, in_sample })
     }
 }

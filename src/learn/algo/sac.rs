@@ -94,8 +94,8 @@ impl Sac {
                 each(|s| s.optimism),
             ),
             td: match s.real_batch {
-                0 => core.td(&[s.batch]),
-                real => core.td(&[real, s.batch]),
+                0 => core.td([s.batch, 0]),
+                real => core.td([real, s.batch]),
             },
             real: s.real_batch,
             core,

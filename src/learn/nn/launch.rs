@@ -29,8 +29,8 @@ pub trait Kernel<const O: usize, const I: usize>: Sync {
     fn cost(&self) -> Cost;
     /// The CPU implementation.
     fn cpu(&self, out: [&mut [f32]; O], input: [&[f32]; I]);
-    /// The GPU implementation.
-    fn cuda(&self) -> Program;
+    /// The GPU implementation, for buffers of so many `floats`, outputs first.
+    fn cuda(&self, floats: &[usize]) -> Program;
 }
 
 /// What all launches of one kernel did.
@@ -106,8 +106,9 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
     let begun = Instant::now();
     #[cfg(feature = "cuda")]
     if out[0].device().is_cuda() {
-        let program = kernel.cuda();
         let buffers: Vec<_> = out.iter().chain(&input).copied().collect();
+        let floats: Vec<_> = buffers.iter().map(|b| b.elem_count()).collect();
+        let program = kernel.cuda(&floats);
         let launches = engine::launch(K::NAME, &program, &buffers)?;
         count(
             K::NAME,

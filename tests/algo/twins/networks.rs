@@ -64,7 +64,7 @@ pub fn networks(host: &Host, sizes: &[usize]) {
     for (m, member) in deltas.chunks_exact_mut(plan.len()).enumerate() {
         for (n, pass) in [&train, &other, &through].into_iter().enumerate() {
             let dy = random(40 + (3 * m + n) as u64, pass.rows() * outputs);
-            member[pass.out()..][..dy.len()].copy_from_slice(&dy);
+            member[pass.out().offset()..][..dy.len()].copy_from_slice(&dy);
         }
     }
     let backs = [
@@ -130,7 +130,7 @@ pub fn grouped(host: &Host, sizes: &[usize]) {
     let mut deltas = poison(P * plan.len());
     for (m, member) in deltas.chunks_exact_mut(plan.len()).enumerate() {
         let dy = random(82 + m as u64, pass.rows() * sizes[sizes.len() - 1]);
-        member[pass.out()..][..dy.len()].copy_from_slice(&dy);
+        member[pass.out().offset()..][..dy.len()].copy_from_slice(&dy);
     }
     let backs = [Backprop::weights(&pass), Backprop::weights(&base)];
     let case = Case {

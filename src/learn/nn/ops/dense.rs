@@ -217,7 +217,7 @@ impl<const I: usize> Kernel<1, I> for Dense {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         cuda::dense::forward(self.members, self.stride, &self.jobs)
     }
 }

@@ -185,7 +185,7 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         cuda::dense::backward(self.members, self.strides, &self.jobs)
     }
 }

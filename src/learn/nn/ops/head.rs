@@ -106,7 +106,7 @@ impl Kernel<2, 4> for Sample {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let h = &self.head;
         let args = SampleArgs {
             rows: word(h.rows),
@@ -218,7 +218,7 @@ impl Kernel<2, 3> for SampleGrad {
         }
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let h = &self.head;
         let args = SampleGradArgs {
             rows: word(h.rows),
