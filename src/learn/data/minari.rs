@@ -141,7 +141,7 @@ fn read_episode(file: &H5File, name: &str, data: &mut Dataset) -> Result<()> {
         0 => (observations.matrix()?.1, actions.matrix()?.1),
         _ => (data.obs_dim, data.act_dim),
     };
-    let observations = observations.expect(&[steps + 1, obs_dim])?;
+    let observations = observations.expect(&[steps.saturating_add(1), obs_dim])?;
     let actions = actions.expect(&[steps, act_dim])?;
     let terminations = get("terminations")?.expect(&[steps])?;
     let truncations = get("truncations")?.expect(&[steps])?;
