@@ -69,11 +69,11 @@ impl Reference {
             Some(task) => {
                 let task = Task::load(&folder.join(task).to_string_lossy())?;
                 let gap = said("gap").map_or("none", String::as_str);
-                (task.clone(), task.gap(gap)?)
+                (task.clone(), task.gap(gap).map_err(|e| e.within(&place))?)
             }
             None => named(&stem, &place.to_string())?,
         };
-        let (model, _) = task.model(&gap)?;
+        let (model, _) = task.model(&gap).map_err(|e| e.within(&place))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| {
             Error::input(
                 &place,
