@@ -1,7 +1,7 @@
 // One env step of every environment: noise, physics, observation, reward, autoreset.
 #import shared::topology::{NV, NU, FRAMES}
 #import shared::task::{OBS, MAX_EPISODE_STEPS}
-#import shared::work::{q, v, x}
+#import shared::work::{qpos, qvel, qacc}
 #import shared::integrate::advance
 #import shared::state::{dispatch, load, store, episode, outcome, STEPS, TERMINATED, TRUNCATED, STATUS_FROM, ROW_FROM}
 #import shared::parameters::row

@@ -254,7 +254,7 @@ pub struct Comparison {
 }
 
 /// A scaled error above this wants a row made or lost by rounding as its explanation
-/// (physics-spec 8.2: none above 1e-4 without one).
+/// (DYNAMICS.md 8.2: none above 1e-4 without one).
 pub const OUTLIER: f64 = 2e-4;
 
 /// Steps every transition of `reference` with `model` in `precision` and measures the errors.

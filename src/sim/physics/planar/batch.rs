@@ -307,17 +307,17 @@ impl Batch {
 
     /// Positions, m and rad, `[n, nv]`.
     pub fn qpos(&self) -> Vec<f64> {
-        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.q))
+        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.qpos))
     }
 
     /// Velocities, `[n, nv]`.
     pub fn qvel(&self) -> Vec<f64> {
-        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.v))
+        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.qvel))
     }
 
     /// Solver's warm starts, `[n, nv]`: the latest constrained accelerations.
     pub fn warm_start(&self) -> Vec<f64> {
-        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.x))
+        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.qacc))
     }
 
     /// Sets the warm starts, `[n, nv]`.
