@@ -1,4 +1,4 @@
-//! The one error type: every message names the place, the problem and the mend.
+//! The one error type: every message names the place, the problem and the help.
 
 use std::path::{Path, PathBuf};
 
@@ -7,15 +7,15 @@ use crate::words;
 /// What can go wrong. The command line prints it as one message and exits with code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Input that the user can mend: a file, a flag, a setting.
-    #[error("{place}: {problem}\n  mend: {mend}")]
+    /// Input that the user can put right: a file, a flag, a setting.
+    #[error("{place}: {problem}\n  help: {help}")]
     Input {
         /// Path, path:line, or flag.
         place: String,
         /// What is wrong there.
         problem: String,
         /// What to do about it.
-        mend: String,
+        help: String,
     },
     /// The operating system refused a read or a write.
     #[error("{}: {source}", path.display())]
@@ -60,11 +60,11 @@ pub fn above_zero(place: impl ToString, value: f64) -> Result<f64> {
 
 impl Error {
     /// Shorthand for [`Error::Input`].
-    pub fn input(place: impl ToString, problem: impl ToString, mend: impl ToString) -> Self {
+    pub fn input(place: impl ToString, problem: impl ToString, help: impl ToString) -> Self {
         Self::Input {
             place: words::shown(&place.to_string()),
             problem: words::plain(&problem.to_string()),
-            mend: words::shown(&mend.to_string()),
+            help: words::shown(&help.to_string()),
         }
     }
 
@@ -74,9 +74,9 @@ impl Error {
             Self::Input {
                 place,
                 problem,
-                mend,
+                help,
             } if !place.contains(&file.to_string()) => {
-                Self::input(format!("{file}: {place}"), problem, mend)
+                Self::input(format!("{file}: {place}"), problem, help)
             }
             other => other,
         }
@@ -85,7 +85,7 @@ impl Error {
     /// The same error at another `place`.
     pub fn of(self, place: &str) -> Self {
         match self {
-            Self::Input { problem, mend, .. } => Self::input(place, problem, mend),
+            Self::Input { problem, help, .. } => Self::input(place, problem, help),
             other => other,
         }
     }

@@ -189,8 +189,8 @@ impl Job {
             "is of another robot: (observations, actions) = {have:?}; {} has {want:?}",
             self.task.name
         );
-        let mend = "give another folder with --out, or move that file away";
-        Err(Error::input(path.display(), problem, mend))
+        let help = "give another folder with --out, or move that file away";
+        Err(Error::input(path.display(), problem, help))
     }
 
     fn behaviour(&self) -> PathBuf {

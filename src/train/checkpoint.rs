@@ -190,7 +190,7 @@ impl Checkpoint {
 }
 
 fn other_format(path: &Path, format: u64) -> Refusal {
-    let (age, mend) = match format < FORMAT {
+    let (age, help) = match format < FORMAT {
         true => (
             "an earlier",
             "the version that wrote it (meta.json names it)",
@@ -202,7 +202,7 @@ fn other_format(path: &Path, format: u64) -> Refusal {
         format!(
             "is of checkpoint format {format}, of {age} version; this version reads format {FORMAT}"
         ),
-        format!("go on with {mend}, or start the run anew"),
+        format!("go on with {help}, or start the run anew"),
     ))
 }
 

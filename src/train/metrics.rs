@@ -178,12 +178,12 @@ impl Metrics {
 
 /// The first `lines` lines of `text`, none of which is of an update beyond `step`.
 fn first_lines(path: &Path, text: &str, step: u64, lines: u64) -> Result<String> {
-    let mend = "restore the file; or delete it, and the run records from that update on";
+    let help = "restore the file; or delete it, and the run records from that update on";
     let missing = |have: usize| {
         let problem = format!(
             "holds {have} of the {lines} lines that the checkpoint after {step} updates counts on"
         );
-        Error::input(path.display(), problem, mend)
+        Error::input(path.display(), problem, help)
     };
     // The run may have been stopped within its last line.
     let whole = text.rfind('\n').map_or("", |end| &text[..=end]);

@@ -116,8 +116,8 @@ fn no_such_data(name: &str) -> Error {
         } else {
             "neither a file nor a data set that is shipped"
         };
-        let mend = format!("give a D4RL file, a Minari folder, or {shipped}");
-        return Error::input(format!("--data {name}"), problem, mend);
+        let help = format!("give a D4RL file, a Minari folder, or {shipped}");
+        return Error::input(format!("--data {name}"), problem, help);
     };
     // D4RL's files have underscores where its names have hyphens, but for the version.
     let d4rl = format!(
@@ -158,8 +158,8 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
         let robot = &task.name;
         let problem =
             format!("its rows have (observations, actions) = {have:?}; {robot} has {want:?}");
-        let mend = "give data of the same robot, or another --task";
-        return Err(Error::input(name, problem, mend));
+        let help = "give data of the same robot, or another --task";
+        return Err(Error::input(name, problem, help));
     }
     Ok(data)
 }

@@ -72,11 +72,11 @@ impl RunFolder {
             return Ok(run);
         }
         if !path.exists() {
-            let mend = "name a folder that `h2oplus train` made; they lie in runs/";
+            let help = "name a folder that `h2oplus train` made; they lie in runs/";
             return Err(Error::input(
                 path.display(),
                 "there is no such run folder",
-                mend,
+                help,
             ));
         }
         // A file of a run: its folder is meant.
@@ -84,7 +84,7 @@ impl RunFolder {
         let run = above
             .filter(|p| *p != Path::new(""))
             .find(|p| p.join("config.toml").is_file());
-        let mend = match run {
+        let help = match run {
             Some(run) => format!("name the run's folder: {}", run.display()),
             None => {
                 "name a folder that `h2oplus train` made, such as runs/halfcheetah-v2__h2oplus__…"
@@ -92,7 +92,7 @@ impl RunFolder {
             }
         };
         let problem = "is not a run folder (it holds no config.toml)";
-        Err(Error::input(path.display(), problem, mend))
+        Err(Error::input(path.display(), problem, help))
     }
 
     /// Opens an existing run to go on with it: no other process may work in it. What a killed one

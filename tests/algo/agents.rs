@@ -330,7 +330,7 @@ fn unknown_settings_and_methods_are_refused() {
         let table = settings.parse().unwrap();
         let error = build(method, &table, S, A, &[0], &Device::Cpu).err();
         let error = error.unwrap().to_string();
-        assert!(error.contains(place) && error.contains("mend:"), "{error}");
+        assert!(error.contains(place) && error.contains("help:"), "{error}");
     }
     let empty = Replay::new(1, 10, S, A, &Device::Cpu).unwrap();
     assert!(agent("sac", 0, &[3]).update(&empty, &empty).is_err());

@@ -1,4 +1,4 @@
-//! Bad input: one message that names the place and the mend, exit code 2, nothing written.
+//! Bad input: one message that names the place and the help, exit code 2, nothing written.
 
 use super::{h2oplus, stderr, stdout};
 

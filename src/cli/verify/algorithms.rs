@@ -72,8 +72,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 fn cases(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mend = "name a folder of recorded cases with --reference";
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::input(folder.display(), e, mend))?;
+    let help = "name a folder of recorded cases with --reference";
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::input(folder.display(), e, help))?;
     let mut paths: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
@@ -83,7 +83,7 @@ fn cases(folder: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::input(
             folder.display(),
             "holds no *.safetensors",
-            mend,
+            help,
         ));
     }
     Ok(paths)

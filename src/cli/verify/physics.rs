@@ -281,7 +281,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for (name, gap) in gaps(&task, &args.gap)? {
         let replay = DataGap::measure(&task, &gap, &recorded, precision).map_err(|e| match e {
-            Error::Input { problem, mend, .. } => Error::input(&path, problem, mend),
+            Error::Input { problem, help, .. } => Error::input(&path, problem, help),
             other => other,
         })?;
         rows.push((name, replay));

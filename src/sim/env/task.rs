@@ -286,8 +286,8 @@ impl Task {
     }
 
     fn check(&self, source: &str) -> Result<()> {
-        let bad = |key: &str, problem: String, mend: &str| {
-            Err(Error::input(format!("{source}: {key}"), problem, mend))
+        let bad = |key: &str, problem: String, help: &str| {
+            Err(Error::input(format!("{source}: {key}"), problem, help))
         };
         let (nv, nu) = self.nv_nu;
         if nu == 0 {
@@ -307,8 +307,8 @@ impl Task {
         }
         if self.frame_skip > MAX_FRAME_SKIP {
             let problem = format!("is {}", self.frame_skip);
-            let mend = format!("give at most {MAX_FRAME_SKIP}, or a larger timestep to the robot");
-            return bad("frame_skip", problem, &mend);
+            let help = format!("give at most {MAX_FRAME_SKIP}, or a larger timestep to the robot");
+            return bad("frame_skip", problem, &help);
         }
         if self.observation.qpos_from > nv {
             return bad(

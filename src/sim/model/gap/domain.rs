@@ -265,7 +265,7 @@ impl GapTable {
     /// One alternative of `whole`.
     fn fields(&self, text: &str, whole: &str) -> Result<Vec<Field>> {
         let place = || format!("gap `{whole}`");
-        let wrong = |problem: String, mend: &str| Err(Error::input(place(), problem, mend));
+        let wrong = |problem: String, help: &str| Err(Error::input(place(), problem, help));
         if text.trim() == "none" {
             return Ok(Vec::new());
         }

@@ -164,11 +164,11 @@ impl GapTable {
     fn parse(source: &str, text: &str) -> Result<Self> {
         let table: BTreeMap<String, GapDef> = crate::model::toml_input(source, text)?;
         for (name, def) in &table {
-            let bad = |problem: &str, mend: &str| {
+            let bad = |problem: &str, help: &str| {
                 Err(Error::input(
                     source,
                     format!("gap `{name}`: {problem}"),
-                    mend,
+                    help,
                 ))
             };
             if name == "none" || name.is_empty() || name.contains(['=', ',', '.', '/', ' ']) {

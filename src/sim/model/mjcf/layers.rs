@@ -248,7 +248,7 @@ impl<'a, 'r> Layers<'a, 'r> {
         least: usize,
         most: usize,
     ) -> Result<Vec<f64>> {
-        let wrong = |problem: String, mend: String| Err(self.reader.refuse(node, problem, mend));
+        let wrong = |problem: String, help: String| Err(self.reader.refuse(node, problem, help));
         let mut values = Vec::new();
         for word in text.split_whitespace() {
             match word.parse::<f64>() {

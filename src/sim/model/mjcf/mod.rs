@@ -39,7 +39,7 @@ impl Spec {
             Error::input(
                 format!("{source}:{}", e.pos().row),
                 format!("not well-formed XML: {e}"),
-                "mend the XML; MuJoCo's `compile` tool or any XML editor shows where",
+                "correct the XML; MuJoCo's `compile` tool or any XML editor shows where",
             )
         })?;
         let reader = Reader { source, doc: &doc };
