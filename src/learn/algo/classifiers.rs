@@ -122,7 +122,7 @@ impl Classifiers {
         launch(&self.blur, [&self.x], [&self.noise])?;
         ws.forward(forward, [theta, &params.target, &self.x])?;
         self.loss.launch(RatioLossBuffers {
-            deltas: &ws.deltas,
+            act_grads: &ws.act_grads,
             stats,
             acts: &ws.acts,
         })?;
