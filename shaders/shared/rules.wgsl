@@ -79,7 +79,7 @@ fn is_healthy() -> bool {
 }
 
 // Reward of an env step that cost `cost` and ended at qpos.
-fn pay(healthy: bool, cost: f32) -> f32 {
+fn reward(healthy: bool, cost: f32) -> f32 {
 #ifdef HEALTHY_ON_FALL
     let alive = HEALTHY_REWARD;
 #else

@@ -11,11 +11,11 @@ use super::{Format, emit};
 use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
-use crate::model::Domain;
+use crate::model::GapSet;
 use crate::range::{Range, Ranges};
 use crate::train::behaviour::{Behaviour, Quality, random_data};
 use crate::train::config::TrainConfig;
-use crate::train::given::Given;
+use crate::train::given::Overrides;
 use crate::train::inputs;
 use crate::train::memory;
 use crate::train::paused::Paused;
@@ -25,7 +25,7 @@ use crate::train::trainer::Trainer;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    wanted: Given<Wanted>,
+    wanted: Overrides<Wanted>,
     /// Skip training: roll these snapshots out (`shipped`, or a file that `collect` wrote), or `random`
     /// actions
     #[arg(long, value_name = "FILE")]
@@ -101,7 +101,7 @@ const MADE: [(&str, Quality); 2] = [
 struct Job {
     wanted: Wanted,
     task: Task,
-    domain: Domain,
+    domain: GapSet,
     out: PathBuf,
 }
 
@@ -275,7 +275,7 @@ impl Job {
 }
 
 /// The run in `path`, which goes on, and what it is trained for.
-fn resume(path: &Path, flags: &Given<Wanted>) -> Result<(Paused, Manifest)> {
+fn resume(path: &Path, flags: &Overrides<Wanted>) -> Result<(Paused, Manifest)> {
     let mut paused = Paused::take(path)?;
     let file = path.join(MANIFEST);
     if !file.is_file() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::env::Task;
 use crate::error::Result;
-use crate::model::Domain;
+use crate::model::GapSet;
 use crate::range::Range;
 
 /// One gap, several, or strengths to be drawn.
@@ -27,8 +27,8 @@ impl DomainFlags {
     /// The domain that they name.
     ///
     /// # Errors
-    /// As [`Task::domain`] and [`Domain::with`].
-    pub fn domain(&self, task: &Task) -> Result<Domain> {
+    /// As [`Task::domain`] and [`GapSet::with`].
+    pub fn domain(&self, task: &Task) -> Result<GapSet> {
         task.domain(&self.gap)?.with(self.gap_rows, self.gap_redraw)
     }
 }

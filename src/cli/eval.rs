@@ -12,8 +12,8 @@ use crate::choice::choice;
 use crate::data::{BehaviourPolicy, Dataset};
 use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
-use crate::model::Domain;
-use crate::nn::device::{self, DeviceKind, Opened, Precision};
+use crate::model::GapSet;
+use crate::nn::device::{self, DeviceKind, OpenDevice, Precision};
 use crate::nn::{DevicePolicy, PolicySnapshot};
 use crate::physics::planar::Arithmetic;
 use crate::range::Range;
@@ -91,7 +91,7 @@ struct EpisodeRow {
 
 /// Evaluates and prints.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let Opened { device, note, .. } = device::open(args.device, Precision::F32)?;
+    let OpenDevice { device, note, .. } = device::open(args.device, Precision::F32)?;
     if let Some(note) = note {
         crate::log!("{note}");
     }
@@ -148,7 +148,7 @@ fn row(
     name: &str,
     actions: &'static str,
     task: &Task,
-    domain: &Domain,
+    domain: &GapSet,
     dynamics: &Dynamics,
     e: &Episodes,
 ) -> Row {

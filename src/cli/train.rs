@@ -9,7 +9,7 @@ use crate::algo::{self, SettingsFlags};
 use crate::env::{self, Device, Task};
 use crate::error::{Error, Result};
 use crate::train::config::{TrainConfig, resolve};
-use crate::train::given::Given;
+use crate::train::given::Overrides;
 use crate::train::paused::Paused;
 use crate::train::phases::Spent;
 use crate::train::real_data::RealData;
@@ -21,7 +21,7 @@ use crate::train::trainer::Trainer;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: Given<TrainConfig>,
+    config: Overrides<TrainConfig>,
     #[command(flatten)]
     settings: SettingsFlags,
     /// Settings as TOML; flags win

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{BehaviourPolicy, Dataset, DenseLayer, Distribution};
 use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
-use crate::model::Domain;
+use crate::model::GapSet;
 use crate::nn::PolicySnapshot;
 use crate::physics::planar::Arithmetic;
 use crate::rng::{Stream, fill_normal, fill_unit};
@@ -253,7 +253,7 @@ impl Behaviour {
     pub fn roll_out(
         &self,
         task: &Task,
-        domain: &Domain,
+        domain: &GapSet,
         quality: Quality,
         rows: usize,
         seed: u64,
@@ -285,7 +285,7 @@ impl Behaviour {
 ///
 /// # Errors
 /// As [`Dynamics::draw`].
-pub fn random_data(task: &Task, domain: &Domain, rows: usize, seed: u64) -> Result<Dataset> {
+pub fn random_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
     let mut data = stream(task, domain, &Actor::Random, rows, seed)?;
     data.source = format!("random actions on {}", task.name);
     Ok(data)
@@ -321,7 +321,7 @@ impl Actor {
 
 /// `rows` transitions of one actor: environments side by side, each a stream of at most
 /// 1,000 steps (whole episodes where none ends early); the last row of a stream is a time-out.
-fn stream(task: &Task, domain: &Domain, actor: &Actor, rows: usize, seed: u64) -> Result<Dataset> {
+fn stream(task: &Task, domain: &GapSet, actor: &Actor, rows: usize, seed: u64) -> Result<Dataset> {
     let steps = task.max_episode_steps;
     let n = rows.div_ceil(steps);
     let dynamics = Dynamics::draw(task, domain, seed, n)?;

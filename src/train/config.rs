@@ -5,15 +5,15 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::config_file::ConfigFile;
-use super::given::{Given, defaults};
+use super::given::{Overrides, defaults};
 use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
 use crate::algo;
 use crate::choice::choice;
-use crate::env::{self, Device, Dynamics, Physics, Place, Task};
+use crate::env::{self, Backend, Device, Dynamics, Physics, Task};
 use crate::error::{Error, Result};
 use crate::flag;
-use crate::model::Domain;
+use crate::model::GapSet;
 use crate::nn::device::{self, DeviceKind, Precision};
 use crate::range::{Range, Ranges};
 
@@ -140,7 +140,7 @@ impl Ranges for TrainConfig {
 /// Defaults, overlaid with `file` (TOML), overlaid with the flags that were given; `settings` are
 /// the given flags of the method.
 pub fn resolve(
-    flags: &Given<TrainConfig>,
+    flags: &Overrides<TrainConfig>,
     file: Option<&Path>,
     settings_given: &toml::Table,
 ) -> Result<TrainConfig> {
@@ -273,7 +273,7 @@ impl TrainConfig {
 
     /// Refuses, before any work is done, what the method, the robot or this machine does not give; where the simulator
     /// will run, and why.
-    pub fn try_out(&self, task: &Task) -> Result<(Place, String)> {
+    pub fn try_out(&self, task: &Task) -> Result<(Backend, String)> {
         self.check()?;
         device::open(self.device, self.precision)?;
         let members = self.population()?;
@@ -285,7 +285,7 @@ impl TrainConfig {
     }
 
     /// The simulator's gaps of `member`, tried on the robot.
-    pub fn domain(&self, task: &Task, member: &Member) -> Result<Domain> {
+    pub fn domain(&self, task: &Task, member: &Member) -> Result<GapSet> {
         let domain = task.domain(&member.gap)?;
         let domain = domain.with(self.gap_rows, self.gap_redraw)?;
         domain.check(&task.spec)?;

@@ -9,14 +9,14 @@ use crate::range::Ranges;
 
 /// All values of `T`'s flags, and those that stood on the command line.
 #[derive(Clone, Debug)]
-pub struct Given<T> {
+pub struct Overrides<T> {
     /// With defaults for what was not given.
     pub all: T,
     /// Field name → value, of the flags that were given.
     pub given: toml::Table,
 }
 
-impl<T: FromArgMatches + Serialize> FromArgMatches for Given<T> {
+impl<T: FromArgMatches + Serialize> FromArgMatches for Overrides<T> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let all = T::from_arg_matches(matches)?;
         let mut given = toml::Table::try_from(&all).map_err(|e| too_large(matches, &e))?;
@@ -33,7 +33,7 @@ impl<T: FromArgMatches + Serialize> FromArgMatches for Given<T> {
     }
 }
 
-impl<T: clap::Args + Serialize + Ranges> clap::Args for Given<T> {
+impl<T: clap::Args + Serialize + Ranges> clap::Args for Overrides<T> {
     fn augment_args(cmd: Command) -> Command {
         T::augment_args(cmd).mut_args(|arg| flag::with_range(arg, T::RANGES))
     }

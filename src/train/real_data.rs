@@ -7,7 +7,7 @@ use super::config::TrainConfig;
 use crate::data::{Dataset, EpisodeRules};
 use crate::env::Task;
 use crate::error::{Error, Result};
-use crate::model::Domain;
+use crate::model::GapSet;
 
 /// Shipped recipes give the same rows in every run.
 const DATA_SEED: u64 = 0;
@@ -139,7 +139,7 @@ fn no_such_data(name: &str) -> Error {
 /// The data set called `name`, cut to `rows` rows unless that is 0.
 fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
     let (real, made) = (
-        Domain::default(),
+        GapSet::default(),
         if rows == 0 { SHIPPED_ROWS } else { rows },
     );
     let data = match Quality::parse(name) {

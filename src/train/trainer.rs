@@ -27,7 +27,7 @@ use crate::data::{Dataset, moments};
 use crate::env::{self, EnvKey, Task};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
-use crate::nn::device::{self, Opened};
+use crate::nn::device::{self, OpenDevice};
 
 mod evaluation;
 mod state;
@@ -40,7 +40,9 @@ pub fn load_agent(
     let config: TrainConfig = run.read_config()?;
     let task = Task::load(&config.task)?;
     let device = Device::Cpu;
-    let mut agent = build(&config, &config.population()?, &task, &device)?;
+    let members = config.population()?;
+    config.check_networks(&task, &members)?;
+    let mut agent = build(&config, &members, &task, &device)?;
     let checkpoint = match checkpoint {
         Some(path) => Checkpoint::load(path, &device)?,
         None => match checkpoints::newest(&run.checkpoints(), &device)? {
@@ -64,7 +66,7 @@ pub fn load_agent(
 /// Opens the learner's device, and resolves what the config leaves open: what ran is saved, for its bits are
 /// those of this device.
 fn settle(config: &mut TrainConfig) -> Result<Device> {
-    let Opened { device, kind, note } = device::open(config.device, config.precision)?;
+    let OpenDevice { device, kind, note } = device::open(config.device, config.precision)?;
     config.device = kind;
     if let Some(note) = note {
         crate::log!("{note}");

@@ -92,7 +92,7 @@ fn check_cql(importance: bool, scale: f64, compare: Compare) {
     let density = normals(6, &[P, N * (C - 1)]);
     let (y, w) = (normals(7, &[P, N]), normals(8, &[P, N]).sqr().unwrap());
     let q = [N * C + 3, 0];
-    let (deltas, stats) = (poison(&[P, stride]), poison(&[P, 8]));
+    let (act_grads, stats) = (poison(&[P, stride]), poison(&[P, 8]));
     let td = TdLoss {
         members: P,
         halves: [N, 0],
@@ -110,8 +110,8 @@ fn check_cql(importance: bool, scale: f64, compare: Compare) {
         importance,
         stats_at: Slot::new(5),
     };
-    launch(&td, [&deltas, &stats], [&acts, &y, &w]).unwrap();
-    launch(&cql, [&deltas, &stats], [&acts, &density]).unwrap();
+    launch(&td, [&act_grads, &stats], [&acts, &y, &w]).unwrap();
+    launch(&cql, [&act_grads, &stats], [&acts, &density]).unwrap();
     for p in 0..P {
         let (y, w) = (f64(&y.get(p).unwrap()), f64(&w.get(p).unwrap()));
         let density = f64(&density.get(p).unwrap().reshape((N, C - 1)).unwrap());
@@ -132,7 +132,7 @@ fn check_cql(importance: bool, scale: f64, compare: Compare) {
             near("mean Q", &stats[2 + i..3 + i], &data.mean_all().unwrap());
             compare("cql", &stats[5 + i..6 + i], &gap);
             let grads = (td + gap).unwrap().backward().unwrap();
-            let ours = list(&piece(&deltas.get(p).unwrap(), at, N * C));
+            let ours = list(&piece(&act_grads.get(p).unwrap(), at, N * C));
             compare("dQ", &ours, grads.get(&q).unwrap());
         }
     }
@@ -209,7 +209,7 @@ fn check_h2o(scale: f64, compare: Compare) {
         normals(13, &[P, rows]).sqr().unwrap(),
     );
     let q = [rows + 3, 0];
-    let (deltas, stats) = (poison(&[P, stride]), poison(&[P, 8]));
+    let (act_grads, stats) = (poison(&[P, stride]), poison(&[P, 8]));
     let td = TdLoss {
         members: P,
         halves: [REAL, SIM],
@@ -226,8 +226,8 @@ fn check_h2o(scale: f64, compare: Compare) {
         temperature: 1.5.into(),
         stats_at: Slot::new(5),
     };
-    launch(&td, [&deltas, &stats], [&acts, &y, &w]).unwrap();
-    launch(&h2o, [&deltas, &stats], [&acts, &omega]).unwrap();
+    launch(&td, [&act_grads, &stats], [&acts, &y, &w]).unwrap();
+    launch(&h2o, [&act_grads, &stats], [&acts, &omega]).unwrap();
     for p in 0..P {
         let (y, w) = (f64(&y.get(p).unwrap()), f64(&w.get(p).unwrap()));
         let omega = f64(&omega.get(p).unwrap());
@@ -242,7 +242,7 @@ fn check_h2o(scale: f64, compare: Compare) {
             let ours = list(&stats.get(p).unwrap());
             compare("gap", &ours[5 + i..6 + i], &gap);
             let grads = (td + gap).unwrap().backward().unwrap();
-            let ours = list(&piece(&deltas.get(p).unwrap(), at, rows));
+            let ours = list(&piece(&act_grads.get(p).unwrap(), at, rows));
             compare("dQ", &ours, grads.get(&q).unwrap());
         }
     }

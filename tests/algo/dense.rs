@@ -85,7 +85,7 @@ fn check(sizes: &[usize], spoil: f64) {
 
     // Losses write the last deltas; here they are given.
     let dy = normals(2, &[MEMBERS, ROWS, outputs]);
-    let mut deltas = vec![f32::NAN; MEMBERS * plan.len()];
+    let mut act_grads = vec![f32::NAN; MEMBERS * plan.len()];
     for (m, dy) in dy
         .flatten(1, D::Minus1)
         .unwrap()
@@ -95,10 +95,10 @@ fn check(sizes: &[usize], spoil: f64) {
         .enumerate()
     {
         for pass in [&train, &through] {
-            deltas[m * plan.len() + pass.out().offset()..][..dy.len()].copy_from_slice(dy);
+            act_grads[m * plan.len() + pass.out().offset()..][..dy.len()].copy_from_slice(dy);
         }
     }
-    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), crate::support::device())
+    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.len()), crate::support::device())
         .unwrap()
         .into();
     let backs = [
@@ -135,16 +135,20 @@ fn check(sizes: &[usize], spoil: f64) {
         for (what, pass) in [("train", &train), ("infer", &infer), ("target", &target)] {
             compare(what, &acts[pass.out().offset()..][..ROWS * outputs], &y);
         }
-        let (grad, deltas) = (
+        let (grad, act_grads) = (
             list(&grad.get(m).unwrap()),
-            list(&ws.deltas.get(m).unwrap()),
+            list(&ws.act_grads.get(m).unwrap()),
         );
         let dx = grads
             .get(&input)
             .unwrap()
             .narrow(1, first, columns)
             .unwrap();
-        compare("dx", &deltas[input_grad.offset()..][..ROWS * columns], &dx);
+        compare(
+            "dx",
+            &act_grads[input_grad.offset()..][..ROWS * columns],
+            &dx,
+        );
         for (l, (layer, (w, b))) in mlp.layers.iter().zip(&layers).enumerate() {
             if spoil != 0.0 && l + 1 == layers.len() {
                 continue; // dW of the last layer does not depend on its W

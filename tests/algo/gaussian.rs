@@ -79,8 +79,8 @@ fn check_awr(beta: f64, compare: Compare) {
     let acts = (normals(3, &[P, g.raw_stride]) * 0.8).unwrap();
     let row = RowLayout::new(S, A).floats();
     let batch = normals(4, &[P, (N + 5) * row]).tanh().unwrap();
-    let (deltas, grad, stats) = (poison(&[P, g.raw_stride]), poison(&[P, 6]), zeros(&[P, 4]));
-    launch(&awr, [&deltas, &grad, &stats], [&acts, &theta(), &batch]).unwrap();
+    let (act_grads, grad, stats) = (poison(&[P, g.raw_stride]), poison(&[P, 6]), zeros(&[P, 4]));
+    launch(&awr, [&act_grads, &grad, &stats], [&acts, &theta(), &batch]).unwrap();
     for p in 0..P {
         let act = f64(&acts.get(p).unwrap());
         let piece = |at: usize| act.narrow(0, at, N).unwrap();
@@ -118,7 +118,7 @@ fn check_awr(beta: f64, compare: Compare) {
             .unwrap();
         let grads = loss.backward().unwrap();
         compare("loss", &list(&stats.get(p).unwrap())[1..2], &loss);
-        let d_raw = &list(&deltas.get(p).unwrap())[N..N + N * A];
+        let d_raw = &list(&act_grads.get(p).unwrap())[N..N + N * A];
         compare("d raw", d_raw, grads.get(&raw).unwrap());
         compare(
             "d log σ",

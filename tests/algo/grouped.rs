@@ -58,11 +58,11 @@ fn check(sizes: &[usize], spoil: f64) {
     ws.forward(&plan.forward(&[&pass]), input).unwrap();
 
     let dy = normals(3, &[MEMBERS, ROWS]);
-    let mut deltas = vec![f32::NAN; MEMBERS * plan.len()];
+    let mut act_grads = vec![f32::NAN; MEMBERS * plan.len()];
     for (m, dy) in dy.to_vec2::<f32>().unwrap().iter().enumerate() {
-        deltas[m * plan.len() + pass.out().offset()..][..ROWS].copy_from_slice(dy);
+        act_grads[m * plan.len() + pass.out().offset()..][..ROWS].copy_from_slice(dy);
     }
-    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), crate::support::device())
+    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.len()), crate::support::device())
         .unwrap()
         .into();
     let back = [&pass, &base].map(|pass| Backprop {

@@ -34,8 +34,8 @@ fn check_td(scale: f64, compare: Compare) {
         step: 1,
         stats_at: Slot::new(1),
     };
-    let (deltas, stats) = (poison(&[P, 3 * ROWS]), zeros(&[P, 8]));
-    launch(&td, [&deltas, &stats], [&acts, &y, &w]).unwrap();
+    let (act_grads, stats) = (poison(&[P, 3 * ROWS]), zeros(&[P, 8]));
+    launch(&td, [&act_grads, &stats], [&acts, &y, &w]).unwrap();
     for p in 0..P {
         let (y, w) = (
             f64(&y.get(p).unwrap()),
@@ -51,7 +51,7 @@ fn check_td(scale: f64, compare: Compare) {
             let grads = loss.backward().unwrap();
             compare(
                 "dQ",
-                &list(&piece(&deltas.get(p).unwrap(), at, ROWS)),
+                &list(&piece(&act_grads.get(p).unwrap(), at, ROWS)),
                 grads.get(&q).unwrap(),
             );
         }
@@ -101,8 +101,8 @@ fn check_value(rule: ValueRule, scale: f64, spread: f64, compare: Compare) {
         rule: rule.into(),
         stats_at: Slot::new(0),
     };
-    let (deltas, stats) = (poison(&[P, 3 * N]), zeros(&[P, 2]));
-    launch(&value, [&deltas, &stats], [&acts]).unwrap();
+    let (act_grads, stats) = (poison(&[P, 3 * N]), zeros(&[P, 2]));
+    launch(&value, [&act_grads, &stats], [&acts]).unwrap();
     for p in 0..P {
         let act = acts.get(p).unwrap();
         let v = var(&piece(&act, N, N));
@@ -113,7 +113,7 @@ fn check_value(rule: ValueRule, scale: f64, spread: f64, compare: Compare) {
         let grads = loss.backward().unwrap();
         compare(
             "dV",
-            &list(&piece(&deltas.get(p).unwrap(), N, N)),
+            &list(&piece(&act_grads.get(p).unwrap(), N, N)),
             grads.get(&v).unwrap(),
         );
     }
@@ -154,8 +154,8 @@ fn check_ratio(scale: f64, compare: Compare) {
         raw: [0, 4 * N].map(Slot::new),
         stats_at: Slot::new(0),
     };
-    let (deltas, stats) = (poison(&[P, stride]), zeros(&[P, 2]));
-    launch(&loss, [&deltas, &stats], [&acts]).unwrap();
+    let (act_grads, stats) = (poison(&[P, stride]), zeros(&[P, 2]));
+    launch(&loss, [&act_grads, &stats], [&acts]).unwrap();
     let weight = RatioWeight {
         members: P,
         real: M,
@@ -193,7 +193,7 @@ fn check_ratio(scale: f64, compare: Compare) {
         for (raw, at) in [(&sa, 0), (&sas, 4 * N)] {
             compare(
                 "d raw",
-                &list(&piece(&deltas.get(p).unwrap(), at, 4 * N)),
+                &list(&piece(&act_grads.get(p).unwrap(), at, 4 * N)),
                 grads.get(raw).unwrap(),
             );
         }
@@ -293,8 +293,13 @@ fn check_actor(scale: f64, compare: Compare) {
         target_entropy: (-3.0).into(),
         stats_at: Slot::new(0),
     };
-    let (deltas, grad, stats) = (poison(&[P, stride]), poison(&[P, 2]), zeros(&[P, 4]));
-    launch(&actor, [&deltas, &grad, &stats], [&acts, &log_pi, &theta]).unwrap();
+    let (act_grads, grad, stats) = (poison(&[P, stride]), poison(&[P, 2]), zeros(&[P, 4]));
+    launch(
+        &actor,
+        [&act_grads, &grad, &stats],
+        [&acts, &log_pi, &theta],
+    )
+    .unwrap();
     for p in 0..P {
         let q = var(&acts.get(p).unwrap());
         let log_alpha = var(&theta.get(p).unwrap().narrow(0, 1, 1).unwrap());
@@ -310,7 +315,7 @@ fn check_actor(scale: f64, compare: Compare) {
         compare("actor", &list(&stats.get(p).unwrap())[..1], &loss);
         near(
             "dQ",
-            &list(&deltas.get(p).unwrap()),
+            &list(&act_grads.get(p).unwrap()),
             loss.backward().unwrap().get(&q).unwrap(),
         );
         let gap = (pi - 3.0 * scale).unwrap().mean_all().unwrap();

@@ -12,7 +12,7 @@ use crate::choice::choice;
 use crate::cli::{Format, emit};
 use crate::error::Result;
 use crate::nn::Replay;
-use crate::nn::device::{self, DeviceKind, Opened, Precision};
+use crate::nn::device::{self, DeviceKind, OpenDevice, Precision};
 use crate::nn::launch::{Tally, reset_tally, tally};
 use crate::nn::ops::product::{Finish, product};
 use crate::nn::replay::row_len;
@@ -158,7 +158,7 @@ fn human(m: &Measured) -> String {
 
 /// Runs updates on random data for the time asked.
 pub fn measure(args: &Args) -> Result<Measured> {
-    let Opened { device, kind, note } = device::open(args.device, args.precision)?;
+    let OpenDevice { device, kind, note } = device::open(args.device, args.precision)?;
     if let Some(note) = note {
         crate::log!("{note}");
     }

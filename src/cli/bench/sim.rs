@@ -5,9 +5,9 @@ use crate::cli::bench::engine;
 use crate::cli::bench::lanes::{Drawn, Report};
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit, table};
-use crate::env::{self, Device, Dynamics, EnvKey, Physics, Place, Task, VecEnv};
+use crate::env::{self, Backend, Device, Dynamics, EnvKey, Physics, Task, VecEnv};
 use crate::error::Result;
-use crate::model::Domain;
+use crate::model::GapSet;
 use crate::physics::status::{BROKEN, UNCONVERGED, offenders};
 use crate::range::Range;
 use crate::rng::{Stream, fill_unit};
@@ -146,14 +146,14 @@ impl Measured {
 /// Measures `num_envs` environments of a task in a domain.
 fn measure(
     physics: Physics,
-    place: &Place,
-    (task, domain, num_envs): (Task, Domain, usize),
+    place: &Backend,
+    (task, domain, num_envs): (Task, GapSet, usize),
     seconds: f64,
 ) -> Result<Measured> {
     let begun = Instant::now();
     let dynamics = Dynamics::draw(&task, &domain, 0, num_envs)?;
     let drawing = begun.elapsed().as_secs_f64();
-    if physics == Physics::Rapier || matches!(place, Place::Gpu(_)) {
+    if physics == Physics::Rapier || matches!(place, Backend::Gpu(_)) {
         let report = foreign(physics, place, task, (dynamics, num_envs), seconds)?;
         return Ok(Measured::Engine(Box::new(report)));
     }
@@ -169,7 +169,7 @@ fn measure(
 /// Measures another engine.
 fn foreign(
     physics: Physics,
-    place: &Place,
+    place: &Backend,
     task: Task,
     (dynamics, num_envs): (Dynamics, usize),
     seconds: f64,
@@ -186,8 +186,8 @@ fn foreign(
             Physics::Rapier => "rapier",
         },
         device: match place {
-            Place::Cpu => "cpu".into(),
-            Place::Gpu(gpu) => gpu.label(),
+            Backend::Cpu => "cpu".into(),
+            Backend::Gpu(gpu) => gpu.label(),
         },
         num_envs,
         threads: rayon::current_num_threads(),

@@ -8,7 +8,7 @@ use crate::cli::{Format, table};
 use crate::env::effect::{Actor, Apart, FLOOR, Original, Quantiles};
 use crate::env::{Dynamics, Task};
 use crate::error::Result;
-use crate::model::Domain;
+use crate::model::GapSet;
 use crate::nn::PolicySnapshot;
 use crate::rng::{Stream, fill_normal, fill_unit};
 use crate::train::behaviour::Behaviour;
@@ -64,7 +64,7 @@ impl Effect {
 impl EffectReport {
     /// Measures `domains`, each with a row an environment where strengths are drawn, under random
     /// actions and under those of the shipped behaviour, where there is one.
-    pub fn new(task: &Task, domains: &[Domain], trajectories: usize, seed: u64) -> Result<Self> {
+    pub fn new(task: &Task, domains: &[GapSet], trajectories: usize, seed: u64) -> Result<Self> {
         memory::check_envs("--trajectories", trajectories, task)?;
         let n = trajectories;
         let dynamics: Vec<(String, Dynamics)> = domains

@@ -11,7 +11,7 @@ use super::{Format, emit, table};
 use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::model::diff::{Change, Changes};
-use crate::model::{Domain, GapTable};
+use crate::model::{GapSet, GapTable};
 use crate::range::Range;
 
 /// Flags of `gaps`.
@@ -192,7 +192,7 @@ impl Listing {
 }
 
 /// What `--gap` names, or every gap of the task at its default strength.
-fn domains(task: &Task, gap: Option<&str>) -> Result<Vec<Domain>> {
+fn domains(task: &Task, gap: Option<&str>) -> Result<Vec<GapSet>> {
     match gap {
         Some(text) => Ok(task.domain(text)?.split()),
         None => {
@@ -203,7 +203,7 @@ fn domains(task: &Task, gap: Option<&str>) -> Result<Vec<Domain>> {
 }
 
 impl Report {
-    fn new(task: &Task, domains: &[Domain]) -> Result<Self> {
+    fn new(task: &Task, domains: &[GapSet]) -> Result<Self> {
         let gaps = domains
             .iter()
             .map(|domain| {

@@ -388,7 +388,7 @@ impl ActorCritic {
             ws, y, w, stats, ..
         } = &self.learner;
         td.launch(TdLossBuffers {
-            deltas: &ws.deltas,
+            act_grads: &ws.act_grads,
             stats,
             acts: &ws.acts,
             y,
@@ -402,7 +402,7 @@ impl ActorCritic {
             params, ws, stats, ..
         } = &self.learner;
         self.loss.launch(ActorLossBuffers {
-            deltas: &ws.deltas,
+            act_grads: &ws.act_grads,
             grad: &params.grad,
             stats,
             acts: &ws.acts,
@@ -422,7 +422,7 @@ impl ActorCritic {
         let (grad, theta) = (&params.grad, &params.theta);
         ws.backward(&stages.critics, grad, theta, &[batch, &self.fresh])?;
         let raw: [&Tensor; 3] = [&ws.acts, theta, &self.noise];
-        launch(&stages.sample_grad, [&ws.deltas, grad], raw)?;
+        launch(&stages.sample_grad, [&ws.act_grads, grad], raw)?;
         ws.backward(&stages.policy, grad, theta, &[batch])
     }
 }

@@ -118,7 +118,7 @@ impl Classifiers {
         self.blur.launch(BlurBuffers { x, noise })?;
         ws.forward::<3>(forward, [theta, &params.target, x])?;
         self.loss.launch(RatioLossBuffers {
-            deltas: &ws.deltas,
+            act_grads: &ws.act_grads,
             stats,
             acts: &ws.acts,
         })?;

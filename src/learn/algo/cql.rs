@@ -235,7 +235,7 @@ impl Agent for Cql {
         core.targets(&self.target)?;
         core.td_loss(&self.td)?;
         self.loss.launch(CqlLossBuffers {
-            deltas: &ws.deltas,
+            act_grads: &ws.act_grads,
             stats,
             acts: &ws.acts,
             density: &self.density,

@@ -328,7 +328,7 @@ impl Agent for H2o {
         core.targets(&self.target)?;
         core.td_loss(&self.td)?;
         self.loss.launch(H2oLossBuffers {
-            deltas: &ws.deltas,
+            act_grads: &ws.act_grads,
             stats,
             acts,
             log_omega: &self.gap.log_omega,

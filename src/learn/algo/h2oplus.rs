@@ -284,7 +284,7 @@ impl Agent for H2oPlus {
         let acts = &ws.acts;
         self.weight.launch(RatioWeightBuffers { w, stats, acts })?;
         self.value.launch(ValueLossBuffers {
-            deltas: &ws.deltas,
+            act_grads: &ws.act_grads,
             stats,
             acts,
         })?;

@@ -113,7 +113,7 @@ impl InSample {
         } = &*learner;
         let (theta, grad) = (&params.theta, &params.grad);
         learner.forward(&self.forward)?;
-        let (acts, deltas) = (&ws.acts, &ws.deltas);
+        let (acts, act_grads) = (&ws.acts, &ws.act_grads);
         self.target.launch(TargetBuffers {
             y,
             acts,
@@ -122,19 +122,19 @@ impl InSample {
             batch,
         })?;
         self.td.launch(TdLossBuffers {
-            deltas,
+            act_grads,
             stats,
             acts,
             y,
             w,
         })?;
         self.value.launch(ValueLossBuffers {
-            deltas,
+            act_grads,
             stats,
             acts,
         })?;
         self.awr.launch(AwrLossBuffers {
-            deltas,
+            act_grads,
             grad,
             stats,
             acts,

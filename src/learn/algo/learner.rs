@@ -115,7 +115,7 @@ impl Learner {
         self.groups.push(Stepped {
             range,
             rate,
-            falls_over: None,
+            cosine_steps: None,
             steps: 0,
         });
         self.groups.len() - 1
@@ -123,7 +123,7 @@ impl Learner {
 
     /// The rate of `group` falls to 0 along half a cosine over so many `steps`.
     pub fn anneal(&mut self, group: Group, steps: u64) {
-        self.groups[group].falls_over = Some(steps);
+        self.groups[group].cosine_steps = Some(steps);
     }
 
     /// States are learned from on the data set's scale, once [`fit_states`](Self::fit_states) has it.

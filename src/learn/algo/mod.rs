@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use crate::data::BehaviourPolicy;
 use crate::error::Result;
 use crate::nn::Replay;
-use crate::nn::launch::together;
+use crate::nn::launch::capture;
 
 pub mod actor_critic;
 pub mod classifiers;
@@ -68,7 +68,7 @@ pub trait Agent: Send {
     /// One update of every member.
     fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
         let device = self.learner().batch.device().clone();
-        together(&device, || {
+        capture(&device, || {
             self.draw(real, sim)?;
             self.learn()
         })

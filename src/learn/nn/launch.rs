@@ -73,13 +73,12 @@ fn count(name: &'static str, cost: Cost, launches: usize, seconds: f64) {
     all[at].seconds += seconds;
 }
 
-/// Runs `work` so that its launches cost least: on the CPU from inside the pool, where a launch forks without waking a
-/// thread of its own; on a GPU they go out together at the end: nothing may be read back before, and what they read and
-/// write must live until then.
-pub fn together<T: Send>(device: &Device, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+/// Groups the launches made inside `work`. On the CPU they run inside the rayon pool, which saves a wake-up each. On CUDA
+/// they are sent as one graph when `work` returns; until then read nothing back and free nothing.
+pub fn capture<T: Send>(device: &Device, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        return engine::together(work);
+        return engine::capture(work);
     }
     let _ = device;
     let mut done = None;

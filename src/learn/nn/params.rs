@@ -24,7 +24,7 @@ pub struct Stepped {
     /// Learning rate.
     pub rate: PerMember<f64>,
     /// Steps over which the rate falls to 0 along half a cosine; none: it stays.
-    pub falls_over: Option<u64>,
+    pub cosine_steps: Option<u64>,
     /// Steps done.
     pub steps: u64,
 }
@@ -34,7 +34,7 @@ impl Stepped {
     fn rate(&self) -> PerMember<f64> {
         let fallen = |over: u64| self.steps.min(over) as f64 / over as f64;
         let cosine = |over| 0.5 * (1.0 + (std::f64::consts::PI * fallen(over)).cos());
-        let share = self.falls_over.map_or(1.0, cosine);
+        let share = self.cosine_steps.map_or(1.0, cosine);
         self.rate.map(|rate| rate * share)
     }
 }

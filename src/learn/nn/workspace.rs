@@ -76,7 +76,7 @@ impl Plan {
         });
         let layers = layers.collect();
         let bank = usize::from(purpose == Use::Target);
-        let keep = purpose == Use::Train;
+        let save_for_backward = purpose == Use::Train;
         Pass {
             job: Apply {
                 rows,
@@ -84,7 +84,7 @@ impl Plan {
                 bank,
                 bank_stride: self.banks[bank],
                 layers,
-                keep,
+                save_for_backward,
                 base: None,
             },
         }
@@ -130,7 +130,7 @@ impl Plan {
         pass
     }
 
-    /// Room in the deltas for the gradient of `pass` with respect to `columns` of its input.
+    /// Room in `act_grads` for the gradient of `pass` with respect to `columns` of its input.
     pub fn input_grad(&mut self, pass: &Pass, columns: usize) -> Slot<Acts> {
         Slot::new(self.take(pass.rows() * columns))
     }
@@ -173,7 +173,7 @@ impl Plan {
         let transposed = if device.is_cpu() { self.banks[0] } else { 0 };
         Ok(Workspace {
             acts: self.activations(device)?,
-            deltas: zeros(self.len)?.into(),
+            act_grads: zeros(self.len)?.into(),
             transposed: zeros(transposed)?,
         })
     }
@@ -194,11 +194,11 @@ impl Plan {
                 rows,
                 x,
                 layers,
-                keep,
+                save_for_backward,
                 base,
                 ..
             } = b.pass.job.clone();
-            assert!(keep, "only a pass for training goes backward");
+            assert!(save_for_backward, "only a pass for training goes backward");
             Back {
                 rows,
                 x,
@@ -252,7 +252,7 @@ pub struct Workspace {
     /// Activations.
     pub acts: Buf<Acts>,
     /// Gradients with respect to them; losses write those of last layers.
-    pub deltas: Buf<Deltas>,
+    pub act_grads: Buf<Deltas>,
     transposed: Tensor,
 }
 
@@ -270,7 +270,7 @@ impl Workspace {
         theta: &Buf<Theta>,
         buffers: &[&Tensor],
     ) -> Result<()> {
-        let out: [&Tensor; 3] = [&self.deltas, grad, &self.transposed];
+        let out: [&Tensor; 3] = [&self.act_grads, grad, &self.transposed];
         match *buffers {
             [x] => launch(back, out, [theta, &self.acts, x]),
             [x, y] => launch(back, out, [theta, &self.acts, x, y]),

@@ -1,7 +1,7 @@
 //! Transitions that another engine recorded, and how far the planar kernel is from them.
 
 use crate::env::Task;
-use crate::env::rules::pay;
+use crate::env::rules;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::model::{Gap, Model};
@@ -332,7 +332,7 @@ fn compare_engine(
         let cost = reference.task.reward.control_cost * action.iter().map(|a| a * a).sum::<f64>();
         let (paid, over) = {
             let (qpos, qvel) = (&qpos[env * nv..][..nv], &qvel[env * nv..][..nv]);
-            pay(&reference.task, qpos, qvel, dx[env], cost)
+            rules::reward(&reference.task, qpos, qvel, dx[env], cost)
         };
         reward.push((paid - reference.reward[env]).abs());
         termination += usize::from(over != reference.terminated[env]);

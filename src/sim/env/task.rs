@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::gap::impossible;
-use crate::model::{CapsuleMass, Domain, Gap, GapTable, MarginRule, Model, Spec, toml_input};
+use crate::model::{CapsuleMass, Gap, GapSet, GapTable, MarginRule, Model, Spec, toml_input};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -423,7 +423,7 @@ impl Task {
     ///
     /// # Errors
     /// As [`GapTable::domain`].
-    pub fn domain(&self, text: &str) -> Result<Domain> {
+    pub fn domain(&self, text: &str) -> Result<GapSet> {
         self.gaps.domain(text)
     }
 

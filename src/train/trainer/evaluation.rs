@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::train::evaluate::{Episodes, evaluate};
 use crate::train::phases::Phase;
 use crate::train::progress::Progress;
-use crate::train::rollout::still;
+use crate::train::rollout::zero_non_finite;
 
 /// Evaluations start from states that no training rollout draws.
 const EVAL_SEED: u64 = 0x5eed_0e7a;
@@ -29,7 +29,7 @@ impl Trainer {
         let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
             let obs = Tensor::from_slice(obs, (p, n, s), device)?;
             let mut actions = agent.act(&obs, None)?.flatten_all()?.to_vec1()?;
-            lost.extend(still(&mut actions, p));
+            lost.extend(zero_non_finite(&mut actions, p));
             Ok(actions)
         };
         let all = evaluate(&mut env, &mut actor, None)?;

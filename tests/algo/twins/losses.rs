@@ -168,8 +168,8 @@ pub fn ratio_weight(host: &Host) {
 pub fn cql(host: &Host) {
     let (states, actions, stride) = (70, 13, 2000);
     for importance in [true, false] {
-        let mut deltas = random(50, P * stride);
-        deltas[7] = 0.0;
+        let mut act_grads = random(50, P * stride);
+        act_grads[7] = 0.0;
         let case = Case {
             kernel: CqlLoss {
                 members: P,
@@ -181,7 +181,7 @@ pub fn cql(host: &Host) {
                 importance,
                 stats_at: Slot::new(1),
             },
-            out: [deltas, poison(P * 4)],
+            out: [act_grads, poison(P * 4)],
             input: [
                 random(51, P * stride),
                 random(52, P * states * (actions - 1)),

@@ -46,8 +46,8 @@ pub fn head(host: &Host) {
     };
     case.check(host, |c| scale(&mut c.input[2]));
     let head = Head { rows, ..head };
-    let mut deltas = random(18, P * stride);
-    for member in deltas.chunks_exact_mut(stride) {
+    let mut act_grads = random(18, P * stride);
+    for member in act_grads.chunks_exact_mut(stride) {
         member[8..8 + 2 * rows * A].fill(f32::NAN);
     }
     let case = Case {
@@ -56,7 +56,7 @@ pub fn head(host: &Host) {
             d_action: [400, 700],
             log_alpha: 5,
         },
-        out: [deltas, poison(P * params)],
+        out: [act_grads, poison(P * params)],
         input: [raw.clone(), theta.clone(), noise],
         scratch: false,
         compared: usize::MAX,

@@ -2,7 +2,7 @@
 __device__ inline void actor_loss_body(const ActorLoss& k) {
     unsigned rows = k.args.rows;
     const float *first_q = k.acts + k.args.q[0], *second_q = k.acts + k.args.q[1];
-    float *first_d = k.deltas + k.args.q[0], *second_d = k.deltas + k.args.q[1];
+    float *first_d = k.act_grads + k.args.q[0], *second_d = k.act_grads + k.args.q[1];
     float log_alpha = k.theta[k.args.log_alpha], alpha = expf(log_alpha), push = -1.0f / rows;
     float gap = 0, loss = 0, entropy = 0;
     for (unsigned n = threadIdx.x; n < rows; n += blockDim.x) {

@@ -27,7 +27,7 @@ __device__ inline float awr_affine(const float* own, float* d_own, const AwrLoss
         float off = u - raw[j], square = off * off * precision;
         loss -= weight * (-0.5f * square - log_std - HALF_LOG_TAU - 2.0f * (LN_2 - u - softplus(-2.0f * u)));
         float d_log_std = log_std_inside(free) ? -weight * (square - 1.0f) : 0.0f;
-        float* d_raw = k.deltas + k.args.raw + 2 * a_dim * n;
+        float* d_raw = k.act_grads + k.args.raw + 2 * a_dim * n;
         d_raw[j] = -weight * off * precision;
         d_raw[a_dim + j] = m * d_log_std;
         d_m += d_log_std * rho;
@@ -56,7 +56,7 @@ __device__ inline float awr_constant(const float* own, float* d_own, const AwrLo
             float off = awr_action(k, n)[j] - mean, square = off * off * precision;
             loss += weight * (0.5f * square + log_std + HALF_LOG_TAU);
             if (j != blockIdx.x) continue;
-            k.deltas[k.args.raw + a_dim * n + j] = -weight * off * precision * (1.0f - mean * mean);
+            k.act_grads[k.args.raw + a_dim * n + j] = -weight * off * precision * (1.0f - mean * mean);
             d_log_std -= weight * (square - 1.0f);
         }
     }

@@ -4,7 +4,7 @@ __device__ inline void cql_loss_body(const CqlLoss& k) {
     float t = k.each.temperature, scale = k.each.weight / k.args.states, sum = 0;
     for (unsigned n = threadIdx.x; n < k.args.states; n += blockDim.x) {
         const float* q = k.acts + k.args.q[blockIdx.x] + (size_t)n * count;
-        float* d = k.deltas + k.args.q[blockIdx.x] + (size_t)n * count;
+        float* d = k.act_grads + k.args.q[blockIdx.x] + (size_t)n * count;
         // Index a - 1 is read for a > 0 only: the data's action has no density.
         const float* log_p = k.density + (size_t)n * (count - 1);
         float largest = LOWEST, total = 0, data = d[0] - scale;

@@ -5,7 +5,7 @@ __device__ inline void h2o_loss_body(const H2oLoss& k) {
     const float* omega = k.log_omega;
     for (int i = 0; i < 2; ++i) {
         const float* q = k.acts + k.args.q[i];
-        float* d = k.deltas + k.args.q[i];
+        float* d = k.act_grads + k.args.q[i];
         float largest = LOWEST, total = 0, values = 0;
         for (unsigned n = threadIdx.x; n < sim; n += blockDim.x) largest = fmaxf(largest, (q[real + n] + omega[n]) / t);
         largest = block_max(largest);

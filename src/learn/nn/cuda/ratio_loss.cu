@@ -15,10 +15,10 @@ __device__ inline void ratio_loss_body(const RatioLoss& k) {
         losses[1] += softplus(gap_sas) * inverse;
         float g_sas = sign * sigmoid(gap_sas) * inverse * scale;
         float g_sa = sign * sigmoid(gap_sa) * inverse * scale + g_sas;
-        k.deltas[at_sa] = -g_sa * (1.0f - sa0 * sa0);
-        k.deltas[at_sa + 1] = g_sa * (1.0f - sa1 * sa1);
-        k.deltas[at_sas] = -g_sas * (1.0f - sas0 * sas0);
-        k.deltas[at_sas + 1] = g_sas * (1.0f - sas1 * sas1);
+        k.act_grads[at_sa] = -g_sa * (1.0f - sa0 * sa0);
+        k.act_grads[at_sa + 1] = g_sa * (1.0f - sa1 * sa1);
+        k.act_grads[at_sas] = -g_sas * (1.0f - sas0 * sas0);
+        k.act_grads[at_sas + 1] = g_sas * (1.0f - sas1 * sas1);
     }
     for (int i = 0; i < 2; ++i) {
         float sum = block_sum(losses[i]);

@@ -8,7 +8,7 @@ __device__ inline void td_loss_body(const TdLoss& k) {
         for (int i = 0; i < 2; ++i) {
             size_t at = k.args.q[i] + n * k.args.step;
             float error = k.acts[at] - target;
-            k.deltas[at] = 2.0f * weight * error * inverse;
+            k.act_grads[at] = 2.0f * weight * error * inverse;
             loss[i] += weight * error * error * inverse;
             values[i] += k.acts[at];
         }

@@ -29,7 +29,7 @@ __device__ inline void value_loss_body(const ValueLoss& k) {
             loss = top * (1.0f + fmaxf(z - rule.clip, 0.0f)) - (z + 1.0f) * one;
             slope = (top - one) / rule.first;
         }
-        k.deltas[k.args.v + n] = -slope * inverse;
+        k.act_grads[k.args.v + n] = -slope * inverse;
         sum += loss * inverse;
         values += k.acts[k.args.v + n] * inverse;
     }

@@ -23,7 +23,7 @@ kernel! {
     buffers ActorLossBuffers {
         out {
             /// Where dQ goes.
-            deltas: Deltas,
+            act_grads: Deltas,
             /// Where the gradient of log β goes.
             grad: Grad,
             /// Losses and means.
@@ -54,8 +54,8 @@ impl ActorLoss {
             // SAFETY: members, and the two critics' rows, are disjoint.
             let (d1, d2, d_alpha, stats) = unsafe {
                 (
-                    b.deltas.at(member, self.q[0], rows),
-                    b.deltas.at(member, self.q[1], rows),
+                    b.act_grads.at(member, self.q[0], rows),
+                    b.act_grads.at(member, self.q[1], rows),
                     b.grad.at(member, self.log_alpha, 1),
                     b.stats.at(member, self.stats_at, Self::STATS.len()),
                 )

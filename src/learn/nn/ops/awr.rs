@@ -36,7 +36,7 @@ kernel! {
     buffers AwrLossBuffers {
         out {
             /// Where the gradient of the raw outputs goes.
-            deltas: Deltas,
+            act_grads: Deltas,
             /// Where that of the policy's own parameters goes.
             grad: Grad,
             /// The loss.
@@ -69,7 +69,7 @@ impl AwrLoss {
             // SAFETY: members are disjoint.
             let (d_raw, d_own, stats) = unsafe {
                 (
-                    b.deltas.at(member, self.raw, rows * width),
+                    b.act_grads.at(member, self.raw, rows * width),
                     b.grad.at(member, own_at, own),
                     b.stats.at(member, self.stats_at, 1),
                 )

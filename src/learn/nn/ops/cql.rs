@@ -30,7 +30,7 @@ kernel! {
     buffers CqlLossBuffers {
         out {
             /// Where dQ goes.
-            deltas: Deltas,
+            act_grads: Deltas,
             /// Losses.
             stats: Stats,
         }
@@ -58,7 +58,7 @@ impl CqlLoss {
                     let q = b.acts.at(member, at, count);
                     let density = &b.density.of(member)[n * (count - 1)..][..count - 1];
                     // SAFETY: members, critics and states are disjoint.
-                    let d = unsafe { b.deltas.at(member, at, count) };
+                    let d = unsafe { b.act_grads.at(member, at, count) };
                     let value = |k: usize| match self.importance {
                         true => (q[k] - density[k - 1]) / t,
                         false => q[k] / t,

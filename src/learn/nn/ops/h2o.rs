@@ -89,7 +89,7 @@ kernel! {
     buffers H2oLossBuffers {
         out {
             /// Where dQ goes.
-            deltas: Deltas,
+            act_grads: Deltas,
             /// Losses.
             stats: Stats,
         }
@@ -116,7 +116,7 @@ impl H2oLoss {
                 let rows = self.real + self.sim;
                 let (real, sim) = b.acts.at(member, q, rows).split_at(self.real);
                 // SAFETY: members and critics are disjoint.
-                let d = unsafe { b.deltas.at(member, q, rows) };
+                let d = unsafe { b.act_grads.at(member, q, rows) };
                 let (d_real, d_sim) = d.split_at_mut(self.real);
                 let value = |n: usize| (sim[n] + omega[n]) / t;
                 let largest = (0..self.sim).map(value).fold(f32::NEG_INFINITY, f32::max);

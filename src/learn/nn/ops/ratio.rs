@@ -25,7 +25,7 @@ kernel! {
     buffers RatioLossBuffers {
         out {
             /// Where the gradients go.
-            deltas: Deltas,
+            act_grads: Deltas,
             /// Losses.
             stats: Stats,
         }
@@ -47,7 +47,7 @@ impl RatioLoss {
             let at = self.raw.map(|raw| raw.row(tile.start, 2));
             let [sa, sas] = at.map(|raw| b.acts.at(member, raw, floats));
             // SAFETY: members, tiles and networks are disjoint.
-            let [d_sa, d_sas] = at.map(|raw| unsafe { b.deltas.at(member, raw, floats) });
+            let [d_sa, d_sas] = at.map(|raw| unsafe { b.act_grads.at(member, raw, floats) });
             let mut losses = [0.0; 2];
             for n in 0..tile.len() {
                 let (t, u) = (2 * n, 2 * n + 1);

@@ -20,7 +20,7 @@ kernel! {
     buffers TdLossBuffers {
         out {
             /// Where dQ goes.
-            deltas: Deltas,
+            act_grads: Deltas,
             /// Losses and means.
             stats: Stats,
         }
@@ -60,7 +60,7 @@ impl TdLoss {
                 let step = self.step;
                 let q = b.acts.at(member, at, (rows - 1) * step + 1);
                 // SAFETY: members and critics are disjoint.
-                let d = unsafe { b.deltas.at(member, at, q.len()) };
+                let d = unsafe { b.act_grads.at(member, at, q.len()) };
                 let (mut loss, mut first) = (0.0, 0);
                 for &half in &self.halves {
                     let inverse = 1.0 / half as f32;

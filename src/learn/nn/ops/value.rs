@@ -117,7 +117,7 @@ kernel! {
     buffers ValueLossBuffers {
         out {
             /// Where dV goes.
-            deltas: Deltas,
+            act_grads: Deltas,
             /// Losses and means.
             stats: Stats,
         }
@@ -141,7 +141,7 @@ impl ValueLoss {
             // SAFETY: members are disjoint.
             let (dv, stats) = unsafe {
                 (
-                    b.deltas.at(member, self.v, self.rows),
+                    b.act_grads.at(member, self.v, self.rows),
                     b.stats.at(member, self.stats_at, Self::STATS.len()),
                 )
             };

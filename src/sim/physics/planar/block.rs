@@ -1,7 +1,7 @@
 //! Blocks of environments, one a register, and the lanes that they make up.
 
 use crate::physics::planar::integrate::{EnvStep, RowSet, State};
-use crate::physics::planar::profile::Laps;
+use crate::physics::planar::profile::StageTimes;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::{MAX_DOFS, Topology};
@@ -137,9 +137,12 @@ impl<R: Real> Lanes<R> {
     }
 
     /// `f` of every thread's stage times.
-    pub(super) fn each_laps(&mut self, mut f: impl FnMut(&mut Laps)) {
+    pub(super) fn each_stage_times(&mut self, mut f: impl FnMut(&mut StageTimes)) {
         for work in &mut self.scratch {
-            f(&mut work.get_mut().unwrap_or_else(PoisonError::into_inner).laps);
+            f(&mut work
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner)
+                .stage_times);
         }
     }
 

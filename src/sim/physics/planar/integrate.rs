@@ -1,7 +1,7 @@
 //! Time steps: Euler with implicit damping, Runge–Kutta, and the env step (DYNAMICS.md 6).
 
 use crate::physics::planar::inertia::{factor, inertia, solve};
-use crate::physics::planar::profile::Lap;
+use crate::physics::planar::profile::Stage;
 use crate::physics::planar::real::{Kernel, Mask, Param, Real};
 use crate::physics::planar::solver::acceleration;
 use crate::physics::planar::tables::Tables;
@@ -85,7 +85,7 @@ impl<R: Real, X: Param<R>, const LIMBS: bool> Kernel for EnvStep<'_, R, X, LIMBS
             work: k,
             frames,
         } = self;
-        k.laps.start();
+        k.stage_times.start();
         let zero = R::splat(0.0);
         k.qfrc_actuator = [zero; MAX_DOFS];
         for (n, &i) in t.motor_dof.iter().enumerate() {
@@ -143,7 +143,7 @@ fn physics_step<const LIMBS: bool, R: Real, X: Param<R>>(
         s.qvel[i] = s.qvel[i] + sum_qacc[i];
     }
     s.dx = s.dx + sum_qvel[0];
-    k.laps.lap(Lap::Integrate);
+    k.stage_times.end(Stage::Integrate);
 }
 
 /// Semi-implicit Euler from the acceleration `s.qacc`; joint damping is implicit, in the velocity
@@ -168,5 +168,5 @@ fn euler<const LIMBS: bool, R: Real, X: Param<R>>(
         s.qpos[i] = h.mul_add(s.qvel[i], s.qpos[i]);
     }
     s.dx = h.mul_add(s.qvel[0], s.dx);
-    k.laps.lap(Lap::Integrate);
+    k.stage_times.end(Stage::Integrate);
 }

@@ -5,7 +5,7 @@ use crate::physics::planar::inertia::{factor, inertia, solve};
 use crate::physics::planar::kinematics::{anchors, kinematics, project};
 use crate::physics::planar::line_search::line_search;
 use crate::physics::planar::pair::{pair_gradient, pair_rows};
-use crate::physics::planar::profile::Lap;
+use crate::physics::planar::profile::Stage;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::smooth::smooth_force;
 use crate::physics::planar::tables::Tables;
@@ -30,39 +30,39 @@ pub fn acceleration<const LIMBS: bool, R: Real, X: Param<R>>(
     k: &mut Work<R>,
 ) -> R::Mask {
     kinematics(t, m, qpos, k);
-    k.laps.lap(Lap::Kinematics);
+    k.stage_times.end(Stage::Kinematics);
     anchors(t, &k.rx, &k.rz, qvel, &mut k.cvel);
     smooth_force(t, m, qpos, qvel, k);
-    k.laps.lap(Lap::SmoothForce);
+    k.stage_times.end(Stage::SmoothForce);
     contact_rows(t, m, k);
     limit_rows(t, m, qpos, qvel, k);
     if LIMBS {
         pair_rows(t, m, qvel, k);
     }
-    k.laps.lap(Lap::Rows);
+    k.stage_times.end(Stage::Rows);
 
     let one = R::splat(1.0);
     let mut done = idle;
     let mut full = R::Mask::none();
     for pass in 0..MOST_PASSES {
         let changed = gradient::<LIMBS, R, X>(t, m, qacc, k);
-        k.laps.lap(Lap::Gradient);
+        k.stage_times.end(Stage::Gradient);
         // Nothing changed since the last full step: the factor still holds, this step is the last.
         let last = full & !changed;
         let searching = !(done | last);
         if searching.any() {
             // Lanes that only polish get the factor they had: their active set is the same.
             inertia::<LIMBS, _, _, _>(t, m, &m.armature, true, k);
-            k.laps.lap(Lap::Inertia);
+            k.stage_times.end(Stage::Inertia);
             factor(t, &mut k.qLD);
-            k.laps.lap(Lap::Factor);
+            k.stage_times.end(Stage::Factor);
         }
         solve(t, &k.qLD, &mut k.grad);
-        k.laps.lap(Lap::Solve);
+        k.stage_times.end(Stage::Solve);
         let mut length = one;
         if pass >= LINE_SEARCH_FROM && searching.any() {
             length = R::select(searching, line_search::<LIMBS, R, X>(t, m, qacc, k), one);
-            k.laps.lap(Lap::LineSearch);
+            k.stage_times.end(Stage::LineSearch);
         }
         for i in 0..t.nv() {
             qacc[i] = R::select(done, qacc[i], length.mul_sub_from(k.grad[i], qacc[i]));
@@ -76,7 +76,7 @@ pub fn acceleration<const LIMBS: bool, R: Real, X: Param<R>>(
         }
         full = !length.lt(one);
     }
-    k.laps.lap(Lap::Integrate);
+    k.stage_times.end(Stage::Integrate);
     !done
 }
 

@@ -1,6 +1,6 @@
 //! What the stages of one block leave for each other.
 
-use crate::physics::planar::profile::Laps;
+use crate::physics::planar::profile::StageTimes;
 use crate::physics::planar::real::{Mask, Real};
 use crate::physics::planar::topology::{MAX_BODIES, MAX_DOFS, MAX_ENTRIES, MAX_PAIRS, MAX_POINTS};
 
@@ -134,7 +134,7 @@ pub struct Work<R: Real> {
     /// them over more of the cache.
     pub pairs: Box<Pairs<R>>,
     /// Stage times, where they are measured.
-    pub laps: Laps,
+    pub stage_times: StageTimes,
 }
 
 impl<R: Real> Work<R> {
@@ -197,7 +197,7 @@ impl<R: Real> Work<R> {
                 efc_Jaref: [nan; MAX_PAIRS],
                 active: [none; MAX_PAIRS],
             }),
-            laps: Laps::default(),
+            stage_times: StageTimes::default(),
         })
     }
 }
