@@ -3,7 +3,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use h2oplus::env::{PlanarVecEnv, Task, VecEnv};
 use h2oplus::physics::planar::Precision;
-use h2oplus::physics::planar::profile::{Lap, ticks};
+use h2oplus::physics::planar::profile::{Stage, ticks};
 use h2oplus::rng::{Stream, fill_unit};
 use rayon::ThreadPool;
 use std::hint::black_box;
@@ -46,27 +46,27 @@ fn env_step(c: &mut Criterion) {
 }
 
 /// What each stage takes of an env step: all its calls in all physics steps and solver passes, as the
-/// kernel's own laps tell. Alone a stage would find other data in the caches.
+/// kernel's own clock tells. Alone a stage would find other data in the caches.
 fn stages(c: &mut Criterion) {
     let pool = alone();
     for task in TASKS {
         let (mut env, actions) = rolled(task);
         let mut group = c.benchmark_group(format!("stages of {task}"));
         group.throughput(Throughput::Elements(ENVS as u64));
-        for stage in Lap::ALL {
-            let mut laps = |steps: u64| {
-                env.start_laps();
+        for stage in Stage::ALL {
+            let mut spent_in = |steps: u64| {
+                env.start_stage_times();
                 let (start, begun) = (Instant::now(), ticks());
                 for _ in 0..steps {
                     black_box(env.step(&actions).is_ok());
                 }
                 let tick = start.elapsed().as_secs_f64() / (ticks() - begun) as f64;
-                let spent = env.take_laps()[stage as usize] as f64 * tick;
+                let spent = env.take_stage_times()[stage as usize] as f64 * tick;
                 // A stage that is never reached still takes some time, for the statistics' sake.
                 Duration::from_secs_f64(spent).max(Duration::from_nanos(1))
             };
             group.bench_function(stage.label(), |b| {
-                b.iter_custom(|steps| pool.install(|| laps(steps)));
+                b.iter_custom(|steps| pool.install(|| spent_in(steps)));
             });
         }
         group.finish();

@@ -1,11 +1,11 @@
 // One env step of every environment: noise, physics, observation, reward, autoreset.
 #import shared::topology::{NV, NU, FRAMES}
 #import shared::task::{OBS, MAX_EPISODE_STEPS}
-#import shared::work::{q, v, x}
+#import shared::work::{qpos, qvel, qacc}
 #import shared::integrate::advance
 #import shared::state::{dispatch, load, store, episode, outcome, STEPS, TERMINATED, TRUNCATED, STATUS_FROM, ROW_FROM}
 #import shared::parameters::row
-#import shared::rules::{observe, act, status, is_healthy, pay, restart, BROKEN}
+#import shared::rules::{observe, act, status, is_healthy, reward, restart, BROKEN}
 #ifdef TRANSITIONS
 #import shared::transitions::record_outcome
 #endif
@@ -28,7 +28,7 @@ fn env_step(@builtin(global_invocation_id) id: vec3<u32>) {
     let terminated = !broken && !healthy;
     let truncated = (steps >= MAX_EPISODE_STEPS || broken) && !terminated;
     let over = terminated || truncated;
-    let reward = select(pay(healthy, cost), 0.0, broken);
+    let earned = select(reward(healthy, cost), 0.0, broken);
     let next_at = (n + env) * OBS;
     observe(next_at);
     if (over) {
@@ -39,7 +39,7 @@ fn env_step(@builtin(global_invocation_id) id: vec3<u32>) {
         observe(next_at);
     }
     let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated) | (bits << STATUS_FROM) | (row << ROW_FROM);
-    outcome[2u * n * OBS + env] = bitcast<u32>(reward);
+    outcome[2u * n * OBS + env] = bitcast<u32>(earned);
     outcome[2u * n * OBS + n + env] = ending;
     episode[STEPS * n + env] = select(steps, 0u, over);
     store(env);

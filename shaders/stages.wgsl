@@ -6,10 +6,10 @@
 #import shared::solver::{prepare, gradient, remember_active, acceleration}
 #import shared::inertia::{inertia, factor, solve}
 #import shared::state::{dispatch, load, actions, outcome}
-#import shared::work::{x, torque, sine, cosine, rx, rz, height, hx, hz, anchor_x, anchor_z, anchor_w}
-#import shared::work::{smooth_part, slope, direction, hessian}
-#import shared::work::{contact_x, contact_z, contact_weight, reference_t, reference_n}
-#import shared::work::{limit_side, limit_weight, limit_reference, pair_weight, pair_reference, pair_jacobian}
+#import shared::work::{qacc, qfrc_actuator, sine, cosine, rx, rz, height, hx, hz, cvel_x, cvel_z, cvel_w}
+#import shared::work::{qfrc_smooth, grad, Mgrad, qLD}
+#import shared::work::{contact_x, contact_z, contact_efc_D, contact_efc_aref_t, contact_efc_aref_n}
+#import shared::work::{limit_efc_J, limit_efc_D, limit_efc_aref, pair_efc_D, pair_efc_aref, pair_efc_J}
 
 var<private> at: u32;
 
@@ -30,7 +30,7 @@ fn stages(@builtin(global_invocation_id) id: vec3<u32>) {
         ctrl[n] = actions[env * NU + n];
     }
     motors();
-    for (var i = 0u; i < NV; i++) { put(torque[i]); }
+    for (var i = 0u; i < NV; i++) { put(qfrc_actuator[i]); }
     prepare();
     for (var b = 0u; b < NB; b++) { put(sine[b]); }
     for (var b = 0u; b < NB; b++) { put(cosine[b]); }
@@ -39,41 +39,41 @@ fn stages(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var b = 0u; b < NB; b++) { put(height[b]); }
     for (var b = 0u; b < NB; b++) { put(hx[b]); }
     for (var b = 0u; b < NB; b++) { put(hz[b]); }
-    for (var b = 0u; b < NB; b++) { put(anchor_x[b]); }
-    for (var b = 0u; b < NB; b++) { put(anchor_z[b]); }
-    for (var b = 0u; b < NB; b++) { put(anchor_w[b]); }
-    for (var i = 0u; i < NV; i++) { put(smooth_part[i]); }
+    for (var b = 0u; b < NB; b++) { put(cvel_x[b]); }
+    for (var b = 0u; b < NB; b++) { put(cvel_z[b]); }
+    for (var b = 0u; b < NB; b++) { put(cvel_w[b]); }
+    for (var i = 0u; i < NV; i++) { put(qfrc_smooth[i]); }
     // Of rows that are not there, nothing but that they weigh nothing.
-    for (var i = 0u; i < NP; i++) { put(contact_weight[i]); }
-    for (var i = 0u; i < NP; i++) { put(select(0.0, contact_x[i], contact_weight[i] > 0.0)); }
-    for (var i = 0u; i < NP; i++) { put(select(0.0, contact_z[i], contact_weight[i] > 0.0)); }
-    for (var i = 0u; i < NP; i++) { put(select(0.0, reference_t[i], contact_weight[i] > 0.0)); }
-    for (var i = 0u; i < NP; i++) { put(select(0.0, reference_n[i], contact_weight[i] > 0.0)); }
+    for (var i = 0u; i < NP; i++) { put(contact_efc_D[i]); }
+    for (var i = 0u; i < NP; i++) { put(select(0.0, contact_x[i], contact_efc_D[i] > 0.0)); }
+    for (var i = 0u; i < NP; i++) { put(select(0.0, contact_z[i], contact_efc_D[i] > 0.0)); }
+    for (var i = 0u; i < NP; i++) { put(select(0.0, contact_efc_aref_t[i], contact_efc_D[i] > 0.0)); }
+    for (var i = 0u; i < NP; i++) { put(select(0.0, contact_efc_aref_n[i], contact_efc_D[i] > 0.0)); }
     for (var n = 0u; n < NL; n++) {
         let i = LIMITED[n];
-        put(limit_weight[i]);
+        put(limit_efc_D[i]);
     }
     for (var n = 0u; n < NL; n++) {
         let i = LIMITED[n];
-        put(select(0.0, limit_side[i], limit_weight[i] > 0.0));
+        put(select(0.0, limit_efc_J[i], limit_efc_D[i] > 0.0));
     }
     for (var n = 0u; n < NL; n++) {
         let i = LIMITED[n];
-        put(select(0.0, limit_reference[i], limit_weight[i] > 0.0));
+        put(select(0.0, limit_efc_aref[i], limit_efc_D[i] > 0.0));
     }
-    for (var i = 0u; i < PAIRS; i++) { put(pair_weight[i]); }
-    for (var i = 0u; i < PAIRS; i++) { put(select(0.0, pair_reference[i], pair_weight[i] > 0.0)); }
-    for (var l = 0u; l < LEVERS; l++) { put(pair_jacobian[l]); }
+    for (var i = 0u; i < PAIRS; i++) { put(pair_efc_D[i]); }
+    for (var i = 0u; i < PAIRS; i++) { put(select(0.0, pair_efc_aref[i], pair_efc_D[i] > 0.0)); }
+    for (var l = 0u; l < LEVERS; l++) { put(pair_efc_J[l]); }
     let changed = gradient();
-    for (var i = 0u; i < NV; i++) { put(slope[i]); }
+    for (var i = 0u; i < NV; i++) { put(grad[i]); }
     remember_active();
     inertia(ARMATURE, true);
-    for (var i = 0u; i < ENTRIES; i++) { put(hessian[i]); }
+    for (var i = 0u; i < ENTRIES; i++) { put(qLD[i]); }
     factor();
-    for (var i = 0u; i < ENTRIES; i++) { put(hessian[i]); }
-    direction = slope;
-    let form = solve(&direction);
-    for (var i = 0u; i < NV; i++) { put(direction[i]); }
+    for (var i = 0u; i < ENTRIES; i++) { put(qLD[i]); }
+    Mgrad = grad;
+    let form = solve(&Mgrad);
+    for (var i = 0u; i < NV; i++) { put(Mgrad[i]); }
     let converged = acceleration();
-    for (var i = 0u; i < NV; i++) { put(x[i]); }
+    for (var i = 0u; i < NV; i++) { put(qacc[i]); }
 }

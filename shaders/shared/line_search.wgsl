@@ -1,11 +1,11 @@
-// How far to go along a Newton step (physics-spec 5): a zero of the exact piecewise-linear slope.
+// How far to go along a Newton step (DYNAMICS.md 5): a zero of the exact piecewise-linear slope.
 //
 // The CPU evaluates the slope from residuals. Here each trial is another gradient, whose product
 // with the step is the same slope: one loop body does both, so that the rare search costs neither
 // registers nor, where branches are masks, time. The zero is bracketed and approached by secants.
 #define_import_path shared::line_search
 #import shared::topology::NV
-#import shared::work::{slope, direction}
+#import shared::work::{grad, Mgrad}
 
 // Slope evaluations after the first.
 const MOST_EVALUATIONS = 3u;
@@ -35,7 +35,7 @@ fn search_from(form: f32) -> Search {
 fn overshoots(search: ptr<function, Search>) -> bool {
     var along = 0.0;
     for (var i = 0u; i < NV; i++) {
-        along = fma(-slope[i], direction[i], along);
+        along = fma(-grad[i], Mgrad[i], along);
     }
     (*search).slope_now = along;
     // A full step that falls short stands.

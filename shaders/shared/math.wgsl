@@ -2,7 +2,7 @@
 // differ from driver to driver.
 #define_import_path shared::math
 
-// (sin, cos), rad: absolute error below 9e-8 for |x| <= 200 (physics-spec 9.4).
+// (sin, cos), rad: absolute error below 9e-8 for |x| <= 200 (DYNAMICS.md 9.4).
 fn sin_cos(x: f32) -> vec2<f32> {
     let j = round(x * 0.63661977);
     // Cody-Waite: pi/2 in three parts, subtracted in this order.

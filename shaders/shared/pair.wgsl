@@ -1,12 +1,12 @@
-// Contacts between limbs: capsule against capsule, without friction (physics-spec 4.4).
+// Contacts between limbs: capsule against capsule, without friction (DYNAMICS.md 4.4).
 #define_import_path shared::pair
 #import shared::topology::{NB, PAIRS, PARENT, ROW, DEPTH, CAPSULE_BODY, PAIR_FIRST, PAIR_SECOND, LEVER_FROM, LEVER_BODY, LEVER_SIGN}
 #import shared::parameters::{parameter, CAPSULE_X, CAPSULE_Z, CAPSULE_HALF_X, CAPSULE_HALF_Z, CAPSULE_INV_HALF2}
 #import shared::parameters::{CAPSULE_RADIUS, CAPSULE_REACH, PAIR_INV_SCALE, SPRING, DAMPER, MARGIN}
-#import shared::contact::{impedance, weight, NEVER, PAIR}
+#import shared::contact::{impedance, efc_D, NEVER, PAIR}
 #import shared::kinematics::rotate
-#import shared::work::{v, x, sine, cosine, rx, rz, slope, hessian, place_x, place_z}
-#import shared::work::{pair_jacobian, pair_weight, pair_reference, pressed, active_pairs, now_pairs}
+#import shared::work::{qvel, qacc, sine, cosine, rx, rz, grad, qLD, pair_xanchor_x, pair_xanchor_z}
+#import shared::work::{pair_efc_J, pair_efc_D, pair_efc_aref, pressed, active_pairs, now_pairs}
 
 // u x w, about +y reversed.
 fn turn(u: vec2<f32>, w: vec2<f32>) -> f32 {
@@ -53,12 +53,12 @@ fn crossing(between: vec2<f32>, a: vec2<f32>, b: vec2<f32>) -> bool {
 // Pairs of capsules within their margin.
 fn pair_rows() {
     pressed = 0u;
-    place_x[0] = 0.0;
-    place_z[0] = 0.0;
+    pair_xanchor_x[0] = 0.0;
+    pair_xanchor_z[0] = 0.0;
     for (var b = 1u; b < NB; b++) {
         let p = PARENT[b];
-        place_x[b] = place_x[p] + rx[b];
-        place_z[b] = place_z[p] + rz[b];
+        pair_xanchor_x[b] = pair_xanchor_x[p] + rx[b];
+        pair_xanchor_z[b] = pair_xanchor_z[p] + rz[b];
     }
     for (var i = 0u; i < PAIRS; i++) {
         let ca = PAIR_FIRST[i];
@@ -67,17 +67,17 @@ fn pair_rows() {
         let bb = CAPSULE_BODY[cb];
         let turn_a = vec2(sine[ba], cosine[ba]);
         let turn_b = vec2(sine[bb], cosine[bb]);
-        let centre_a = vec2(place_x[ba], place_z[ba])
+        let centre_a = vec2(pair_xanchor_x[ba], pair_xanchor_z[ba])
             + rotate(turn_a, vec2(parameter(CAPSULE_X + ca), parameter(CAPSULE_Z + ca)));
-        let centre_b = vec2(place_x[bb], place_z[bb])
+        let centre_b = vec2(pair_xanchor_x[bb], pair_xanchor_z[bb])
             + rotate(turn_b, vec2(parameter(CAPSULE_X + cb), parameter(CAPSULE_Z + cb)));
         let margin = parameter(MARGIN + PAIR);
         let reach = parameter(CAPSULE_REACH + ca) + parameter(CAPSULE_REACH + cb) + margin;
         let between = centre_b - centre_a;
-        pair_weight[i] = 0.0;
-        pair_reference[i] = NEVER;
+        pair_efc_D[i] = 0.0;
+        pair_efc_aref[i] = NEVER;
         for (var l = LEVER_FROM[i]; l < LEVER_FROM[i + 1u]; l++) {
-            pair_jacobian[l] = 0.0;
+            pair_efc_J[l] = 0.0;
         }
         if (dot(between, between) < reach * reach) {
             let half_a = rotate(turn_a, vec2(parameter(CAPSULE_HALF_X + ca), parameter(CAPSULE_HALF_Z + ca)));
@@ -85,42 +85,43 @@ fn pair_rows() {
             let near = nearest(between, half_a, half_b, parameter(CAPSULE_INV_HALF2 + ca), parameter(CAPSULE_INV_HALF2 + cb));
             let apart = sqrt(dot(near.gap, near.gap));
             let radius = parameter(CAPSULE_RADIUS + ca);
-            let distance = apart - radius - parameter(CAPSULE_RADIUS + cb);
-            let y = distance - margin;
+            let efc_pos = apart - radius - parameter(CAPSULE_RADIUS + cb);
+            let y = efc_pos - margin;
             if (y < 0.0 && apart > 0.0 && !crossing(between, half_a, half_b)) {
                 pressed |= 1u << i;
                 let normal = near.gap / apart;
-                let point = centre_a + near.on_a + fma(0.5, distance, radius) * normal;
-                var speed = 0.0;
+                let point = centre_a + near.on_a + fma(0.5, efc_pos, radius) * normal;
+                var efc_vel = 0.0;
                 for (var l = LEVER_FROM[i]; l < LEVER_FROM[i + 1u]; l++) {
                     let b = LEVER_BODY[l];
-                    let torque = LEVER_SIGN[l] * turn(normal, point - vec2(place_x[b], place_z[b]));
-                    pair_jacobian[l] = torque;
-                    speed = fma(torque, v[b + 2u], speed);
+                    let torque = LEVER_SIGN[l] * turn(normal, point - vec2(pair_xanchor_x[b], pair_xanchor_z[b]));
+                    pair_efc_J[l] = torque;
+                    efc_vel = fma(torque, qvel[b + 2u], efc_vel);
                 }
                 let d = impedance(PAIR, y);
-                pair_weight[i] = weight(d, parameter(PAIR_INV_SCALE + i));
-                pair_reference[i] = -fma(parameter(DAMPER + PAIR), speed, d * parameter(SPRING + PAIR) * y);
+                pair_efc_D[i] = efc_D(d, parameter(PAIR_INV_SCALE + i));
+                pair_efc_aref[i] = -fma(parameter(DAMPER + PAIR), efc_vel, d * parameter(SPRING + PAIR) * y);
             }
         }
     }
 }
 
-// Active rows at `x`, and their part of the gradient `slope`.
+// Active rows at `qacc`, and their part of the gradient `grad`.
 fn pair_gradient() {
     now_pairs = 0u;
     for (var i = 0u; i < PAIRS; i++) {
         if ((pressed & (1u << i)) != 0u) {
-            var residual = -pair_reference[i];
+            var efc_Jaref = -pair_efc_aref[i];
             for (var l = LEVER_FROM[i]; l < LEVER_FROM[i + 1u]; l++) {
                 let b = LEVER_BODY[l];
-                residual = fma(pair_jacobian[l], x[b + 2u], residual);
+                efc_Jaref = fma(pair_efc_J[l], qacc[b + 2u], efc_Jaref);
             }
-            now_pairs |= select(0u, 1u << i, residual < 0.0);
-            let push = pair_weight[i] * min(residual, 0.0);
+            now_pairs |= select(0u, 1u << i, efc_Jaref < 0.0);
+            // -efc_force.
+            let push = pair_efc_D[i] * min(efc_Jaref, 0.0);
             for (var l = LEVER_FROM[i]; l < LEVER_FROM[i + 1u]; l++) {
                 let b = LEVER_BODY[l];
-                slope[b + 2u] = fma(push, pair_jacobian[l], slope[b + 2u]);
+                grad[b + 2u] = fma(push, pair_efc_J[l], grad[b + 2u]);
             }
         }
     }
@@ -133,11 +134,11 @@ fn pair_stiffness() {
         if ((active_pairs & (1u << i)) != 0u) {
             for (var l = LEVER_FROM[i]; l < LEVER_FROM[i + 1u]; l++) {
                 let row = ROW[LEVER_BODY[l] + 2u];
-                let scaled = pair_weight[i] * pair_jacobian[l];
+                let scaled = pair_efc_D[i] * pair_efc_J[l];
                 // Sorted by body, so that the others so far lie above.
                 for (var k = LEVER_FROM[i]; k < l + 1u; k++) {
                     let entry = row + DEPTH[LEVER_BODY[k] + 2u];
-                    hessian[entry] = fma(scaled, pair_jacobian[k], hessian[entry]);
+                    qLD[entry] = fma(scaled, pair_efc_J[k], qLD[entry]);
                 }
             }
         }

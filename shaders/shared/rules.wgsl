@@ -6,20 +6,20 @@
 #import shared::task::{STREAM_RESET, STREAM_NOISE, STREAM_GAP, LARGEST}
 #import shared::parameters::{parameter, row, NOISE, QPOS}
 #import shared::philox::{philox, units, normals, high}
-#import shared::work::{q, v, x}
+#import shared::work::{qpos, qvel, qacc}
 #import shared::integrate::{ctrl, dx, converged}
 #import shared::state::{dispatch, episode, actions, outcome, KEY_LOW, KEY_HIGH, KEY_ENV, POOL_FROM, POOL_LEN}
 
 const BROKEN = 1u;
 const UNCONVERGED = 2u;
 
-// Writes the observation of (q, v) at `to` of `outcome`.
+// Writes the observation of (qpos, qvel) at `to` of `outcome`.
 fn observe(to: u32) {
     for (var i = QPOS_FROM; i < NV; i++) {
-        outcome[to + i - QPOS_FROM] = bitcast<u32>(SIGN[i] * q[i]);
+        outcome[to + i - QPOS_FROM] = bitcast<u32>(SIGN[i] * qpos[i]);
     }
     for (var i = 0u; i < NV; i++) {
-        outcome[to + NV - QPOS_FROM + i] = bitcast<u32>(clamp(SIGN[i] * v[i], -QVEL_CLIP, QVEL_CLIP));
+        outcome[to + NV - QPOS_FROM + i] = bitcast<u32>(clamp(SIGN[i] * qvel[i], -QVEL_CLIP, QVEL_CLIP));
     }
 }
 
@@ -55,7 +55,7 @@ fn unsound(value: f32) -> bool {
 fn status() -> u32 {
     var broken = false;
     for (var i = 0u; i < NV; i++) {
-        broken = broken || unsound(q[i]) || unsound(v[i]);
+        broken = broken || unsound(qpos[i]) || unsound(qvel[i]);
     }
     return select(0u, BROKEN, broken) | select(UNCONVERGED, 0u, converged);
 }
@@ -64,13 +64,13 @@ fn is_healthy() -> bool {
     var healthy = true;
     for (var n = 0u; n < HEALTHY; n++) {
         let i = HEALTHY_QPOS[n];
-        let at = SIGN[i] * q[i];
+        let at = SIGN[i] * qpos[i];
         healthy = healthy && HEALTHY_LOW[n] < at && at < HEALTHY_HIGH[n];
     }
 #ifdef HEALTHY_STATE
     for (var i = 0u; i < NV; i++) {
-        let at = SIGN[i] * q[i];
-        let rate = SIGN[i] * v[i];
+        let at = SIGN[i] * qpos[i];
+        let rate = SIGN[i] * qvel[i];
         healthy = healthy && (i < STATE_FROM || (STATE_LOW < at && at < STATE_HIGH));
         healthy = healthy && STATE_LOW < rate && rate < STATE_HIGH;
     }
@@ -78,8 +78,8 @@ fn is_healthy() -> bool {
     return healthy;
 }
 
-// Reward of an env step that cost `cost` and ended at q.
-fn pay(healthy: bool, cost: f32) -> f32 {
+// Reward of an env step that cost `cost` and ended at qpos.
+fn reward(healthy: bool, cost: f32) -> f32 {
 #ifdef HEALTHY_ON_FALL
     let alive = HEALTHY_REWARD;
 #else
@@ -114,9 +114,9 @@ fn restart(env: u32) {
 #endif
         for (var i = 4u * block; i < min(4u * block + 4u, NV); i++) {
             let noise = fma(QPOS_SCALE, positions[i - 4u * block], QPOS_SHIFT);
-            q[i] = SIGN[i] * (noise + parameter(QPOS + i));
-            v[i] = SIGN[i] * fma(QVEL_SCALE, velocities[i - 4u * block], QVEL_SHIFT);
-            x[i] = 0.0;
+            qpos[i] = SIGN[i] * (noise + parameter(QPOS + i));
+            qvel[i] = SIGN[i] * fma(QVEL_SCALE, velocities[i - 4u * block], QVEL_SHIFT);
+            qacc[i] = 0.0;
         }
     }
 }

@@ -1,35 +1,37 @@
-// Forces that do not come from constraints (physics-spec 3).
+// Forces that do not come from constraints (DYNAMICS.md 3).
 #define_import_path shared::smooth
 #import shared::topology::{NB, NV, PARENT}
 #import shared::parameters::{parameter, GRAVITY, MASS, DAMPING, STIFFNESS, SPRINGREF}
 #import shared::kinematics::project
-#import shared::work::{q, v, torque, smooth_part, rx, rz, hx, hz}
-#import shared::work::{anchor_w, wrench_x, wrench_z, wrench_w}
+#import shared::work::{qpos, qvel, qfrc_actuator, qfrc_smooth, rx, rz, hx, hz}
+#import shared::work::{cvel_w, cfrc_int_x, cfrc_int_z, cfrc_int_w}
 
-// `qfrc_smooth` = motors + passive - bias, into `smooth_part`; needs `torque` and the anchors' velocities.
+// qfrc_smooth = qfrc_actuator + qfrc_passive - qfrc_bias; needs `qfrc_actuator` and `cvel`.
 fn smooth_force() {
     // Anchor accelerations at zero joint acceleration, gravity included.
-    var ax: array<f32, NB>;
-    var az: array<f32, NB>;
-    ax[0] = 0.0;
-    az[0] = parameter(GRAVITY);
+    var cacc_x: array<f32, NB>;
+    var cacc_z: array<f32, NB>;
+    cacc_x[0] = 0.0;
+    cacc_z[0] = parameter(GRAVITY);
     for (var b = 1u; b < NB; b++) {
         let p = PARENT[b];
-        let square = anchor_w[p] * anchor_w[p];
-        ax[b] = fma(-square, rx[b], ax[p]);
-        az[b] = fma(-square, rz[b], az[p]);
+        let square = cvel_w[p] * cvel_w[p];
+        cacc_x[b] = fma(-square, rx[b], cacc_x[p]);
+        cacc_z[b] = fma(-square, rz[b], cacc_z[p]);
     }
     for (var b = 0u; b < NB; b++) {
-        let square = anchor_w[b] * anchor_w[b];
+        let square = cvel_w[b] * cvel_w[b];
         let mass = parameter(MASS + b);
-        wrench_x[b] = fma(-square, hx[b], mass * ax[b]);
-        wrench_z[b] = fma(-square, hz[b], mass * az[b]);
+        cfrc_int_x[b] = fma(-square, hx[b], mass * cacc_x[b]);
+        cfrc_int_z[b] = fma(-square, hz[b], mass * cacc_z[b]);
         // The terms in the square cancel in the torque.
-        wrench_w[b] = fma(-hx[b], az[b], hz[b] * ax[b]);
+        cfrc_int_w[b] = fma(-hx[b], cacc_z[b], hz[b] * cacc_x[b]);
     }
-    project(&smooth_part);
+    project(&qfrc_smooth);
     for (var i = 0u; i < NV; i++) {
-        let f = fma(-parameter(DAMPING + i), v[i], torque[i] - smooth_part[i]);
-        smooth_part[i] = fma(-parameter(STIFFNESS + i), q[i] - parameter(SPRINGREF + i), f);
+        let qfrc_bias = qfrc_smooth[i];
+        // `qfrc_passive`, term by term: damper, then spring.
+        let f = fma(-parameter(DAMPING + i), qvel[i], qfrc_actuator[i] - qfrc_bias);
+        qfrc_smooth[i] = fma(-parameter(STIFFNESS + i), qpos[i] - parameter(SPRINGREF + i), f);
     }
 }

@@ -1,4 +1,4 @@
-// The constrained acceleration: Newton on the active set of rows (physics-spec 5).
+// The constrained acceleration: Newton on the active set of rows (DYNAMICS.md 5).
 #define_import_path shared::solver
 #import shared::topology::{NB, NV, NP, NL, POINT_BODY, LIMITED}
 #import shared::parameters::{parameter, MASS, INERTIA, FRICTION, ARMATURE}
@@ -10,25 +10,25 @@
 #endif
 #import shared::inertia::{inertia, factor, solve}
 #import shared::line_search::{Search, search_from, overshoots, shorten}
-#import shared::work::{v, x, smooth_part, slope, direction, hx, hz}
-#import shared::work::{anchor_x, anchor_z, anchor_w, wrench_x, wrench_z, wrench_w}
-#import shared::work::{contact_x, contact_z, contact_weight, reference_t, reference_n, touching}
+#import shared::work::{qvel, qacc, qfrc_smooth, grad, Mgrad, hx, hz}
+#import shared::work::{cvel_x, cvel_z, cvel_w, cfrc_int_x, cfrc_int_z, cfrc_int_w}
+#import shared::work::{contact_x, contact_z, contact_efc_D, contact_efc_aref_t, contact_efc_aref_n, touching}
 #import shared::work::{active_plus, active_minus, active_normal, active_pairs}
 #import shared::work::{now_plus, now_minus, now_normal, now_limits, now_pairs}
-#import shared::work::{limit_side, limit_weight, limit_reference, exceeded, active_limits}
+#import shared::work::{limit_efc_J, limit_efc_D, limit_efc_aref, exceeded, active_limits}
 
 // Full steps are taken before this pass; from it on a line search keeps the set from cycling.
 const LINE_SEARCH_FROM = 4u;
 // Passes after which an environment is left as it is.
 const MOST_PASSES = 16u;
-// The solver also stops once a step is below this share of max(1, |x|): float32 rounding can make
+// The solver also stops once a step is below this share of max(1, |qacc|): float32 rounding can make
 // the active set chatter.
 const STEP_TOLERANCE = 2e-5;
 
-// What does not depend on the acceleration: positions, smooth forces, rows at (q, v).
+// What does not depend on the acceleration: positions, smooth forces, rows at (qpos, qvel).
 fn prepare() {
     kinematics();
-    anchors(&v);
+    anchors(&qvel);
     smooth_force();
     contact_rows();
     limit_rows();
@@ -37,7 +37,7 @@ fn prepare() {
 #endif
 }
 
-// Replaces the warm start `x` by the constrained acceleration at (q, v); whether it converged.
+// Replaces the warm start `qacc` by the constrained acceleration at (qpos, qvel); whether it converged.
 fn acceleration() -> bool {
     prepare();
     var pass_count = 0u;
@@ -49,7 +49,7 @@ fn acceleration() -> bool {
         if (pass_count > LINE_SEARCH_FROM && overshoots(&search)) {
             let back = shorten(&search);
             for (var i = 0u; i < NV; i++) {
-                x[i] = fma(back, direction[i], x[i]);
+                qacc[i] = fma(back, Mgrad[i], qacc[i]);
             }
         } else {
             // Nothing changed since the last full step: the factor still holds, this step is the last.
@@ -59,14 +59,14 @@ fn acceleration() -> bool {
                 inertia(ARMATURE, true);
                 factor();
             }
-            direction = slope;
-            search = search_from(solve(&direction));
+            Mgrad = grad;
+            search = search_from(solve(&Mgrad));
             var largest = 0.0;
             var size = 1.0;
             for (var i = 0u; i < NV; i++) {
-                x[i] -= direction[i];
-                largest = max(largest, abs(direction[i]));
-                size = max(size, abs(x[i]));
+                qacc[i] -= Mgrad[i];
+                largest = max(largest, abs(Mgrad[i]));
+                size = max(size, abs(qacc[i]));
             }
             done = last || (pass_count > 0u && largest <= STEP_TOLERANCE * size);
             pass_count++;
@@ -86,20 +86,20 @@ fn remember_active() {
     active_pairs = now_pairs;
 }
 
-// Gradient of the objective at `x` into `slope`, from unassembled bodies and rows (float32 would
-// lose digits in M x). Whether the active set differs from the factor's.
+// Gradient of the objective at `qacc` into `grad`, from unassembled bodies and rows (float32 would
+// lose digits in qM qacc). Whether the active set differs from the factor's.
 fn gradient() -> bool {
-    anchors(&x);
+    anchors(&qacc);
     now_plus = vec2(0u);
     now_minus = vec2(0u);
     now_normal = vec2(0u);
     now_limits = 0u;
     for (var b = 0u; b < NB; b++) {
         let mass = parameter(MASS + b);
-        let spin = parameter(INERTIA + b) * anchor_w[b];
-        wrench_x[b] = fma(mass, anchor_x[b], hz[b] * anchor_w[b]);
-        wrench_z[b] = fma(-hx[b], anchor_w[b], mass * anchor_z[b]);
-        wrench_w[b] = fma(-hx[b], anchor_z[b], fma(hz[b], anchor_x[b], spin));
+        let spin = parameter(INERTIA + b) * cvel_w[b];
+        cfrc_int_x[b] = fma(mass, cvel_x[b], hz[b] * cvel_w[b]);
+        cfrc_int_z[b] = fma(-hx[b], cvel_w[b], mass * cvel_z[b]);
+        cfrc_int_w[b] = fma(-hx[b], cvel_z[b], fma(hz[b], cvel_x[b], spin));
     }
     for (var i = 0u; i < NP; i++) {
         let b = POINT_BODY[i];
@@ -107,8 +107,8 @@ fn gradient() -> bool {
         let bit = i % 32u;
         if ((touching[word] & (1u << bit)) != 0u) {
             let mu = parameter(FRICTION + i);
-            let normal = fma(-anchor_w[b], contact_x[i], anchor_z[b]) - reference_n[i];
-            let tangent = mu * (fma(anchor_w[b], contact_z[i], anchor_x[b]) - reference_t[i]);
+            let normal = fma(-cvel_w[b], contact_x[i], cvel_z[b]) - contact_efc_aref_n[i];
+            let tangent = mu * (fma(cvel_w[b], contact_z[i], cvel_x[b]) - contact_efc_aref_t[i]);
             let plus = normal + tangent;
             let minus = normal - tangent;
             now_plus[word] |= select(0u, 1u << bit, plus < 0.0);
@@ -116,23 +116,23 @@ fn gradient() -> bool {
             now_normal[word] |= select(0u, 1u << bit, normal < 0.0);
             let pull_plus = min(plus, 0.0);
             let pull_minus = min(minus, 0.0);
-            let up = contact_weight[i] * fma(2.0, min(normal, 0.0), pull_plus + pull_minus);
-            let along = contact_weight[i] * mu * (pull_plus - pull_minus);
-            wrench_x[b] += along;
-            wrench_z[b] += up;
-            wrench_w[b] = fma(-contact_x[i], up, fma(contact_z[i], along, wrench_w[b]));
+            let up = contact_efc_D[i] * fma(2.0, min(normal, 0.0), pull_plus + pull_minus);
+            let along = contact_efc_D[i] * mu * (pull_plus - pull_minus);
+            cfrc_int_x[b] += along;
+            cfrc_int_z[b] += up;
+            cfrc_int_w[b] = fma(-contact_x[i], up, fma(contact_z[i], along, cfrc_int_w[b]));
         }
     }
-    project(&slope);
+    project(&grad);
     for (var i = 0u; i < NV; i++) {
-        slope[i] = fma(parameter(ARMATURE + i), x[i], slope[i]) - smooth_part[i];
+        grad[i] = fma(parameter(ARMATURE + i), qacc[i], grad[i]) - qfrc_smooth[i];
     }
     for (var n = 0u; n < NL; n++) {
         let i = LIMITED[n];
         if ((exceeded & (1u << i)) != 0u) {
-            let residual = fma(limit_side[i], x[i], -limit_reference[i]);
-            now_limits |= select(0u, 1u << i, residual < 0.0);
-            slope[i] = fma(limit_weight[i] * min(residual, 0.0), limit_side[i], slope[i]);
+            let efc_Jaref = fma(limit_efc_J[i], qacc[i], -limit_efc_aref[i]);
+            now_limits |= select(0u, 1u << i, efc_Jaref < 0.0);
+            grad[i] = fma(limit_efc_D[i] * min(efc_Jaref, 0.0), limit_efc_J[i], grad[i]);
         }
     }
 #ifdef LIMBS

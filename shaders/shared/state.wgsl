@@ -3,7 +3,7 @@
 // and down lies environment by environment, as the host has it.
 #define_import_path shared::state
 #import shared::topology::NV
-#import shared::work::{q, v, x}
+#import shared::work::{qpos, qvel, qacc}
 #import shared::parameters::row
 
 // What changes from dispatch to dispatch; `Dispatch` in Rust.
@@ -24,7 +24,7 @@ struct Dispatch {
     per_member: u32,
 }
 
-// `[q, v, x][NV, n]`.
+// `[qpos, qvel, qacc][NV, n]`.
 @group(0) @binding(1) var<storage, read_write> state: array<f32>;
 // `[seed low, seed high, key, row, steps, pool from, pool length][n]`: what the draws are keyed by, the
 // parameter row, the env steps of the running episode, and the rows that a reset may draw.
@@ -52,9 +52,9 @@ const ROW_FROM = 8u;
 fn load(env: u32) {
     let n = dispatch.num_envs;
     for (var i = 0u; i < NV; i++) {
-        q[i] = state[i * n + env];
-        v[i] = state[(NV + i) * n + env];
-        x[i] = state[(2u * NV + i) * n + env];
+        qpos[i] = state[i * n + env];
+        qvel[i] = state[(NV + i) * n + env];
+        qacc[i] = state[(2u * NV + i) * n + env];
     }
     row = episode[ROW_OF * n + env];
 }
@@ -62,9 +62,9 @@ fn load(env: u32) {
 fn store(env: u32) {
     let n = dispatch.num_envs;
     for (var i = 0u; i < NV; i++) {
-        state[i * n + env] = q[i];
-        state[(NV + i) * n + env] = v[i];
-        state[(2u * NV + i) * n + env] = x[i];
+        state[i * n + env] = qpos[i];
+        state[(NV + i) * n + env] = qvel[i];
+        state[(2u * NV + i) * n + env] = qacc[i];
     }
     episode[ROW_OF * n + env] = row;
 }

@@ -7,7 +7,7 @@ use super::config::TrainConfig;
 use crate::data::{Dataset, EpisodeRules};
 use crate::env::Task;
 use crate::error::{Error, Result};
-use crate::model::Domain;
+use crate::model::GapSet;
 
 /// Shipped recipes give the same rows in every run.
 const DATA_SEED: u64 = 0;
@@ -69,7 +69,8 @@ pub fn episode_rules(task: &Task) -> EpisodeRules {
 /// A file's data set, as the published loader takes it: actions clipped to what the robot can do.
 fn read_file(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
     let path = Path::new(name);
-    if !path.exists() {
+    // What may not be looked at is said when it is opened.
+    if let Ok(false) = path.try_exists() {
         return Err(no_such_data(name));
     }
     let mut data = Dataset::read_as(path, &episode_rules(task))?;
@@ -138,7 +139,7 @@ fn no_such_data(name: &str) -> Error {
 /// The data set called `name`, cut to `rows` rows unless that is 0.
 fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
     let (real, made) = (
-        Domain::default(),
+        GapSet::default(),
         if rows == 0 { SHIPPED_ROWS } else { rows },
     );
     let data = match Quality::parse(name) {

@@ -9,7 +9,7 @@ use super::simulator::{Simulator, layers, policies};
 use crate::algo::Agent;
 use crate::data::moments;
 use crate::env::planar_gpu::ResidentRollout;
-use crate::env::{Segment, VecEnv};
+use crate::env::{RolloutBuffer, VecEnv};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
 use crate::physics::status::{BROKEN, offenders};
@@ -118,11 +118,11 @@ impl Rollout {
         steps: usize,
         random_steps: u64,
         device: &Device,
-    ) -> Result<Segment> {
+    ) -> Result<RolloutBuffer> {
         let (p, e) = (self.seeds.len(), self.per_member);
         let (s, a) = (self.env().obs_dim(), self.env().act_dim());
         let row = 2 * s + a + 2;
-        let mut segment = Segment {
+        let mut segment = RolloutBuffer {
             rows: vec![0.0; p * steps * e * row],
             terminated: vec![false; p * steps * e],
             truncated: vec![false; p * steps * e],
@@ -143,7 +143,7 @@ impl Rollout {
                     .flatten_all()?
                     .to_vec1::<f32>()?
             };
-            for member in still(&mut actions, p) {
+            for member in zero_non_finite(&mut actions, p) {
                 agent.freeze(member)?;
             }
             let env = self.simulator.env_mut();
@@ -170,7 +170,7 @@ impl Rollout {
     /// Takes a segment into the replay and the books. A member with an action that is no number is frozen.
     fn keep(
         &mut self,
-        mut segment: Segment,
+        mut segment: RolloutBuffer,
         agent: &mut dyn Agent,
         replay: &mut Replay,
     ) -> Result<()> {
@@ -180,7 +180,7 @@ impl Rollout {
         let steps = segment.terminated.len() / (p * e);
         for (at, row) in segment.rows.chunks_exact_mut(row).enumerate() {
             let (member, env) = (at / (steps * e), at / (steps * e) * e + at % e);
-            if !still(&mut row[s..s + a], 1).is_empty() {
+            if !zero_non_finite(&mut row[s..s + a], 1).is_empty() {
                 agent.freeze(member)?;
             }
             self.running[env] += f64::from(row[2 * s + a]);
@@ -273,7 +273,7 @@ fn slot(k: usize, t: usize, steps: usize, e: usize) -> usize {
 }
 
 /// Puts 0 for actions (of `members` members, in turn) that are not finite; whose they were.
-pub fn still(actions: &mut [f32], members: usize) -> BTreeSet<usize> {
+pub fn zero_non_finite(actions: &mut [f32], members: usize) -> BTreeSet<usize> {
     let each = actions.len() / members;
     let mut lost = BTreeSet::new();
     for (n, action) in actions
@@ -302,10 +302,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_actions_that_are_no_numbers_become_still() {
+    fn only_actions_that_are_no_numbers_become_zero() {
         let mut actions = [0.5, f32::NAN, -1.0, 1.0, f32::INFINITY, f32::NAN];
-        assert_eq!(still(&mut actions, 3), BTreeSet::from([0, 2]));
+        assert_eq!(zero_non_finite(&mut actions, 3), BTreeSet::from([0, 2]));
         assert_eq!(actions, [0.5, 0.0, -1.0, 1.0, 0.0, 0.0]);
-        assert!(still(&mut actions, 3).is_empty());
+        assert!(zero_non_finite(&mut actions, 3).is_empty());
     }
 }

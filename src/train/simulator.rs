@@ -3,7 +3,7 @@
 use crate::algo::Agent;
 use crate::data::{DenseLayer, Distribution};
 use crate::env::planar_gpu::{Layer, ResidentRollout};
-use crate::env::{self, Dynamics, EnvKey, Physics, Place, PlanarGpuEnv, Task, VecEnv};
+use crate::env::{self, Backend, Dynamics, EnvKey, Physics, PlanarGpuEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::nn::PolicySnapshot;
 use crate::train::config::TrainConfig;
@@ -24,14 +24,15 @@ impl Simulator {
     /// As [`env::build`].
     pub fn new(
         config: &TrainConfig,
-        place: &Place,
+        place: &Backend,
         task: &Task,
         dynamics: Dynamics,
         agent: &dyn Agent,
     ) -> Result<(Self, Option<String>)> {
         let seeds = &agent.learner().seeds;
         let mut why_not = None;
-        if let (Physics::Planar, Place::Gpu(gpu), true) = (config.physics, place, agent.simulates())
+        if let (Physics::Planar, Backend::Gpu(gpu), true) =
+            (config.physics, place, agent.simulates())
         {
             let dynamics = dynamics.clone();
             let env = PlanarGpuEnv::population(gpu, task, dynamics, seeds, config.envs)?;

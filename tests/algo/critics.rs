@@ -1,6 +1,7 @@
 //! What CQL and H2O add to the critics' loss, against autograd of its formulas.
 
 use candle_core::{Tensor, Var};
+use h2oplus::nn::kernel::Slot;
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::candidates::Candidates;
 use h2oplus::nn::ops::cql::CqlLoss;
@@ -91,29 +92,26 @@ fn check_cql(importance: bool, scale: f64, compare: Compare) {
     let density = normals(6, &[P, N * (C - 1)]);
     let (y, w) = (normals(7, &[P, N]), normals(8, &[P, N]).sqr().unwrap());
     let q = [N * C + 3, 0];
-    let (deltas, stats) = (poison(&[P, stride]), poison(&[P, 8]));
+    let (act_grads, stats) = (poison(&[P, stride]), poison(&[P, 8]));
     let td = TdLoss {
         members: P,
-        halves: vec![N],
-        q,
+        halves: [N, 0],
+        q: q.map(Slot::new),
         step: C,
-        stride,
-        row_stride: N,
-        stats: [0, 8],
+        stats_at: Slot::new(0),
     };
     let cql = CqlLoss {
         members: P,
         states: N,
         actions: C,
-        q,
-        stride,
+        q: q.map(Slot::new),
         weight: 0.7.into(),
         temperature: 1.5.into(),
         importance,
-        stats: [5, 8],
+        stats_at: Slot::new(5),
     };
-    launch(&td, [&deltas, &stats], [&acts, &y, &w]).unwrap();
-    launch(&cql, [&deltas, &stats], [&acts, &density]).unwrap();
+    launch(&td, [&act_grads, &stats], [&acts, &y, &w]).unwrap();
+    launch(&cql, [&act_grads, &stats], [&acts, &density]).unwrap();
     for p in 0..P {
         let (y, w) = (f64(&y.get(p).unwrap()), f64(&w.get(p).unwrap()));
         let density = f64(&density.get(p).unwrap().reshape((N, C - 1)).unwrap());
@@ -134,7 +132,7 @@ fn check_cql(importance: bool, scale: f64, compare: Compare) {
             near("mean Q", &stats[2 + i..3 + i], &data.mean_all().unwrap());
             compare("cql", &stats[5 + i..6 + i], &gap);
             let grads = (td + gap).unwrap().backward().unwrap();
-            let ours = list(&piece(&deltas.get(p).unwrap(), at, N * C));
+            let ours = list(&piece(&act_grads.get(p).unwrap(), at, N * C));
             compare("dQ", &ours, grads.get(&q).unwrap());
         }
     }
@@ -150,10 +148,9 @@ fn check_gap_weight(scale: f64, compare: Compare) {
         members: P,
         sim: SIM,
         samples: K,
-        raw: 3,
-        stride,
+        raw: Slot::new(3),
         clip: [0.05, 1.0].into(),
-        stats: [1, 2],
+        stats_at: Slot::new(1),
     };
     let (omega, stats) = (poison(&[P, SIM]), poison(&[P, 2]));
     launch(&kernel, [&omega, &stats], [&acts]).unwrap();
@@ -186,10 +183,9 @@ fn no_gap_anywhere_gives_even_weights_and_one_row_takes_all() {
         members: 2,
         sim: SIM,
         samples: 1,
-        raw: 0,
-        stride: 2 * SIM,
+        raw: Slot::new(0),
         clip: [1e-45, 10.0].into(),
-        stats: [0, 1],
+        stats_at: Slot::new(0),
     };
     let omega = poison(&[2, SIM]);
     launch(&kernel, [&omega, &zeros(&[2, 1])], [&acts.unwrap()]).unwrap();
@@ -213,28 +209,25 @@ fn check_h2o(scale: f64, compare: Compare) {
         normals(13, &[P, rows]).sqr().unwrap(),
     );
     let q = [rows + 3, 0];
-    let (deltas, stats) = (poison(&[P, stride]), poison(&[P, 8]));
+    let (act_grads, stats) = (poison(&[P, stride]), poison(&[P, 8]));
     let td = TdLoss {
         members: P,
-        halves: vec![REAL, SIM],
-        q,
+        halves: [REAL, SIM],
+        q: q.map(Slot::new),
         step: 1,
-        stride,
-        row_stride: rows,
-        stats: [0, 8],
+        stats_at: Slot::new(0),
     };
     let h2o = H2oLoss {
         members: P,
         real: REAL,
         sim: SIM,
-        q,
-        stride,
+        q: q.map(Slot::new),
         weight: 0.6.into(),
         temperature: 1.5.into(),
-        stats: [5, 8],
+        stats_at: Slot::new(5),
     };
-    launch(&td, [&deltas, &stats], [&acts, &y, &w]).unwrap();
-    launch(&h2o, [&deltas, &stats], [&acts, &omega]).unwrap();
+    launch(&td, [&act_grads, &stats], [&acts, &y, &w]).unwrap();
+    launch(&h2o, [&act_grads, &stats], [&acts, &omega]).unwrap();
     for p in 0..P {
         let (y, w) = (f64(&y.get(p).unwrap()), f64(&w.get(p).unwrap()));
         let omega = f64(&omega.get(p).unwrap());
@@ -249,7 +242,7 @@ fn check_h2o(scale: f64, compare: Compare) {
             let ours = list(&stats.get(p).unwrap());
             compare("gap", &ours[5 + i..6 + i], &gap);
             let grads = (td + gap).unwrap().backward().unwrap();
-            let ours = list(&piece(&deltas.get(p).unwrap(), at, rows));
+            let ours = list(&piece(&act_grads.get(p).unwrap(), at, rows));
             compare("dQ", &ours, grads.get(&q).unwrap());
         }
     }

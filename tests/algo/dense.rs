@@ -74,8 +74,8 @@ fn check(sizes: &[usize], spoil: f64) {
     let (first, columns) = (2, sizes[0] - 2);
     let input_grad = plan.input_grad(&through, columns);
     let mut ws = plan.alloc(crate::support::device()).unwrap();
-    ws.acts = poison(&[MEMBERS, plan.len()]);
-    let grad = poison(&[MEMBERS, params.len()]);
+    ws.acts = poison(&[MEMBERS, plan.len()]).into();
+    let grad = poison(&[MEMBERS, params.len()]).into();
     let x_flat = x.reshape((MEMBERS, ROWS * COLUMNS)).unwrap();
     ws.forward(
         &plan.forward(&[&train, &through, &infer, &target]),
@@ -85,7 +85,7 @@ fn check(sizes: &[usize], spoil: f64) {
 
     // Losses write the last deltas; here they are given.
     let dy = normals(2, &[MEMBERS, ROWS, outputs]);
-    let mut deltas = vec![f32::NAN; MEMBERS * plan.len()];
+    let mut act_grads = vec![f32::NAN; MEMBERS * plan.len()];
     for (m, dy) in dy
         .flatten(1, D::Minus1)
         .unwrap()
@@ -95,10 +95,12 @@ fn check(sizes: &[usize], spoil: f64) {
         .enumerate()
     {
         for pass in [&train, &through] {
-            deltas[m * plan.len() + pass.out()..][..dy.len()].copy_from_slice(dy);
+            act_grads[m * plan.len() + pass.out().offset()..][..dy.len()].copy_from_slice(dy);
         }
     }
-    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), crate::support::device()).unwrap();
+    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.len()), crate::support::device())
+        .unwrap()
+        .into();
     let backs = [
         Backprop {
             pass: &train,
@@ -131,18 +133,22 @@ fn check(sizes: &[usize], spoil: f64) {
         let acts = list(&ws.acts.get(m).unwrap());
         let compare = if spoil == 0.0 { near } else { far };
         for (what, pass) in [("train", &train), ("infer", &infer), ("target", &target)] {
-            compare(what, &acts[pass.out()..][..ROWS * outputs], &y);
+            compare(what, &acts[pass.out().offset()..][..ROWS * outputs], &y);
         }
-        let (grad, deltas) = (
+        let (grad, act_grads) = (
             list(&grad.get(m).unwrap()),
-            list(&ws.deltas.get(m).unwrap()),
+            list(&ws.act_grads.get(m).unwrap()),
         );
         let dx = grads
             .get(&input)
             .unwrap()
             .narrow(1, first, columns)
             .unwrap();
-        compare("dx", &deltas[input_grad..][..ROWS * columns], &dx);
+        compare(
+            "dx",
+            &act_grads[input_grad.offset()..][..ROWS * columns],
+            &dx,
+        );
         for (l, (layer, (w, b))) in mlp.layers.iter().zip(&layers).enumerate() {
             if spoil != 0.0 && l + 1 == layers.len() {
                 continue; // dW of the last layer does not depend on its W

@@ -1,6 +1,7 @@
 //! IQL's policy, and states on the data set's scale.
 
 use candle_core::Tensor;
+use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::Spread;
 use h2oplus::nn::ops::awr::AwrLoss;
@@ -66,23 +67,20 @@ fn check_awr(beta: f64, compare: Compare) {
     let awr = AwrLoss {
         members: P,
         rows: N,
-        act_dim: A,
-        spread: Spread::Constant(g.log_std),
-        raw: g.raw,
-        q,
-        v,
-        stride: g.raw_stride,
-        param_stride: g.param_stride,
-        batch: N + 5,
-        row: [S + A, S],
+        spread: Spread::Constant(Slot::new(g.log_std)),
+        raw: Slot::new(g.raw),
+        q: q.map(Slot::new),
+        v: Slot::new(v),
+        row: RowLayout::new(S, A),
         beta: 3.0.into(),
         clip: 20.0.into(),
-        stats: [1, 4],
+        stats_at: Slot::new(1),
     };
     let acts = (normals(3, &[P, g.raw_stride]) * 0.8).unwrap();
-    let batch = normals(4, &[P, (N + 5) * (S + A)]).tanh().unwrap();
-    let (deltas, grad, stats) = (poison(&[P, g.raw_stride]), poison(&[P, 6]), zeros(&[P, 4]));
-    launch(&awr, [&deltas, &grad, &stats], [&acts, &theta(), &batch]).unwrap();
+    let row = RowLayout::new(S, A).floats();
+    let batch = normals(4, &[P, (N + 5) * row]).tanh().unwrap();
+    let (act_grads, grad, stats) = (poison(&[P, g.raw_stride]), poison(&[P, 6]), zeros(&[P, 4]));
+    launch(&awr, [&act_grads, &grad, &stats], [&acts, &theta(), &batch]).unwrap();
     for p in 0..P {
         let act = f64(&acts.get(p).unwrap());
         let piece = |at: usize| act.narrow(0, at, N).unwrap();
@@ -102,7 +100,7 @@ fn check_awr(beta: f64, compare: Compare) {
             .unwrap());
         let free = var(&theta().get(p).unwrap().narrow(0, 1, A).unwrap());
         let log_std = free.as_tensor().clamp(-20.0, 2.0).unwrap();
-        let rows = f64(&batch.get(p).unwrap().reshape((N + 5, S + A)).unwrap());
+        let rows = f64(&batch.get(p).unwrap().reshape((N + 5, row)).unwrap());
         let action = rows.narrow(0, 0, N).unwrap().narrow(1, S, A).unwrap();
         let off = (action - raw.as_tensor().tanh().unwrap()).unwrap();
         let square = off
@@ -120,7 +118,7 @@ fn check_awr(beta: f64, compare: Compare) {
             .unwrap();
         let grads = loss.backward().unwrap();
         compare("loss", &list(&stats.get(p).unwrap())[1..2], &loss);
-        let d_raw = &list(&deltas.get(p).unwrap())[N..N + N * A];
+        let d_raw = &list(&act_grads.get(p).unwrap())[N..N + N * A];
         compare("d raw", d_raw, grads.get(&raw).unwrap());
         compare(
             "d log σ",

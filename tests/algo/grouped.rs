@@ -50,19 +50,21 @@ fn check(sizes: &[usize], spoil: f64) {
     let all = SHARED..SHARED + OWN;
     let pass = plan.grouped(&mlp, Use::Train, &base, view(1, ROWS, OWN), all, PER);
     let mut ws = plan.alloc(crate::support::device()).unwrap();
-    ws.acts = poison(&[MEMBERS, plan.len()]);
-    let grad = poison(&[MEMBERS, params.len()]);
+    ws.acts = poison(&[MEMBERS, plan.len()]).into();
+    let grad = poison(&[MEMBERS, params.len()]).into();
     let (x, own_x) = (flat(&shared), flat(&own));
-    let input = [&params.theta, &params.target, &x, &own_x];
+    let input: [&Tensor; 4] = [&params.theta, &params.target, &x, &own_x];
     ws.forward(&plan.forward(&[&base]), input).unwrap();
     ws.forward(&plan.forward(&[&pass]), input).unwrap();
 
     let dy = normals(3, &[MEMBERS, ROWS]);
-    let mut deltas = vec![f32::NAN; MEMBERS * plan.len()];
+    let mut act_grads = vec![f32::NAN; MEMBERS * plan.len()];
     for (m, dy) in dy.to_vec2::<f32>().unwrap().iter().enumerate() {
-        deltas[m * plan.len() + pass.out()..][..ROWS].copy_from_slice(dy);
+        act_grads[m * plan.len() + pass.out().offset()..][..ROWS].copy_from_slice(dy);
     }
-    ws.deltas = Tensor::from_vec(deltas, (MEMBERS, plan.len()), crate::support::device()).unwrap();
+    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.len()), crate::support::device())
+        .unwrap()
+        .into();
     let back = [&pass, &base].map(|pass| Backprop {
         pass,
         weights: true,
@@ -93,7 +95,7 @@ fn check(sizes: &[usize], spoil: f64) {
         let grads = loss.backward().unwrap();
         compare(
             "y",
-            &list(&ws.acts.get(m).unwrap())[pass.out()..][..ROWS],
+            &list(&ws.acts.get(m).unwrap())[pass.out().offset()..][..ROWS],
             &y,
         );
         let grad = list(&grad.get(m).unwrap());
@@ -126,9 +128,9 @@ fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let columns = SHARED - OWN..SHARED;
     let pass = plan.grouped(&mlp, Use::Infer, &base, view(1, ROWS, OWN), columns, PER);
     let mut ws = plan.alloc(crate::support::device()).unwrap();
-    ws.acts = poison(&[MEMBERS, plan.len()]);
+    ws.acts = poison(&[MEMBERS, plan.len()]).into();
     let (x, own_x) = (flat(&shared), flat(&own));
-    let input = [&params.theta, &params.target, &x, &own_x];
+    let input: [&Tensor; 4] = [&params.theta, &params.target, &x, &own_x];
     ws.forward(&plan.forward(&[&base]), input).unwrap();
     ws.forward(&plan.forward(&[&pass]), input).unwrap();
     for m in 0..MEMBERS {
@@ -143,7 +145,7 @@ fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         let moved = Tensor::cat(&[zeros.unwrap(), added], 1).unwrap();
         let y = composed(&layers, &(input.as_tensor() + moved).unwrap());
         let ours = list(&ws.acts.get(m).unwrap());
-        compare("y", &ours[pass.out()..][..2 * ROWS], &y);
+        compare("y", &ours[pass.out().offset()..][..2 * ROWS], &y);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The tanh-Gaussian head, forward and backward.
 
 use candle_core::{Tensor, Var};
+use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::Spread;
 use h2oplus::nn::ops::awr::AwrLoss;
@@ -75,7 +76,7 @@ fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
 
     // The critics' part of the loss is linear in the action here, with these slopes in two halves.
     let slopes = normals(4, &[P, 2, N * A]);
-    let mut deltas = vec![f32::NAN; P * stride];
+    let mut act_grads = vec![f32::NAN; P * stride];
     for (m, s) in slopes
         .flatten(1, 2)
         .unwrap()
@@ -84,16 +85,16 @@ fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         .iter()
         .enumerate()
     {
-        deltas[m * stride + 2 * N * A..][..2 * N * A].copy_from_slice(s);
+        act_grads[m * stride + 2 * N * A..][..2 * N * A].copy_from_slice(s);
     }
-    let deltas = Tensor::from_vec(deltas, (P, stride), crate::support::device()).unwrap();
+    let act_grads = Tensor::from_vec(act_grads, (P, stride), crate::support::device()).unwrap();
     let grad = poison(&[P, 4]);
     let back = SampleGrad {
         head: h,
         d_action: [2 * N * A, 3 * N * A],
         log_alpha: 3,
     };
-    launch(&back, [&deltas, &grad], [&acts, &theta, &noise]).unwrap();
+    launch(&back, [&act_grads, &grad], [&acts, &theta, &noise]).unwrap();
 
     for p in 0..P {
         let raw = var(&acts
@@ -133,7 +134,7 @@ fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         let grads = loss.backward().unwrap();
         compare(
             "d raw",
-            &list(&deltas.get(p).unwrap())[..2 * N * A],
+            &list(&act_grads.get(p).unwrap())[..2 * N * A],
             grads.get(&raw).unwrap(),
         );
         compare(
@@ -168,26 +169,23 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         crate::support::device(),
     )
     .unwrap();
-    let batch = normals(6, &[P, N * (S + A)]).tanh().unwrap();
+    let row = RowLayout::new(S, A).floats();
+    let batch = normals(6, &[P, N * row]).tanh().unwrap();
     let base = 4 * N * A;
     let awr = AwrLoss {
         members: P,
         rows: N,
-        act_dim: A,
-        spread: Spread::Affine(h.affine),
-        raw: h.raw,
-        q: [base, base + N],
-        v: base + 2 * N,
-        stride,
-        param_stride: h.param_stride,
-        batch: N,
-        row: [S + A, S],
+        spread: Spread::Affine(Slot::new(h.affine)),
+        raw: Slot::new(h.raw),
+        q: [base, base + N].map(Slot::new),
+        v: Slot::new(base + 2 * N),
+        row: RowLayout::new(S, A),
         beta: 3.0.into(),
         clip: 20.0.into(),
-        stats: [0, 4],
+        stats_at: Slot::new(0),
     };
-    let (deltas, grad, stats) = (poison(&[P, stride]), poison(&[P, 4]), zeros(&[P, 4]));
-    launch(&awr, [&deltas, &grad, &stats], [&acts, &theta, &batch]).unwrap();
+    let (act_grads, grad, stats) = (poison(&[P, stride]), poison(&[P, 4]), zeros(&[P, 4]));
+    launch(&awr, [&act_grads, &grad, &stats], [&acts, &theta, &batch]).unwrap();
     for p in 0..P {
         let act = f64(&acts.get(p).unwrap());
         let piece = |at: usize| act.narrow(0, at, N).unwrap();
@@ -212,7 +210,7 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         let a = f64(&batch
             .get(p)
             .unwrap()
-            .reshape((N, S + A))
+            .reshape((N, row))
             .unwrap()
             .narrow(1, S, A)
             .unwrap());
@@ -234,7 +232,7 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         compare("awr loss", &list(&stats.get(p).unwrap())[..1], &loss);
         compare(
             "awr d raw",
-            &list(&deltas.get(p).unwrap())[..2 * N * A],
+            &list(&act_grads.get(p).unwrap())[..2 * N * A],
             grads.get(&raw).unwrap(),
         );
         compare(

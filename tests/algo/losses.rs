@@ -1,6 +1,7 @@
 //! Losses against autograd of their formulas.
 
 use candle_core::{Tensor, Var};
+use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::actor::ActorLoss;
 use h2oplus::nn::ops::ratio::{RatioLoss, RatioWeight};
@@ -28,21 +29,19 @@ fn check_td(scale: f64, compare: Compare) {
     );
     let td = TdLoss {
         members: P,
-        halves: vec![N, M],
-        q: [0, 2 * ROWS],
+        halves: [N, M],
+        q: [0, 2 * ROWS].map(Slot::new),
         step: 1,
-        stride: 3 * ROWS,
-        row_stride: ROWS,
-        stats: [1, 8],
+        stats_at: Slot::new(1),
     };
-    let (deltas, stats) = (poison(&[P, 3 * ROWS]), zeros(&[P, 8]));
-    launch(&td, [&deltas, &stats], [&acts, &y, &w]).unwrap();
+    let (act_grads, stats) = (poison(&[P, 3 * ROWS]), zeros(&[P, 8]));
+    launch(&td, [&act_grads, &stats], [&acts, &y, &w]).unwrap();
     for p in 0..P {
         let (y, w) = (
             f64(&y.get(p).unwrap()),
             (f64(&w.get(p).unwrap()) * scale).unwrap(),
         );
-        for (i, at) in td.q.into_iter().enumerate() {
+        for (i, at) in td.q.map(Slot::offset).into_iter().enumerate() {
             let q = var(&piece(&acts.get(p).unwrap(), at, ROWS));
             let square = ((q.as_tensor() - &y).unwrap().sqr().unwrap() * &w).unwrap();
             let loss = (piece(&square, 0, N).mean_all().unwrap()
@@ -52,7 +51,7 @@ fn check_td(scale: f64, compare: Compare) {
             let grads = loss.backward().unwrap();
             compare(
                 "dQ",
-                &list(&piece(&deltas.get(p).unwrap(), at, ROWS)),
+                &list(&piece(&act_grads.get(p).unwrap(), at, ROWS)),
                 grads.get(&q).unwrap(),
             );
         }
@@ -97,14 +96,13 @@ fn check_value(rule: ValueRule, scale: f64, spread: f64, compare: Compare) {
     let value = ValueLoss {
         members: P,
         rows: N,
-        v: N,
-        q: [0, 2 * N],
-        stride: 3 * N,
+        v: Slot::new(N),
+        q: [0, 2 * N].map(Slot::new),
         rule: rule.into(),
-        stats: [0, 2],
+        stats_at: Slot::new(0),
     };
-    let (deltas, stats) = (poison(&[P, 3 * N]), zeros(&[P, 2]));
-    launch(&value, [&deltas, &stats], [&acts]).unwrap();
+    let (act_grads, stats) = (poison(&[P, 3 * N]), zeros(&[P, 2]));
+    launch(&value, [&act_grads, &stats], [&acts]).unwrap();
     for p in 0..P {
         let act = acts.get(p).unwrap();
         let v = var(&piece(&act, N, N));
@@ -115,7 +113,7 @@ fn check_value(rule: ValueRule, scale: f64, spread: f64, compare: Compare) {
         let grads = loss.backward().unwrap();
         compare(
             "dV",
-            &list(&piece(&deltas.get(p).unwrap(), N, N)),
+            &list(&piece(&act_grads.get(p).unwrap(), N, N)),
             grads.get(&v).unwrap(),
         );
     }
@@ -153,20 +151,18 @@ fn check_ratio(scale: f64, compare: Compare) {
     let loss = RatioLoss {
         members: P,
         half: N,
-        raw: [0, 4 * N],
-        stride,
-        stats: [0, 2],
+        raw: [0, 4 * N].map(Slot::new),
+        stats_at: Slot::new(0),
     };
-    let (deltas, stats) = (poison(&[P, stride]), zeros(&[P, 2]));
-    launch(&loss, [&deltas, &stats], [&acts]).unwrap();
+    let (act_grads, stats) = (poison(&[P, stride]), zeros(&[P, 2]));
+    launch(&loss, [&act_grads, &stats], [&acts]).unwrap();
     let weight = RatioWeight {
         members: P,
         real: M,
         sim: 2 * N,
-        raw: Some(4 * N),
-        stride,
+        raw: Some(Slot::new(4 * N)),
         clip: [0.3, 1.0].into(),
-        stats: [0, 2],
+        stats_at: Slot::new(0),
     };
     let w = poison(&[P, M + 2 * N]);
     launch(&weight, [&w, &zeros(&[P, 2])], [&acts]).unwrap();
@@ -197,7 +193,7 @@ fn check_ratio(scale: f64, compare: Compare) {
         for (raw, at) in [(&sa, 0), (&sas, 4 * N)] {
             compare(
                 "d raw",
-                &list(&piece(&deltas.get(p).unwrap(), at, 4 * N)),
+                &list(&piece(&act_grads.get(p).unwrap(), at, 4 * N)),
                 grads.get(raw).unwrap(),
             );
         }
@@ -218,7 +214,8 @@ fn check_ratio(scale: f64, compare: Compare) {
 }
 
 fn check_target(lambda: f64, exploration: Exploration, ratio: Option<f64>, compare: Compare) {
-    let (stride, row) = (5 * ROWS, 5);
+    let (stride, layout) = (5 * ROWS, RowLayout::new(1, 1));
+    let row = layout.floats();
     let (acts, log_pi, theta) = (
         normals(6, &[P, stride]),
         normals(7, &[P, 2 * ROWS]),
@@ -232,19 +229,17 @@ fn check_target(lambda: f64, exploration: Exploration, ratio: Option<f64>, compa
     let target = Target {
         members: P,
         rows: ROWS,
-        row_stride: ROWS,
-        q: [0, ROWS],
-        value: Some((2 * ROWS, 0.3.into())),
-        stride,
-        log_pi: [ROWS, 2 * ROWS],
+        q: [0, ROWS].map(Slot::new),
+        v: Some(Slot::new(2 * ROWS)),
+        lambda: 0.3.into(),
+        log_pi_at: Slot::new(ROWS),
         exploration,
         optimism: 1.5.into(),
-        log_ratio: ratio.map(|_| 3 * ROWS),
-        log_alpha: 1,
-        param_stride: 3,
+        log_ratio: ratio.map(|_| Slot::new(3 * ROWS)),
+        log_alpha: Slot::new(1),
         discount: 0.9.into(),
         reward_scale: 2.0.into(),
-        row,
+        row: layout,
     };
     let y = poison(&[P, ROWS]);
     launch(&target, [&y], [&acts, &log_pi, &theta, &batch]).unwrap();
@@ -293,16 +288,18 @@ fn check_actor(scale: f64, compare: Compare) {
     let actor = ActorLoss {
         members: P,
         rows: N,
-        q: [N, 0],
-        stride,
-        log_pi_stride: 2 * N,
-        log_alpha: 1,
-        param_stride: 2,
+        q: [N, 0].map(Slot::new),
+        log_alpha: Slot::new(1),
         target_entropy: (-3.0).into(),
-        stats: [0, 4],
+        stats_at: Slot::new(0),
     };
-    let (deltas, grad, stats) = (poison(&[P, stride]), poison(&[P, 2]), zeros(&[P, 4]));
-    launch(&actor, [&deltas, &grad, &stats], [&acts, &log_pi, &theta]).unwrap();
+    let (act_grads, grad, stats) = (poison(&[P, stride]), poison(&[P, 2]), zeros(&[P, 4]));
+    launch(
+        &actor,
+        [&act_grads, &grad, &stats],
+        [&acts, &log_pi, &theta],
+    )
+    .unwrap();
     for p in 0..P {
         let q = var(&acts.get(p).unwrap());
         let log_alpha = var(&theta.get(p).unwrap().narrow(0, 1, 1).unwrap());
@@ -318,7 +315,7 @@ fn check_actor(scale: f64, compare: Compare) {
         compare("actor", &list(&stats.get(p).unwrap())[..1], &loss);
         near(
             "dQ",
-            &list(&deltas.get(p).unwrap()),
+            &list(&act_grads.get(p).unwrap()),
             loss.backward().unwrap().get(&q).unwrap(),
         );
         let gap = (pi - 3.0 * scale).unwrap().mean_all().unwrap();

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod collect;
+mod config;
 mod data;
 mod errors;
 mod gaps;
+mod numbers;
 mod population;
 mod resume;
 mod robot;
+mod runs;
 mod train;
 
 use std::path::Path;

@@ -45,7 +45,7 @@ const JARGON: [&str; 22] = [
 ];
 
 /// Letters of the longest message.
-const LONGEST: usize = 1500;
+const LONGEST: usize = 2500;
 
 /// `format seed first end root work [keep]`: cases `first..end` of format number `format`.
 pub fn run(args: &[String]) -> ExitCode {
@@ -195,7 +195,12 @@ fn judged(error: &Error, format: &Format, file: &Path, folder: &Path) -> String 
     if text.chars().any(|c| c.is_control() && c != '\n') {
         return fault("control characters");
     }
-    let named = head.contains(&*path) || head.contains(&*name.to_string_lossy());
+    let root = folder
+        .ancestors()
+        .nth(2)
+        .unwrap_or(folder)
+        .to_string_lossy();
+    let named = head.contains(&*root) || head.contains(&*name.to_string_lossy());
     let told = mend
         .split_once(": ")
         .is_some_and(|(_, mend)| !mend.trim().is_empty());

@@ -1,7 +1,7 @@
 //! Parameter rows that change at resets: an environment's bits depend on its key and the rows alone.
 
 use crate::lanes::{assert_same, roll};
-use h2oplus::env::{Dynamics, EnvKey, Physics, Place, PlanarVecEnv, Task, VecEnv, build};
+use h2oplus::env::{Backend, Dynamics, EnvKey, Physics, PlanarVecEnv, Task, VecEnv, build};
 use h2oplus::model::Gap;
 use h2oplus::physics::planar::{Arithmetic, Precision, Width};
 
@@ -188,11 +188,14 @@ fn engines_draw_the_same_rows() {
     let domain = task.domain("gravity=0.8..1.2").unwrap();
     let domain = domain.with(Some(7), true).unwrap();
     let dynamics = Dynamics::population(&task, &domain, &[3, 8, 5], 3).unwrap();
-    let make = |physics, place: &Place| {
+    let make = |physics, place: &Backend| {
         build(physics, place, &task, dynamics.clone(), keys.clone()).unwrap()
     };
-    let mut kinds = vec![(Physics::Planar, Place::Cpu), (Physics::Rapier, Place::Cpu)];
-    kinds.extend(crate::gpu::gpu().map(|gpu| (Physics::Planar, Place::Gpu(gpu))));
+    let mut kinds = vec![
+        (Physics::Planar, Backend::Cpu),
+        (Physics::Rapier, Backend::Cpu),
+    ];
+    kinds.extend(crate::gpu::gpu().map(|gpu| (Physics::Planar, Backend::Gpu(gpu))));
     let mut engines: Vec<_> = kinds.iter().map(|(p, place)| make(*p, place)).collect();
     for env in &mut engines {
         env.reset().unwrap();

@@ -10,3 +10,4 @@ mod lanes;
 mod pairs;
 mod physics;
 mod rapier;
+mod words;

@@ -204,16 +204,16 @@ fn neighbours_do_not_matter() {
     assert!(roll(&straight) == roll(&reversed));
 }
 
-/// A state of the specification with what MuJoCo makes of it (physics-spec, appendix A, hopper).
+/// A state of the hopper with what MuJoCo makes of it.
 struct Vector {
     what: &'static str,
     start: [[f64; 6]; 2],
     ctrl: [f64; 3],
-    smooth: [f64; 6],
-    acceleration: [f64; 6],
+    qfrc_smooth: [f64; 6],
+    qacc: [f64; 6],
     /// Position and velocity after 1 and 4 physics steps.
     after: [[[f64; 6]; 2]; 2],
-    /// Weight and reference of the rows of torso-leg, torso-foot and thigh-foot; 0: none.
+    /// `efc_D` and `efc_aref` of the rows of torso-leg, torso-foot and thigh-foot; 0: none.
     pairs: [[f64; 2]; 3],
 }
 
@@ -225,7 +225,7 @@ const VECTORS: [Vector; 4] = [
             [1.0, 0.5, -1.0, 2.0, -3.0, 4.0],
         ],
         ctrl: [0.5, -1.5, 0.2],
-        smooth: [
+        qfrc_smooth: [
             -16.0523048097132,
             -197.568323526036,
             -60.6318376652456,
@@ -233,7 +233,7 @@ const VECTORS: [Vector; 4] = [
             -160.562728997113,
             32.2488503799971,
         ],
-        acceleration: [
+        qacc: [
             -14.3177860149997,
             -13.6063144345743,
             14.5573988703396,
@@ -288,7 +288,7 @@ const VECTORS: [Vector; 4] = [
             [0.6, -1.1, 0.4, 1.0, 2.0, -1.5],
         ],
         ctrl: [-0.6, 0.9, 0.2],
-        smooth: [
+        qfrc_smooth: [
             0.39369962391904,
             -179.90319379288,
             3.03079996196031,
@@ -296,7 +296,7 @@ const VECTORS: [Vector; 4] = [
             173.579088041766,
             36.8777249550515,
         ],
-        acceleration: [
+        qacc: [
             4.49019949208818,
             78.7965360860652,
             -31.9994358079676,
@@ -351,7 +351,7 @@ const VECTORS: [Vector; 4] = [
             [0.5, 0.3, 1.0, -3.0, -4.0, 2.0],
         ],
         ctrl: [0.4, -0.8, 1.0],
-        smooth: [
+        qfrc_smooth: [
             85.9419748880381,
             10.6552942564417,
             30.1399334552245,
@@ -359,7 +359,7 @@ const VECTORS: [Vector; 4] = [
             -163.015495714747,
             190.828639105175,
         ],
-        acceleration: [
+        qacc: [
             147.604320260436,
             -97.6358862942898,
             882.878546050383,
@@ -414,7 +414,7 @@ const VECTORS: [Vector; 4] = [
             [0.5, 0.3, 1.0, -3.0, -4.0, 2.0],
         ],
         ctrl: [0.4, -0.8, 1.0],
-        smooth: [
+        qfrc_smooth: [
             120.628430702294,
             -22.8451842332238,
             24.7545853509611,
@@ -422,7 +422,7 @@ const VECTORS: [Vector; 4] = [
             -169.803280574566,
             190.067009350327,
         ],
-        acceleration: [
+        qacc: [
             137.506300803052,
             -91.2540592015132,
             925.140095712826,
@@ -499,10 +499,10 @@ impl Vector {
         };
         let column = |k: usize| self.pairs.map(|row| row[k]);
         let mut errors = vec![
-            error(&turned(stage("smooth_force")), &self.smooth),
-            error(&turned(stage("acceleration")), &self.acceleration),
-            error(stage("pair_weight"), &column(0)),
-            error(stage("pair_reference"), &column(1)),
+            error(&turned(stage("qfrc_smooth")), &self.qfrc_smooth),
+            error(&turned(stage("qacc")), &self.qacc),
+            error(stage("pair_efc_D"), &column(0)),
+            error(stage("pair_efc_aref"), &column(1)),
         ];
         for (frames, [qpos, qvel]) in [1, 4].into_iter().zip(&self.after) {
             let mut batch = Batch::new(std::slice::from_ref(model), 1, Precision::F64).unwrap();

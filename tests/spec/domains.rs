@@ -1,10 +1,10 @@
 //! Domains: lists, ranges, distributions; what is drawn, and what is refused.
 
 use h2oplus::env::{Dynamics, EnvKey, Task};
-use h2oplus::model::{Domain, GapTable};
+use h2oplus::model::{GapSet, GapTable};
 use std::path::PathBuf;
 
-fn domain(text: &str) -> Domain {
+fn domain(text: &str) -> GapSet {
     GapTable::builtin().domain(text).unwrap()
 }
 
@@ -40,7 +40,7 @@ fn canonical_text() {
         assert_eq!(domain(text).to_string(), canonical);
         assert_eq!(domain(canonical), domain(text));
     }
-    assert_eq!(domain("none"), Domain::default());
+    assert_eq!(domain("none"), GapSet::default());
     assert!(domain("gravity=1..2").is_random() && !domain("none/gravity").is_random());
     assert_eq!(domain("none/gravity=1..2").split().len(), 2);
 }

@@ -3,9 +3,9 @@
 use crate::cli::bench::sim::{WARM_UP, action_batches, roll, steps_per_second};
 use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
-use crate::model::Domain;
+use crate::model::GapSet;
 use crate::physics::planar::lanes::counted::take_flops;
-use crate::physics::planar::profile::{Lap, PeakFlops, ticks};
+use crate::physics::planar::profile::{PeakFlops, Stage, ticks};
 use crate::physics::planar::{Arithmetic, Precision, Width};
 use rayon::prelude::*;
 use serde_json::json;
@@ -16,7 +16,7 @@ const COUNTED: (usize, usize) = (64, 40);
 /// Parameter rows and what they are drawn from.
 pub struct Drawn {
     /// What they are drawn from.
-    pub domain: Domain,
+    pub domain: GapSet,
     /// How many.
     pub rows: usize,
     /// Time to draw and compile them, s.
@@ -237,15 +237,15 @@ fn stage_shares(task: &Task, dynamics: &Dynamics) -> Result<Vec<(&'static str, f
         let mut env = make(task, dynamics, 256, Arithmetic::default())?;
         roll(&mut env, WARM_UP)?;
         let actions = action_batches(&env);
-        env.start_laps();
+        env.start_stage_times();
         let start = ticks();
         for i in 0..300 {
             env.step(&actions[i % actions.len()])?;
         }
         let whole = (ticks() - start) as f64;
-        let laps = env.take_laps().map(|t| t as f64 / whole);
-        let mut shares: Vec<_> = Lap::ALL.iter().map(|l| l.label()).zip(laps).collect();
-        shares.push(("environment", 1.0 - laps.iter().sum::<f64>()));
+        let times = env.take_stage_times().map(|t| t as f64 / whole);
+        let mut shares: Vec<_> = Stage::ALL.iter().map(|l| l.label()).zip(times).collect();
+        shares.push(("environment", 1.0 - times.iter().sum::<f64>()));
         Ok(shares)
     })
 }

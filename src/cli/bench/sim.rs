@@ -5,11 +5,13 @@ use crate::cli::bench::engine;
 use crate::cli::bench::lanes::{Drawn, Report};
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit, table};
-use crate::env::{self, Device, Dynamics, EnvKey, Physics, Place, Task, VecEnv};
-use crate::error::{Error, Result};
-use crate::model::Domain;
+use crate::env::{self, Backend, Device, Dynamics, EnvKey, Physics, Task, VecEnv};
+use crate::error::Result;
+use crate::model::GapSet;
 use crate::physics::status::{BROKEN, UNCONVERGED, offenders};
+use crate::range::Range;
 use crate::rng::{Stream, fill_unit};
+use crate::train::memory;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -28,10 +30,10 @@ pub struct Args {
     #[command(flatten)]
     domain: DomainFlags,
     /// Environments stepped together
-    #[arg(long, default_value = "1024", value_delimiter = ',', value_name = "N")]
+    #[arg(long, default_value = "1024", value_delimiter = ',', value_name = "N", value_parser = Range::SOME_U32.parser::<usize>())]
     num_envs: Vec<usize>,
     /// How long to measure each
-    #[arg(long, default_value_t = 3.0, value_name = "S")]
+    #[arg(long, default_value_t = 3.0, value_name = "S", value_parser = Range::POSITIVE.parser::<f64>())]
     seconds: f64,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -47,13 +49,6 @@ const ACTION_BATCHES: u32 = 16;
 /// # Errors
 /// Where a task or a gap does not exist, or a number is out of range.
 pub fn run(args: Args) -> Result<ExitCode> {
-    if args.num_envs.contains(&0) || args.seconds.is_nan() || args.seconds <= 0.0 {
-        return Err(Error::input(
-            "bench sim",
-            format!("--num-envs {:?} --seconds {}", args.num_envs, args.seconds),
-            "give positive numbers",
-        ));
-    }
     let mut all = Vec::new();
     for task in &args.task {
         let task = Task::load(task)?;
@@ -76,6 +71,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 crate::log!("{note}");
             }
             for &num_envs in &args.num_envs {
+                memory::check_envs("--num-envs", num_envs, &task)?;
                 let dynamics = (task.clone(), domain.clone(), num_envs);
                 all.push(measure(physics, &place, dynamics, args.seconds)?);
             }
@@ -150,14 +146,14 @@ impl Measured {
 /// Measures `num_envs` environments of a task in a domain.
 fn measure(
     physics: Physics,
-    place: &Place,
-    (task, domain, num_envs): (Task, Domain, usize),
+    place: &Backend,
+    (task, domain, num_envs): (Task, GapSet, usize),
     seconds: f64,
 ) -> Result<Measured> {
     let begun = Instant::now();
     let dynamics = Dynamics::draw(&task, &domain, 0, num_envs)?;
     let drawing = begun.elapsed().as_secs_f64();
-    if physics == Physics::Rapier || matches!(place, Place::Gpu(_)) {
+    if physics == Physics::Rapier || matches!(place, Backend::Gpu(_)) {
         let report = foreign(physics, place, task, (dynamics, num_envs), seconds)?;
         return Ok(Measured::Engine(Box::new(report)));
     }
@@ -173,7 +169,7 @@ fn measure(
 /// Measures another engine.
 fn foreign(
     physics: Physics,
-    place: &Place,
+    place: &Backend,
     task: Task,
     (dynamics, num_envs): (Dynamics, usize),
     seconds: f64,
@@ -190,8 +186,8 @@ fn foreign(
             Physics::Rapier => "rapier",
         },
         device: match place {
-            Place::Cpu => "cpu".into(),
-            Place::Gpu(gpu) => gpu.label(),
+            Backend::Cpu => "cpu".into(),
+            Backend::Gpu(gpu) => gpu.label(),
         },
         num_envs,
         threads: rayon::current_num_threads(),

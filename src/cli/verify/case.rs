@@ -123,7 +123,8 @@ impl Case {
             table.insert((*key).into(), (rows as i64).into());
         }
         let [obs, act] = self.dims;
-        let mut agent = build(method, &table, obs, act, &[0], &Device::Cpu)?;
+        let agent = build(method, &table, obs, act, &[0], &Device::Cpu);
+        let mut agent = agent.map_err(|e| e.within(&self.place))?;
         agent.set_parameters(0, &self.snapshot("before"), &self.place)?;
         Ok(Some(agent))
     }
@@ -135,7 +136,8 @@ impl Case {
             parameter: String::from("nothing compared"),
         };
         for update in 0..self.updates {
-            agent.update_recorded(&self.recorded(update)?)?;
+            let done = agent.update_recorded(&self.recorded(update)?);
+            done.map_err(|e| e.within(&self.place))?;
             let after = self.snapshot(&format!("after{update}"));
             for (name, values) in agent.parameters(0)? {
                 let Some(reference) = after.get(&name).filter(|r| r.len() == values.len()) else {

@@ -8,7 +8,7 @@ use crate::cli::verify::rapier;
 use crate::cli::{Format, emit};
 use crate::data::Dataset;
 use crate::env::reference::{Comparison, OUTLIER, Reference, Spread, compare};
-use crate::env::replay::{Replay, Transitions};
+use crate::env::replay::{DataGap, Transitions};
 use crate::env::{Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Gap;
@@ -280,7 +280,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
     };
     let mut rows = Vec::new();
     for (name, gap) in gaps(&task, &args.gap)? {
-        let replay = Replay::measure(&task, &gap, &recorded, precision).map_err(|e| match e {
+        let replay = DataGap::measure(&task, &gap, &recorded, precision).map_err(|e| match e {
             Error::Input { problem, mend, .. } => Error::input(&path, problem, mend),
             other => other,
         })?;

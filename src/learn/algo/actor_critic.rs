@@ -9,14 +9,15 @@ use candle_core::{DType, Device, Tensor};
 use crate::algo::Recorded;
 use crate::algo::learner::{Group, Learner, set};
 use crate::error::{Result, above_zero};
+use crate::nn::kernel::{Acts, Buf, LogPi, Slot, StateActions, Theta};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
-use crate::nn::ops::actor::ActorLoss;
+use crate::nn::ops::actor::{ActorLoss, ActorLossBuffers};
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::head::{Head, Sample, SampleGrad};
-use crate::nn::ops::target::{Exploration, Target};
-use crate::nn::ops::td::TdLoss;
+use crate::nn::ops::target::{Exploration, Target, TargetBuffers};
+use crate::nn::ops::td::{TdLoss, TdLossBuffers};
 use crate::nn::spec::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::nn::{Actor, Spread};
@@ -62,10 +63,10 @@ pub(crate) use rules;
 pub struct Nets {
     /// The policy.
     pub actor: Actor,
-    /// Offset of log-std's multiplier; its offset follows.
-    pub affine: usize,
-    /// Offset of log β.
-    pub log_alpha: usize,
+    /// log-std's multiplier; its offset follows.
+    pub affine: Slot<Theta>,
+    /// log β.
+    pub log_alpha: Slot<Theta>,
     /// S + A → hidden → 1, twice.
     pub q: [Mlp; 2],
     ranges: [Range<usize>; 3],
@@ -89,7 +90,7 @@ impl Nets {
         let q = ["qf1", "qf2"]
             .map(|name| spec.mlp(name, &sizes(obs_dim + act_dim, 1), LastLayer::Small));
         Ok(Self {
-            log_alpha: log_alpha.start,
+            log_alpha: Slot::new(log_alpha.start),
             ranges: [
                 mlp.range.start..affine.end,
                 log_alpha,
@@ -97,9 +98,9 @@ impl Nets {
             ],
             actor: Actor {
                 mlp,
-                spread: Spread::Affine(affine.start),
+                spread: Spread::Affine(Slot::new(affine.start)),
             },
-            affine: affine.start,
+            affine: Slot::new(affine.start),
             q,
         })
     }
@@ -112,7 +113,7 @@ pub struct ActorCritic {
     /// Networks.
     pub nets: Nets,
     /// Where the critics' values at the batch's actions lie.
-    q_data: [usize; 2],
+    q_data: [Slot<Acts>; 2],
     /// Critics at fresh actions of the batch's states.
     pub q_fresh: [Pass; 2],
     /// Target critics at the next actions.
@@ -120,10 +121,10 @@ pub struct ActorCritic {
     /// The policy at s, then at s'.
     pub actions: [Pass; 2],
     /// (s, a) with a ~ π, at s, then at s', `[P, 2·rows, S + A]`.
-    pub fresh: Tensor,
+    pub fresh: Buf<StateActions>,
     /// log π of them, `[P, 2·rows]`.
-    pub log_pi: Tensor,
-    action_grads: [usize; 2],
+    pub log_pi: Buf<LogPi>,
+    action_grads: [Slot<Acts>; 2],
     noise: Tensor,
     loss: ActorLoss,
     stages: Option<Stages>,
@@ -197,24 +198,21 @@ impl ActorCritic {
             members,
             rows,
             q: q_fresh.each_ref().map(Pass::out),
-            stride: 0,
-            log_pi_stride: 2 * rows,
             log_alpha: nets.log_alpha,
-            param_stride: learner.params.len(),
             target_entropy: PerMember::over(rules, |r| {
                 r.target_entropy.map_or(-(act_dim as f32), |h| h as f32)
             }),
-            stats: learner.places(&ActorLoss::STATS),
+            stats_at: learner.places(&ActorLoss::STATS),
         };
         Ok(Self {
             learner,
             nets,
-            q_data: [0; 2],
+            q_data: q_fresh.each_ref().map(Pass::out),
             q_fresh,
             q_next,
             actions,
-            fresh: zeros(2 * rows * width)?,
-            log_pi: zeros(2 * rows)?,
+            fresh: zeros(2 * rows * width)?.into(),
+            log_pi: zeros(2 * rows)?.into(),
             action_grads,
             noise: zeros(2 * rows * act_dim)?,
             loss,
@@ -262,21 +260,20 @@ impl ActorCritic {
                     ..head
                 },
                 obs_dim: learner.obs_dim,
-                row: learner.row(),
+                row: learner.row().floats(),
                 batch: learner.rows,
                 columns: [0, learner.obs_dim + learner.act_dim],
-                next_raw: self.actions[1].out(),
+                next_raw: self.actions[1].out().offset(),
             },
             second: plan.forward(&later),
             critics: plan.backward(&critics),
             sample_grad: SampleGrad {
                 head,
-                d_action: self.action_grads,
-                log_alpha: self.nets.log_alpha,
+                d_action: self.action_grads.map(Slot::offset),
+                log_alpha: self.nets.log_alpha.offset(),
             },
             policy: plan.backward(&[Backprop::weights(&self.actions[0])]),
         });
-        self.loss.stride = plan.len();
         Ok(())
     }
 
@@ -287,11 +284,11 @@ impl ActorCritic {
             members: learner.members(),
             rows: learner.rows,
             act_dim: learner.act_dim,
-            raw: self.actions[0].out(),
+            raw: self.actions[0].out().offset(),
             raw_stride: learner.plan.len(),
             noise: 0,
             noise_stride: 2 * learner.rows * learner.act_dim,
-            affine: self.nets.affine,
+            affine: self.nets.affine.offset(),
             param_stride: learner.params.len(),
         }
     }
@@ -308,16 +305,14 @@ impl ActorCritic {
         Target {
             members: learner.members(),
             rows: learner.rows,
-            row_stride: learner.rows,
             q: self.q_next.each_ref().map(Pass::out),
-            value: None,
-            stride: learner.plan.len(),
-            log_pi: [learner.rows, 2 * learner.rows],
+            v: None,
+            lambda: 0.0.into(),
+            log_pi_at: Slot::new(learner.rows),
             exploration,
             optimism,
             log_ratio: None,
             log_alpha: self.nets.log_alpha,
-            param_stride: learner.params.len(),
             discount,
             reward_scale,
             row: learner.row(),
@@ -325,16 +320,14 @@ impl ActorCritic {
     }
 
     /// The critics' squared errors, their mean taken over each of `halves` apart.
-    pub fn td(&mut self, halves: &[usize]) -> TdLoss {
-        let stats = self.learner.places(&TdLoss::STATS);
+    pub fn td(&mut self, halves: [usize; 2]) -> TdLoss {
+        let stats_at = self.learner.places(&TdLoss::STATS);
         TdLoss {
             members: self.learner.members(),
-            halves: halves.to_vec(),
+            halves,
             q: self.q_data,
             step: 1,
-            stride: self.learner.plan.len(),
-            row_stride: self.learner.rows,
-            stats,
+            stats_at,
         }
     }
 
@@ -364,9 +357,9 @@ impl ActorCritic {
             },
             stages,
         ) = (&self.learner, self.stages());
-        let input = [&params.theta, &params.target, batch, &self.fresh];
+        let input: [&Tensor; 4] = [&params.theta, &params.target, batch, &self.fresh];
         ws.forward(&stages.first, input)?;
-        let raw = [&ws.acts, &params.theta, &self.noise, batch];
+        let raw: [&Tensor; 4] = [&ws.acts, &params.theta, &self.noise, batch];
         launch(&stages.sample, [&self.fresh, &self.log_pi], raw)?;
         ws.forward(&stages.second, input)
     }
@@ -380,7 +373,13 @@ impl ActorCritic {
             y,
             ..
         } = &self.learner;
-        launch(target, [y], [&ws.acts, &self.log_pi, &params.theta, batch])
+        target.launch(TargetBuffers {
+            y,
+            acts: &ws.acts,
+            log_pi: &self.log_pi,
+            theta: &params.theta,
+            batch,
+        })
     }
 
     /// The critics' loss.
@@ -388,7 +387,13 @@ impl ActorCritic {
         let Learner {
             ws, y, w, stats, ..
         } = &self.learner;
-        launch(td, [&ws.deltas, stats], [&ws.acts, y, w])
+        td.launch(TdLossBuffers {
+            act_grads: &ws.act_grads,
+            stats,
+            acts: &ws.acts,
+            y,
+            w,
+        })
     }
 
     /// The policy's and the temperature's losses.
@@ -396,8 +401,14 @@ impl ActorCritic {
         let Learner {
             params, ws, stats, ..
         } = &self.learner;
-        let out = [&ws.deltas, &params.grad, stats];
-        launch(&self.loss, out, [&ws.acts, &self.log_pi, &params.theta])
+        self.loss.launch(ActorLossBuffers {
+            act_grads: &ws.act_grads,
+            grad: &params.grad,
+            stats,
+            acts: &ws.acts,
+            log_pi: &self.log_pi,
+            theta: &params.theta,
+        })
     }
 
     /// Backward: critics and the method's own, then through the actions into the policy.
@@ -410,8 +421,8 @@ impl ActorCritic {
         ) = (&self.learner, self.stages());
         let (grad, theta) = (&params.grad, &params.theta);
         ws.backward(&stages.critics, grad, theta, &[batch, &self.fresh])?;
-        let (out, input) = ([&ws.deltas, grad], [&ws.acts, theta, &self.noise]);
-        launch(&stages.sample_grad, out, input)?;
+        let raw: [&Tensor; 3] = [&ws.acts, theta, &self.noise];
+        launch(&stages.sample_grad, [&ws.act_grads, grad], raw)?;
         ws.backward(&stages.policy, grad, theta, &[batch])
     }
 }

@@ -11,7 +11,7 @@ use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::noise::Blur;
-use crate::nn::ops::ratio::RatioLoss;
+use crate::nn::ops::ratio::{RatioLoss, RatioLossBuffers};
 use crate::nn::spec::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
@@ -82,8 +82,7 @@ impl Classifiers {
                 members,
                 half,
                 raw: passes.each_ref().map(Pass::out),
-                stride: 0,
-                stats: learner.places(&RatioLoss::STATS),
+                stats_at: learner.places(&RatioLoss::STATS),
             },
             passes,
             launches: None,
@@ -94,7 +93,6 @@ impl Classifiers {
     pub fn finish(&mut self, learner: &Learner) {
         let (plan, [sa, sas]) = (&learner.plan, &self.passes);
         let backward = plan.backward(&[Backprop::weights(sa), Backprop::weights(sas)]);
-        self.loss.stride = plan.len();
         self.launches = Some((plan.forward(&[sa, sas]), backward));
     }
 
@@ -123,7 +121,11 @@ impl Classifiers {
         let theta = &params.theta;
         launch(&self.blur, [&self.x], [&self.noise])?;
         ws.forward(forward, [theta, &params.target, &self.x])?;
-        launch(&self.loss, [&ws.deltas, stats], [&ws.acts])?;
+        self.loss.launch(RatioLossBuffers {
+            act_grads: &ws.act_grads,
+            stats,
+            acts: &ws.acts,
+        })?;
         ws.backward(backward, &params.grad, theta, &[&self.x])?;
         learner.step(&[self.group])
     }

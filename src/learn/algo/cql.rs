@@ -14,10 +14,11 @@ use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
+use crate::nn::kernel::{Buf, Density};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::candidates::Candidates;
-use crate::nn::ops::cql::CqlLoss;
+use crate::nn::ops::cql::{CqlLoss, CqlLossBuffers};
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
 use crate::nn::ops::target::{Exploration, Target};
@@ -34,40 +35,39 @@ settings! {
     pub struct CqlSettings {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256],
+        hidden: Vec<usize> = vec![256, 256] => SOME,
         /// Transitions per update.
-        batch: usize = 256,
+        batch: usize = 256 => SOME,
         /// γ.
-        discount: f64 = 0.99,
+        discount: f64 = 0.99 => UNIT,
         /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0,
+        reward_scale: f64 = 1.0 => POSITIVE,
         /// w, the weight of the conservative term.
-        penalty_weight: f64 = 2.0,
+        penalty_weight: f64 = 2.0 => NOT_NEGATIVE,
         /// T of the conservative term's T·logsumexp(·/T).
-        penalty_temperature: f64 = 1.0,
+        penalty_temperature: f64 = 1.0 => POSITIVE,
         /// Actions of each kind at a state: uniform, of the policy at s, of the policy at s'.
-        penalty_actions: usize = 10,
+        penalty_actions: usize = 10 => SOME,
         /// Whether log-densities of the actions are subtracted, which leaves the data's action out of the logsumexp.
         #[arg(action = clap::ArgAction::Set)]
         importance: bool = true,
         /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4,
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4,
+        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4,
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.005 => UNIT,
         /// β before the first update.
-        initial_alpha: f64 = 1.0,
+        initial_alpha: f64 = 1.0 => POSITIVE,
         /// H̄; none: −(length of an action).
-        #[arg(allow_negative_numbers = true)]
-        target_entropy: Option<f64> = None,
+        target_entropy: Option<f64> = None => FINITE,
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::None,
         /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0,
+        optimism: f64 = 1.0 => NOT_NEGATIVE,
     }
 }
 
@@ -83,7 +83,7 @@ pub struct Cql {
     /// `[P, rows, 1 + 3K, A]`.
     actions: Tensor,
     /// Log-densities of all but the data's, `[P, rows, 3K]`.
-    density: Tensor,
+    density: Buf<Density>,
     uniforms: Tensor,
     normals: Tensor,
     /// The critics at the candidates.
@@ -143,7 +143,7 @@ impl Cql {
             plan.backward(&critics.map(Backprop::weights)),
         );
         let stride = plan.len();
-        let (q, stats) = (
+        let (q, stats_at) = (
             q_many.each_ref().map(Pass::out),
             core.learner.places(&CqlLoss::STATS),
         );
@@ -157,32 +157,31 @@ impl Cql {
             td: TdLoss {
                 q,
                 step: per,
-                ..core.td(&[rows])
+                ..core.td([rows, 0])
             },
             loss: CqlLoss {
                 members,
                 states: rows,
                 actions: per,
                 q,
-                stride,
                 weight: each(|s| s.penalty_weight),
                 temperature: each(|s| s.penalty_temperature),
                 importance: s.importance,
-                stats,
+                stats_at,
             },
             candidates: Candidates {
                 members,
                 states: rows,
                 each: kind,
                 act_dim,
-                raw: core.actions.each_ref().map(Pass::out),
+                raw: core.actions.each_ref().map(|pass| pass.out().offset()),
                 raw_stride: stride,
-                affine: core.nets.affine,
+                affine: core.nets.affine.offset(),
                 param_stride: core.learner.params.len(),
-                row: [core.learner.row(), obs_dim],
+                row: [core.learner.row().floats(), obs_dim],
             },
             actions: zeros(rows * per * act_dim)?,
-            density: zeros(rows * 3 * kind)?,
+            density: zeros(rows * 3 * kind)?.into(),
             uniforms: zeros(rows * kind * act_dim)?,
             normals: zeros(2 * rows * kind * act_dim)?,
             forward,
@@ -227,17 +226,22 @@ impl Agent for Cql {
             stats,
             ..
         } = &core.learner;
-        let (theta, own) = (&params.theta, [&self.actions, &self.density]);
-        let drawn = [&ws.acts, theta, &self.uniforms, &self.normals, batch];
+        let theta = &params.theta;
+        let own: [&Tensor; 2] = [&self.actions, &self.density];
+        let drawn: [&Tensor; 5] = [&ws.acts, theta, &self.uniforms, &self.normals, batch];
         launch(&self.candidates, own, drawn)?;
-        let input = [theta, &params.target, batch, &self.actions];
+        let input: [&Tensor; 4] = [theta, &params.target, batch, &self.actions];
         ws.forward(&self.forward, input)?;
         core.targets(&self.target)?;
         core.td_loss(&self.td)?;
-        let loss = [&ws.deltas, stats];
-        launch(&self.loss, loss, [&ws.acts, &self.density])?;
+        self.loss.launch(CqlLossBuffers {
+            act_grads: &ws.act_grads,
+            stats,
+            acts: &ws.acts,
+            density: &self.density,
+        })?;
         core.actor_loss()?;
-        let input = [batch, &self.actions];
+        let input: [&Tensor; 2] = [batch, &self.actions];
         ws.backward(&self.backward, &params.grad, theta, &input)?;
         core.backward()?;
         core.learner.step(&ActorCritic::ALL)?;

@@ -12,12 +12,13 @@ use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Error, Result, above_zero};
 use crate::nn::Replay;
+use crate::nn::kernel::{Buf, LogOmega};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
-use crate::nn::ops::h2o::{GapWeight, H2oLoss};
+use crate::nn::ops::h2o::{GapWeight, GapWeightBuffers, H2oLoss, H2oLossBuffers};
 use crate::nn::ops::noise::ScaleColumns;
-use crate::nn::ops::ratio::RatioWeight;
+use crate::nn::ops::ratio::{RatioWeight, RatioWeightBuffers};
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
 use crate::nn::spec::Spec;
@@ -31,62 +32,61 @@ settings! {
     pub struct H2oSettings {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256],
+        hidden: Vec<usize> = vec![256, 256] => SOME,
         /// Real transitions per update.
-        real_batch: usize = 128,
+        real_batch: usize = 128 => SOME,
         /// Simulated transitions per update.
-        sim_batch: usize = 128,
+        sim_batch: usize = 128 => SOME,
         /// Real, and as many simulated, transitions on which the classifiers train per update.
-        ratio_batch: usize = 256,
+        ratio_batch: usize = 256 => SOME,
         /// γ.
-        discount: f64 = 0.99,
+        discount: f64 = 0.99 => UNIT,
         /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0,
+        reward_scale: f64 = 1.0 => POSITIVE,
         /// w, the weight of the conservative term.
-        penalty_weight: f64 = 0.01,
+        penalty_weight: f64 = 0.01 => NOT_NEGATIVE,
         /// T of the conservative term's T·logsumexp(·/T).
-        penalty_temperature: f64 = 1.0,
+        penalty_temperature: f64 = 1.0 => POSITIVE,
         /// Next states around the simulated one at which its gap u is measured.
-        gap_samples: usize = 10,
+        gap_samples: usize = 10 => SOME,
         /// Factor of the states' standard deviations, with which those next states are drawn.
-        gap_spread: f64 = 1.0,
+        gap_spread: f64 = 1.0 => NOT_NEGATIVE,
         /// Rows of zeros per real row among which the standard deviations are taken: the authors take them over a
         /// replay whose simulated part is still empty. 0 gives the data's own.
-        gap_padding: f64 = 10.0,
+        gap_padding: f64 = 10.0 => NOT_NEGATIVE,
         /// Smallest u.
-        gap_min: f64 = 1e-45,
+        gap_min: f64 = 1e-45 => POSITIVE,
         /// Largest u; below 4 it binds.
-        gap_max: f64 = 10.0,
+        gap_max: f64 = 10.0 => POSITIVE,
         /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
         /// in the published code.
         #[arg(action = clap::ArgAction::Set)]
         use_ratio: bool = true,
         /// Smallest weight.
-        ratio_min: f64 = 1e-5,
+        ratio_min: f64 = 1e-5 => NOT_NEGATIVE,
         /// Largest weight.
-        ratio_max: f64 = 1.0,
+        ratio_max: f64 = 1.0 => POSITIVE,
         /// σ of the normals added to the classifiers' inputs.
-        ratio_noise: f64 = 0.1,
+        ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
         /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4,
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4,
+        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4,
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the classifiers.
-        ratio_lr: f64 = 3e-4,
+        ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.005 => UNIT,
         /// β before the first update.
-        initial_alpha: f64 = 1.0,
+        initial_alpha: f64 = 1.0 => POSITIVE,
         /// H̄; none: −(length of an action).
-        #[arg(allow_negative_numbers = true)]
-        target_entropy: Option<f64> = None,
+        target_entropy: Option<f64> = None => FINITE,
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::None,
         /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0,
+        optimism: f64 = 1.0 => NOT_NEGATIVE,
     }
 }
 
@@ -116,7 +116,7 @@ struct Gap {
     /// Factor of the states' deviations, rows of zeros per real row.
     spread: PerMember<[f64; 2]>,
     /// log ω, `[P, sim]`.
-    log_omega: Tensor,
+    log_omega: Buf<LogOmega>,
 }
 
 impl H2o {
@@ -181,14 +181,13 @@ impl H2o {
         let own = [&centre, &advantage];
         core.finish(&own[..1 + usize::from(s.use_ratio)], &[])?;
         classifiers.finish(&core.learner);
-        let td = core.td(&[real, sim]);
+        let td = core.td([real, sim]);
         let target = core.target(
             [each(|s| s.discount), each(|s| s.reward_scale)],
             s.exploration,
             each(|s| s.optimism),
         );
         let learner = &mut core.learner;
-        let stride = learner.plan.len();
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
         let gap = Gap {
             forward: learner.plan.forward(&[&around]),
@@ -197,9 +196,8 @@ impl H2o {
                 sim,
                 samples: s.gap_samples,
                 raw: around.out(),
-                stride,
                 clip: PerMember::over(settings, |s| [s.gap_min as f32, s.gap_max as f32]),
-                stats: learner.places(&GapWeight::STATS),
+                stats_at: learner.places(&GapWeight::STATS),
             },
             scale: ScaleColumns {
                 members,
@@ -209,26 +207,24 @@ impl H2o {
             steps: zeros(sim * s.gap_samples * obs_dim)?,
             std: None,
             spread: PerMember::over(settings, |s| [s.gap_spread, s.gap_padding]),
-            log_omega: zeros(sim)?,
+            log_omega: zeros(sim)?.into(),
         };
         let weight = RatioWeight {
             members,
             real,
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
-            stride,
             clip: PerMember::over(settings, |s| [s.ratio_min as f32, s.ratio_max as f32]),
-            stats: learner.places(&RatioWeight::STATS),
+            stats_at: learner.places(&RatioWeight::STATS),
         };
         let loss = H2oLoss {
             members,
             real,
             sim,
             q: td.q,
-            stride,
             weight: each(|s| s.penalty_weight),
             temperature: each(|s| s.penalty_temperature),
-            stats: learner.places(&H2oLoss::STATS),
+            stats_at: learner.places(&H2oLoss::STATS),
         };
         Ok(Self {
             core,
@@ -270,9 +266,13 @@ impl Gap {
         } = learner;
         let std = self.std.as_ref().expect("drawn before it is measured");
         launch(&self.scale, [&self.steps], [std])?;
-        let input = [&params.theta, &params.target, &self.steps];
+        let input: [&Tensor; 3] = [&params.theta, &params.target, &self.steps];
         ws.forward(&self.forward, input)?;
-        launch(&self.weight, [&self.log_omega, stats], [&ws.acts])
+        self.weight.launch(GapWeightBuffers {
+            log_omega: &self.log_omega,
+            stats,
+            acts: &ws.acts,
+        })
     }
 }
 
@@ -323,11 +323,16 @@ impl Agent for H2o {
         core.forward()?;
         self.gap.measure(&core.learner)?;
         let Learner { ws, w, stats, .. } = &core.learner;
-        launch(&self.weight, [w, stats], [&ws.acts])?;
+        let acts = &ws.acts;
+        self.weight.launch(RatioWeightBuffers { w, stats, acts })?;
         core.targets(&self.target)?;
         core.td_loss(&self.td)?;
-        let omega = &self.gap.log_omega;
-        launch(&self.loss, [&ws.deltas, stats], [&ws.acts, omega])?;
+        self.loss.launch(H2oLossBuffers {
+            act_grads: &ws.act_grads,
+            stats,
+            acts,
+            log_omega: &self.gap.log_omega,
+        })?;
         core.actor_loss()?;
         core.backward()?;
         core.learner.step(&ActorCritic::ALL)?;

@@ -11,13 +11,12 @@ use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
-use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
-use crate::nn::ops::ratio::RatioWeight;
+use crate::nn::ops::ratio::{RatioWeight, RatioWeightBuffers};
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
-use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
+use crate::nn::ops::value::{Value, ValueLoss, ValueLossBuffers, ValueRule};
 use crate::nn::spec::{LastLayer, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
 use crate::rng::Stream;
@@ -29,67 +28,66 @@ settings! {
     pub struct H2oPlusSettings {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256],
+        hidden: Vec<usize> = vec![256, 256] => SOME,
         /// Real transitions per update.
-        real_batch: usize = 128,
+        real_batch: usize = 128 => SOME,
         /// Simulated transitions per update.
-        sim_batch: usize = 128,
+        sim_batch: usize = 128 => SOME,
         /// Real, and as many simulated, transitions on which the classifiers train per update.
-        ratio_batch: usize = 256,
+        ratio_batch: usize = 256 => SOME,
         /// γ.
-        discount: f64 = 0.99,
+        discount: f64 = 0.99 => UNIT,
         /// λ, the share of V in the target.
-        lambda: f64 = 0.1,
+        lambda: f64 = 0.1 => UNIT,
         /// How V is learned.
         #[arg(value_enum)]
         value: Value = Value::Expectile,
         /// τ of the value loss `expectile`.
-        tau: f64 = 0.5,
+        tau: f64 = 0.5 => INSIDE_UNIT,
         /// α of the value losses `sparse` and `exponential`.
-        value_alpha: f64 = 1.0,
+        value_alpha: f64 = 1.0 => POSITIVE,
         /// Largest exponent of the value loss `exponential`.
-        value_clip: f64 = 7.0,
+        value_clip: f64 = 7.0 => POSITIVE,
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::Entropy,
         /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0,
+        optimism: f64 = 1.0 => NOT_NEGATIVE,
         /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
         /// in the published code.
         #[arg(action = clap::ArgAction::Set)]
         use_ratio: bool = true,
         /// Smallest weight.
-        ratio_min: f64 = 1e-5,
+        ratio_min: f64 = 1e-5 => NOT_NEGATIVE,
         /// Largest weight.
-        ratio_max: f64 = 1.0,
+        ratio_max: f64 = 1.0 => POSITIVE,
         /// σ of the normals added to the classifiers' inputs.
-        ratio_noise: f64 = 0.1,
+        ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
         /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0,
+        reward_scale: f64 = 1.0 => POSITIVE,
         /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4,
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4,
+        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4,
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for V.
-        vf_lr: f64 = 3e-4,
+        vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the classifiers.
-        ratio_lr: f64 = 3e-4,
+        ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.005 => UNIT,
         /// β before the first update.
-        initial_alpha: f64 = 1.0,
+        initial_alpha: f64 = 1.0 => POSITIVE,
         /// H̄; none: −(length of an action).
-        #[arg(allow_negative_numbers = true)]
-        target_entropy: Option<f64> = None,
+        target_entropy: Option<f64> = None => FINITE,
         /// Updates of the offline warm start, before mixing begins: in-sample V and Q, and an
         /// advantage-weighted policy, on the real data alone.
-        warmup: u64 = 0,
+        warmup: u64 = 0 => COUNT,
         /// β of the warm start's advantage weights, exp(β(min Q − V)).
-        warmup_beta: f64 = 1.0,
+        warmup_beta: f64 = 1.0 => NOT_NEGATIVE,
         /// Largest advantage weight.
-        warmup_clip: f64 = 100.0,
+        warmup_clip: f64 = 100.0 => POSITIVE,
     }
 }
 
@@ -178,10 +176,10 @@ impl H2oPlus {
         }
         core.finish(&own, &[Backprop::weights(&v)])?;
         classifiers.finish(&core.learner);
-        let stride = core.learner.plan.len();
         let of_reward = [each(|s| s.discount), each(|s| s.reward_scale)];
         let target = Target {
-            value: Some((v_next.out(), each(|s| s.lambda))),
+            v: Some(v_next.out()),
+            lambda: each(|s| s.lambda),
             ..core.target(of_reward.clone(), s.exploration, each(|s| s.optimism))
         };
         let rule =
@@ -192,34 +190,28 @@ impl H2oPlus {
             rows: real,
             v: v.out(),
             q: q_real.each_ref().map(Pass::out),
-            stride,
             rule: rule.into(),
-            stats: core.learner.places(&ValueLoss::STATS),
+            stats_at: core.learner.places(&ValueLoss::STATS),
         };
         let weight = RatioWeight {
             members,
             real,
             sim,
             raw: s.use_ratio.then(|| advantage.out()),
-            stride,
             clip: PerMember::over(settings, |s| [s.ratio_min as f32, s.ratio_max as f32]),
-            stats: core.learner.places(&RatioWeight::STATS),
+            stats_at: core.learner.places(&RatioWeight::STATS),
         };
         let awr = AwrLoss {
             members,
             rows: real,
-            act_dim,
             spread: core.learner.actor.spread,
             raw: warm_policy.out(),
             q: warm_q.each_ref().map(Pass::out),
             v: v.out(),
-            stride,
-            param_stride: core.learner.params.len(),
-            batch: rows,
-            row: [core.learner.row(), obs_dim],
+            row: core.learner.row(),
             beta: each(|s| s.warmup_beta),
             clip: each(|s| s.warmup_clip),
-            stats: core.learner.places(&AwrLoss::STATS),
+            stats_at: core.learner.places(&AwrLoss::STATS),
         };
         let passes = Passes {
             policy: &warm_policy,
@@ -237,8 +229,8 @@ impl H2oPlus {
             value.clone(),
             awr,
             groups,
-        );
-        let td = core.td(&[real, sim]);
+        )?;
+        let td = core.td([real, sim]);
         Ok(Self {
             core,
             classifiers,
@@ -289,8 +281,13 @@ impl Agent for H2oPlus {
         self.classifiers.learn(&mut core.learner)?;
         core.forward()?;
         let Learner { ws, w, stats, .. } = &core.learner;
-        launch(&self.weight, [w, stats], [&ws.acts])?;
-        launch(&self.value, [&ws.deltas, stats], [&ws.acts])?;
+        let acts = &ws.acts;
+        self.weight.launch(RatioWeightBuffers { w, stats, acts })?;
+        self.value.launch(ValueLossBuffers {
+            act_grads: &ws.act_grads,
+            stats,
+            acts,
+        })?;
         core.targets(&self.target)?;
         core.td_loss(&self.td)?;
         core.actor_loss()?;

@@ -12,6 +12,7 @@ use crate::algo::measures::Measured;
 use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::Result;
+use crate::nn::kernel::Slot;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::awr::AwrLoss;
 use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
@@ -27,29 +28,29 @@ settings! {
     pub struct IqlSettings {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256],
+        hidden: Vec<usize> = vec![256, 256] => SOME,
         /// Transitions per update.
-        batch: usize = 256,
+        batch: usize = 256 => SOME,
         /// γ.
-        discount: f64 = 0.99,
+        discount: f64 = 0.99 => UNIT,
         /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0,
+        reward_scale: f64 = 1.0 => POSITIVE,
         /// τ of the expectile.
-        tau: f64 = 0.7,
+        tau: f64 = 0.7 => INSIDE_UNIT,
         /// β of the advantage weights, exp(β(min Q̂ − V)).
-        beta: f64 = 3.0,
+        beta: f64 = 3.0 => NOT_NEGATIVE,
         /// Largest advantage weight.
-        weight_max: f64 = 100.0,
+        weight_max: f64 = 100.0 => POSITIVE,
         /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4,
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Updates over which the policy's rate falls to 0 along half a cosine (0: it stays).
-        policy_lr_updates: u64 = 1_000_000,
+        policy_lr_updates: u64 = 1_000_000 => COUNT,
         /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4,
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for V.
-        vf_lr: f64 = 3e-4,
+        vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.005 => UNIT,
         /// Whether states are seen on the data set's scale.
         #[arg(action = clap::ArgAction::Set)]
         standardise: bool = true,
@@ -90,7 +91,7 @@ impl Iql {
         let targets = [(&q[0], "target_qf1"), (&q[1], "target_qf2")];
         let actor = Actor {
             mlp: policy.clone(),
-            spread: Spread::Constant(log_std.start),
+            spread: Spread::Constant(Slot::new(log_std.start)),
         };
         let dims = [obs_dim, act_dim, s.batch];
         let smoothing = each(|s| s.target_rate);
@@ -99,7 +100,7 @@ impl Iql {
             learner.standardise_states()?;
         }
         // One loss for both critics, the mean of theirs.
-        learner.w = (learner.w.ones_like()? * 0.5)?;
+        learner.w = (learner.w.ones_like()? * 0.5)?.into();
         let mut groups = vec![
             learner.group(q[0].range.start..q[1].range.end, rate(|s| s.qf_lr)),
             learner.group(vf.range.clone(), rate(|s| s.vf_lr)),
@@ -126,7 +127,7 @@ impl Iql {
 
         // Launches.
         learner.alloc()?;
-        let (members, stride) = (learner.members(), learner.plan.len());
+        let members = learner.members();
         let rule = |s: &IqlSettings| ValueRule::new(Value::Expectile, s.tau, 1.0, 1.0);
         let rule = settings.iter().map(rule).collect::<Result<Vec<_>>>()?;
         let value = ValueLoss {
@@ -134,25 +135,20 @@ impl Iql {
             rows,
             v: v.out(),
             q: q_target.each_ref().map(Pass::out),
-            stride,
             rule: rule.into(),
-            stats: learner.places(&ValueLoss::STATS),
+            stats_at: learner.places(&ValueLoss::STATS),
         };
         let awr = AwrLoss {
             members,
             rows,
-            act_dim,
             spread: learner.actor.spread,
             raw: policy.out(),
             q: q_target.each_ref().map(Pass::out),
             v: v.out(),
-            stride,
-            param_stride: learner.params.len(),
-            batch: rows,
-            row: [learner.row(), obs_dim],
+            row: learner.row(),
             beta: each(|s| s.beta),
             clip: each(|s| s.weight_max),
-            stats: learner.places(&AwrLoss::STATS),
+            stats_at: learner.places(&AwrLoss::STATS),
         };
         let passes = Passes {
             policy: &policy,
@@ -162,7 +158,7 @@ impl Iql {
             v_next: &v_next,
         };
         let rules = [each(|s| s.discount), each(|s| s.reward_scale)];
-        let in_sample = InSample::new(&mut learner, &passes, rules, value, awr, groups);
+        let in_sample = InSample::new(&mut learner, &passes, rules, value, awr, groups)?;
         Ok(Self { learner, in_sample })
     }
 }

@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::data::BehaviourPolicy;
 use crate::error::{Error, Result};
+use crate::nn::kernel::{Buf, RowLayout, Rows, Slot, Stats, W, Y};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
@@ -15,7 +16,6 @@ use crate::nn::ops::gather::Gather;
 use crate::nn::ops::noise::{Draw, Noise};
 use crate::nn::ops::standardise::Standardise;
 use crate::nn::params::{Params, Stepped, take};
-use crate::nn::replay::row_len;
 use crate::nn::spec::{Mlp, Spec};
 use crate::nn::workspace::{Plan, Workspace};
 use crate::nn::{Acting, Actor, PolicySnapshot, Replay};
@@ -51,13 +51,13 @@ pub struct Learner {
     /// Activations.
     pub ws: Workspace,
     /// `[P, rows, row]`.
-    pub batch: Tensor,
+    pub batch: Buf<Rows>,
     /// Targets y, `[P, rows]`.
-    pub y: Tensor,
+    pub y: Buf<Y>,
     /// Weights of the critics' squared errors, `[P, rows]`.
-    pub w: Tensor,
+    pub w: Buf<W>,
     /// Losses and means, `[P, STATS]`.
-    pub stats: Tensor,
+    pub stats: Buf<Stats>,
     names: Vec<&'static str>,
     groups: Vec<Stepped>,
     /// The policies, laid out for as many observations as they were last asked for.
@@ -95,10 +95,10 @@ impl Learner {
             updates: 0,
             plan: Plan::new(members, [params.len(), params.target_len()]),
             ws: Plan::new(members, [0, 0]).alloc(device)?,
-            batch: zeros(rows * row_len(obs_dim, act_dim))?,
-            y: zeros(rows)?,
-            w: Tensor::ones((members, rows), DType::F32, device)?,
-            stats: zeros(STATS)?,
+            batch: zeros(rows * RowLayout::new(obs_dim, act_dim).floats())?.into(),
+            y: zeros(rows)?.into(),
+            w: Tensor::ones((members, rows), DType::F32, device)?.into(),
+            stats: zeros(STATS)?.into(),
             names: Vec::new(),
             groups: Vec::new(),
             acting: RefCell::new(None),
@@ -116,7 +116,7 @@ impl Learner {
         self.groups.push(Stepped {
             range,
             rate,
-            falls_over: None,
+            cosine_steps: None,
             steps: 0,
         });
         self.groups.len() - 1
@@ -124,7 +124,7 @@ impl Learner {
 
     /// The rate of `group` falls to 0 along half a cosine over so many `steps`.
     pub fn anneal(&mut self, group: Group, steps: u64) {
-        self.groups[group].falls_over = Some(steps);
+        self.groups[group].cosine_steps = Some(steps);
     }
 
     /// States are learned from on the data set's scale, once [`fit_states`](Self::fit_states) has it.
@@ -139,20 +139,20 @@ impl Learner {
         Ok(())
     }
 
-    /// Where a loss puts the numbers called `names`, and floats a member. The same names share their places.
-    pub fn places(&mut self, names: &[&'static str]) -> [usize; 2] {
+    /// Where a loss puts the numbers called `names`. The same names share their places.
+    pub fn places(&mut self, names: &[&'static str]) -> Slot<Stats> {
         let known = self.names.windows(names.len()).position(|w| w == names);
         let first = known.unwrap_or_else(|| {
             self.names.extend(names);
             self.names.len() - names.len()
         });
         assert!(self.names.len() <= STATS, "room for every loss");
-        [first, STATS]
+        Slot::new(first)
     }
 
     /// The batch from `row` and `column` on, as a pass's input.
     pub fn batch_view(&self, row: usize, column: usize) -> View {
-        let ld = row_len(self.obs_dim, self.act_dim);
+        let ld = self.row().floats();
         View {
             buffer: BATCH,
             offset: row * ld + column,
@@ -172,9 +172,9 @@ impl Learner {
         self.seeds.len()
     }
 
-    /// Length of a batch row.
-    pub fn row(&self) -> usize {
-        row_len(self.obs_dim, self.act_dim)
+    /// A row of the batch.
+    pub fn row(&self) -> RowLayout {
+        RowLayout::new(self.obs_dim, self.act_dim)
     }
 
     // ---- update ----
@@ -200,7 +200,7 @@ impl Learner {
     /// Draws `rows` rows of `replay` into the batch from row `first` on.
     pub fn draw(&self, replay: &Replay, stream: Stream, first: usize, rows: usize) -> Result<()> {
         let place = [first, rows, self.rows];
-        self.gather(replay, stream, 0, place, self.row(), &self.batch)?;
+        self.gather(replay, stream, 0, place, self.row().floats(), &self.batch)?;
         let Some(scale) = &self.state_scale else {
             return Ok(());
         };
@@ -209,7 +209,7 @@ impl Learner {
             first,
             rows,
             batch_rows: self.rows,
-            row: self.row(),
+            row: self.row().floats(),
             obs_dim: self.obs_dim,
             columns: [0, self.obs_dim + self.act_dim],
         };
@@ -228,7 +228,8 @@ impl Learner {
     ) -> Result<()> {
         let (spans, row) = (replay.spans(), replay.row());
         let parts = spans.values();
-        let fits = row == self.row() && (parts.len() == 1 || parts.len() == self.members());
+        let fits =
+            row == self.row().floats() && (parts.len() == 1 || parts.len() == self.members());
         if !fits || parts.iter().any(|span| span.len == 0) {
             let problem = format!("a replay of {row} floats a row, filled as {parts:?}");
             let mend = "fill it first, with this task's transitions";
@@ -272,7 +273,7 @@ impl Learner {
 
     /// Runs passes that read the batch alone.
     pub fn forward(&self, passes: &Dense) -> Result<()> {
-        let input = [&self.params.theta, &self.params.target, &self.batch];
+        let input: [&Tensor; 3] = [&self.params.theta, &self.params.target, &self.batch];
         self.ws.forward(passes, input)
     }
 

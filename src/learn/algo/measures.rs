@@ -3,6 +3,7 @@
 
 use crate::algo::learner::Learner;
 use crate::error::Result;
+use crate::nn::kernel::{Acts, Slot};
 use crate::nn::ops::ratio::RatioWeight;
 use crate::nn::ops::td::TdLoss;
 
@@ -21,10 +22,16 @@ impl Measured<'_> {
     /// (Q − y)² over rows and both critics without w; `ratio_p10` and `ratio_p90` of w over the simulated rows, and
     /// `ratio_floor_share`, the share of them at the clip's lower end.
     pub fn read(&self, learner: &Learner) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        let (td, rows) = (self.td, self.td.halves.iter().sum::<usize>());
+        let (td, rows) = (self.td, self.td.rows());
         let y = learner.y.to_vec2::<f32>()?;
         let floats = (rows - 1) * td.step + 1;
-        let values = |at: usize| learner.ws.acts.narrow(1, at, floats)?.to_vec2::<f32>();
+        let values = |at: Slot<Acts>| {
+            learner
+                .ws
+                .acts
+                .narrow(1, at.offset(), floats)?
+                .to_vec2::<f32>()
+        };
         let q = [values(td.q[0])?, values(td.q[1])?];
         let error = |rows: std::ops::Range<usize>| {
             let of_member = |m: usize| {

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use crate::data::BehaviourPolicy;
 use crate::error::Result;
 use crate::nn::Replay;
-use crate::nn::launch::together;
+use crate::nn::launch::capture;
 
 pub mod actor_critic;
 pub mod classifiers;
@@ -29,7 +29,8 @@ pub use h2o::{H2o, H2oSettings};
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
 pub use iql::{Iql, IqlSettings};
 pub use registry::{
-    SettingsFlags, build, build_members, methods, resolve_members, resolve_settings,
+    SettingsFlags, build, build_members, methods, resolve_members, resolve_settings, setting,
+    setting_flag, setting_names, simulates,
 };
 pub use sac::{Sac, SacSettings};
 
@@ -67,7 +68,7 @@ pub trait Agent: Send {
     /// One update of every member.
     fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
         let device = self.learner().batch.device().clone();
-        together(&device, || {
+        capture(&device, || {
             self.draw(real, sim)?;
             self.learn()
         })

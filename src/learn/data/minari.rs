@@ -6,12 +6,13 @@
 //! sets hold links into the files of their parts, which are followed.
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::hdf5::{H5File, H5Writer, Values};
+use super::atomic::make_folder_of;
+use super::hdf5::{H5File, H5Writer, Values, refused};
 use super::{Dataset, replace_file};
 use crate::error::{Error, Result};
 
@@ -35,9 +36,11 @@ pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
     let path = path.as_ref();
     let main = main_file(path)?;
     let file = H5File::open(&main)?;
-    let episodes = count_episodes(&file, &main)?;
+    let metadata = read_metadata(&main.with_file_name(METADATA_FILE))?;
+    let episodes = count_episodes(&file, &main, metadata.as_ref())?;
     let mut data = Dataset {
         source: path.display().to_string(),
+        environment: metadata.as_ref().and_then(environment),
         ..Dataset::default()
     };
     for episode in 0..episodes {
@@ -52,6 +55,11 @@ fn main_file(path: &Path) -> Result<PathBuf> {
         return Ok(path.to_path_buf());
     }
     for folder in [path.join("data"), path.to_path_buf()] {
+        if let Err(error) = std::fs::read_dir(&folder)
+            && error.kind() == ErrorKind::PermissionDenied
+        {
+            return Err(refused(folder.display(), &error));
+        }
         let main = folder.join(MAIN_FILE);
         if main.is_file() {
             return Ok(main);
@@ -88,14 +96,20 @@ fn read_metadata(path: &Path) -> Result<Option<Value>> {
         .map_err(|e| Error::input(path.display(), format!("no JSON: {e}"), again))
 }
 
+/// The Gymnasium id of the environment that was recorded (`HalfCheetah-v5`): JSON within JSON.
+fn environment(metadata: &Value) -> Option<String> {
+    let spec: Value = serde_json::from_str(metadata["env_spec"].as_str()?).ok()?;
+    spec["id"].as_str().map(str::to_owned)
+}
+
 /// Episodes are numbered from 0 without a gap, and there are as many as the metadata says.
-fn count_episodes(file: &H5File, main: &Path) -> Result<usize> {
+fn count_episodes(file: &H5File, main: &Path, metadata: Option<&Value>) -> Result<usize> {
     let names: HashSet<String> = file.names("/")?.into_iter().collect();
     let count = names
         .iter()
         .filter(|name| name.starts_with("episode_"))
         .count();
-    if let Some(metadata) = read_metadata(&main.with_file_name(METADATA_FILE))? {
+    if let Some(metadata) = metadata {
         let declared = metadata["total_episodes"].as_u64();
         if declared != Some(count as u64) {
             return Err(Error::input(
@@ -127,7 +141,7 @@ fn read_episode(file: &H5File, name: &str, data: &mut Dataset) -> Result<()> {
         0 => (observations.matrix()?.1, actions.matrix()?.1),
         _ => (data.obs_dim, data.act_dim),
     };
-    let observations = observations.expect(&[steps + 1, obs_dim])?;
+    let observations = observations.expect(&[steps.saturating_add(1), obs_dim])?;
     let actions = actions.expect(&[steps, act_dim])?;
     let terminations = get("terminations")?.expect(&[steps])?;
     let truncations = get("truncations")?.expect(&[steps])?;
@@ -168,6 +182,7 @@ pub fn write(dir: impl AsRef<Path>, data: &Dataset) -> Result<()> {
     let image = file.finish(dir.display())?;
     let folder = dir.join("data");
     let main = folder.join(MAIN_FILE);
+    make_folder_of(&main)?;
     replace_file(&main, |out| out.write_all(&image).map_err(Error::io(&main)))?;
 
     let metadata = json!({

@@ -30,7 +30,7 @@ choices! {
 
 /// A device, what it is, and what the user should know of the choice.
 #[derive(Clone, Debug)]
-pub struct Opened {
+pub struct OpenDevice {
     /// The device.
     pub device: Device,
     /// What `kind` came to: never `Auto`.
@@ -40,8 +40,8 @@ pub struct Opened {
 }
 
 /// Opens the device that `kind` names.
-pub fn open(kind: DeviceKind, precision: Precision) -> Result<Opened> {
-    let cpu = |note| Opened {
+pub fn open(kind: DeviceKind, precision: Precision) -> Result<OpenDevice> {
+    let cpu = |note| OpenDevice {
         device: Device::Cpu,
         kind: DeviceKind::Cpu,
         note,
@@ -49,7 +49,7 @@ pub fn open(kind: DeviceKind, precision: Precision) -> Result<Opened> {
     let opened = match kind {
         DeviceKind::Cpu => cpu(None),
         DeviceKind::Cuda | DeviceKind::Auto => match cuda(precision) {
-            Ok(device) => Opened {
+            Ok(device) => OpenDevice {
                 device,
                 kind: DeviceKind::Cuda,
                 note: None,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
 
+use super::kernel::Slot;
 use super::params::Params;
 use super::spec::{LastLayer, Spec};
 use super::{Acting, Actor, PolicySnapshot, Spread};
@@ -40,7 +41,7 @@ impl DevicePolicy {
         let sizes: Vec<_> = std::iter::once(obs_dim).chain(sizes).collect();
         let mlp = spec.mlp("policy", &sizes, LastLayer::Linear);
         let spread = if constant {
-            Spread::Constant(spec.vector("log_std", act_dim, 0.0).start)
+            Spread::Constant(Slot::new(spec.vector("log_std", act_dim, 0.0).start))
         } else {
             // The snapshot has them in its weights.
             let affine = [("multiplier", 1.0.into()), ("offset", 0.0.into())];
@@ -48,7 +49,7 @@ impl DevicePolicy {
                 ("multiplier".to_owned(), vec![1.0]),
                 ("offset".to_owned(), vec![0.0]),
             ]);
-            Spread::Affine(spec.scalars(&affine).start)
+            Spread::Affine(Slot::new(spec.scalars(&affine).start))
         };
         // No policy has targets, but a buffer has room for something.
         let mut params = Params::new(spec, &[(&mlp, "target")], &[0], device)?;

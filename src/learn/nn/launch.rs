@@ -29,8 +29,8 @@ pub trait Kernel<const O: usize, const I: usize>: Sync {
     fn cost(&self) -> Cost;
     /// The CPU implementation.
     fn cpu(&self, out: [&mut [f32]; O], input: [&[f32]; I]);
-    /// The GPU implementation.
-    fn cuda(&self) -> Program;
+    /// The GPU implementation, for buffers of so many `floats`, outputs first.
+    fn cuda(&self, floats: &[usize]) -> Program;
 }
 
 /// What all launches of one kernel did.
@@ -73,13 +73,12 @@ fn count(name: &'static str, cost: Cost, launches: usize, seconds: f64) {
     all[at].seconds += seconds;
 }
 
-/// Runs `work` so that its launches cost least: on the CPU from inside the pool, where a launch forks without waking a
-/// thread of its own; on a GPU they go out together at the end: nothing may be read back before, and what they read and
-/// write must live until then.
-pub fn together<T: Send>(device: &Device, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+/// Groups the launches made inside `work`. On the CPU they run inside the rayon pool, which saves a wake-up each. On CUDA
+/// they are sent as one graph when `work` returns; until then read nothing back and free nothing.
+pub fn capture<T: Send>(device: &Device, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        return engine::together(work);
+        return engine::capture(work);
     }
     let _ = device;
     let mut done = None;
@@ -106,8 +105,9 @@ pub fn launch<const O: usize, const I: usize, K: Kernel<O, I>>(
     let begun = Instant::now();
     #[cfg(feature = "cuda")]
     if out[0].device().is_cuda() {
-        let program = kernel.cuda();
         let buffers: Vec<_> = out.iter().chain(&input).copied().collect();
+        let floats: Vec<_> = buffers.iter().map(|b| b.elem_count()).collect();
+        let program = kernel.cuda(&floats);
         let launches = engine::launch(K::NAME, &program, &buffers)?;
         count(
             K::NAME,

@@ -11,6 +11,7 @@
 pub mod cuda;
 pub mod device;
 pub mod device_policy;
+pub mod kernel;
 pub mod launch;
 pub mod ops;
 pub mod params;

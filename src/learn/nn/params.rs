@@ -7,6 +7,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
+use crate::nn::kernel::{Buf, Grad, Health, Moment, Smoothed, Theta};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::adam::{Adam, Group};
@@ -23,7 +24,7 @@ pub struct Stepped {
     /// Learning rate.
     pub rate: PerMember<f64>,
     /// Steps over which the rate falls to 0 along half a cosine; none: it stays.
-    pub falls_over: Option<u64>,
+    pub cosine_steps: Option<u64>,
     /// Steps done.
     pub steps: u64,
 }
@@ -33,7 +34,7 @@ impl Stepped {
     fn rate(&self) -> PerMember<f64> {
         let fallen = |over: u64| self.steps.min(over) as f64 / over as f64;
         let cosine = |over| 0.5 * (1.0 + (std::f64::consts::PI * fallen(over)).cos());
-        let share = self.falls_over.map_or(1.0, cosine);
+        let share = self.cosine_steps.map_or(1.0, cosine);
         self.rate.map(|rate| rate * share)
     }
 }
@@ -44,14 +45,14 @@ pub struct Params {
     /// Members, P.
     pub members: usize,
     /// Parameters, `[P, len]`.
-    pub theta: Tensor,
+    pub theta: Buf<Theta>,
     /// Gradient of the last update, `[P, len]`.
-    pub grad: Tensor,
+    pub grad: Buf<Grad>,
     /// Smoothed copies of `target_of`, `[P, target_of.len()]`.
-    pub target: Tensor,
+    pub target: Buf<Smoothed>,
     /// Which members are frozen, `[P, HEALTH]`: see [`guard`](crate::nn::ops::guard).
-    pub health: Tensor,
-    moments: [Tensor; 2],
+    pub health: Buf<Health>,
+    moments: [Buf<Moment>; 2],
     target_of: Range<usize>,
     target_names: Vec<(Mlp, &'static str)>,
 }
@@ -87,11 +88,11 @@ impl Params {
         let zeros = || Tensor::zeros((members, len), DType::F32, device);
         Ok(Self {
             members,
-            grad: zeros()?,
-            health: Tensor::zeros((members, HEALTH), DType::F32, device)?,
-            moments: [zeros()?, zeros()?],
-            theta,
-            target,
+            grad: zeros()?.into(),
+            health: Tensor::zeros((members, HEALTH), DType::F32, device)?.into(),
+            moments: [zeros()?.into(), zeros()?.into()],
+            theta: theta.into(),
+            target: target.into(),
             target_of,
             target_names: targets.iter().map(|(m, n)| ((*m).clone(), *n)).collect(),
             spec,
@@ -176,14 +177,14 @@ impl Params {
         let mut health = self.health.to_vec2::<f32>()?;
         if health[member][FROZEN] == 0.0 {
             health[member][FROZEN] = update as f32;
-            self.health = Tensor::new(health, self.health.device())?;
+            self.health = Tensor::new(health, self.health.device())?.into();
         }
         Ok(())
     }
 
     /// Tensors of a checkpoint.
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        let named = [
+        let named: [(&str, &Tensor); 5] = [
             ("theta", &self.theta),
             ("adam_m", &self.moments[0]),
             ("adam_v", &self.moments[1]),
@@ -200,13 +201,14 @@ impl Params {
     pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
         let device = self.theta.device().clone();
         let [m, v] = &mut self.moments;
-        for (name, slot) in [
+        let slots: [(&str, &mut Tensor); 5] = [
             ("theta", &mut self.theta),
             ("adam_m", m),
             ("adam_v", v),
             ("target", &mut self.target),
             ("health", &mut self.health),
-        ] {
+        ];
+        for (name, slot) in slots {
             *slot = take(state, name, slot.dims(), slot.dtype(), &device)?;
         }
         Ok(())
@@ -262,8 +264,8 @@ impl Params {
             transpose(&mut to[slots.start..], values, slots.outputs, slots.inputs);
         }
         let device = self.theta.device().clone();
-        self.theta = Tensor::new(theta, &device)?;
-        self.target = Tensor::new(target, &device)?;
+        self.theta = Tensor::new(theta, &device)?.into();
+        self.target = Tensor::new(target, &device)?.into();
         Ok(())
     }
 

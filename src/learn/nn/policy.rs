@@ -4,6 +4,7 @@ use candle_core::{DType, Tensor};
 
 use crate::data::{BehaviourPolicy, DenseLayer, Distribution};
 use crate::error::{Error, Result};
+use crate::nn::kernel::{Acts, Buf};
 use crate::nn::launch::launch;
 use crate::nn::ops::Spread;
 use crate::nn::ops::dense::{Dense, View};
@@ -40,7 +41,7 @@ pub struct Acting {
     /// Members, observations a member, length of an observation, length of an action.
     dims: [usize; 4],
     forward: Dense,
-    acts: Tensor,
+    acts: Buf<Acts>,
     /// Noise of the deterministic action.
     still: Tensor,
     head: ActingHead,
@@ -76,11 +77,11 @@ impl Acting {
                         members,
                         rows,
                         act_dim,
-                        raw,
+                        raw: raw.offset(),
                         raw_stride,
                         noise: 0,
                         noise_stride: rows * act_dim,
-                        affine,
+                        affine: affine.offset(),
                         param_stride,
                     },
                     obs_dim,
@@ -96,9 +97,9 @@ impl Acting {
                     members,
                     rows,
                     act_dim,
-                    raw,
+                    raw: raw.offset(),
                     raw_stride,
-                    log_std,
+                    log_std: log_std.offset(),
                     param_stride,
                 });
                 ActingHead::Gaussian(sample, zeros(act_dim)?)
@@ -136,7 +137,7 @@ impl Acting {
         launch(&self.forward, [&self.acts], [theta, &params.target, &obs])?;
         Ok(match &self.head {
             ActingHead::Tanh(sample, out) => {
-                let input = [&self.acts, theta, noise, &obs];
+                let input: [&Tensor; 4] = [&self.acts, theta, noise, &obs];
                 launch(sample, out.each_ref(), input)?;
                 out[0].narrow(2, obs_dim, act_dim)?.contiguous()?
             }
@@ -173,7 +174,7 @@ impl PolicySnapshot {
         let last = &mut layers[last];
         let distribution = match actor.spread {
             Spread::Affine(at) => {
-                let (m, o) = (theta[at], theta[at + 1]);
+                let (m, o) = (theta[at.offset()], theta[at.offset() + 1]);
                 let rho = &mut last.weight[half * last.inputs..];
                 rho.iter_mut().for_each(|w| *w *= m);
                 last.bias[half..].iter_mut().for_each(|b| *b = m * *b + o);
@@ -181,7 +182,7 @@ impl PolicySnapshot {
             }
             Spread::Constant(at) => {
                 last.weight.resize(2 * half * last.inputs, 0.0);
-                last.bias.extend(&theta[at..at + half]);
+                last.bias.extend(&theta[at.offset()..][..half]);
                 last.outputs = 2 * half;
                 Distribution::ClippedGaussian
             }

@@ -199,12 +199,10 @@ impl Replay {
         self.pushed = pushed;
         let spans: Vec<_> = self.parts().collect();
         let total = spans.iter().map(|span| span.len).sum::<usize>();
-        if rows.dims() != [total, self.row()] {
-            let problem = format!(
-                "{:?} rows where {total} × {} are due",
-                rows.shape(),
-                self.row()
-            );
+        if rows.dims() != [total, self.row()] || rows.dtype() != DType::F32 {
+            let (shape, kind, row) = (rows.dims(), rows.dtype(), self.row());
+            let problem =
+                format!("{shape:?} rows of {kind:?} where {total} × {row} of F32 are due");
             let mend = "resume with the settings that the run began with";
             return Err(Error::input("replay", problem, mend));
         }

@@ -8,6 +8,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::Result;
+use crate::nn::kernel::{Acts, Buf, Deltas, Grad, Slot, Theta};
 use crate::nn::launch::launch;
 use crate::nn::ops::dense::{Apply, Base, Dense, Layer, View};
 use crate::nn::ops::dense_grad::{Back, DenseGrad};
@@ -23,9 +24,9 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Offset of the last layer's output, `[rows, outputs]`, in the activations and deltas.
-    pub fn out(&self) -> usize {
-        self.job.layers[self.job.layers.len() - 1].out
+    /// The last layer's output, `[rows, outputs]`, and its gradient.
+    pub fn out(&self) -> Slot<Acts> {
+        Slot::new(self.job.layers[self.job.layers.len() - 1].out)
     }
 
     /// Rows.
@@ -75,7 +76,7 @@ impl Plan {
         });
         let layers = layers.collect();
         let bank = usize::from(purpose == Use::Target);
-        let keep = purpose == Use::Train;
+        let save_for_backward = purpose == Use::Train;
         Pass {
             job: Apply {
                 rows,
@@ -83,7 +84,7 @@ impl Plan {
                 bank,
                 bank_stride: self.banks[bank],
                 layers,
-                keep,
+                save_for_backward,
                 base: None,
             },
         }
@@ -123,15 +124,15 @@ impl Plan {
         rest.layers[0] = part(mlp, &columns);
         let mut pass = self.pass(&rest, purpose, input, shared.rows() * per);
         pass.job.base = Some(Base {
-            out: shared.out(),
+            out: shared.out().offset(),
             per,
         });
         pass
     }
 
-    /// Room in the deltas for the gradient of `pass` with respect to `columns` of its input; its offset.
-    pub fn input_grad(&mut self, pass: &Pass, columns: usize) -> usize {
-        self.take(pass.rows() * columns)
+    /// Room in `act_grads` for the gradient of `pass` with respect to `columns` of its input.
+    pub fn input_grad(&mut self, pass: &Pass, columns: usize) -> Slot<Acts> {
+        Slot::new(self.take(pass.rows() * columns))
     }
 
     /// Lays out passes over the places of those before them: for a stage that is over before the others begin.
@@ -160,12 +161,9 @@ impl Plan {
     }
 
     /// Room for the activations alone, where nothing goes backward.
-    pub fn activations(&self, device: &Device) -> Result<Tensor> {
-        Ok(Tensor::zeros(
-            (self.members, self.len.max(1)),
-            DType::F32,
-            device,
-        )?)
+    pub fn activations(&self, device: &Device) -> Result<Buf<Acts>> {
+        let shape = (self.members, self.len.max(1));
+        Ok(Tensor::zeros(shape, DType::F32, device)?.into())
     }
 
     /// The buffers.
@@ -175,7 +173,7 @@ impl Plan {
         let transposed = if device.is_cpu() { self.banks[0] } else { 0 };
         Ok(Workspace {
             acts: self.activations(device)?,
-            deltas: zeros(self.len)?,
+            act_grads: zeros(self.len)?.into(),
             transposed: zeros(transposed)?,
         })
     }
@@ -196,11 +194,11 @@ impl Plan {
                 rows,
                 x,
                 layers,
-                keep,
+                save_for_backward,
                 base,
                 ..
             } = b.pass.job.clone();
-            assert!(keep, "only a pass for training goes backward");
+            assert!(save_for_backward, "only a pass for training goes backward");
             Back {
                 rows,
                 x,
@@ -208,7 +206,9 @@ impl Plan {
                 base,
                 tile: b.pass.job.tile(),
                 weights: b.weights,
-                input: b.input,
+                input: b
+                    .input
+                    .map(|(first, columns, at)| (first, columns, at.offset())),
             }
         });
         DenseGrad::new(self.members, [self.banks[0], self.len], jobs.collect())
@@ -233,7 +233,7 @@ pub struct Backprop<'a> {
     /// The gradient of its parameters.
     pub weights: bool,
     /// The gradient of its input: first column, columns, where ([`Plan::input_grad`]).
-    pub input: Option<(usize, usize, usize)>,
+    pub input: Option<(usize, usize, Slot<Acts>)>,
 }
 
 impl<'a> Backprop<'a> {
@@ -250,9 +250,9 @@ impl<'a> Backprop<'a> {
 /// Activations and their gradients, `[members, Plan::len]`.
 pub struct Workspace {
     /// Activations.
-    pub acts: Tensor,
+    pub acts: Buf<Acts>,
     /// Gradients with respect to them; losses write those of last layers.
-    pub deltas: Tensor,
+    pub act_grads: Buf<Deltas>,
     transposed: Tensor,
 }
 
@@ -266,11 +266,11 @@ impl Workspace {
     pub fn backward(
         &self,
         back: &DenseGrad,
-        grad: &Tensor,
-        theta: &Tensor,
+        grad: &Buf<Grad>,
+        theta: &Buf<Theta>,
         buffers: &[&Tensor],
     ) -> Result<()> {
-        let out = [&self.deltas, grad, &self.transposed];
+        let out: [&Tensor; 3] = [&self.act_grads, grad, &self.transposed];
         match *buffers {
             [x] => launch(back, out, [theta, &self.acts, x]),
             [x, y] => launch(back, out, [theta, &self.acts, x, y]),

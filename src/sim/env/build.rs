@@ -31,7 +31,7 @@ choices! {
 
 /// A [`Device`] at hand.
 #[derive(Clone)]
-pub enum Place {
+pub enum Backend {
     /// The processor.
     Cpu,
     /// A GPU.
@@ -42,8 +42,8 @@ pub enum Place {
 ///
 /// # Errors
 /// Where a GPU is asked for and there is none, or `physics` has no shaders.
-pub fn choose(physics: Physics, device: Device) -> Result<(Place, String)> {
-    let cpu = |why: &str| Ok((Place::Cpu, format!("simulation on the CPU: {why}")));
+pub fn choose(physics: Physics, device: Device) -> Result<(Backend, String)> {
+    let cpu = |why: &str| Ok((Backend::Cpu, format!("simulation on the CPU: {why}")));
     match (device, physics) {
         (Device::Cpu, _) => cpu("as asked for"),
         (Device::Auto, Physics::Rapier) => cpu("Rapier runs nowhere else"),
@@ -55,7 +55,7 @@ pub fn choose(physics: Physics, device: Device) -> Result<(Place, String)> {
         (Device::Gpu, Physics::Planar) => {
             let gpu = Gpu::shared()?;
             let note = format!("simulation on {}", gpu.label());
-            Ok((Place::Gpu(gpu), note))
+            Ok((Backend::Gpu(gpu), note))
         }
         (Device::Auto, Physics::Planar) => match Gpu::shared() {
             Err(Error::Input { problem, .. }) => cpu(&problem),
@@ -66,7 +66,7 @@ pub fn choose(physics: Physics, device: Device) -> Result<(Place, String)> {
             )),
             Ok(gpu) => {
                 let note = format!("simulation on {}", gpu.label());
-                Ok((Place::Gpu(gpu), note))
+                Ok((Backend::Gpu(gpu), note))
             }
         },
     }
@@ -78,16 +78,16 @@ pub fn choose(physics: Physics, device: Device) -> Result<(Place, String)> {
 /// Where the robots exceed the engine's limits.
 pub fn build(
     physics: Physics,
-    place: &Place,
+    place: &Backend,
     task: &Task,
     dynamics: Dynamics,
     keys: Vec<EnvKey>,
 ) -> Result<Box<dyn VecEnv>> {
     Ok(match (physics, place) {
-        (Physics::Planar, Place::Gpu(gpu)) => {
+        (Physics::Planar, Backend::Gpu(gpu)) => {
             Box::new(PlanarGpuEnv::keyed(gpu, task, dynamics, keys)?)
         }
-        (Physics::Planar, Place::Cpu) => Box::new(PlanarVecEnv::with_dynamics(
+        (Physics::Planar, Backend::Cpu) => Box::new(PlanarVecEnv::with_dynamics(
             task,
             dynamics,
             keys,

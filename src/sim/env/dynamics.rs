@@ -2,7 +2,7 @@
 
 use crate::env::{EnvKey, Task};
 use crate::error::Result;
-use crate::model::{Domain, Gap, Model};
+use crate::model::{Gap, GapSet, Model};
 use crate::rng::{Stream, philox};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -55,8 +55,8 @@ impl Dynamics {
     /// `seed` and its index alone.
     ///
     /// # Errors
-    /// As [`Domain::check`]; where a strength that was drawn makes no robot.
-    pub fn draw(task: &Task, domain: &Domain, seed: u64, envs: usize) -> Result<Self> {
+    /// As [`GapSet::check`]; where a strength that was drawn makes no robot.
+    pub fn draw(task: &Task, domain: &GapSet, seed: u64, envs: usize) -> Result<Self> {
         let rows = domain.rows(envs);
         if !domain.is_random() {
             let gaps: Vec<Gap> = (0..rows).map(|row| domain.draw(seed, row)).collect();
@@ -87,7 +87,7 @@ impl Dynamics {
     /// As [`draw`](Self::draw).
     pub fn population(
         task: &Task,
-        domain: &Domain,
+        domain: &GapSet,
         seeds: &[u64],
         per_member: usize,
     ) -> Result<Self> {

@@ -13,7 +13,7 @@ mod rules;
 mod snapshot;
 pub mod task;
 
-pub use build::{Device, Physics, Place, build, choose};
+pub use build::{Backend, Device, Physics, build, choose};
 pub use dynamics::{Dynamics, Row};
 pub use planar::PlanarVecEnv;
 pub use planar_gpu::PlanarGpuEnv;
@@ -41,7 +41,7 @@ pub struct StepBatch {
 
 /// Some env steps of a population, whose members have equally many environments each.
 #[derive(Clone, Debug, Default)]
-pub struct Segment {
+pub struct RolloutBuffer {
     /// Rows `[obs, action, next_obs, reward, terminated]`, `[members, steps, per_member, row]`.
     pub rows: Vec<f32>,
     /// `[members, steps, per_member]`.

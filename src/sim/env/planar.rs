@@ -1,12 +1,12 @@
 //! A task on the planar kernel's CPU lanes.
 
 use crate::env::dynamics::Dynamics;
-use crate::env::rules::{EnvKey, Episodes, Rules};
+use crate::env::rules::{EnvKey, Episodes, TaskRules};
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::{StepBatch, Task, VecEnv};
 use crate::error::Result;
 use crate::model::Gap;
-use crate::physics::planar::profile::Lap;
+use crate::physics::planar::profile::Stage;
 use crate::physics::planar::real::Real;
 use crate::physics::planar::topology::MAX_DOFS;
 use crate::physics::planar::{Arithmetic, Batch, Block, Lanes, Precision, Visitor};
@@ -17,7 +17,7 @@ use rayon::prelude::*;
 /// An environment whose state breaks (NaN, or beyond 1e10) starts anew, as MuJoCo's would: the
 /// step is truncated, pays 0, and shows in [`status`](Self::status).
 pub struct PlanarVecEnv {
-    rules: Rules,
+    rules: TaskRules,
     batch: Batch,
     episodes: Episodes,
 }
@@ -62,7 +62,7 @@ impl PlanarVecEnv {
         keys: Vec<EnvKey>,
         with: Arithmetic,
     ) -> Result<Self> {
-        let rules = Rules::new(task, dynamics, keys);
+        let rules = TaskRules::new(task, dynamics, keys);
         let episodes = Episodes::new(&rules);
         let rows: Vec<usize> = episodes.row.iter().map(|&row| row as usize).collect();
         let batch = Batch::assigned(&rules.dynamics.models(), &rows, with)?;
@@ -101,13 +101,13 @@ impl PlanarVecEnv {
     }
 
     /// Measures the kernel's stages from now on.
-    pub fn start_laps(&mut self) {
-        self.batch.start_laps();
+    pub fn start_stage_times(&mut self) {
+        self.batch.start_stage_times();
     }
 
-    /// Stops measuring; ticks of each [`Lap`], summed over threads.
-    pub fn take_laps(&mut self) -> [u64; Lap::COUNT] {
-        self.batch.take_laps()
+    /// Stops measuring; ticks of each [`Stage`], summed over threads.
+    pub fn take_stage_times(&mut self) -> [u64; Stage::COUNT] {
+        self.batch.take_stage_times()
     }
 
     /// Environments a register.
@@ -209,7 +209,7 @@ impl VecEnv for PlanarVecEnv {
 /// Puts lane `lane` of `block` at a new initial state, with the parameter row that it has from now
 /// on, and observes it.
 fn restart<R: Real>(
-    rules: &Rules,
+    rules: &TaskRules,
     block: &mut Block<'_, R>,
     lane: usize,
     row: &mut u32,
@@ -235,7 +235,7 @@ fn restart<R: Real>(
 
 /// Starts a new episode everywhere.
 struct Reset<'a> {
-    rules: &'a Rules,
+    rules: &'a TaskRules,
     episodes: &'a mut Episodes,
 }
 
@@ -258,7 +258,7 @@ impl Visitor for Reset<'_> {
 
 /// One env step everywhere.
 struct Step<'a> {
-    rules: &'a Rules,
+    rules: &'a TaskRules,
     actions: &'a [f32],
     episodes: &'a mut Episodes,
 }

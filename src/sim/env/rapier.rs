@@ -1,7 +1,7 @@
 //! A task in Rapier worlds, one an environment, over all threads.
 
 use crate::env::dynamics::Dynamics;
-use crate::env::rules::{EnvKey, Episodes, Rules};
+use crate::env::rules::{EnvKey, Episodes, TaskRules};
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::{StepBatch, Task, VecEnv};
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ thread_local! {
 ///
 /// A state that breaks is dealt with as in [`PlanarVecEnv`](crate::env::PlanarVecEnv).
 pub struct RapierVecEnv {
-    rules: Rules,
+    rules: TaskRules,
     /// By parameter row.
     robots: Vec<Robot>,
     worlds: Vec<World>,
@@ -53,7 +53,7 @@ impl RapierVecEnv {
                 "ask for at least one",
             ));
         }
-        let rules = Rules::new(task, dynamics, keys);
+        let rules = TaskRules::new(task, dynamics, keys);
         let episodes = Episodes::new(&rules);
         let models = rules.dynamics.models();
         let robots: Vec<Result<Robot>> = models.into_par_iter().map(Robot::new).collect();
@@ -216,7 +216,7 @@ impl VecEnv for RapierVecEnv {
 
 /// Puts `world` at a new initial state, with the parameter row that it has from now on, and observes it.
 fn restart(
-    rules: &Rules,
+    rules: &TaskRules,
     robots: &[Robot],
     world: &mut World,
     env: usize,

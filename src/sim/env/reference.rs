@@ -1,7 +1,7 @@
 //! Transitions that another engine recorded, and how far the planar kernel is from them.
 
 use crate::env::Task;
-use crate::env::rules::pay;
+use crate::env::rules;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::model::{Gap, Model};
@@ -69,11 +69,11 @@ impl Reference {
             Some(task) => {
                 let task = Task::load(&folder.join(task).to_string_lossy())?;
                 let gap = said("gap").map_or("none", String::as_str);
-                (task.clone(), task.gap(gap)?)
+                (task.clone(), task.gap(gap).map_err(|e| e.within(&place))?)
             }
             None => named(&stem, &place.to_string())?,
         };
-        let (model, _) = task.model(&gap)?;
+        let (model, _) = task.model(&gap).map_err(|e| e.within(&place))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| {
             Error::input(
                 &place,
@@ -254,7 +254,7 @@ pub struct Comparison {
 }
 
 /// A scaled error above this wants a row made or lost by rounding as its explanation
-/// (physics-spec 8.2: none above 1e-4 without one).
+/// (DYNAMICS.md 8.2: none above 1e-4 without one).
 pub const OUTLIER: f64 = 2e-4;
 
 /// Steps every transition of `reference` with `model` in `precision` and measures the errors.
@@ -332,7 +332,7 @@ fn compare_engine(
         let cost = reference.task.reward.control_cost * action.iter().map(|a| a * a).sum::<f64>();
         let (paid, over) = {
             let (qpos, qvel) = (&qpos[env * nv..][..nv], &qvel[env * nv..][..nv]);
-            pay(&reference.task, qpos, qvel, dx[env], cost)
+            rules::reward(&reference.task, qpos, qvel, dx[env], cost)
         };
         reward.push((paid - reference.reward[env]).abs());
         termination += usize::from(over != reference.terminated[env]);

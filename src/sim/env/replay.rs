@@ -3,7 +3,7 @@
 
 use crate::env::Task;
 use crate::env::reference::{Spread, distances, scale};
-use crate::env::rules::pay;
+use crate::env::rules::reward;
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::physics::planar::{Batch, Precision};
@@ -23,7 +23,7 @@ pub struct Transitions<'a> {
 }
 
 /// Errors of our next states.
-pub struct Replay {
+pub struct DataGap {
     /// Transitions that have a recorded successor.
     pub transitions: usize,
     /// |Δqpos|, world x left out of neither side.
@@ -36,7 +36,7 @@ pub struct Replay {
     pub reward: Spread,
 }
 
-impl Replay {
+impl DataGap {
     /// Takes one env step of `task` with `gap` from every recorded state, with the recorded action.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Replay {
                 let squares: f64 = row(data.actions, i, nu).iter().map(|a| a * a).sum();
                 let cost = task.reward.control_cost * squares;
                 let of = env * nv..(env + 1) * nv;
-                let (paid, _) = pay(task, &qpos[of.clone()], &qvel[of], dx[env], cost);
+                let (paid, _) = reward(task, &qpos[of.clone()], &qvel[of], dx[env], cost);
                 (paid - f64::from(data.rewards[i])).abs()
             })
             .collect();

@@ -26,7 +26,7 @@ impl EnvKey {
 }
 
 /// What all environments of a vector share, whatever the engine.
-pub(super) struct Rules {
+pub(super) struct TaskRules {
     pub task: Task,
     pub dynamics: Dynamics,
     /// What the draws of each environment are keyed by, `[n]`.
@@ -42,7 +42,7 @@ pub(super) struct Outcome {
     pub status: u32,
 }
 
-impl Rules {
+impl TaskRules {
     pub fn new(task: &Task, dynamics: Dynamics, keys: Vec<EnvKey>) -> Self {
         Self {
             task: task.clone(),
@@ -160,7 +160,7 @@ impl Rules {
         let (reward, terminated) = if status & BROKEN != 0 {
             (0.0, false)
         } else {
-            pay(&self.task, qpos, qvel, dx, cost)
+            reward(&self.task, qpos, qvel, dx, cost)
         };
         Outcome {
             reward,
@@ -172,7 +172,7 @@ impl Rules {
 
 /// Reward of an env step that went `dx` m along x, ended at `qpos`, `qvel` and cost `cost`; whether
 /// it terminates the episode.
-pub(super) fn pay(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64) -> (f64, bool) {
+pub(super) fn reward(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64) -> (f64, bool) {
     let healthy = task.is_healthy(qpos, qvel);
     let alive = if healthy || task.reward.healthy_on_fall {
         task.reward.healthy
@@ -200,7 +200,7 @@ pub(super) struct Episodes {
 
 impl Episodes {
     /// Before the first reset.
-    pub fn new(rules: &Rules) -> Self {
+    pub fn new(rules: &TaskRules) -> Self {
         let (n, obs_dim) = (rules.keys.len(), rules.task.obs_dim());
         let obs = vec![f32::NAN; n * obs_dim];
         Self {
@@ -219,7 +219,7 @@ impl Episodes {
     }
 
     /// Begins an episode of environment `env` in this state (`[nv]` each); its observation.
-    pub fn start(&mut self, rules: &Rules, env: usize, qpos: &[f64], qvel: &[f64]) -> &[f32] {
+    pub fn start(&mut self, rules: &TaskRules, env: usize, qpos: &[f64], qvel: &[f64]) -> &[f32] {
         self.steps[env] = 0;
         let obs = &mut self.out.obs[env * self.obs_dim..][..self.obs_dim];
         rules.observe(qpos, qvel, obs);

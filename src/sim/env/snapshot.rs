@@ -1,11 +1,11 @@
 //! The bytes of a vector's snapshot: counters, parameter rows, and numbers of the engine's.
 
-use crate::env::rules::{Episodes, Rules};
+use crate::env::rules::{Episodes, TaskRules};
 use crate::error::{Error, Result};
 
 /// What the future of a vector depends on.
 pub(super) struct Snapshot {
-    /// [`Rules::tick`].
+    /// [`TaskRules::tick`].
     pub tick: u32,
     /// [`Episodes::steps`].
     pub steps: Vec<u32>,
@@ -17,7 +17,7 @@ pub(super) struct Snapshot {
 
 /// Of a vector whose engine is at `state`, as bytes.
 pub(super) fn bytes(
-    rules: &Rules,
+    rules: &TaskRules,
     episodes: &Episodes,
     state: impl IntoIterator<Item = f64>,
 ) -> Vec<u8> {
@@ -34,7 +34,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// Where they are of another task or number of environments, or name a row that is not there.
-    pub fn parse(bytes: &[u8], rules: &Rules, width: usize) -> Result<Self> {
+    pub fn parse(bytes: &[u8], rules: &TaskRules, width: usize) -> Result<Self> {
         let n = rules.keys.len();
         let wrong = |problem: String| {
             Error::input(

@@ -9,7 +9,7 @@ mod invweight;
 mod mjcf;
 pub mod spec;
 
-pub use gap::{ActionNoise, Domain, Gap, GapTable};
+pub use gap::{ActionNoise, Gap, GapSet, GapTable};
 pub use spec::{CapsuleMass, MarginRule, Spec};
 
 use crate::error::{Error, Result};

@@ -1,5 +1,6 @@
 //! Losses, targets and weights.
 
+use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::ops::actor::ActorLoss;
 use h2oplus::nn::ops::cql::CqlLoss;
 use h2oplus::nn::ops::h2o::{GapWeight, H2oLoss};
@@ -8,7 +9,7 @@ use h2oplus::nn::ops::target::{Exploration, Target};
 use h2oplus::nn::ops::td::TdLoss;
 use h2oplus::nn::ops::value::{ValueLoss, ValueRule};
 
-use super::{Case, P, ROW, poison, random, scale};
+use super::{A, Case, P, ROW, S, poison, random, scale};
 use crate::cuda_host::Host;
 
 pub fn losses(host: &Host) {
@@ -16,12 +17,10 @@ pub fn losses(host: &Host) {
     let case = Case {
         kernel: TdLoss {
             members: P,
-            halves: vec![120, 180],
-            q: [10, 700],
+            halves: [120, 180],
+            q: [10, 700].map(Slot::new),
             step: 2,
-            stride: 1400,
-            row_stride: rows + 1,
-            stats: [1, 8],
+            stats_at: Slot::new(1),
         },
         out: [poison(P * 1400), poison(P * 8)],
         input: [1, 2, 3].map(|seed| random(seed, P * if seed == 1 { 1400 } else { rows + 1 })),
@@ -39,11 +38,10 @@ pub fn losses(host: &Host) {
             kernel: ValueLoss {
                 members: P,
                 rows,
-                v: 10,
-                q: [320, 650],
-                stride,
+                v: Slot::new(10),
+                q: [320, 650].map(Slot::new),
                 rule: rule.into(),
-                stats: [0, 2],
+                stats_at: Slot::new(0),
             },
             out: [poison(P * stride), poison(P * 2)],
             input: [random(4, P * stride)],
@@ -52,32 +50,26 @@ pub fn losses(host: &Host) {
         };
         case.check(host, |c| c.kernel.rule = spoiled.into());
     }
-    for (exploration, value, log_ratio) in [
-        (
-            Exploration::Entropy,
-            Some((650, vec![0.3, 0.1, 0.9].into())),
-            None,
-        ),
-        (Exploration::None, None, Some(20)),
+    for (exploration, v, log_ratio) in [
+        (Exploration::Entropy, Some(Slot::new(650)), None),
+        (Exploration::None, None, Some(Slot::new(20))),
         (Exploration::Optimism, None, None),
     ] {
         let case = Case {
             kernel: Target {
                 members: P,
                 rows,
-                row_stride: rows + 2,
-                q: [10, 320],
-                value,
-                stride,
-                log_pi: [rows, 2 * rows],
+                q: [10, 320].map(Slot::new),
+                v,
+                lambda: vec![0.3, 0.1, 0.9].into(),
+                log_pi_at: Slot::new(rows),
                 exploration,
                 optimism: vec![1.5, 0.5, 1.0].into(),
                 log_ratio,
-                log_alpha: 3,
-                param_stride: 16,
+                log_alpha: Slot::new(3),
                 discount: vec![0.97, 0.9, 0.8].into(),
                 reward_scale: 1.5.into(),
-                row: ROW,
+                row: RowLayout::new(S, A),
             },
             out: [poison(P * (rows + 2))],
             input: [
@@ -97,13 +89,10 @@ pub fn losses(host: &Host) {
         kernel: ActorLoss {
             members: P,
             rows,
-            q: [10, 320],
-            stride,
-            log_pi_stride: 2 * rows,
-            log_alpha: 3,
-            param_stride: 16,
+            q: [10, 320].map(Slot::new),
+            log_alpha: Slot::new(3),
             target_entropy: vec![-3.0, -2.0, -1.0].into(),
-            stats: [2, 8],
+            stats_at: Slot::new(2),
         },
         out: [poison(P * stride), poison(P * 16), poison(P * 8)],
         input: [
@@ -125,9 +114,8 @@ pub fn ratio(host: &Host) {
         kernel: RatioLoss {
             members: P,
             half,
-            raw: [8, 600],
-            stride,
-            stats: [1, 4],
+            raw: [8, 600].map(Slot::new),
+            stats_at: Slot::new(1),
         },
         out: [poison(P * stride), poison(P * 4)],
         input: [random(12, P * stride)],
@@ -135,16 +123,15 @@ pub fn ratio(host: &Host) {
         compared: usize::MAX,
     };
     case.check(host, |c| scale(&mut c.input[0]));
-    for raw in [Some(8), None] {
+    for raw in [Some(Slot::new(8)), None] {
         let case = Case {
             kernel: RatioWeight {
                 members: P,
                 real: 130,
                 sim: 150,
                 raw,
-                stride,
                 clip: vec![[0.3, 1.0], [0.2, 0.9], [0.4, 1.5]].into(),
-                stats: [1, 4],
+                stats_at: Slot::new(1),
             },
             out: [poison(P * 280), poison(P * 4)],
             input: [random(13, P * stride)],
@@ -153,7 +140,7 @@ pub fn ratio(host: &Host) {
         };
         case.check(host, |c| match raw {
             Some(_) => c.kernel.clip = c.kernel.clip.map(|[low, high]| [1.01 * low, high]),
-            None => c.kernel.raw = Some(8),
+            None => c.kernel.raw = Some(Slot::new(8)),
         });
     }
 }
@@ -161,21 +148,20 @@ pub fn ratio(host: &Host) {
 pub fn penalties(host: &Host) {
     let (states, actions, stride) = (70, 13, 2000);
     for importance in [true, false] {
-        let mut deltas = random(50, P * stride);
-        deltas[7] = 0.0;
+        let mut act_grads = random(50, P * stride);
+        act_grads[7] = 0.0;
         let case = Case {
             kernel: CqlLoss {
                 members: P,
                 states,
                 actions,
-                q: [1000, 3],
-                stride,
+                q: [1000, 3].map(Slot::new),
                 weight: vec![0.7, 0.5, 2.0].into(),
                 temperature: vec![1.5, 1.0, 0.5].into(),
                 importance,
-                stats: [1, 4],
+                stats_at: Slot::new(1),
             },
-            out: [deltas, poison(P * 4)],
+            out: [act_grads, poison(P * 4)],
             input: [
                 random(51, P * stride),
                 random(52, P * states * (actions - 1)),
@@ -193,10 +179,9 @@ pub fn penalties(host: &Host) {
             members: P,
             sim,
             samples: 10,
-            raw: 9,
-            stride,
+            raw: Slot::new(9),
             clip: vec![[0.05, 0.6], [0.1, 0.5], [0.2, 0.4]].into(),
-            stats: [1, 4],
+            stats_at: Slot::new(1),
         },
         out: [poison(P * sim), poison(P * 4)],
         input: [random(53, P * stride)],
@@ -211,11 +196,10 @@ pub fn penalties(host: &Host) {
             members: P,
             real,
             sim,
-            q: [100, 3],
-            stride: 200,
+            q: [100, 3].map(Slot::new),
             weight: vec![0.7, 0.5, 2.0].into(),
             temperature: vec![1.5, 1.0, 0.5].into(),
-            stats: [1, 4],
+            stats_at: Slot::new(1),
         },
         out: [random(54, P * 200), poison(P * 4)],
         input: [random(55, P * 200), random(56, P * sim)],

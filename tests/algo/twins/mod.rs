@@ -66,8 +66,9 @@ impl<K: Kernel<O, I> + Clone, const O: usize, const I: usize> Case<K, O, I> {
     }
 
     fn on_host(&self, host: &Host, order: Order) -> Vec<Vec<f32>> {
-        let program = self.kernel.cuda();
         let mut buffers: Vec<_> = self.out.iter().chain(&self.input).cloned().collect();
+        let floats: Vec<_> = buffers.iter().map(Vec::len).collect();
+        let program = self.kernel.cuda(&floats);
         host.execute(&program, &mut buffers, order);
         for (before, after) in self.input.iter().zip(&buffers[O..]) {
             assert!(

@@ -59,12 +59,12 @@ pub fn networks(host: &Host, sizes: &[usize]) {
     let acts = forward.on_cpu().remove(0);
     forward.check(host, |c| scale(&mut c.input[0]));
     // Losses write the last deltas; here they are given.
-    let mut deltas = poison(P * plan.len());
+    let mut act_grads = poison(P * plan.len());
     let outputs = sizes[sizes.len() - 1];
-    for (m, member) in deltas.chunks_exact_mut(plan.len()).enumerate() {
+    for (m, member) in act_grads.chunks_exact_mut(plan.len()).enumerate() {
         for (n, pass) in [&train, &other, &through].into_iter().enumerate() {
             let dy = random(40 + (3 * m + n) as u64, pass.rows() * outputs);
-            member[pass.out()..][..dy.len()].copy_from_slice(&dy);
+            member[pass.out().offset()..][..dy.len()].copy_from_slice(&dy);
         }
     }
     let backs = [
@@ -79,7 +79,11 @@ pub fn networks(host: &Host, sizes: &[usize]) {
     let [x, y] = inputs;
     let backward = Case {
         kernel: plan.backward(&backs),
-        out: [deltas, poison(P * params.len()), poison(P * params.len())],
+        out: [
+            act_grads,
+            poison(P * params.len()),
+            poison(P * params.len()),
+        ],
         input: [theta, acts, x, y],
         scratch: false,
         compared: 2,
@@ -127,15 +131,19 @@ pub fn grouped(host: &Host, sizes: &[usize]) {
     let case = forward(acts, &pass);
     let acts = case.on_cpu().remove(0);
     case.check(host, |c| scale(&mut c.input[0]));
-    let mut deltas = poison(P * plan.len());
-    for (m, member) in deltas.chunks_exact_mut(plan.len()).enumerate() {
+    let mut act_grads = poison(P * plan.len());
+    for (m, member) in act_grads.chunks_exact_mut(plan.len()).enumerate() {
         let dy = random(82 + m as u64, pass.rows() * sizes[sizes.len() - 1]);
-        member[pass.out()..][..dy.len()].copy_from_slice(&dy);
+        member[pass.out().offset()..][..dy.len()].copy_from_slice(&dy);
     }
     let backs = [Backprop::weights(&pass), Backprop::weights(&base)];
     let case = Case {
         kernel: plan.backward(&backs),
-        out: [deltas, poison(P * params.len()), poison(P * params.len())],
+        out: [
+            act_grads,
+            poison(P * params.len()),
+            poison(P * params.len()),
+        ],
         input: [theta.clone(), acts, x.clone(), own_x.clone()],
         scratch: false,
         compared: 2,

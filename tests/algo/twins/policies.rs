@@ -1,5 +1,6 @@
 //! The policies' heads, and what is learned through them.
 
+use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::ops::Spread;
 use h2oplus::nn::ops::awr::AwrLoss;
 use h2oplus::nn::ops::candidates::Candidates;
@@ -45,8 +46,8 @@ pub fn head(host: &Host) {
     };
     case.check(host, |c| scale(&mut c.input[2]));
     let head = Head { rows, ..head };
-    let mut deltas = random(18, P * stride);
-    for member in deltas.chunks_exact_mut(stride) {
+    let mut act_grads = random(18, P * stride);
+    for member in act_grads.chunks_exact_mut(stride) {
         member[8..8 + 2 * rows * A].fill(f32::NAN);
     }
     let case = Case {
@@ -55,7 +56,7 @@ pub fn head(host: &Host) {
             d_action: [400, 700],
             log_alpha: 5,
         },
-        out: [deltas, poison(P * params)],
+        out: [act_grads, poison(P * params)],
         input: [raw.clone(), theta.clone(), noise],
         scratch: false,
         compared: usize::MAX,
@@ -67,7 +68,7 @@ pub fn head(host: &Host) {
     let places = ([head.raw, 400, 500, 600], [rows, stride, params]);
     awr(
         host,
-        Spread::Affine(head.affine),
+        Spread::Affine(Slot::new(head.affine)),
         places,
         [raw, theta, batch],
     );
@@ -127,7 +128,12 @@ pub fn gaussian(host: &Host) {
     case.check(host, |c| scale(&mut c.input[2]));
     let places = ([policy.raw, 600, 900, 1200], [rows, stride, params]);
     let input = [raw, theta, random(68, P * rows * ROW)];
-    awr(host, Spread::Constant(policy.log_std), places, input);
+    awr(
+        host,
+        Spread::Constant(Slot::new(policy.log_std)),
+        places,
+        input,
+    );
 }
 
 /// `places`: of the raw outputs, Q1, Q2 and V; rows, and floats a member of the activations and of the parameters.
@@ -141,18 +147,14 @@ fn awr(
         kernel: AwrLoss {
             members: P,
             rows,
-            act_dim: A,
             spread,
-            raw,
-            q: [q1, q2],
-            v,
-            stride,
-            param_stride,
-            batch: rows,
-            row: [ROW, S],
+            raw: Slot::new(raw),
+            q: [q1, q2].map(Slot::new),
+            v: Slot::new(v),
+            row: RowLayout::new(S, A),
             beta: vec![2.0, 1.0, 3.0].into(),
             clip: vec![5.0, 1.5, 100.0].into(),
-            stats: [1, 4],
+            stats_at: Slot::new(1),
         },
         out: [poison(P * stride), poison(P * param_stride), poison(P * 4)],
         input,

@@ -5,7 +5,9 @@ use candle_core::Device;
 use h2oplus::algo::build;
 use h2oplus::data::DenseLayer;
 use h2oplus::env::planar_gpu::{Layer, ResidentRollout};
-use h2oplus::env::{Dynamics, EnvKey, Place, PlanarGpuEnv, PlanarVecEnv, Segment, Task, VecEnv};
+use h2oplus::env::{
+    Backend, Dynamics, EnvKey, PlanarGpuEnv, PlanarVecEnv, RolloutBuffer, Task, VecEnv,
+};
 use h2oplus::nn::Replay;
 use h2oplus::nn::policy::PolicySnapshot;
 use h2oplus::rng::{Stream, fill_normal};
@@ -99,7 +101,7 @@ fn resident(task: &Task, policies: &[PolicySnapshot], steps: usize) -> Option<Re
 }
 
 /// Median over the rows of a step of the largest scaled error.
-fn errors(segment: &Segment, rows: &[f32], task: &Task) -> Vec<f32> {
+fn errors(segment: &RolloutBuffer, rows: &[f32], task: &Task) -> Vec<f32> {
     let row = 2 * task.obs_dim() + task.act_dim() + 2;
     let step = |t: usize| {
         let one = |k: usize| {
@@ -184,7 +186,7 @@ fn segments_under_way_overlap() {
 
 /// What a run's simulator at `place` leaves in the replay after random steps and two cycles, and its state before the
 /// last; or, from that state on, after the last alone.
-fn collected(place: &Place, from: Option<&HashMap<String, Vec<u8>>>) -> Collected {
+fn collected(place: &Backend, from: Option<&HashMap<String, Vec<u8>>>) -> Collected {
     const CYCLE: usize = 48;
     let config = TrainConfig {
         cycle_steps: CYCLE,
@@ -200,7 +202,7 @@ fn collected(place: &Place, from: Option<&HashMap<String, Vec<u8>>>) -> Collecte
         Simulator::new(&config, place, &task, dynamics, agent.as_ref()).unwrap();
     assert_eq!(why_not, None);
     let resident = matches!(simulator, Simulator::Resident(_));
-    assert_eq!(resident, matches!(place, Place::Gpu(_)));
+    assert_eq!(resident, matches!(place, Backend::Gpu(_)));
     let mut rollout = Rollout::new(simulator, &SEEDS).unwrap();
     let mut replay = Replay::new(MEMBERS, 1000, s, a, &Device::Cpu).unwrap();
     let mut saved = HashMap::new();
@@ -234,9 +236,9 @@ struct Collected {
 #[test]
 fn a_run_collects_on_the_gpu_what_it_would_on_the_cpu() {
     let Some(gpu) = gpu() else { return };
-    let place = Place::Gpu(gpu);
+    let place = Backend::Gpu(gpu);
     let is = collected(&place, None);
-    let want = collected(&Place::Cpu, None);
+    let want = collected(&Backend::Cpu, None);
     // Rows of a step lie together: 8 environments each.
     let error = |step: usize| {
         let mut all: Vec<f32> = (0..MEMBERS * 8)

@@ -101,7 +101,7 @@ fn told(e: &[f64]) -> String {
 fn one_per_cent_off_shows_in_its_stage() {
     type Edit = fn(&mut Model);
     let edits: [(&str, &str, Edit); 16] = [
-        ("torque", "gear", |m| m.actuators[1].gear *= 1.01),
+        ("qfrc_actuator", "gear", |m| m.actuators[1].gear *= 1.01),
         ("rx", "offset", |m| {
             m.bodies[3].offset.iter_mut().for_each(|x| *x *= 1.01)
         }),
@@ -109,40 +109,40 @@ fn one_per_cent_off_shows_in_its_stage() {
         ("hz", "centre of mass", |m| {
             m.bodies[2].com.iter_mut().for_each(|x| *x *= 1.01)
         }),
-        ("smooth_force", "gravity", |m| m.gravity *= 1.01),
-        ("smooth_force", "damping", |m| {
+        ("qfrc_smooth", "gravity", |m| m.gravity *= 1.01),
+        ("qfrc_smooth", "damping", |m| {
             m.dofs.iter_mut().for_each(|d| d.damping *= 1.01)
         }),
-        ("contact_weight", "row scale", |m| {
+        ("contact_efc_D", "row scale", |m| {
             m.points.iter_mut().for_each(|p| p.row_scale *= 1.01)
         }),
-        ("reference_n", "contact damper", |m| {
+        ("contact_efc_aref_n", "contact damper", |m| {
             m.contact.damping *= 1.01
         }),
-        ("limit_reference", "limit spring", |m| {
+        ("limit_efc_aref", "limit spring", |m| {
             m.limit.stiffness *= 1.01
         }),
-        ("pair_weight", "pair's row scale", |m| {
+        ("pair_efc_D", "pair's row scale", |m| {
             m.pairs.iter_mut().for_each(|p| p.row_scale *= 1.01)
         }),
-        ("pair_reference", "pair's spring", |m| {
+        ("pair_efc_aref", "pair's spring", |m| {
             m.pair.stiffness *= 1.01
         }),
-        ("pair_jacobian", "hinge", |m| {
+        ("pair_efc_J", "hinge", |m| {
             m.bodies
                 .iter_mut()
                 .for_each(|b| b.offset.iter_mut().for_each(|x| *x *= 1.01))
         }),
-        ("gradient", "friction", |m| {
+        ("grad", "friction", |m| {
             m.points.iter_mut().for_each(|p| p.friction *= 1.01)
         }),
-        ("inertia", "mass", |m| {
+        ("qM", "mass", |m| {
             m.bodies.iter_mut().for_each(|b| b.mass *= 1.01)
         }),
-        ("factor", "inertia", |m| {
+        ("qLD", "inertia", |m| {
             m.bodies.iter_mut().for_each(|b| b.inertia *= 1.01)
         }),
-        ("solve", "armature", |m| {
+        ("Mgrad", "armature", |m| {
             m.dofs.iter_mut().for_each(|d| d.armature *= 1.01)
         }),
     ];

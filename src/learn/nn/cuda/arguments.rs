@@ -17,6 +17,8 @@ pub struct Entry {
     pub text: &'static str,
     /// The C declarations of its structs.
     pub declare: fn() -> String,
+    /// What stands behind its source.
+    pub finish: fn() -> String,
 }
 
 impl PartialEq for Entry {
@@ -76,6 +78,7 @@ macro_rules! arguments {
                 name: $name,
                 text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/nn/cuda/", $name, ".cu")),
                 declare: || $declare,
+                finish: String::new,
             };
         }
     };

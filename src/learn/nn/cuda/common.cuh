@@ -6,6 +6,30 @@ template <class T, class A> __device__ inline const T* tail(const A* args) {
     return reinterpret_cast<const T*>(args + 1);
 }
 
+// Two words of a member's seed, low word first.
+struct Seed { unsigned word[2]; };
+
+// What lies side by side.
+struct Span { unsigned start, len; };
+
+// A place that may be missing.
+struct Maybe { unsigned there, at; };
+
+// Where the parts of a transition lie in a row.
+struct RowLayout {
+    unsigned obs_dim, act_dim, len;
+    __device__ unsigned action() const { return obs_dim; }
+    __device__ unsigned next_obs() const { return obs_dim + act_dim; }
+    __device__ unsigned reward() const { return next_obs() + obs_dim; }
+    __device__ unsigned terminated() const { return reward() + 1; }
+};
+
+// Which policy, and where its own parameters begin.
+struct Spread { unsigned constant, own; };
+
+// How V is learned: a choice by name; tau or alpha; the largest exponent.
+struct ValueRule { unsigned kind; float first, clip; };
+
 __device__ inline unsigned global_thread() { return blockIdx.x * blockDim.x + threadIdx.x; }
 
 // ---- sums ----

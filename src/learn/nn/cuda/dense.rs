@@ -27,7 +27,7 @@ arguments! { "dense_narrow",
     struct DenseNarrowArgs { banks: [u32; 2], stride: u32 }
     struct DenseNarrowJob {
         rows: u32, inputs: u32, outputs: u32, h: u32, y: u32,
-        bank: u32, weight: u32, bias: u32, below: u32, activated: u32, keep: u32,
+        bank: u32, weight: u32, bias: u32, below: u32, activated: u32, save_for_backward: u32,
     }
 }
 
@@ -155,7 +155,7 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
                     bias: word(layer.bias),
                     below: word(below.bias),
                     activated: u32::from(l == 1 && job.base.is_some()),
-                    keep: u32::from(job.keep),
+                    save_for_backward: u32::from(job.save_for_backward),
                 });
                 continue;
             }

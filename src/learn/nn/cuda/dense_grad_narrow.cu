@@ -2,7 +2,7 @@
 // gradients of W, of b, and of the bias b' below. A block takes 32 columns of h, a warp every (warps)th row;
 // blockIdx.y is the job, blockIdx.z the member.
 extern "C" __global__ void __launch_bounds__(SUM_THREADS, 2)
-dense_grad_narrow(float* deltas, float* grad, const float* theta, const float* acts,
+dense_grad_narrow(float* act_grads, float* grad, const float* theta, const float* acts,
                                              const DenseGradNarrowArgs* args) {
     __shared__ float parts[32][33];
     const DenseGradNarrowJob& job = tail<DenseGradNarrowJob>(args)[blockIdx.y];
@@ -11,7 +11,7 @@ dense_grad_narrow(float* deltas, float* grad, const float* theta, const float* a
     if (blockIdx.x * 32 >= job.inputs) return; // the whole block
     bool on = column < job.inputs;
     size_t place = (size_t)blockIdx.z * args->act_stride, params = (size_t)blockIdx.z * args->param_stride;
-    const float* dy = deltas + place + job.dy;
+    const float* dy = act_grads + place + job.dy;
     float w[NARROW], dw[NARROW], d_below = 0, db = 0;
 #pragma unroll
     for (unsigned o = 0; o < NARROW; ++o) {
@@ -31,7 +31,7 @@ dense_grad_narrow(float* deltas, float* grad, const float* theta, const float* a
             }
         }
         dh = h > 0.0f ? dh : 0.0f;
-        if (on) deltas[at] = dh;
+        if (on) act_grads[at] = dh;
         d_below += dh;
     }
     if (!job.weights) return; // the whole block

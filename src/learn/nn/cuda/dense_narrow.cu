@@ -13,7 +13,7 @@ extern "C" __global__ void dense_narrow(float* acts, const float* theta, const f
         float v = h[i];
         if (!job.activated) {
             v = relu(v + bank[job.below + i]);
-            if (job.keep) h[i] = v;
+            if (job.save_for_backward) h[i] = v;
         }
         const float* w = bank + job.weight + i * outputs;
 #pragma unroll

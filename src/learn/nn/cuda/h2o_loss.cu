@@ -1,13 +1,11 @@
-// One block a member; the tail is w and T. Adds to dQ.
-extern "C" __global__ void h2o_loss(float* delta, float* stats, const float* out, const float* omega,
-                                    const H2oLossArgs* args) {
-    unsigned member = blockIdx.x, real = args->real_rows, sim = args->sim_rows;
-    const float* numbers = tail<float>(args) + 2 * member;
-    float w = numbers[0], t = numbers[1], share = w / real;
-    omega += (size_t)member * sim;
+// One block a member. Adds to dQ.
+__device__ inline void h2o_loss_body(const H2oLoss& k) {
+    unsigned real = k.args.real, sim = k.args.sim;
+    float w = k.each.weight, t = k.each.temperature, share = w / real;
+    const float* omega = k.log_omega;
     for (int i = 0; i < 2; ++i) {
-        const float* q = out + (size_t)member * args->stride + args->q[i];
-        float* d = delta + (size_t)member * args->stride + args->q[i];
+        const float* q = k.acts + k.args.q[i];
+        float* d = k.act_grads + k.args.q[i];
         float largest = LOWEST, total = 0, values = 0;
         for (unsigned n = threadIdx.x; n < sim; n += blockDim.x) largest = fmaxf(largest, (q[real + n] + omega[n]) / t);
         largest = block_max(largest);
@@ -22,7 +20,7 @@ extern "C" __global__ void h2o_loss(float* delta, float* stats, const float* out
         }
         values = block_sum(values);
         if (threadIdx.x == 0) {
-            stats[member * args->stats[1] + args->stats[0] + i] = w * t * (largest + logf(total)) - share * values;
+            k.stats[k.args.stats_at + i] = w * t * (largest + logf(total)) - share * values;
         }
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! **Convention.** A CUDA kernel takes the launch's buffers in their order, outputs first, then a pointer to its
 //! arguments: a struct of 32-bit fields, and behind it a tail of 32-bit words (numbers per member, tables of jobs).
-//! `arguments!` declares the struct once, for Rust and for C. Arguments lie in device memory, so that a captured
+//! [`kernel!`](super::kernel) declares all of it once, for Rust and for C: `<name>.cu` holds a function `<name>_body`
+//! that is given one member's part of everything by name. `arguments!` declares the structs of networks. Arguments lie in device memory, so that a captured
 //! graph is replayed with new ones.
 
 mod arguments;
@@ -150,6 +151,7 @@ pub fn source() -> String {
     for entry in entries() {
         unit += &(entry.declare)();
         unit += entry.text;
+        unit += &(entry.finish)();
     }
     unit
 }

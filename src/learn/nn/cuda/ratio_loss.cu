@@ -1,13 +1,12 @@
 // One block a member.
-extern "C" __global__ void ratio_loss(float* delta, float* stats, const float* out, const RatioLossArgs* args) {
-    unsigned member = blockIdx.x, half = args->half_rows;
-    size_t base = (size_t)member * args->stride;
+__device__ inline void ratio_loss_body(const RatioLoss& k) {
+    unsigned half = k.args.half;
     const float scale = 2.0f;
     float inverse = 1.0f / half, losses[2] = {0, 0};
     for (unsigned n = threadIdx.x; n < 2 * half; n += blockDim.x) {
-        size_t at_sa = base + args->raw[0] + 2 * n, at_sas = base + args->raw[1] + 2 * n;
-        float sa0 = tanhf(out[at_sa]), sa1 = tanhf(out[at_sa + 1]);
-        float sas0 = tanhf(out[at_sas]), sas1 = tanhf(out[at_sas + 1]);
+        unsigned at_sa = k.args.raw[0] + 2 * n, at_sas = k.args.raw[1] + 2 * n;
+        float sa0 = tanhf(k.acts[at_sa]), sa1 = tanhf(k.acts[at_sa + 1]);
+        float sas0 = tanhf(k.acts[at_sas]), sas1 = tanhf(k.acts[at_sas + 1]);
         // With two classes, cross-entropy is softplus of (wrong - right logit).
         float sign = n < half ? 1.0f : -1.0f;
         float gap_sa = sign * scale * (sa1 - sa0);
@@ -16,13 +15,13 @@ extern "C" __global__ void ratio_loss(float* delta, float* stats, const float* o
         losses[1] += softplus(gap_sas) * inverse;
         float g_sas = sign * sigmoid(gap_sas) * inverse * scale;
         float g_sa = sign * sigmoid(gap_sa) * inverse * scale + g_sas;
-        delta[at_sa] = -g_sa * (1.0f - sa0 * sa0);
-        delta[at_sa + 1] = g_sa * (1.0f - sa1 * sa1);
-        delta[at_sas] = -g_sas * (1.0f - sas0 * sas0);
-        delta[at_sas + 1] = g_sas * (1.0f - sas1 * sas1);
+        k.act_grads[at_sa] = -g_sa * (1.0f - sa0 * sa0);
+        k.act_grads[at_sa + 1] = g_sa * (1.0f - sa1 * sa1);
+        k.act_grads[at_sas] = -g_sas * (1.0f - sas0 * sas0);
+        k.act_grads[at_sas + 1] = g_sas * (1.0f - sas1 * sas1);
     }
     for (int i = 0; i < 2; ++i) {
         float sum = block_sum(losses[i]);
-        if (threadIdx.x == 0) stats[member * args->stats[1] + args->stats[0] + i] = sum;
+        if (threadIdx.x == 0) k.stats[k.args.stats_at + i] = sum;
     }
 }

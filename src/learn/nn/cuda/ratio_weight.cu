@@ -1,19 +1,16 @@
-// One block a member; the tail is both bounds of the ratio.
-extern "C" __global__ void ratio_weight(float* w, float* stats, const float* out, const RatioWeightArgs* args) {
-    unsigned member = blockIdx.x, rows = args->real_rows + args->sim_rows;
-    const float* bounds = tail<float>(args) + 2 * member;
-    const float* raw = out + (size_t)member * args->stride + args->raw;
+// One block a member.
+__device__ inline void ratio_weight_body(const RatioWeight& k) {
+    unsigned real = k.args.real, sim = k.args.sim;
+    const float* raw = k.acts + k.args.raw.at;
     float sum = 0;
-    for (unsigned n = threadIdx.x; n < rows; n += blockDim.x) {
+    for (unsigned n = threadIdx.x; n < real + sim; n += blockDim.x) {
         float weight = 1;
-        if (args->weigh && n >= args->real_rows) {
-            weight = clamp(expf(log_ratio(raw + 2 * (n - args->real_rows))), bounds[0], bounds[1]);
+        if (k.args.raw.there && n >= real) {
+            weight = clamp(expf(log_ratio(raw + 2 * (n - real))), k.each.clip[0], k.each.clip[1]);
         }
-        w[(size_t)member * rows + n] = weight;
-        if (n >= args->real_rows) sum += weight;
+        k.w[n] = weight;
+        if (n >= real) sum += weight;
     }
     sum = block_sum(sum);
-    if (threadIdx.x == 0) {
-        stats[member * args->stats[1] + args->stats[0]] = sum / (args->sim_rows > 0 ? args->sim_rows : 1);
-    }
+    if (threadIdx.x == 0) k.stats[k.args.stats_at] = sum / (sim > 0 ? sim : 1);
 }

@@ -1,5 +1,5 @@
 // One block a member.
-extern "C" __global__ void sample_grad(float* deltas, float* grad, const float* raw, const float* parameters,
+extern "C" __global__ void sample_grad(float* act_grads, float* grad, const float* raw, const float* parameters,
                                        const float* noise, const SampleGradArgs* args) {
     unsigned member = blockIdx.x, rows = args->rows, a_dim = args->act_dim;
     const float* p = parameters + (size_t)member * args->param_stride;
@@ -14,12 +14,12 @@ extern "C" __global__ void sample_grad(float* deltas, float* grad, const float* 
         float spread = expf(clamp(free, LOG_STD_LOW, LOG_STD_HIGH)) * eps[at];
         float a = tanhf(raw[pair] + spread);
         // d log pi / du = 2 tanh(u); epsilon is held, so its square has no gradient.
-        float d_action = deltas[base + args->d_action[0] + at] + deltas[base + args->d_action[1] + at];
+        float d_action = act_grads[base + args->d_action[0] + at] + act_grads[base + args->d_action[1] + at];
         float du = d_action * (1.0f - a * a) + weight * 2.0f * a;
         bool inside = LOG_STD_LOW <= free && free <= LOG_STD_HIGH;
         float d_log_std = inside ? du * spread - weight : 0.0f;
-        deltas[pair] = du;
-        deltas[pair + a_dim] = m * d_log_std;
+        act_grads[pair] = du;
+        act_grads[pair + a_dim] = m * d_log_std;
         d_m += d_log_std * rho;
         d_o += d_log_std;
     }

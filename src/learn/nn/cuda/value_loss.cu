@@ -1,45 +1,42 @@
-// One block a member; the tail is the rule's two numbers: tau or alpha, and the largest exponent.
+// One block a member.
 
-__device__ inline float value_error(const float* out, const ValueLossArgs* args, unsigned n) {
-    return fminf(out[args->q[0] + n], out[args->q[1] + n]) - out[args->v + n];
+__device__ inline float value_error(const ValueLoss& k, unsigned n) {
+    return fminf(k.acts[k.args.q[0] + n], k.acts[k.args.q[1] + n]) - k.acts[k.args.v + n];
 }
 
-extern "C" __global__ void value_loss(float* delta, float* stats, const float* out, const ValueLossArgs* args) {
-    unsigned member = blockIdx.x, rows = args->rows;
-    const float* numbers = tail<float>(args) + 2 * member;
-    out += (size_t)member * args->stride;
-    delta += (size_t)member * args->stride;
-    float first = numbers[0], clip = numbers[1], inverse = 1.0f / rows, shift = 0, sum = 0, values = 0;
-    if (args->rule == EXPONENTIAL) {
+__device__ inline void value_loss_body(const ValueLoss& k) {
+    unsigned rows = k.args.rows;
+    ValueRule rule = k.each.rule;
+    float inverse = 1.0f / rows, shift = 0, sum = 0, values = 0;
+    if (rule.kind == EXPONENTIAL) {
         for (unsigned n = threadIdx.x; n < rows; n += blockDim.x) {
-            shift = fmaxf(shift, fminf(value_error(out, args, n) / first, clip));
+            shift = fmaxf(shift, fminf(value_error(k, n) / rule.first, rule.clip));
         }
         shift = block_max(shift);
     }
     for (unsigned n = threadIdx.x; n < rows; n += blockDim.x) {
-        float error = value_error(out, args, n), loss, slope;
-        if (args->rule == EXPECTILE) {
-            float weight = error < 0.0f ? 1.0f - first : first;
+        float error = value_error(k, n), loss, slope;
+        if (rule.kind == EXPECTILE) {
+            float weight = error < 0.0f ? 1.0f - rule.first : rule.first;
             loss = weight * error * error;
             slope = 2.0f * weight * error;
-        } else if (args->rule == SPARSE) {
-            float term = fmaxf(1.0f + error / (2.0f * first), 0.0f);
-            loss = term * term - error / first;
-            slope = (term - 1.0f) / first;
+        } else if (rule.kind == SPARSE) {
+            float term = fmaxf(1.0f + error / (2.0f * rule.first), 0.0f);
+            loss = term * term - error / rule.first;
+            slope = (term - 1.0f) / rule.first;
         } else {
-            float z = error / first, top = expf(fminf(z, clip) - shift), one = expf(-shift);
-            loss = top * (1.0f + fmaxf(z - clip, 0.0f)) - (z + 1.0f) * one;
-            slope = (top - one) / first;
+            float z = error / rule.first, top = expf(fminf(z, rule.clip) - shift), one = expf(-shift);
+            loss = top * (1.0f + fmaxf(z - rule.clip, 0.0f)) - (z + 1.0f) * one;
+            slope = (top - one) / rule.first;
         }
-        delta[args->v + n] = -slope * inverse;
+        k.act_grads[k.args.v + n] = -slope * inverse;
         sum += loss * inverse;
-        values += out[args->v + n] * inverse;
+        values += k.acts[k.args.v + n] * inverse;
     }
     sum = block_sum(sum);
     values = block_sum(values);
     if (threadIdx.x == 0) {
-        float* to = stats + member * args->stats[1] + args->stats[0];
-        to[0] = sum;
-        to[1] = values;
+        k.stats[k.args.stats_at] = sum;
+        k.stats[k.args.stats_at + 1] = values;
     }
 }

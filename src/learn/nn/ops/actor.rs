@@ -1,73 +1,63 @@
 //! The policy's side of the critics, and the temperature: mean(β log π − min Q), −log β·mean(log π + H̄).
 
-use super::{PerMember, Shared, each, mean};
-use crate::nn::cuda::{Program, arguments, per_member, word};
-use crate::nn::launch::{Cost, Kernel};
+use super::{each, mean};
+use crate::nn::kernel::{Acts, OnHost, Slot, Stats, Theta, kernel};
 
-/// Kernel: outputs `[dQ in the deltas, gradient, stats]`, inputs `[activations, log π, parameters]`.
-#[derive(Clone, Debug)]
-pub struct ActorLoss {
-    /// Members.
-    pub members: usize,
-    /// Rows with fresh actions.
-    pub rows: usize,
-    /// Offsets of Q1 and Q2 at the fresh actions, `[rows]` each.
-    pub q: [usize; 2],
-    /// Floats a member of the activations.
-    pub stride: usize,
-    /// Floats a member of `log π`, of which the first `rows` are these rows'.
-    pub log_pi_stride: usize,
-    /// Offset of log β in the parameters.
-    pub log_alpha: usize,
-    /// Floats a member of the parameters.
-    pub param_stride: usize,
-    /// H̄, the target entropy.
-    pub target_entropy: PerMember<f32>,
-    /// Where this loss's [`ActorLoss::STATS`] begin, and floats a member.
-    pub stats: [usize; 2],
+kernel! {
+    /// Writes −1/rows at the lesser of the critics, the gradient of log β, and its [`ActorLoss::STATS`].
+    pub struct ActorLoss in "actor_loss";
+    fields {
+        /// Rows with fresh actions.
+        rows: usize,
+        /// Q1 and Q2 at the fresh actions, `[rows]` each.
+        q: [Slot<Acts>; 2],
+        /// log β.
+        log_alpha: Slot<Theta>,
+        /// Where the stats go.
+        stats_at: Slot<Stats>,
+    }
+    each {
+        /// H̄, the target entropy.
+        target_entropy: f32,
+    }
+    buffers ActorLossBuffers {
+        out {
+            /// Where dQ goes.
+            act_grads: Deltas,
+            /// Where the gradient of log β goes.
+            grad: Grad,
+            /// Losses and means.
+            stats: Stats,
+        }
+        in {
+            /// Q.
+            acts: Acts,
+            /// log π, of which the first `rows` are these rows'.
+            log_pi: LogPi,
+            /// Parameters.
+            theta: Theta,
+        }
+    }
+    stats ["losses/actor_loss", "losses/alpha_loss", "losses/alpha", "losses/log_pi"];
+    threads |_| super::BLOCK;
+    floats |k| 5 * k.rows;
 }
 
 impl ActorLoss {
-    /// What it reports.
-    pub const STATS: [&'static str; 4] = [
-        "losses/actor_loss",
-        "losses/alpha_loss",
-        "losses/alpha",
-        "losses/log_pi",
-    ];
-}
-
-arguments! { "actor_loss",
-    struct ActorLossArgs {
-        rows: u32, q: [u32; 2], stride: u32, log_pi_stride: u32, log_alpha: u32, param_stride: u32, stats: [u32; 2],
-    }
-}
-
-impl Kernel<3, 3> for ActorLoss {
-    const NAME: &'static str = "actor_loss";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * self.members * self.rows * 5) as u64,
-        }
-    }
-
-    fn cpu(&self, [delta, grad, stats]: [&mut [f32]; 3], [out, log_pi, parameters]: [&[f32]; 3]) {
-        let (delta, grad, stats) = (Shared::new(delta), Shared::new(grad), Shared::new(stats));
+    fn twin(&self, b: ActorLossBuffers<OnHost<'_>>) {
         let rows = self.rows;
         each(self.members, |member| {
-            let q = self.q.map(|q| &out[member * self.stride + q..][..rows]);
-            let log_pi = &log_pi[member * self.log_pi_stride..][..rows];
-            let log_alpha = parameters[member * self.param_stride + self.log_alpha];
+            let q = self.q.map(|q| b.acts.at(member, q, rows));
+            let log_pi = &b.log_pi.of(member)[..rows];
+            let log_alpha = b.theta.from(member, self.log_alpha)[0];
             let (alpha, target_entropy) = (log_alpha.exp(), self.target_entropy.of(member));
             // SAFETY: members, and the two critics' rows, are disjoint.
             let (d1, d2, d_alpha, stats) = unsafe {
                 (
-                    delta.at(member * self.stride + self.q[0], rows),
-                    delta.at(member * self.stride + self.q[1], rows),
-                    grad.at(member * self.param_stride + self.log_alpha, 1),
-                    stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()),
+                    b.act_grads.at(member, self.q[0], rows),
+                    b.act_grads.at(member, self.q[1], rows),
+                    b.grad.at(member, self.log_alpha, 1),
+                    b.stats.at(member, self.stats_at, Self::STATS.len()),
                 )
             };
             let push = -1.0 / rows as f32;
@@ -86,19 +76,5 @@ impl Kernel<3, 3> for ActorLoss {
                 mean(log_pi.iter().copied()),
             ]);
         });
-    }
-
-    fn cuda(&self) -> Program {
-        let args = ActorLossArgs {
-            rows: word(self.rows),
-            q: self.q.map(word),
-            stride: word(self.stride),
-            log_pi_stride: word(self.log_pi_stride),
-            log_alpha: word(self.log_alpha),
-            param_stride: word(self.param_stride),
-            stats: self.stats.map(word),
-        };
-        let tail = per_member(self.members, |m| [self.target_entropy.of(m)]);
-        Program::run(&args, &tail, [self.members, 1, 1])
     }
 }

@@ -94,7 +94,7 @@ impl Kernel<4, 1> for Adam {
         }
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let bias = |g: &Group| BETA.map(|b| 1.0 - b.powf(g.step as f64));
         let args = AdamArgs {
             stride: word(self.stride),

@@ -2,126 +2,98 @@
 //! −mean min(exp(β(min Q − V)), clip)·log π(a|s) at the data's actions.
 
 use super::head::{HALF_LOG_TAU, LOG_STD, softplus};
-use super::{PerMember, Shared, Spread, each};
-use crate::nn::cuda::{Program, arguments, per_member, word};
-use crate::nn::launch::{Cost, Kernel};
+use super::{Spread, each};
+use crate::nn::kernel::{Acts, OnHost, RowLayout, Slot, Stats, kernel};
 
 /// Actions are held this far inside ±1 before their inverse tanh is taken.
 const EDGE: f32 = 1e-6;
 
-/// Kernel: outputs `[d raw in the deltas, gradient of the spread's parameters, stats]`, inputs
-/// `[activations, parameters, batch]`.
-#[derive(Clone, Debug)]
-pub struct AwrLoss {
-    /// Members.
-    pub members: usize,
-    /// Rows.
-    pub rows: usize,
-    /// Length of an action, A.
-    pub act_dim: usize,
-    /// Which policy: its network's outputs and its own parameters.
-    pub spread: Spread,
-    /// The network's outputs `[rows, 2A]` or `[rows, A]` in the activations.
-    pub raw: usize,
-    /// Offsets of Q1 and Q2 at the data's actions, `[rows]` each.
-    pub q: [usize; 2],
-    /// Offset of V at the states, `[rows]`.
-    pub v: usize,
-    /// Floats a member of the activations.
-    pub stride: usize,
-    /// Floats a member of the parameters.
-    pub param_stride: usize,
-    /// Rows of a member's batch, of which the first `rows` count.
-    pub batch: usize,
-    /// Length of a batch row, and the column of the action.
-    pub row: [usize; 2],
-    /// β of the weights.
-    pub beta: PerMember<f32>,
-    /// Largest weight.
-    pub clip: PerMember<f32>,
-    /// Where this loss's [`AwrLoss::STATS`] begin, and floats a member.
-    pub stats: [usize; 2],
+kernel! {
+    /// Writes the gradients of the policy's raw outputs and of its own parameters, and its [`AwrLoss::STATS`].
+    pub struct AwrLoss in "awr_loss";
+    fields {
+        /// Rows, the first of the batch.
+        rows: usize,
+        /// Which policy: its network's outputs and its own parameters.
+        spread: Spread,
+        /// The network's outputs, `[rows, 2A]` or `[rows, A]`.
+        raw: Slot<Acts>,
+        /// Q1 and Q2 at the data's actions, `[rows]` each.
+        q: [Slot<Acts>; 2],
+        /// V at the states, `[rows]`.
+        v: Slot<Acts>,
+        /// A row of the batch.
+        row: RowLayout,
+        /// Where the stats go.
+        stats_at: Slot<Stats>,
+    }
+    each {
+        /// β of the weights.
+        beta: f32,
+        /// Largest weight.
+        clip: f32,
+    }
+    buffers AwrLossBuffers {
+        out {
+            /// Where the gradient of the raw outputs goes.
+            act_grads: Deltas,
+            /// Where that of the policy's own parameters goes.
+            grad: Grad,
+            /// The loss.
+            stats: Stats,
+        }
+        in {
+            /// Raw outputs, Q and V.
+            acts: Acts,
+            /// Parameters.
+            theta: Theta,
+            /// The data's actions.
+            batch: Rows,
+        }
+    }
+    stats ["losses/actor_loss"];
+    threads |k| super::BLOCK * if k.spread.constant() { k.row.act_dim } else { 1 };
+    floats |k| k.rows * (2 * k.spread.outputs(k.row.act_dim) + k.row.act_dim + 3);
 }
 
 impl AwrLoss {
-    /// What it reports.
-    pub const STATS: [&'static str; 1] = ["losses/actor_loss"];
-}
-
-arguments! { "awr_loss",
-    struct AwrLossArgs {
-        rows: u32, act_dim: u32, constant: u32, own: u32, raw: u32, q: [u32; 2], v: u32, stride: u32,
-        param_stride: u32, batch: u32, row: [u32; 2], stats: [u32; 2],
-    }
-}
-
-impl Kernel<3, 3> for AwrLoss {
-    const NAME: &'static str = "awr_loss";
-
-    fn cost(&self) -> Cost {
-        let row = 2 * self.spread.outputs(self.act_dim) + self.act_dim + 3;
-        Cost {
-            flops: 0,
-            bytes: (4 * self.members * self.rows * row) as u64,
-        }
-    }
-
-    fn cpu(&self, [delta, grad, stats]: [&mut [f32]; 3], [out, parameters, batch]: [&[f32]; 3]) {
-        let width = self.spread.outputs(self.act_dim);
-        let own = self.spread.own(self.act_dim);
-        let (delta, grad, stats) = (Shared::new(delta), Shared::new(grad), Shared::new(stats));
+    fn twin(&self, b: AwrLossBuffers<OnHost<'_>>) {
+        let (rows, act_dim) = (self.rows, self.row.act_dim);
+        let width = self.spread.outputs(act_dim);
+        let (own_at, own) = (self.spread.own(), self.spread.own_len(act_dim));
         each(self.members, |member| {
-            let out = &out[member * self.stride..][..self.stride];
             let (beta, clip) = (self.beta.of(member), self.clip.of(member));
-            let at = member * self.param_stride + own.start;
+            let raw = b.acts.at(member, self.raw, rows * width);
+            let q = self.q.map(|q| b.acts.at(member, q, rows));
+            let v = b.acts.at(member, self.v, rows);
             // SAFETY: members are disjoint.
             let (d_raw, d_own, stats) = unsafe {
                 (
-                    delta.at(member * self.stride + self.raw, self.rows * width),
-                    grad.at(at, own.len()),
-                    stats.at(member * self.stats[1] + self.stats[0], 1),
+                    b.act_grads.at(member, self.raw, rows * width),
+                    b.grad.at(member, own_at, own),
+                    b.stats.at(member, self.stats_at, 1),
                 )
             };
             d_own.fill(0.0);
-            let rows = d_raw.chunks_exact_mut(width).enumerate().map(|(n, d_raw)| {
-                let advantage = out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
-                let action = (member * self.batch + n) * self.row[0] + self.row[1];
+            let batch = b.batch.of(member).chunks_exact(self.row.floats());
+            let each = d_raw.chunks_exact_mut(width).zip(raw.chunks_exact(width));
+            let each = each.zip(batch).enumerate();
+            let each = each.map(|(n, ((d_raw, raw), row))| {
+                let advantage = q[0][n].min(q[1][n]) - v[n];
                 Row {
                     // An overflow is clipped too.
-                    weight: (beta * advantage).exp().min(clip) / self.rows as f32,
-                    raw: &out[self.raw + width * n..][..width],
-                    action: &batch[action..][..self.act_dim],
+                    weight: (beta * advantage).exp().min(clip) / rows as f32,
+                    raw,
+                    action: &row[self.row.action()..][..act_dim],
                     d_raw,
                 }
             });
-            let own = &parameters[at..][..own.len()];
+            let own = b.theta.at(member, own_at, own);
             stats[0] = match self.spread {
-                Spread::Affine(_) => affine(own, d_own, rows),
-                Spread::Constant(_) => constant(own, d_own, rows),
+                Spread::Affine(_) => affine(own, d_own, each),
+                Spread::Constant(_) => constant(own, d_own, each),
             };
         });
-    }
-
-    fn cuda(&self) -> Program {
-        let own = self.spread.own(self.act_dim);
-        let constant = matches!(self.spread, Spread::Constant(_));
-        let args = AwrLossArgs {
-            rows: word(self.rows),
-            act_dim: word(self.act_dim),
-            constant: u32::from(constant),
-            own: word(own.start),
-            raw: word(self.raw),
-            q: self.q.map(word),
-            v: word(self.v),
-            stride: word(self.stride),
-            param_stride: word(self.param_stride),
-            batch: word(self.batch),
-            row: self.row.map(word),
-            stats: self.stats.map(word),
-        };
-        let tail = per_member(self.members, |m| [self.beta.of(m), self.clip.of(m)]);
-        let blocks = if constant { self.act_dim } else { 1 };
-        Program::run(&args, &tail, [blocks, self.members, 1])
     }
 }
 

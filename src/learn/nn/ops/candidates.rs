@@ -102,7 +102,7 @@ impl Kernel<2, 5> for Candidates {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let args = CandidatesArgs {
             states: word(self.states),
             each: word(self.each),

@@ -43,7 +43,7 @@ pub struct Layer {
     pub weight: usize,
     /// b, `[outputs]`.
     pub bias: usize,
-    /// The layer's output `[rows, outputs]` in the activations, and its gradient in the deltas.
+    /// The layer's output `[rows, outputs]` in the activations, and its gradient in `act_grads`.
     pub out: usize,
 }
 
@@ -61,7 +61,7 @@ pub struct Apply {
     /// Layers; a ReLU stands between two of them.
     pub layers: Vec<Layer>,
     /// Whether hidden activations are stored, for a backward pass.
-    pub keep: bool,
+    pub save_for_backward: bool,
     /// The part of the first layer that groups of rows share; none: the rows share nothing.
     pub base: Option<Base>,
 }
@@ -78,7 +78,7 @@ impl Apply {
 /// reads the columns that differ, and adds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Base {
-    /// The earlier pass's output `[rows / per, outputs]` in the activations; in the deltas, the gradient's sum over
+    /// The earlier pass's output `[rows / per, outputs]` in the activations; in `act_grads`, the gradient's sum over
     /// each group.
     pub out: usize,
     /// Rows a group.
@@ -137,7 +137,7 @@ impl<const I: usize> Kernel<1, I> for Dense {
         for job in &self.jobs {
             for (l, layer) in job.layers.iter().enumerate() {
                 let products = self.members * job.rows * layer.inputs * layer.outputs;
-                let stored = if job.keep || l + 1 == job.layers.len() {
+                let stored = if job.save_for_backward || l + 1 == job.layers.len() {
                     job.rows * layer.outputs
                 } else {
                     0
@@ -179,7 +179,7 @@ impl<const I: usize> Kernel<1, I> for Dense {
                         out,
                     } = *layer;
                     let last = l + 1 == job.layers.len();
-                    let y = if job.keep || last {
+                    let y = if job.save_for_backward || last {
                         // SAFETY: tiles are disjoint row blocks of disjoint passes.
                         unsafe {
                             acts.at(member * self.stride + out + row * outputs, rows * outputs)
@@ -217,7 +217,7 @@ impl<const I: usize> Kernel<1, I> for Dense {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         cuda::dense::forward(self.members, self.stride, &self.jobs)
     }
 }

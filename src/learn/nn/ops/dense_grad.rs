@@ -32,11 +32,11 @@ pub struct Back {
     pub tile: usize,
     /// Whether the gradient of the parameters is wanted.
     pub weights: bool,
-    /// Whether the gradient of the input is wanted: its first column, columns, and where in the deltas it goes.
+    /// Whether the gradient of the input is wanted: its first column, columns, and where in `act_grads` it goes.
     pub input: Option<(usize, usize, usize)>,
 }
 
-/// Kernel: outputs `[deltas, gradient, transposed weights]`, inputs `[parameters, activations, x…]`.
+/// Kernel: outputs `[act_grads, gradient, transposed weights]`, inputs `[parameters, activations, x…]`.
 #[derive(Clone, Debug)]
 pub struct DenseGrad {
     members: usize,
@@ -151,9 +151,9 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         cost
     }
 
-    fn cpu(&self, [deltas, grad, transposed]: [&mut [f32]; 3], input: [&[f32]; I]) {
-        let (deltas, grad, wt) = (
-            Shared::new(deltas),
+    fn cpu(&self, [act_grads, grad, transposed]: [&mut [f32]; 3], input: [&[f32]; I]) {
+        let (act_grads, grad, wt) = (
+            Shared::new(act_grads),
             Shared::new(grad),
             Shared::new(transposed),
         );
@@ -165,7 +165,7 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
                 member,
                 parameters: input[0],
                 acts: input[1],
-                deltas,
+                act_grads,
                 dw: grad,
                 wt,
             };
@@ -185,7 +185,7 @@ impl<const I: usize> Kernel<3, I> for DenseGrad {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         cuda::dense::backward(self.members, self.strides, &self.jobs)
     }
 }
@@ -196,7 +196,7 @@ struct Member<'a> {
     member: usize,
     parameters: &'a [f32],
     acts: &'a [f32],
-    deltas: Shared,
+    act_grads: Shared,
     dw: Shared,
     wt: Shared,
 }
@@ -220,7 +220,7 @@ impl Member<'_> {
 
     /// Takes the last deltas of `rows` down to the first hidden layer, and on to the input if that is wanted.
     fn descend(&self, job: &Back, rows: &Range<usize>) {
-        let (deltas, n) = (self.deltas, rows.len());
+        let (act_grads, n) = (self.act_grads, rows.len());
         let place = |layer: &Layer| self.activation(layer.out + rows.start * layer.outputs);
         // Hidden deltas stand side by side, those of rows that have any.
         let live = self.live(job, rows);
@@ -230,8 +230,8 @@ impl Member<'_> {
             // SAFETY: row blocks of one pass, passes, and the layers of a pass are disjoint.
             let (dy, dx) = unsafe {
                 (
-                    deltas.at(place(layer), n * outputs),
-                    deltas.at(place(below), n * inputs),
+                    act_grads.at(place(layer), n * outputs),
+                    act_grads.at(place(below), n * inputs),
                 )
             };
             let at = self.parameter(layer.weight);
@@ -253,13 +253,13 @@ impl Member<'_> {
         let layer = &job.layers[0];
         let outputs = layer.outputs;
         // SAFETY: as above; nobody writes this tile's deltas any more.
-        let dy = unsafe { deltas.read(place(layer), n * outputs) };
+        let dy = unsafe { act_grads.read(place(layer), n * outputs) };
         if let Some(Base { out, per }) = job.base
             && job.weights
         {
             let first = self.activation(out + rows.start / per * outputs);
             // SAFETY: tiles are whole groups, and the shared part's deltas are written here alone.
-            let sums = unsafe { deltas.at(first, n / per * outputs) };
+            let sums = unsafe { act_grads.at(first, n / per * outputs) };
             let groups = dy.chunks_exact(per * outputs);
             for (sums, dy) in sums.chunks_exact_mut(outputs).zip(groups) {
                 column_sums(sums, dy);
@@ -268,7 +268,7 @@ impl Member<'_> {
         if let Some((column, columns, at)) = job.input {
             let at = self.activation(at + rows.start * columns);
             // SAFETY: the input's gradient has a place of its own.
-            let dx = unsafe { deltas.at(at, n * columns) };
+            let dx = unsafe { act_grads.at(at, n * columns) };
             let at = self.parameter(layer.weight + column * outputs);
             // SAFETY: as above.
             let wt = unsafe { self.wt.read(at, columns * outputs) };
@@ -292,7 +292,7 @@ impl Member<'_> {
         }
         let at = self.activation(last.out + rows.start * last.outputs);
         // SAFETY: the losses wrote the last deltas in an earlier launch.
-        let dy = unsafe { self.deltas.read(at, rows.len() * last.outputs) };
+        let dy = unsafe { self.act_grads.read(at, rows.len() * last.outputs) };
         let dy = dy.chunks_exact(last.outputs).enumerate();
         dy.filter(|(_, dy)| dy.iter().any(|d| *d != 0.0))
             .map(|(row, _)| row)
@@ -319,7 +319,10 @@ impl Member<'_> {
             l => (&self.acts[self.activation(job.layers[l - 1].out)..], inputs),
         };
         // SAFETY: the pass's tiles have all gone down.
-        let dy = unsafe { self.deltas.read(self.activation(out), job.rows * outputs) };
+        let dy = unsafe {
+            self.act_grads
+                .read(self.activation(out), job.rows * outputs)
+        };
         if outputs <= NARROW {
             // SAFETY: layers are disjoint, and a narrow one is one block.
             let dw = unsafe { self.dw.at(first, inputs * outputs) };

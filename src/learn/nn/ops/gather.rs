@@ -86,7 +86,7 @@ impl Kernel<1, 1> for Gather {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let args = GatherArgs {
             lane: self.lane,
             update: self.update,

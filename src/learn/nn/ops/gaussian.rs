@@ -62,7 +62,7 @@ impl Kernel<1, 3> for GaussianSample {
         }
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let g = &self.0;
         let len = g.rows * g.act_dim;
         let args = GaussianSampleArgs {

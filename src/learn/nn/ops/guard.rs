@@ -48,7 +48,7 @@ impl Kernel<1, 1> for Guard {
         }
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let args = GuardArgs {
             members: word(self.members),
             stats: word(self.stats),

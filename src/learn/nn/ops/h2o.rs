@@ -1,63 +1,59 @@
 //! H2O's penalty: simulated transitions are held down the more, the wider the dynamics gap there.
 
+use super::each;
 use super::ratio::SCALE;
-use super::{PerMember, Shared, each};
-use crate::nn::cuda::{Program, arguments, per_member, word};
-use crate::nn::launch::{Cost, Kernel};
+use crate::nn::kernel::{Acts, OnHost, Slot, Stats, kernel};
 
-/// Kernel: log ω, ω = u/Σu over the simulated rows, u = clip(mean of log p_sim/p_real (s'|s,a) over next states drawn
-/// around the simulated one). Outputs `[log ω [members, sim], stats]`, inputs `[activations]`.
-///
-/// The clip's lower end must be above 0. The logits lie in [−2, 2], so u ≤ 4: the published upper clip of 10 never binds.
-#[derive(Clone, Debug)]
-pub struct GapWeight {
-    /// Members.
-    pub members: usize,
-    /// Simulated rows.
-    pub sim: usize,
-    /// Next states a row.
-    pub samples: usize,
-    /// Offset of the (s,a,s') network's raw outputs, `[sim, samples, 2]`.
-    pub raw: usize,
-    /// Floats a member of the activations.
-    pub stride: usize,
-    /// Clip of u.
-    pub clip: PerMember<[f32; 2]>,
-    /// Where this kernel's [`GapWeight::STATS`] begin, and floats a member.
-    pub stats: [usize; 2],
+kernel! {
+    /// log ω, ω = u/Σu over the simulated rows, u = clip(mean of log p_sim/p_real (s'|s,a) over next states drawn around
+    /// the simulated one). Writes log ω and its [`GapWeight::STATS`].
+    ///
+    /// The clip's lower end must be above 0. The logits lie in [−2, 2], so u ≤ 4: the published upper clip of 10 never
+    /// binds.
+    pub struct GapWeight in "gap_weight";
+    fields {
+        /// Simulated rows.
+        sim: usize,
+        /// Next states a row.
+        samples: usize,
+        /// The (s,a,s') network's raw outputs, `[sim, samples, 2]`.
+        raw: Slot<Acts>,
+        /// Where the stats go.
+        stats_at: Slot<Stats>,
+    }
+    each {
+        /// Clip of u.
+        clip: [f32; 2],
+    }
+    buffers GapWeightBuffers {
+        out {
+            /// log ω.
+            log_omega: LogOmega,
+            /// The mean of u.
+            stats: Stats,
+        }
+        in {
+            /// Raw outputs.
+            acts: Acts,
+        }
+    }
+    stats ["losses/gap"];
+    threads |_| super::BLOCK;
+    floats |k| k.sim * (2 * k.samples + 1);
 }
 
 impl GapWeight {
-    /// What it reports.
-    pub const STATS: [&'static str; 1] = ["losses/gap"];
-}
-
-arguments! { "gap_weight",
-    struct GapWeightArgs { sim_rows: u32, samples: u32, raw: u32, stride: u32, stats: [u32; 2] }
-}
-
-impl Kernel<2, 1> for GapWeight {
-    const NAME: &'static str = "gap_weight";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * self.members * self.sim * (2 * self.samples + 1)) as u64,
-        }
-    }
-
-    fn cpu(&self, [omega, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
-        let (omega, stats) = (Shared::new(omega), Shared::new(stats));
+    fn twin(&self, b: GapWeightBuffers<OnHost<'_>>) {
         each(self.members, |member| {
             // SAFETY: members are disjoint.
             let (omega, stats) = unsafe {
-                let s = stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len());
-                (omega.at(member * self.sim, self.sim), s)
+                let stats = b.stats.at(member, self.stats_at, Self::STATS.len());
+                (b.log_omega.part(member, 0, self.sim), stats)
             };
-            let raw = out[member * self.stride + self.raw..].chunks_exact(2 * self.samples);
+            let raw = b.acts.from(member, self.raw);
             let [low, high] = self.clip.of(member);
             let mut total = 0.0;
-            for (u, raw) in omega.iter_mut().zip(raw) {
+            for (u, raw) in omega.iter_mut().zip(raw.chunks_exact(2 * self.samples)) {
                 let log_ratio = |z: &[f32]| SCALE * (z[1].tanh() - z[0].tanh());
                 let sum: f32 = raw.chunks_exact(2).map(log_ratio).sum();
                 *u = (sum / self.samples as f32).max(low).min(high);
@@ -68,75 +64,60 @@ impl Kernel<2, 1> for GapWeight {
             omega.iter_mut().for_each(|u| *u = u.ln() - total.ln());
         });
     }
-
-    fn cuda(&self) -> Program {
-        let args = GapWeightArgs {
-            sim_rows: word(self.sim),
-            samples: word(self.samples),
-            raw: word(self.raw),
-            stride: word(self.stride),
-            stats: self.stats.map(word),
-        };
-        let tail = per_member(self.members, |m| self.clip.of(m));
-        Program::run(&args, &tail, [self.members, 1, 1])
-    }
 }
 
-/// Kernel: w·(T·log Σ_sim exp((Q_i + log ω)/T) − mean_real Q_i), i = 1, 2: one sum over the batch, not one a state.
-/// Outputs `[dQ in the deltas, stats]`, inputs `[activations, log ω]`. It *adds* to dQ, where
-/// [`TdLoss`](super::td::TdLoss) has written.
-#[derive(Clone, Debug)]
-pub struct H2oLoss {
-    /// Members.
-    pub members: usize,
-    /// Real rows.
-    pub real: usize,
-    /// Simulated rows behind them.
-    pub sim: usize,
-    /// Offsets of Q1 and Q2, `[real + sim]` each.
-    pub q: [usize; 2],
-    /// Floats a member of the activations.
-    pub stride: usize,
-    /// w.
-    pub weight: PerMember<f32>,
-    /// T.
-    pub temperature: PerMember<f32>,
-    /// Where this loss's [`H2oLoss::STATS`] begin, and floats a member.
-    pub stats: [usize; 2],
+kernel! {
+    /// w·(T·log Σ_sim exp((Q_i + log ω)/T) − mean_real Q_i), i = 1, 2: one sum over the batch, not one a state. It *adds*
+    /// to dQ, where [`TdLoss`](super::td::TdLoss) has written; writes its [`H2oLoss::STATS`].
+    pub struct H2oLoss in "h2o_loss";
+    fields {
+        /// Real rows.
+        real: usize,
+        /// Simulated rows behind them.
+        sim: usize,
+        /// Q1 and Q2, `[real + sim]` each.
+        q: [Slot<Acts>; 2],
+        /// Where the stats go.
+        stats_at: Slot<Stats>,
+    }
+    each {
+        /// w.
+        weight: f32,
+        /// T.
+        temperature: f32,
+    }
+    buffers H2oLossBuffers {
+        out {
+            /// Where dQ goes.
+            act_grads: Deltas,
+            /// Losses.
+            stats: Stats,
+        }
+        in {
+            /// Q.
+            acts: Acts,
+            /// log ω of the simulated rows.
+            log_omega: LogOmega,
+        }
+    }
+    stats ["losses/gap1_loss", "losses/gap2_loss"];
+    threads |_| super::BLOCK;
+    floats |k| 6 * k.real + 7 * k.sim;
 }
 
 impl H2oLoss {
-    /// What it reports.
-    pub const STATS: [&'static str; 2] = ["losses/gap1_loss", "losses/gap2_loss"];
-}
-
-arguments! { "h2o_loss",
-    struct H2oLossArgs { real_rows: u32, sim_rows: u32, q: [u32; 2], stride: u32, stats: [u32; 2] }
-}
-
-impl Kernel<2, 2> for H2oLoss {
-    const NAME: &'static str = "h2o_loss";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * self.members * (6 * self.real + 7 * self.sim)) as u64,
-        }
-    }
-
-    fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out, omega]: [&[f32]; 2]) {
-        let (delta, stats) = (Shared::new(delta), Shared::new(stats));
+    fn twin(&self, b: H2oLossBuffers<OnHost<'_>>) {
         each(self.members, |member| {
             let (weight, t) = (self.weight.of(member), self.temperature.of(member));
-            let omega = &omega[member * self.sim..][..self.sim];
+            let omega = &b.log_omega.of(member)[..self.sim];
             // SAFETY: members are disjoint.
-            let stats =
-                unsafe { stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()) };
+            let stats = unsafe { b.stats.at(member, self.stats_at, Self::STATS.len()) };
             for (loss, q) in stats.iter_mut().zip(self.q) {
-                let (at, rows) = (member * self.stride + q, self.real + self.sim);
-                let (real, sim) = out[at..][..rows].split_at(self.real);
+                let rows = self.real + self.sim;
+                let (real, sim) = b.acts.at(member, q, rows).split_at(self.real);
                 // SAFETY: members and critics are disjoint.
-                let (d_real, d_sim) = unsafe { delta.at(at, rows) }.split_at_mut(self.real);
+                let d = unsafe { b.act_grads.at(member, q, rows) };
+                let (d_real, d_sim) = d.split_at_mut(self.real);
                 let value = |n: usize| (sim[n] + omega[n]) / t;
                 let largest = (0..self.sim).map(value).fold(f32::NEG_INFINITY, f32::max);
                 let total: f32 = (0..self.sim).map(|n| (value(n) - largest).exp()).sum();
@@ -148,19 +129,5 @@ impl Kernel<2, 2> for H2oLoss {
                 *loss = weight * t * (largest + total.ln()) - share * real.iter().sum::<f32>();
             }
         });
-    }
-
-    fn cuda(&self) -> Program {
-        let args = H2oLossArgs {
-            real_rows: word(self.real),
-            sim_rows: word(self.sim),
-            q: self.q.map(word),
-            stride: word(self.stride),
-            stats: self.stats.map(word),
-        };
-        let tail = per_member(self.members, |m| {
-            [self.weight.of(m), self.temperature.of(m)]
-        });
-        Program::run(&args, &tail, [self.members, 1, 1])
     }
 }

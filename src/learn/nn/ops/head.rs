@@ -106,7 +106,7 @@ impl Kernel<2, 4> for Sample {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let h = &self.head;
         let args = SampleArgs {
             rows: word(h.rows),
@@ -142,12 +142,12 @@ pub(crate) fn sample_row(action: &mut [f32], raw: &[f32], affine: &[f32], eps: &
 }
 
 /// Kernel: gradient of mean(β log π − min Q) with respect to the raw outputs, m and o, given ∂/∂a of the
-/// critics' part. Outputs `[deltas, gradient]`, inputs `[activations, parameters, noise]`.
+/// critics' part. Outputs `[act_grads, gradient]`, inputs `[activations, parameters, noise]`.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleGrad {
     /// The head.
     pub head: Head,
-    /// Offsets of ∂/∂a `[rows, A]` of either critic in the deltas; their sum counts.
+    /// Offsets of ∂/∂a `[rows, A]` of either critic in `act_grads`; their sum counts.
     pub d_action: [usize; 2],
     /// Offset of log β in the parameters.
     pub log_alpha: usize,
@@ -171,10 +171,10 @@ impl Kernel<2, 3> for SampleGrad {
         }
     }
 
-    fn cpu(&self, [deltas, grad]: [&mut [f32]; 2], [raw, parameters, noise]: [&[f32]; 3]) {
+    fn cpu(&self, [act_grads, grad]: [&mut [f32]; 2], [raw, parameters, noise]: [&[f32]; 3]) {
         let h = self.head;
         let a_dim = h.act_dim;
-        let deltas = Shared::new(deltas);
+        let act_grads = Shared::new(act_grads);
         let sums = tile_sums(h.members, h.rows, |member, tile| {
             let p = &parameters[member * h.param_stride..][..h.param_stride];
             let (m, o) = (p[h.affine], p[h.affine + 1]);
@@ -188,8 +188,8 @@ impl Kernel<2, 3> for SampleGrad {
             let ([d1, d2], d_raw) = unsafe {
                 let d_action = self
                     .d_action
-                    .map(|offset| &*deltas.at(at(offset, a_dim), len));
-                (d_action, deltas.at(at(h.raw, pair), 2 * len))
+                    .map(|offset| &*act_grads.at(at(offset, a_dim), len));
+                (d_action, act_grads.at(at(h.raw, pair), 2 * len))
             };
             let mut d_affine = [0.0; 2];
             for n in 0..tile.len() {
@@ -218,7 +218,7 @@ impl Kernel<2, 3> for SampleGrad {
         }
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let h = &self.head;
         let args = SampleGradArgs {
             rows: word(h.rows),

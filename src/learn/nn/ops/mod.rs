@@ -57,15 +57,15 @@ pub(super) fn cuda_constants() -> Vec<(&'static str, u32)> {
 /// Every CUDA kernel of this folder.
 pub(super) fn cuda_entries() -> Vec<Entry> {
     vec![
-        actor::ActorLossArgs::ENTRY,
+        actor::ActorLoss::ENTRY,
         adam::AdamArgs::ENTRY,
-        awr::AwrLossArgs::ENTRY,
+        awr::AwrLoss::ENTRY,
         candidates::CandidatesArgs::ENTRY,
-        cql::CqlLossArgs::ENTRY,
+        cql::CqlLoss::ENTRY,
         gather::GatherArgs::ENTRY,
         gaussian::GaussianSampleArgs::ENTRY,
-        h2o::GapWeightArgs::ENTRY,
-        h2o::H2oLossArgs::ENTRY,
+        h2o::GapWeight::ENTRY,
+        h2o::H2oLoss::ENTRY,
         guard::GuardArgs::ENTRY,
         head::SampleArgs::ENTRY,
         head::SampleGradArgs::ENTRY,
@@ -73,14 +73,17 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         noise::NoiseArgs::ENTRY,
         noise::ScaleColumnsArgs::ENTRY,
         polyak::PolyakArgs::ENTRY,
-        ratio::RatioLossArgs::ENTRY,
-        ratio::RatioWeightArgs::ENTRY,
+        ratio::RatioLoss::ENTRY,
+        ratio::RatioWeight::ENTRY,
         standardise::StandardiseArgs::ENTRY,
-        target::TargetArgs::ENTRY,
-        td::TdLossArgs::ENTRY,
-        value::ValueLossArgs::ENTRY,
+        target::Target::ENTRY,
+        td::TdLoss::ENTRY,
+        value::ValueLoss::ENTRY,
     ]
 }
+
+/// Threads of a CUDA kernel that takes one block a member.
+const BLOCK: usize = crate::nn::cuda::THREADS as usize;
 
 /// Rows per tile of a product. Fixed, so that bits depend neither on threads nor on the population.
 pub const TILE: usize = 128;

@@ -70,7 +70,7 @@ impl Kernel<1, 0> for Noise {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let args = NoiseArgs {
             draw: self.draw as u32,
             update: self.update,
@@ -118,7 +118,7 @@ impl Kernel<1, 1> for ScaleColumns {
         }
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let len = self.rows * self.columns;
         let args = ScaleColumnsArgs {
             len: word(len),
@@ -171,7 +171,7 @@ impl Kernel<1, 1> for Blur {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let args = BlurArgs {
             len: word(self.len),
             noise: self.noise.map(word),

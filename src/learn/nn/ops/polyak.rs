@@ -56,7 +56,7 @@ impl Kernel<1, 2> for Polyak {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let args = PolyakArgs {
             first: word(self.range.start),
             len: word(self.range.len()),

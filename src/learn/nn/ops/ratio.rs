@@ -4,58 +4,50 @@
 //! log p_real/p_sim (s'|s,a) = `z_sas[0] − z_sas[1]` exactly, and the second loss reaches the first network.
 
 use super::head::softplus;
-use super::{PerMember, Shared, each, tile_sums};
-use crate::nn::cuda::{Program, arguments, per_member, word};
-use crate::nn::launch::{Cost, Kernel};
+use super::{each, tile_sums};
+use crate::nn::kernel::{Acts, OnHost, Slot, Stats, kernel};
 
 /// Of a head's tanh.
 pub(crate) const SCALE: f32 = 2.0;
 
-/// Kernel: outputs `[d raw in the deltas, stats]`, inputs `[activations]`.
-#[derive(Clone, Copy, Debug)]
-pub struct RatioLoss {
-    /// Members.
-    pub members: usize,
-    /// Rows of either half: first the real rows, then as many simulated ones.
-    pub half: usize,
-    /// Offsets of the raw outputs `[2·half, 2]` of the (s,a) and the (s,a,s') network.
-    pub raw: [usize; 2],
-    /// Floats a member of the activations.
-    pub stride: usize,
-    /// Where this loss's [`RatioLoss::STATS`] begin, and floats a member.
-    pub stats: [usize; 2],
+kernel! {
+    /// Writes the gradients of both networks' raw outputs, and its [`RatioLoss::STATS`].
+    pub struct RatioLoss in "ratio_loss";
+    fields {
+        /// Rows of either half: first the real rows, then as many simulated ones.
+        half: usize,
+        /// The raw outputs `[2·half, 2]` of the (s,a) and the (s,a,s') network.
+        raw: [Slot<Acts>; 2],
+        /// Where the stats go.
+        stats_at: Slot<Stats>,
+    }
+    each {}
+    buffers RatioLossBuffers {
+        out {
+            /// Where the gradients go.
+            act_grads: Deltas,
+            /// Losses.
+            stats: Stats,
+        }
+        in {
+            /// Raw outputs.
+            acts: Acts,
+        }
+    }
+    stats ["losses/d_sa_loss", "losses/d_sas_loss"];
+    threads |_| super::BLOCK;
+    floats |k| 16 * k.half;
 }
 
 impl RatioLoss {
-    /// What it reports.
-    pub const STATS: [&'static str; 2] = ["losses/d_sa_loss", "losses/d_sas_loss"];
-}
-
-arguments! { "ratio_loss",
-    struct RatioLossArgs { half_rows: u32, raw: [u32; 2], stride: u32, stats: [u32; 2] }
-}
-
-impl Kernel<2, 1> for RatioLoss {
-    const NAME: &'static str = "ratio_loss";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * self.members * self.half * 16) as u64,
-        }
-    }
-
-    fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
-        let delta = Shared::new(delta);
-        let rows = 2 * self.half;
+    fn twin(&self, b: RatioLossBuffers<OnHost<'_>>) {
         let inverse = 1.0 / self.half as f32;
-        let sums = tile_sums(self.members, rows, |member, tile| {
-            let at = |raw: usize| member * self.stride + raw + 2 * tile.start;
-            let [sa, sas] = self.raw.map(|raw| &out[at(raw)..][..2 * tile.len()]);
+        let sums = tile_sums(self.members, 2 * self.half, |member, tile| {
+            let floats = 2 * tile.len();
+            let at = self.raw.map(|raw| raw.row(tile.start, 2));
+            let [sa, sas] = at.map(|raw| b.acts.at(member, raw, floats));
             // SAFETY: members, tiles and networks are disjoint.
-            let [d_sa, d_sas] = self
-                .raw
-                .map(|raw| unsafe { delta.at(at(raw), 2 * tile.len()) });
+            let [d_sa, d_sas] = at.map(|raw| unsafe { b.act_grads.at(member, raw, floats) });
             let mut losses = [0.0; 2];
             for n in 0..tile.len() {
                 let (t, u) = (2 * n, 2 * n + 1);
@@ -80,18 +72,10 @@ impl Kernel<2, 1> for RatioLoss {
             losses
         });
         for (member, sums) in sums.iter().enumerate() {
-            stats[member * self.stats[1] + self.stats[0]..][..2].copy_from_slice(sums);
+            // SAFETY: nobody else writes.
+            let stats = unsafe { b.stats.at(member, self.stats_at, sums.len()) };
+            stats.copy_from_slice(sums);
         }
-    }
-
-    fn cuda(&self) -> Program {
-        let args = RatioLossArgs {
-            half_rows: word(self.half),
-            raw: self.raw.map(word),
-            stride: word(self.stride),
-            stats: self.stats.map(word),
-        };
-        Program::run(&args, &[], [self.members, 1, 1])
     }
 }
 
@@ -104,77 +88,59 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Kernel: w = clip(p_real/p_sim, low, high) of the simulated rows; 1 for the real ones before them.
-/// Outputs `[w [members, real + sim], stats]`, inputs `[activations]`.
-#[derive(Clone, Debug)]
-pub struct RatioWeight {
-    /// Members.
-    pub members: usize,
-    /// Real rows, which weigh 1.
-    pub real: usize,
-    /// Simulated rows.
-    pub sim: usize,
-    /// Offset of the (s,a,s') network's raw outputs at the simulated rows, `[sim, 2]`; none: all weigh 1.
-    pub raw: Option<usize>,
-    /// Floats a member of the activations.
-    pub stride: usize,
-    /// Clip of the ratio.
-    pub clip: PerMember<[f32; 2]>,
-    /// Where this kernel's [`RatioWeight::STATS`] begin, and floats a member.
-    pub stats: [usize; 2],
+kernel! {
+    /// w = clip(p_real/p_sim, low, high) of the simulated rows; 1 for the real ones before them. Writes w and its
+    /// [`RatioWeight::STATS`].
+    pub struct RatioWeight in "ratio_weight";
+    fields {
+        /// Real rows, which weigh 1.
+        real: usize,
+        /// Simulated rows.
+        sim: usize,
+        /// The (s,a,s') network's raw outputs at the simulated rows, `[sim, 2]`; none: all weigh 1.
+        raw: Option<Slot<Acts>>,
+        /// Where the stats go.
+        stats_at: Slot<Stats>,
+    }
+    each {
+        /// Clip of the ratio.
+        clip: [f32; 2],
+    }
+    buffers RatioWeightBuffers {
+        out {
+            /// Weights.
+            w: W,
+            /// Their mean.
+            stats: Stats,
+        }
+        in {
+            /// Raw outputs.
+            acts: Acts,
+        }
+    }
+    stats ["losses/ratio"];
+    threads |_| super::BLOCK;
+    floats |k| k.real + 3 * k.sim;
 }
 
 impl RatioWeight {
-    /// What it reports.
-    pub const STATS: [&'static str; 1] = ["losses/ratio"];
-}
-
-arguments! { "ratio_weight",
-    struct RatioWeightArgs { real_rows: u32, sim_rows: u32, weigh: u32, raw: u32, stride: u32, stats: [u32; 2] }
-}
-
-impl Kernel<2, 1> for RatioWeight {
-    const NAME: &'static str = "ratio_weight";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * self.members * (self.real + 3 * self.sim)) as u64,
-        }
-    }
-
-    fn cpu(&self, [w, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
-        let (w, stats) = (Shared::new(w), Shared::new(stats));
-        let rows = self.real + self.sim;
+    fn twin(&self, b: RatioWeightBuffers<OnHost<'_>>) {
         each(self.members, |member| {
             // SAFETY: members are disjoint.
             let (w, stats) = unsafe {
-                let s = stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len());
-                (w.at(member * rows, rows), s)
+                let stats = b.stats.at(member, self.stats_at, Self::STATS.len());
+                (b.w.part(member, 0, self.real + self.sim), stats)
             };
             w.fill(1.0);
             let [low, high] = self.clip.of(member);
             let sim = &mut w[self.real..];
             if let Some(raw) = self.raw {
-                let raw = out[member * self.stride + raw..].chunks_exact(2);
+                let raw = b.acts.from(member, raw).chunks_exact(2);
                 for (w, z) in sim.iter_mut().zip(raw) {
                     *w = log_ratio([z[0], z[1]]).exp().max(low).min(high);
                 }
             }
             stats[0] = sim.iter().sum::<f32>() / self.sim.max(1) as f32;
         });
-    }
-
-    fn cuda(&self) -> Program {
-        let args = RatioWeightArgs {
-            real_rows: word(self.real),
-            sim_rows: word(self.sim),
-            weigh: u32::from(self.raw.is_some()),
-            raw: word(self.raw.unwrap_or(0)),
-            stride: word(self.stride),
-            stats: self.stats.map(word),
-        };
-        let tail = per_member(self.members, |m| self.clip.of(m));
-        Program::run(&args, &tail, [self.members, 1, 1])
     }
 }

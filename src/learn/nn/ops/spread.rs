@@ -1,14 +1,15 @@
 //! Which of the two policies it is.
 
-use std::ops::Range;
+use crate::nn::cuda::word;
+use crate::nn::kernel::{Slot, Theta, fields};
 
 /// Where a policy's log σ comes from, and with it its [`Distribution`](crate::data::Distribution).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spread {
-    /// A tanh-Gaussian: the network has 2A outputs, mean and ρ; log σ = m·ρ + o. Offset of m; o follows.
-    Affine(usize),
-    /// A clipped Gaussian: the network has A outputs; log σ is a parameter. Offset of its A floats.
-    Constant(usize),
+    /// A tanh-Gaussian: the network has 2A outputs, mean and ρ; log σ = m·ρ + o. Place of m; o follows.
+    Affine(Slot<Theta>),
+    /// A clipped Gaussian: the network has A outputs; log σ is a parameter. Place of its A floats.
+    Constant(Slot<Theta>),
 }
 
 impl Spread {
@@ -20,11 +21,25 @@ impl Spread {
         }
     }
 
-    /// Its own parameters.
-    pub(super) fn own(self, act_dim: usize) -> Range<usize> {
+    /// Whether log σ is the same in every state.
+    pub(super) fn constant(self) -> bool {
+        matches!(self, Self::Constant(_))
+    }
+
+    /// Where its own parameters lie.
+    pub fn own(self) -> Slot<Theta> {
         match self {
-            Self::Affine(at) => at..at + 2,
-            Self::Constant(at) => at..at + act_dim,
+            Self::Affine(at) | Self::Constant(at) => at,
+        }
+    }
+
+    /// How many they are.
+    pub(super) fn own_len(self, act_dim: usize) -> usize {
+        match self {
+            Self::Affine(_) => 2,
+            Self::Constant(_) => act_dim,
         }
     }
 }
+
+fields! { Spread, "Spread", 2, |x| [u32::from(x.constant()), word(x.own().offset())]; }

@@ -60,7 +60,7 @@ impl Kernel<1, 1> for Standardise {
         });
     }
 
-    fn cuda(&self) -> Program {
+    fn cuda(&self, _floats: &[usize]) -> Program {
         let args = StandardiseArgs {
             first: word(self.first),
             rows: word(self.rows),

@@ -1,67 +1,66 @@
 //! The critics' loss: Σ over halves of mean w·(Q_i − y)², i = 1, 2; no gradient through w or y.
 
-use super::{Shared, each};
-use crate::nn::cuda::{Program, arguments, word};
-use crate::nn::launch::{Cost, Kernel};
+use super::each;
+use crate::nn::kernel::{Acts, OnHost, Slot, Stats, kernel};
 
-/// Kernel: outputs `[dQ in the deltas, stats]`, inputs `[activations, y, w]`.
-#[derive(Clone, Debug)]
-pub struct TdLoss {
-    /// Members.
-    pub members: usize,
-    /// Rows of each half; the mean is taken over each apart.
-    pub halves: Vec<usize>,
-    /// Offsets of Q1 and Q2 at the first row's action.
-    pub q: [usize; 2],
-    /// Floats from a row's Q to the next row's: 1, or the number of actions at a state of which this is the first.
-    pub step: usize,
-    /// Floats a member of the activations.
-    pub stride: usize,
-    /// Floats a member of `y` and of `w`.
-    pub row_stride: usize,
-    /// Where this loss's [`TdLoss::STATS`] begin, and floats a member.
-    pub stats: [usize; 2],
-}
-
-impl TdLoss {
-    /// What it reports.
-    pub const STATS: [&'static str; 5] = [
+kernel! {
+    /// Writes dQ and its [`TdLoss::STATS`].
+    pub struct TdLoss in "td_loss";
+    fields {
+        /// Rows of each half; the mean is taken over each apart. The second may be empty.
+        halves: [usize; 2],
+        /// Q1 and Q2 at the first row's action.
+        q: [Slot<Acts>; 2],
+        /// Floats from a row's Q to the next row's: 1, or the number of actions at a state of which this is the first.
+        step: usize,
+        /// Where the stats go.
+        stats_at: Slot<Stats>,
+    }
+    each {}
+    buffers TdLossBuffers {
+        out {
+            /// Where dQ goes.
+            act_grads: Deltas,
+            /// Losses and means.
+            stats: Stats,
+        }
+        in {
+            /// Q.
+            acts: Acts,
+            /// Targets, a row's each.
+            y: Y,
+            /// Weights, a row's each.
+            w: W,
+        }
+    }
+    stats [
         "losses/qf1_loss",
         "losses/qf2_loss",
         "losses/qf1_values",
         "losses/qf2_values",
         "losses/target",
     ];
+    threads |_| super::BLOCK;
+    floats |k| 6 * k.rows();
 }
 
-arguments! { "td_loss",
-    struct TdLossArgs { rows: u32, q: [u32; 2], step: u32, stride: u32, row_stride: u32, stats: [u32; 2] }
-}
-
-impl Kernel<2, 3> for TdLoss {
-    const NAME: &'static str = "td_loss";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * self.members * self.halves.iter().sum::<usize>() * 6) as u64,
-        }
+impl TdLoss {
+    /// Rows of both halves.
+    pub fn rows(&self) -> usize {
+        self.halves.iter().sum()
     }
 
-    fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out, y, w]: [&[f32]; 3]) {
-        let (delta, stats) = (Shared::new(delta), Shared::new(stats));
-        let rows: usize = self.halves.iter().sum();
+    fn twin(&self, b: TdLossBuffers<OnHost<'_>>) {
+        let rows = self.rows();
         each(self.members, |member| {
-            let y = &y[member * self.row_stride..][..rows];
-            let w = &w[member * self.row_stride..][..rows];
+            let (y, w) = (&b.y.of(member)[..rows], &b.w.of(member)[..rows]);
             // SAFETY: members are disjoint.
-            let stats =
-                unsafe { stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()) };
-            for (i, offset) in self.q.into_iter().enumerate() {
-                let (at, step) = (member * self.stride + offset, self.step);
-                let q = &out[at..][..(rows - 1) * step + 1];
+            let stats = unsafe { b.stats.at(member, self.stats_at, Self::STATS.len()) };
+            for (i, at) in self.q.into_iter().enumerate() {
+                let step = self.step;
+                let q = b.acts.at(member, at, (rows - 1) * step + 1);
                 // SAFETY: members and critics are disjoint.
-                let d = unsafe { delta.at(at, q.len()) };
+                let d = unsafe { b.act_grads.at(member, at, q.len()) };
                 let (mut loss, mut first) = (0.0, 0);
                 for &half in &self.halves {
                     let inverse = 1.0 / half as f32;
@@ -77,18 +76,5 @@ impl Kernel<2, 3> for TdLoss {
             }
             stats[4] = y.iter().sum::<f32>() / rows as f32;
         });
-    }
-
-    fn cuda(&self) -> Program {
-        let args = TdLossArgs {
-            rows: word(self.halves.iter().sum()),
-            q: self.q.map(word),
-            step: word(self.step),
-            stride: word(self.stride),
-            row_stride: word(self.row_stride),
-            stats: self.stats.map(word),
-        };
-        let halves: Vec<_> = self.halves.iter().map(|h| word(*h)).collect();
-        Program::run(&args, &halves, [self.members, 1, 1])
     }
 }

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PerMember, Shared, each};
+use super::each;
 use crate::error::{Error, Result, above_zero};
-use crate::nn::cuda::{Program, arguments, per_member, word};
-use crate::nn::launch::{Cost, Kernel};
+use crate::nn::kernel::{Acts, OnHost, Slot, Stats, fields, kernel};
 
 /// How V is learned, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -89,88 +88,73 @@ impl ValueRule {
     }
 }
 
-/// Kernel: outputs `[dV in the deltas, stats]`, inputs `[activations]`.
-#[derive(Clone, Debug)]
-pub struct ValueLoss {
-    /// Members.
-    pub members: usize,
-    /// Rows of the real half.
-    pub rows: usize,
-    /// Offset of V at the states, `[rows]`.
-    pub v: usize,
-    /// Offsets of the target critics at the data's actions, `[rows]` each.
-    pub q: [usize; 2],
-    /// Floats a member of the activations.
-    pub stride: usize,
-    /// The loss.
-    pub rule: PerMember<ValueRule>,
-    /// Where this loss's [`ValueLoss::STATS`] begin, and floats a member.
-    pub stats: [usize; 2],
+fields! { ValueRule, "ValueRule", 3, |rule| {
+    let (kind, numbers) = match *rule {
+        Self::Expectile(tau) => (Value::Expectile, [tau, 0.0]),
+        Self::Sparse(alpha) => (Value::Sparse, [alpha, 0.0]),
+        Self::Exponential { alpha, clip } => (Value::Exponential, [alpha, clip]),
+    };
+    [kind as u32, numbers[0].to_bits(), numbers[1].to_bits()]
+}; }
+
+kernel! {
+    /// Writes dV and its [`ValueLoss::STATS`].
+    pub struct ValueLoss in "value_loss";
+    fields {
+        /// Rows of the real half.
+        rows: usize,
+        /// V at the states, `[rows]`.
+        v: Slot<Acts>,
+        /// The target critics at the data's actions, `[rows]` each.
+        q: [Slot<Acts>; 2],
+        /// Where the stats go.
+        stats_at: Slot<Stats>,
+    }
+    each {
+        /// The loss. Members differ in its numbers alone.
+        rule: ValueRule,
+    }
+    buffers ValueLossBuffers {
+        out {
+            /// Where dV goes.
+            act_grads: Deltas,
+            /// Losses and means.
+            stats: Stats,
+        }
+        in {
+            /// V and Q̂.
+            acts: Acts,
+        }
+    }
+    stats ["losses/vf_loss", "losses/vf_values"];
+    threads |_| super::BLOCK;
+    floats |k| 4 * k.rows;
 }
 
 impl ValueLoss {
-    /// What it reports.
-    pub const STATS: [&'static str; 2] = ["losses/vf_loss", "losses/vf_values"];
-}
-
-arguments! { "value_loss",
-    struct ValueLossArgs { rule: u32, rows: u32, v: u32, q: [u32; 2], stride: u32, stats: [u32; 2] }
-}
-
-impl Kernel<2, 1> for ValueLoss {
-    const NAME: &'static str = "value_loss";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * self.members * self.rows * 4) as u64,
-        }
-    }
-
-    fn cpu(&self, [delta, stats]: [&mut [f32]; 2], [out]: [&[f32]; 1]) {
-        let (delta, stats) = (Shared::new(delta), Shared::new(stats));
+    fn twin(&self, b: ValueLossBuffers<OnHost<'_>>) {
         let inverse = 1.0 / self.rows as f32;
         each(self.members, |member| {
-            let (rule, out) = (
-                self.rule.of(member),
-                &out[member * self.stride..][..self.stride],
-            );
+            let rule = self.rule.of(member);
+            let v = b.acts.at(member, self.v, self.rows);
+            let q = self.q.map(|q| b.acts.at(member, q, self.rows));
             // SAFETY: members are disjoint.
             let (dv, stats) = unsafe {
                 (
-                    delta.at(member * self.stride + self.v, self.rows),
-                    stats.at(member * self.stats[1] + self.stats[0], Self::STATS.len()),
+                    b.act_grads.at(member, self.v, self.rows),
+                    b.stats.at(member, self.stats_at, Self::STATS.len()),
                 )
             };
             let (mut sum, mut values) = (0.0, 0.0);
-            let error = |n: usize| out[self.q[0] + n].min(out[self.q[1] + n]) - out[self.v + n];
+            let error = |n: usize| q[0][n].min(q[1][n]) - v[n];
             let shift = rule.shift((0..self.rows).map(error));
             for (n, dv) in dv.iter_mut().enumerate() {
                 let (loss, slope) = rule.loss(error(n), shift);
                 *dv = -slope * inverse;
                 sum += loss * inverse;
-                values += out[self.v + n] * inverse;
+                values += v[n] * inverse;
             }
             stats.copy_from_slice(&[sum, values]);
         });
-    }
-
-    fn cuda(&self) -> Program {
-        let rule = |m: usize| match self.rule.of(m) {
-            ValueRule::Expectile(tau) => (Value::Expectile, [tau, 0.0]),
-            ValueRule::Sparse(alpha) => (Value::Sparse, [alpha, 0.0]),
-            ValueRule::Exponential { alpha, clip } => (Value::Exponential, [alpha, clip]),
-        };
-        let args = ValueLossArgs {
-            // Members differ in its numbers alone.
-            rule: rule(0).0 as u32,
-            rows: word(self.rows),
-            v: word(self.v),
-            q: self.q.map(word),
-            stride: word(self.stride),
-            stats: self.stats.map(word),
-        };
-        let tail = per_member(self.members, |m| rule(m).1);
-        Program::run(&args, &tail, [self.members, 1, 1])
     }
 }

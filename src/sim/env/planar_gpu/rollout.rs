@@ -3,7 +3,7 @@
 
 use crate::env::planar_gpu::vector::{Chunk, PlanarGpuEnv, ROW_FROM, STATUS, STATUS_FROM};
 use crate::env::planar_gpu::vector::{TERMINATED, TRUNCATED};
-use crate::env::{Segment, VecEnv};
+use crate::env::{RolloutBuffer, VecEnv};
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Flight, Staging};
 use crate::gpu::compose::{Kernel, WORKGROUP};
@@ -312,7 +312,7 @@ impl ResidentRollout {
     ///
     /// # Errors
     /// Where none is, or the device fails.
-    pub fn fetch(&mut self) -> Result<Segment> {
+    pub fn fetch(&mut self) -> Result<RolloutBuffer> {
         let Some((turn, flights)) = self.under_way.pop_front() else {
             return Err(Error::input(
                 "resident rollout",
@@ -354,7 +354,7 @@ impl ResidentRollout {
             self.env.episodes.row[env] = latest >> ROW_FROM;
             self.env.episodes.status[env] = latest >> STATUS_FROM & STATUS;
         }
-        Ok(Segment {
+        Ok(RolloutBuffer {
             rows,
             terminated: endings.iter().map(|e| e & TERMINATED != 0).collect(),
             truncated: endings.iter().map(|e| e & TRUNCATED != 0).collect(),

@@ -1,6 +1,6 @@
 //! Environments whose state stays on the device.
 
-use crate::env::rules::{Episodes, Rules};
+use crate::env::rules::{Episodes, TaskRules};
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::{Dynamics, EnvKey, Row, StepBatch, Task, VecEnv, planar_gpu::constants};
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ pub(super) const ROW_FROM: u32 = 8;
 /// [`PlanarVecEnv`](crate::env::PlanarVecEnv), with its draws; results agree within float32.
 pub struct PlanarGpuEnv {
     pub(super) gpu: Arc<Gpu>,
-    pub(super) rules: Rules,
+    pub(super) rules: TaskRules,
     pub(super) topology: Topology,
     pub(super) constants: Vec<Constants>,
     plan: MemoryPlan,
@@ -102,7 +102,7 @@ impl PlanarGpuEnv {
         unit: usize,
     ) -> Result<Self> {
         let n = keys.len();
-        let rules = Rules::new(task, dynamics, keys);
+        let rules = TaskRules::new(task, dynamics, keys);
         let (topology_, tables) = batch::tables(&rules.dynamics.models(), n)?;
         if tables.len() >> (32 - ROW_FROM) != 0 {
             return Err(Error::input(

@@ -23,7 +23,7 @@ struct Field {
 
 /// The gaps of a batch. Environments take the alternatives in turn; strengths are fixed or drawn.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Domain {
+pub struct GapSet {
     /// What it is called: its canonical text, or the stem of its file.
     name: String,
     /// At least one; the fields of each in the order of their names.
@@ -45,7 +45,7 @@ struct DomainFile {
     gaps: BTreeMap<String, Distribution>,
 }
 
-impl Domain {
+impl GapSet {
     /// With `rows` rows, where given, and `redraw` or as its file says.
     ///
     /// # Errors
@@ -194,13 +194,13 @@ fn text(alternatives: &[Vec<Field>]) -> String {
     alternatives.iter().map(one).collect::<Vec<_>>().join("/")
 }
 
-impl fmt::Display for Domain {
+impl fmt::Display for GapSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
 }
 
-impl From<&Gap> for Domain {
+impl From<&Gap> for GapSet {
     fn from(gap: &Gap) -> Self {
         let field = |part: &Part| Field {
             name: part.name.clone(),
@@ -211,14 +211,14 @@ impl From<&Gap> for Domain {
     }
 }
 
-impl Default for Domain {
+impl Default for GapSet {
     /// No gap.
     fn default() -> Self {
         Self::of(vec![Vec::new()])
     }
 }
 
-impl Domain {
+impl GapSet {
     fn of(alternatives: Vec<Vec<Field>>) -> Self {
         Self {
             name: text(&alternatives),
@@ -240,12 +240,12 @@ impl GapTable {
     /// # Errors
     /// On an unknown or repeated name, a strength that is no number, a range upside down, or a file
     /// that cannot be read or says something unknown.
-    pub fn domain(&self, text: &str) -> Result<Domain> {
+    pub fn domain(&self, text: &str) -> Result<GapSet> {
         if text.trim().ends_with(".toml") {
             return self.domain_file(Path::new(text.trim()));
         }
         let alternatives = text.split('/').map(|one| self.fields(one, text));
-        Ok(Domain::of(alternatives.collect::<Result<_>>()?))
+        Ok(GapSet::of(alternatives.collect::<Result<_>>()?))
     }
 
     /// Reads `gravity`, `gravity=1.5`, `gravity=1.5,friction=0.3` or `none`.
@@ -310,7 +310,7 @@ impl GapTable {
         Ok(fields)
     }
 
-    fn domain_file(&self, path: &Path) -> Result<Domain> {
+    fn domain_file(&self, path: &Path) -> Result<GapSet> {
         let source = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
         let file: DomainFile = toml_input(&source, &text)?;
@@ -326,7 +326,7 @@ impl GapTable {
             });
         }
         let stem = path.file_stem().unwrap_or_default();
-        let domain = Domain {
+        let domain = GapSet {
             name: stem.to_string_lossy().into_owned(),
             alternatives: vec![fields],
             rows: match file.rows {

@@ -5,7 +5,7 @@ mod domain;
 mod table;
 
 pub use distribution::{Distribution, Normal};
-pub use domain::{DEFAULT_ROWS, Domain};
+pub use domain::{DEFAULT_ROWS, GapSet};
 pub use table::{Edit, Element, GapDef, GapTable, Op};
 
 use super::Spec;

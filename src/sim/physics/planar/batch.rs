@@ -7,7 +7,7 @@ use crate::physics::planar::integrate::RowSet;
 use crate::physics::planar::lanes::counted::Counted;
 #[cfg(target_arch = "x86_64")]
 use crate::physics::planar::lanes::{F32x8, F32x16};
-use crate::physics::planar::profile::{Lap, Laps};
+use crate::physics::planar::profile::{Stage, StageTimes};
 use crate::physics::planar::real::Real;
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::Topology;
@@ -211,16 +211,16 @@ impl Batch {
     }
 
     /// Measures the kernel's stages from now on.
-    pub fn start_laps(&mut self) {
-        on_lanes!(&mut self.lanes, lanes => lanes.each_laps(|laps| *laps = Laps::running()));
+    pub fn start_stage_times(&mut self) {
+        on_lanes!(&mut self.lanes, lanes => lanes.each_stage_times(|times| *times = StageTimes::running()));
     }
 
     /// Stops measuring; time of each stage, summed over threads, in ticks of [`ticks`](crate::physics::planar::profile::ticks).
-    pub fn take_laps(&mut self) -> [u64; Lap::COUNT] {
-        let mut sum = [0; Lap::COUNT];
-        on_lanes!(&mut self.lanes, lanes => lanes.each_laps(|laps| {
-            sum.iter_mut().zip(laps.ticks()).for_each(|(s, t)| *s += t);
-            *laps = Laps::default();
+    pub fn take_stage_times(&mut self) -> [u64; Stage::COUNT] {
+        let mut sum = [0; Stage::COUNT];
+        on_lanes!(&mut self.lanes, lanes => lanes.each_stage_times(|times| {
+            sum.iter_mut().zip(times.ticks()).for_each(|(s, t)| *s += t);
+            *times = StageTimes::default();
         }));
         sum
     }
@@ -307,17 +307,17 @@ impl Batch {
 
     /// Positions, m and rad, `[n, nv]`.
     pub fn qpos(&self) -> Vec<f64> {
-        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.q))
+        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.qpos))
     }
 
     /// Velocities, `[n, nv]`.
     pub fn qvel(&self) -> Vec<f64> {
-        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.v))
+        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.qvel))
     }
 
     /// Solver's warm starts, `[n, nv]`: the latest constrained accelerations.
     pub fn warm_start(&self) -> Vec<f64> {
-        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.x))
+        on_lanes!(&self.lanes, lanes => lanes.collect_dofs(|s| &s.qacc))
     }
 
     /// Sets the warm starts, `[n, nv]`.

@@ -1,7 +1,7 @@
 //! Blocks of environments, one a register, and the lanes that they make up.
 
 use crate::physics::planar::integrate::{EnvStep, RowSet, State};
-use crate::physics::planar::profile::Laps;
+use crate::physics::planar::profile::StageTimes;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::{MAX_DOFS, Topology};
@@ -64,9 +64,9 @@ impl<R: Real> Lanes<R> {
                 },
             )));
             states.push(State {
-                q: [zero; MAX_DOFS],
-                v: [zero; MAX_DOFS],
-                x: [zero; MAX_DOFS],
+                qpos: [zero; MAX_DOFS],
+                qvel: [zero; MAX_DOFS],
+                qacc: [zero; MAX_DOFS],
                 ctrl: [zero; MAX_DOFS],
                 dx: nan,
                 idle,
@@ -137,9 +137,12 @@ impl<R: Real> Lanes<R> {
     }
 
     /// `f` of every thread's stage times.
-    pub(super) fn each_laps(&mut self, mut f: impl FnMut(&mut Laps)) {
+    pub(super) fn each_stage_times(&mut self, mut f: impl FnMut(&mut StageTimes)) {
         for work in &mut self.scratch {
-            f(&mut work.get_mut().unwrap_or_else(PoisonError::into_inner).laps);
+            f(&mut work
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner)
+                .stage_times);
         }
     }
 
@@ -240,27 +243,27 @@ impl<R: Real> Block<'_, R> {
             .enumerate()
             .take(self.topology.nv())
         {
-            self.state.q[i].set(lane, sign * qpos[i]);
-            self.state.v[i].set(lane, sign * qvel[i]);
-            self.state.x[i].set(lane, 0.0);
+            self.state.qpos[i].set(lane, sign * qpos[i]);
+            self.state.qvel[i].set(lane, sign * qvel[i]);
+            self.state.qacc[i].set(lane, 0.0);
         }
     }
 
     /// Sets the solver's warm start of lane `lane`, an acceleration `[nv]`.
     pub fn set_warm_start(&mut self, lane: usize, x: &[f64]) {
         for (i, x) in x.iter().enumerate() {
-            self.state.x[i].set(lane, self.topology.sign[i] * x);
+            self.state.qacc[i].set(lane, self.topology.sign[i] * x);
         }
     }
 
     /// Position of degree of freedom `i` of lane `lane`.
     pub fn qpos(&self, lane: usize, i: usize) -> f64 {
-        self.topology.sign[i] * self.state.q[i].get(lane)
+        self.topology.sign[i] * self.state.qpos[i].get(lane)
     }
 
     /// Velocity of degree of freedom `i` of lane `lane`.
     pub fn qvel(&self, lane: usize, i: usize) -> f64 {
-        self.topology.sign[i] * self.state.v[i].get(lane)
+        self.topology.sign[i] * self.state.qvel[i].get(lane)
     }
 
     /// Way along x during the latest env step, m.
@@ -272,7 +275,8 @@ impl<R: Real> Block<'_, R> {
     pub fn status(&self, lane: usize) -> u32 {
         let nv = self.topology.nv();
         let sound = |x: &R| x.get(lane).abs() <= status::LARGEST;
-        let sound = self.state.q[..nv].iter().all(sound) && self.state.v[..nv].iter().all(sound);
+        let sound =
+            self.state.qpos[..nv].iter().all(sound) && self.state.qvel[..nv].iter().all(sound);
         let unconverged = self.state.unconverged.test(lane);
         u32::from(!sound) * status::BROKEN + u32::from(unconverged) * status::UNCONVERGED
     }

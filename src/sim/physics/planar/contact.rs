@@ -1,4 +1,4 @@
-//! Constraint rows: impedance, floor contacts and joint limits (physics-spec 4).
+//! Constraint rows: impedance, floor contacts and joint limits (DYNAMICS.md 4).
 
 use crate::physics::planar::kinematics::rotate;
 use crate::physics::planar::real::{Mask, Param, Real};
@@ -6,11 +6,11 @@ use crate::physics::planar::tables::{CONTACT, LIMIT, Tables};
 use crate::physics::planar::topology::Topology;
 use crate::physics::planar::work::{Dofs, Work};
 
-/// Reference acceleration of a row that a lane does not have: its residual is then positive
+/// Reference acceleration of a row that a lane does not have: its `efc_Jaref` is then positive
 /// whatever the acceleration, so the row is never active there.
 pub const NEVER: f64 = -1e30;
 
-/// Impedance d(y) of rows of `kind`; y = distance − margin < 0.
+/// Impedance d(y) of rows of `kind`; y = efc_pos − margin < 0.
 #[inline(always)]
 pub fn impedance<R: Real, X: Param<R>>(m: &Tables<X>, kind: usize, y: R) -> R {
     let one = R::splat(1.0);
@@ -40,9 +40,9 @@ fn power<R: Real>(x: R, p: R) -> R {
     R::select(p.lt(two) | two.lt(p), x.powf(p), x * x)
 }
 
-/// D = d / ((1 − d) rk).
+/// D = d / ((1 − d) rk): how hard a violated row pushes.
 #[inline(always)]
-pub fn weight<R: Real>(d: R, inv_scale: R) -> R {
+pub fn efc_D<R: Real>(d: R, inv_scale: R) -> R {
     d * inv_scale / (R::splat(1.0) - d)
 }
 
@@ -53,9 +53,9 @@ pub fn contact_rows<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, k: &mut W
     let mut n = 0;
     for (i, &b) in t.point_body.iter().enumerate() {
         let (ux, uz): (R, R) = (m.point_x[i].lanes(), m.point_z[i].lanes());
-        let ez = k.sin[b].mul_sub_from(ux, k.cos[b] * uz);
-        let distance = k.height[b] + ez - m.radius[i].lanes();
-        let y = distance - m.margin[CONTACT].lanes();
+        let ez = k.sine[b].mul_sub_from(ux, k.cosine[b] * uz);
+        let efc_pos = k.height[b] + ez - m.radius[i].lanes();
+        let y = efc_pos - m.margin[CONTACT].lanes();
         let touches = y.lt(zero);
         if !touches.any() {
             continue;
@@ -64,19 +64,19 @@ pub fn contact_rows<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, k: &mut W
         let d = impedance(m, CONTACT, y);
         let spring = d * m.spring[CONTACT].lanes() * y;
         let c = &mut k.contacts;
-        let o = &k.velocity;
+        let o = &k.cvel;
         (c.point[n], c.body[n]) = (i, b);
         c.x[n] = ex;
         // The contact point lies half-way into the penetration.
-        c.z[n] = R::splat(0.5).mul_add(distance, -k.height[b]);
-        let vt = o.w[b].mul_add(c.z[n], o.x[b]);
-        let vn = o.w[b].mul_sub_from(ex, o.z[b]);
+        c.z[n] = R::splat(0.5).mul_add(efc_pos, -k.height[b]);
+        let efc_vel_t = o.w[b].mul_add(c.z[n], o.x[b]);
+        let efc_vel_n = o.w[b].mul_sub_from(ex, o.z[b]);
         let damper: R = m.damper[CONTACT].lanes();
         let mu: R = m.friction[i].lanes();
         c.friction[n] = mu;
-        c.weight[n] = R::select(touches, weight(d, m.point_inv_scale[i].lanes()), zero);
-        c.reference_t[n] = R::select(touches, -(damper * vt), zero);
-        c.reference_n[n] = R::select(touches, -damper.mul_add(vn, spring), R::splat(NEVER));
+        c.efc_D[n] = R::select(touches, efc_D(d, m.point_inv_scale[i].lanes()), zero);
+        c.efc_aref_t[n] = R::select(touches, -(damper * efc_vel_t), zero);
+        c.efc_aref_n[n] = R::select(touches, -damper.mul_add(efc_vel_n, spring), R::splat(NEVER));
         n += 1;
     }
     k.contacts.len = n;
@@ -87,30 +87,34 @@ pub fn contact_rows<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, k: &mut W
 pub fn limit_rows<R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
-    q: &Dofs<R>,
-    v: &Dofs<R>,
+    qpos: &Dofs<R>,
+    qvel: &Dofs<R>,
     k: &mut Work<R>,
 ) {
     let zero = R::splat(0.0);
     let one = R::splat(1.0);
     let mut n = 0;
     for &i in &t.limited {
-        let low = q[i] - m.lower[i].lanes();
-        let high = m.upper[i].lanes() - q[i];
-        let y = low.min(high);
-        let exceeded = y.lt(zero);
+        let low = qpos[i] - m.lower[i].lanes();
+        let high = m.upper[i].lanes() - qpos[i];
+        let efc_pos = low.min(high);
+        let exceeded = efc_pos.lt(zero);
         if !exceeded.any() {
             continue;
         }
-        let d = impedance(m, LIMIT, y);
-        let spring = d * m.spring[LIMIT].lanes() * y;
+        let d = impedance(m, LIMIT, efc_pos);
+        let spring = d * m.spring[LIMIT].lanes() * efc_pos;
         let l = &mut k.limits;
-        let j = R::select(low.lt(high), one, -one);
+        let efc_J = R::select(low.lt(high), one, -one);
         let damper: R = m.damper[LIMIT].lanes();
         l.dof[n] = i;
-        l.jacobian[n] = j;
-        l.weight[n] = R::select(exceeded, weight(d, m.limit_inv_scale[i].lanes()), zero);
-        l.reference[n] = R::select(exceeded, -damper.mul_add(j * v[i], spring), R::splat(NEVER));
+        l.efc_J[n] = efc_J;
+        l.efc_D[n] = R::select(exceeded, efc_D(d, m.limit_inv_scale[i].lanes()), zero);
+        l.efc_aref[n] = R::select(
+            exceeded,
+            -damper.mul_add(efc_J * qvel[i], spring),
+            R::splat(NEVER),
+        );
         n += 1;
     }
     k.limits.len = n;

@@ -1,4 +1,4 @@
-//! The mass matrix with the stiffness of active rows, and its LᵀDL factor (physics-spec 5).
+//! The mass matrix with the stiffness of active rows, and its LᵀDL factor (DYNAMICS.md 5).
 
 use crate::physics::planar::pair::pair_stiffness;
 use crate::physics::planar::real::{Param, Real};
@@ -6,7 +6,7 @@ use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::Topology;
 use crate::physics::planar::work::{Dofs, Work};
 
-/// Lower triangle of M + diag(`diagonal`) into `k.factor`, by composite inertias. With `rows` the
+/// Lower triangle of `qM` + diag(`diagonal`) into `k.qLD`, by composite inertias. With `rows` the
 /// active contacts add to their bodies' inertia, the active limits to the diagonal, and the contacts
 /// between limbs to the hinges between them.
 #[inline(always)]
@@ -21,37 +21,38 @@ pub fn inertia<const LIMBS: bool, R: Real, X: Param<R>, D: Param<R>>(
     let nb = t.nv() - 2;
     for b in 0..nb {
         let mass = m.mass[b].lanes();
-        k.composite[b] = [mass, zero, mass, k.hz[b], -k.hx[b], m.inertia[b].lanes()];
+        // Its own `cinert` to begin with.
+        k.crb[b] = [mass, zero, mass, k.hz[b], -k.hx[b], m.inertia[b].lanes()];
     }
     if rows {
         contact_stiffness(k);
     }
     for b in (0..nb).rev() {
-        let [xx, xz, zz, xw, zw, ww] = k.composite[b];
+        let [xx, xz, zz, xw, zw, ww] = k.crb[b];
         if b > 0 {
             // Moved to the parent's anchor.
             let (x, z) = (k.rx[b], k.rz[b]);
             let xv = x.mul_sub_from(xz, xx.mul_add(z, xw));
             let zv = x.mul_sub_from(zz, xz.mul_add(z, zw));
             let wv = x.mul_sub_from(zw + zv, z.mul_add(xw + xv, ww));
-            let c = &mut k.composite[t.parent[b]];
+            let c = &mut k.crb[t.parent[b]];
             for (c, v) in c.iter_mut().zip([xx, xz, zz, xv, zv, wv]) {
                 *c = *c + v;
             }
         }
         column::<LIMBS, R>(t, k, b, xw, zw, ww);
     }
-    let [xx, xz, zz, ..] = k.composite[0];
-    (k.factor[0], k.factor[1], k.factor[2]) = (xx, xz, zz);
+    let [xx, xz, zz, ..] = k.crb[0];
+    (k.qLD[0], k.qLD[1], k.qLD[2]) = (xx, xz, zz);
     for i in 0..t.nv() {
         let d = t.row[i] + t.depth[i];
-        k.factor[d] = k.factor[d] + diagonal[i].lanes();
+        k.qLD[d] = k.qLD[d] + diagonal[i].lanes();
     }
     if rows {
         for n in 0..k.limits.len {
             let i = k.limits.dof[n];
             let d = t.row[i] + t.depth[i];
-            k.factor[d] = k.factor[d] + R::select(k.limits.active[n], k.limits.weight[n], zero);
+            k.qLD[d] = k.qLD[d] + R::select(k.limits.active[n], k.limits.efc_D[n], zero);
         }
         if LIMBS {
             pair_stiffness(t, k);
@@ -71,16 +72,16 @@ fn column<const LIMBS: bool, R: Real>(
 ) {
     let (row, depth) = (t.row[b + 2], t.depth[b + 2]);
     if LIMBS && t.fill {
-        k.factor[row..row + depth].fill(R::splat(0.0));
+        k.qLD[row..row + depth].fill(R::splat(0.0));
     }
-    k.factor[row + depth] = torque;
+    k.qLD[row + depth] = torque;
     let mut n = b;
     while n > 0 {
         torque = k.rx[n].mul_sub_from(fz, k.rz[n].mul_add(fx, torque));
         n = t.parent[n];
-        k.factor[row + t.depth[n + 2]] = torque;
+        k.qLD[row + t.depth[n + 2]] = torque;
     }
-    (k.factor[row], k.factor[row + 1]) = (fx, fz);
+    (k.qLD[row], k.qLD[row + 1]) = (fx, fz);
 }
 
 /// Adds each contact's 2×2 stiffness, moved to the anchor, to its body's inertia.
@@ -89,8 +90,8 @@ fn contact_stiffness<R: Real>(k: &mut Work<R>) {
     let zero = R::splat(0.0);
     for n in 0..k.contacts.len {
         let c = &k.contacts;
-        let (x, z, mu, weight) = (c.x[n], c.z[n], c.friction[n], c.weight[n]);
-        let [d1, d2, d3] = c.active[n].map(|a| R::select(a, weight, zero));
+        let (x, z, mu, efc_D) = (c.x[n], c.z[n], c.friction[n], c.efc_D[n]);
+        let [d1, d2, d3] = c.active[n].map(|a| R::select(a, efc_D, zero));
         let sum = d1 + d2;
         let xx = mu * mu * sum;
         let xz = mu * (d1 - d2);
@@ -98,7 +99,7 @@ fn contact_stiffness<R: Real>(k: &mut Work<R>) {
         let xw = xz.mul_sub_from(x, xx * z);
         let zw = zz.mul_sub_from(x, xz * z);
         let ww = zw.mul_sub_from(x, xw * z);
-        let inertia = &mut k.composite[k.contacts.body[n]];
+        let inertia = &mut k.crb[k.contacts.body[n]];
         for (i, v) in inertia.iter_mut().zip([xx, xz, zz, xw, zw, ww]) {
             *i = *i + v;
         }

@@ -1,7 +1,7 @@
-//! Time steps: Euler with implicit damping, Runge–Kutta, and the env step (physics-spec 6).
+//! Time steps: Euler with implicit damping, Runge–Kutta, and the env step (DYNAMICS.md 6).
 
 use crate::physics::planar::inertia::{factor, inertia, solve};
-use crate::physics::planar::profile::Lap;
+use crate::physics::planar::profile::Stage;
 use crate::physics::planar::real::{Kernel, Mask, Param, Real};
 use crate::physics::planar::solver::acceleration;
 use crate::physics::planar::tables::Tables;
@@ -12,15 +12,15 @@ use crate::physics::planar::work::{Dofs, Work};
 #[derive(Clone)]
 pub struct State<R: Real> {
     /// Positions, m and rad.
-    pub q: Dofs<R>,
+    pub qpos: Dofs<R>,
     /// Velocities.
-    pub v: Dofs<R>,
+    pub qvel: Dofs<R>,
     /// Warm start: the latest constrained acceleration.
-    pub x: Dofs<R>,
+    pub qacc: Dofs<R>,
     /// Controls by motor.
     pub ctrl: Dofs<R>,
     /// Way along x since the env step began, m: summed apart from x, whose float32 is too coarse
-    /// for a velocity once it is large (physics-spec 9.3).
+    /// for a velocity once it is large (DYNAMICS.md 9.3).
     pub dx: R,
     /// Lanes without an environment.
     pub idle: R::Mask,
@@ -47,13 +47,13 @@ fn record<R: Real>(trace: &mut Vec<Vec<RowSet>>, k: &Work<R>) {
     let row_set = |lane| {
         let mut rows = RowSet::default();
         for n in 0..k.contacts.len {
-            rows.contacts |= u64::from(k.contacts.weight[n].get(lane) > 0.0) << k.contacts.point[n];
+            rows.contacts |= u64::from(k.contacts.efc_D[n].get(lane) > 0.0) << k.contacts.point[n];
         }
         for n in 0..k.limits.len {
-            rows.limits |= u32::from(k.limits.weight[n].get(lane) > 0.0) << k.limits.dof[n];
+            rows.limits |= u32::from(k.limits.efc_D[n].get(lane) > 0.0) << k.limits.dof[n];
         }
         for n in 0..k.pairs.len {
-            rows.pairs |= u32::from(k.pairs.weight[n].get(lane) > 0.0) << k.pairs.pair[n];
+            rows.pairs |= u32::from(k.pairs.efc_D[n].get(lane) > 0.0) << k.pairs.pair[n];
         }
         rows
     };
@@ -85,14 +85,14 @@ impl<R: Real, X: Param<R>, const LIMBS: bool> Kernel for EnvStep<'_, R, X, LIMBS
             work: k,
             frames,
         } = self;
-        k.laps.start();
+        k.stage_times.start();
         let zero = R::splat(0.0);
-        k.torque = [zero; MAX_DOFS];
+        k.qfrc_actuator = [zero; MAX_DOFS];
         for (n, &i) in t.motor_dof.iter().enumerate() {
             let ctrl = s.ctrl[n]
                 .max(m.ctrl_lower[n].lanes())
                 .min(m.ctrl_upper[n].lanes());
-            k.torque[i] = m.gear[n].lanes().mul_add(ctrl, k.torque[i]);
+            k.qfrc_actuator[i] = m.gear[n].lanes().mul_add(ctrl, k.qfrc_actuator[i]);
         }
         s.dx = zero;
         s.unconverged = R::Mask::none();
@@ -117,12 +117,12 @@ fn physics_step<const LIMBS: bool, R: Real, X: Param<R>>(
     let (half, third, sixth) = (R::splat(0.5) * h, h / R::splat(3.0), h / R::splat(6.0));
     // The classic tableau: weight of a stage in the sums, and how far from the start the next lies.
     let tableau = [(sixth, half), (third, half), (third, h), (sixth, h)];
-    let (mut q, mut v) = (s.q, s.v);
-    let (mut sum_v, mut sum_a) = (s.v, s.v);
+    let (mut qpos, mut qvel) = (s.qpos, s.qvel);
+    let (mut sum_qvel, mut sum_qacc) = (s.qvel, s.qvel);
     let stages = if t.rk4 { 4 } else { 1 };
     for (n, (weight, reach)) in tableau.into_iter().take(stages).enumerate() {
         // Each evaluation starts from the previous one's acceleration.
-        let failed = acceleration::<LIMBS, R, X>(t, m, &q, &v, &mut s.x, s.idle, k);
+        let failed = acceleration::<LIMBS, R, X>(t, m, &qpos, &qvel, &mut s.qacc, s.idle, k);
         s.unconverged = s.unconverged | failed;
         if let Some(trace) = &mut s.trace {
             record(trace, k);
@@ -131,22 +131,22 @@ fn physics_step<const LIMBS: bool, R: Real, X: Param<R>>(
             return euler::<LIMBS, R, X>(t, m, s, k);
         }
         for i in 0..t.nv() {
-            let (dv, da) = (weight * v[i], weight * s.x[i]);
-            sum_v[i] = if n == 0 { dv } else { sum_v[i] + dv };
-            sum_a[i] = if n == 0 { da } else { sum_a[i] + da };
-            q[i] = reach.mul_add(v[i], s.q[i]);
-            v[i] = reach.mul_add(s.x[i], s.v[i]);
+            let (dqpos, dqvel) = (weight * qvel[i], weight * s.qacc[i]);
+            sum_qvel[i] = if n == 0 { dqpos } else { sum_qvel[i] + dqpos };
+            sum_qacc[i] = if n == 0 { dqvel } else { sum_qacc[i] + dqvel };
+            qpos[i] = reach.mul_add(qvel[i], s.qpos[i]);
+            qvel[i] = reach.mul_add(s.qacc[i], s.qvel[i]);
         }
     }
     for i in 0..t.nv() {
-        s.q[i] = s.q[i] + sum_v[i];
-        s.v[i] = s.v[i] + sum_a[i];
+        s.qpos[i] = s.qpos[i] + sum_qvel[i];
+        s.qvel[i] = s.qvel[i] + sum_qacc[i];
     }
-    s.dx = s.dx + sum_v[0];
-    k.laps.lap(Lap::Integrate);
+    s.dx = s.dx + sum_qvel[0];
+    k.stage_times.end(Stage::Integrate);
 }
 
-/// Semi-implicit Euler from the acceleration `s.x`; joint damping is implicit, in the velocity
+/// Semi-implicit Euler from the acceleration `s.qacc`; joint damping is implicit, in the velocity
 /// update alone.
 #[inline(always)]
 fn euler<const LIMBS: bool, R: Real, X: Param<R>>(
@@ -156,16 +156,17 @@ fn euler<const LIMBS: bool, R: Real, X: Param<R>>(
     k: &mut Work<R>,
 ) {
     inertia::<LIMBS, _, _, _>(t, m, &m.damped_armature, false, k);
-    factor(t, &mut k.factor);
+    factor(t, &mut k.qLD);
+    // `grad` is free between two evaluations.
     let h: R = m.timestep[0].lanes();
     for i in 0..t.nv() {
-        k.step[i] = h * m.damping[i].lanes() * s.x[i];
+        k.grad[i] = h * m.damping[i].lanes() * s.qacc[i];
     }
-    solve(t, &k.factor, &mut k.step);
+    solve(t, &k.qLD, &mut k.grad);
     for i in 0..t.nv() {
-        s.v[i] = h.mul_add(s.x[i] - k.step[i], s.v[i]);
-        s.q[i] = h.mul_add(s.v[i], s.q[i]);
+        s.qvel[i] = h.mul_add(s.qacc[i] - k.grad[i], s.qvel[i]);
+        s.qpos[i] = h.mul_add(s.qvel[i], s.qpos[i]);
     }
-    s.dx = h.mul_add(s.v[0], s.dx);
-    k.laps.lap(Lap::Integrate);
+    s.dx = h.mul_add(s.qvel[0], s.dx);
+    k.stage_times.end(Stage::Integrate);
 }

@@ -1,27 +1,32 @@
 //! Where the bodies are, how anchors move, and how wrenches become generalised forces
-//! (physics-spec 3). World x of the root never enters: all offsets are between anchors.
+//! (DYNAMICS.md 3). World x of the root never enters: all offsets are between anchors.
 
 use crate::physics::planar::real::{Param, Real};
 use crate::physics::planar::tables::Tables;
 use crate::physics::planar::topology::Topology;
 use crate::physics::planar::work::{Dofs, Spatial, Work};
 
-/// Rotations, offsets between anchors, anchor heights and first mass moments at `q`.
+/// Rotations, offsets between anchors, anchor heights and first mass moments at `qpos`.
 #[inline(always)]
-pub fn kinematics<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, q: &Dofs<R>, k: &mut Work<R>) {
-    // The bodies' angles are needed only here; `wrench` is free until the pass.
+pub fn kinematics<R: Real, X: Param<R>>(
+    t: &Topology,
+    m: &Tables<X>,
+    qpos: &Dofs<R>,
+    k: &mut Work<R>,
+) {
+    // The bodies' angles are needed only here; `cfrc_int` is free until the pass.
     for b in 0..t.nv() - 2 {
         let p = t.parent[b];
         let angle = if b == 0 {
-            q[2]
+            qpos[2]
         } else {
-            k.wrench.w[p] + q[b + 2]
+            k.cfrc_int.w[p] + qpos[b + 2]
         };
-        k.wrench.w[b] = angle;
+        k.cfrc_int.w[b] = angle;
         let (sin, cos) = angle.sin_cos();
-        (k.sin[b], k.cos[b]) = (sin, cos);
+        (k.sine[b], k.cosine[b]) = (sin, cos);
         if b == 0 {
-            k.height[0] = q[1] + m.z0[0].lanes();
+            k.height[0] = qpos[1] + m.z0[0].lanes();
         } else {
             (k.rx[b], k.rz[b]) = rotate(k, p, m.offset_x[b].lanes(), m.offset_z[b].lanes());
             k.height[b] = k.height[p] + k.rz[b];
@@ -33,7 +38,7 @@ pub fn kinematics<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, q: &Dofs<R>
 /// A vector (x, z) of body `b`'s frame in world axes.
 #[inline(always)]
 pub fn rotate<R: Real>(k: &Work<R>, b: usize, x: R, z: R) -> (R, R) {
-    let (c, s) = (k.cos[b], k.sin[b]);
+    let (c, s) = (k.cosine[b], k.sine[b]);
     (c.mul_add(x, s * z), s.mul_sub_from(x, c * z))
 }
 

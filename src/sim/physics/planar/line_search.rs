@@ -1,4 +1,4 @@
-//! How far to go along a Newton step (physics-spec 5): a zero of the exact piecewise-linear slope.
+//! How far to go along a Newton step (DYNAMICS.md 5): a zero of the exact piecewise-linear slope.
 
 use crate::physics::planar::kinematics::anchors;
 use crate::physics::planar::pair::pair_product;
@@ -12,20 +12,20 @@ const MOST_EVALUATIONS: usize = 3;
 /// A slope below this share of the first one counts as zero.
 const SLOPE_TOLERANCE: f64 = 1e-3;
 
-/// Length in (0, 1] of the step −`k.step` from `x`, whose residuals and anchor accelerations the
+/// Length in (0, 1] of the step −`k.grad` from `qacc`, whose residuals and anchor accelerations the
 /// pass has left in `k`.
 #[inline(always)]
 pub fn line_search<const LIMBS: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
-    x: &Dofs<R>,
+    qacc: &Dofs<R>,
     k: &Work<R>,
 ) -> R {
     let (zero, one) = (R::splat(0.0), R::splat(1.0));
     let nan = R::splat(f64::NAN);
-    let mut p = *x;
+    let mut p = *qacc;
     for i in 0..t.nv() {
-        p[i] = -k.step[i];
+        p[i] = -k.grad[i];
     }
     let mut d = Spatial {
         x: [nan; MAX_BODIES],
@@ -36,10 +36,10 @@ pub fn line_search<const LIMBS: bool, R: Real, X: Param<R>>(
     let (mut slope, mut curve) = (zero, zero);
     for i in 0..t.nv() {
         let arm: R = m.armature[i].lanes();
-        slope = (arm * x[i] - k.smooth[i]).mul_add(p[i], slope);
+        slope = (arm * qacc[i] - k.qfrc_smooth[i]).mul_add(p[i], slope);
         curve = (arm * p[i]).mul_add(p[i], curve);
     }
-    slope = slope + metric(t, m, k, &k.velocity, &d);
+    slope = slope + metric(t, m, k, &k.cvel, &d);
     curve = curve + metric(t, m, k, &d, &d);
     let line = Line {
         topology: t,
@@ -112,26 +112,26 @@ impl<R: Real> Line<'_, R> {
             let d = self.direction;
             let dn = d.w[b].mul_sub_from(c.x[n], d.z[b]);
             let dt = c.friction[n] * d.w[b].mul_add(c.z[n], d.x[b]);
-            let (rn, rt, weight) = (c.residual_n[n], c.residual_t[n], c.weight[n]);
-            add_row(&mut sum, a, rn + rt, dn + dt, weight);
-            add_row(&mut sum, a, rn - rt, dn - dt, weight);
-            add_row(&mut sum, a, rn, dn, two * weight);
+            let (rn, rt, efc_D) = (c.efc_Jaref_n[n], c.efc_Jaref_t[n], c.efc_D[n]);
+            add_row(&mut sum, a, rn + rt, dn + dt, efc_D);
+            add_row(&mut sum, a, rn - rt, dn - dt, efc_D);
+            add_row(&mut sum, a, rn, dn, two * efc_D);
         }
         let l = &k.limits;
         for n in 0..l.len {
             add_row(
                 &mut sum,
                 a,
-                l.residual[n],
-                l.jacobian[n] * self.step[l.dof[n]],
-                l.weight[n],
+                l.efc_Jaref[n],
+                l.efc_J[n] * self.step[l.dof[n]],
+                l.efc_D[n],
             );
         }
         if LIMBS {
             let pairs = &k.pairs;
             for n in 0..pairs.len {
                 let dj = pair_product(self.topology, pairs, n, self.step);
-                add_row(&mut sum, a, pairs.residual[n], dj, pairs.weight[n]);
+                add_row(&mut sum, a, pairs.efc_Jaref[n], dj, pairs.efc_D[n]);
             }
         }
         sum
@@ -140,9 +140,9 @@ impl<R: Real> Line<'_, R> {
 
 /// Adds a row with residual `j` and its change `dj`, where it is active at length `a`.
 #[inline(always)]
-fn add_row<R: Real>(sum: &mut (R, R), a: R, j: R, dj: R, weight: R) {
+fn add_row<R: Real>(sum: &mut (R, R), a: R, j: R, dj: R, efc_D: R) {
     let zero = R::splat(0.0);
     let y = a.mul_add(dj, j);
-    let pull = R::select(y.lt(zero), weight * dj, zero);
+    let pull = R::select(y.lt(zero), efc_D * dj, zero);
     *sum = (pull.mul_add(y, sum.0), pull.mul_add(dj, sum.1));
 }

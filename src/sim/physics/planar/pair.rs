@@ -1,4 +1,4 @@
-//! Contacts between limbs: capsule against capsule, without friction (physics-spec 4.4).
+//! Contacts between limbs: capsule against capsule, without friction (DYNAMICS.md 4.4).
 //!
 //! A contact presses the two capsules apart along the line between the nearest points of their
 //! centre lines. Where those lines cross there is no such line, and no row: MuJoCo's normal then
@@ -8,7 +8,7 @@
 //! Robots without such pairs have a kernel of their own (`LIMBS` is false there): merely to step over
 //! this code costs it a tenth of its speed.
 
-use crate::physics::planar::contact::{NEVER, impedance, weight};
+use crate::physics::planar::contact::{NEVER, efc_D, impedance};
 use crate::physics::planar::kinematics::rotate;
 use crate::physics::planar::real::{Mask, Param, Real};
 use crate::physics::planar::tables::{PAIR, Tables};
@@ -116,14 +116,19 @@ impl<R: Real> Nearest<R> {
 
 /// Pairs of capsules within their margin, into `k.pairs`. A pair is entered if any lane touches.
 #[inline(always)]
-pub fn pair_rows<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, v: &Dofs<R>, k: &mut Work<R>) {
+pub fn pair_rows<R: Real, X: Param<R>>(
+    t: &Topology,
+    m: &Tables<X>,
+    qvel: &Dofs<R>,
+    k: &mut Work<R>,
+) {
     k.pairs.len = 0;
     let zero = R::splat(0.0);
-    (k.pairs.anchor_x[0], k.pairs.anchor_z[0]) = (zero, zero);
+    (k.pairs.xanchor_x[0], k.pairs.xanchor_z[0]) = (zero, zero);
     for b in 1..t.nv() - 2 {
         let p = t.parent[b];
-        k.pairs.anchor_x[b] = k.pairs.anchor_x[p] + k.rx[b];
-        k.pairs.anchor_z[b] = k.pairs.anchor_z[p] + k.rz[b];
+        k.pairs.xanchor_x[b] = k.pairs.xanchor_x[p] + k.rx[b];
+        k.pairs.xanchor_z[b] = k.pairs.xanchor_z[p] + k.rz[b];
     }
     for (i, pair) in t.pairs.iter().enumerate() {
         let [a, b] = pair.capsules.map(|c| segment(t, m, k, c));
@@ -137,8 +142,8 @@ pub fn pair_rows<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, v: &Dofs<R>,
         let near = nearest(&a, &b);
         let length = near.length2.sqrt();
         let radius: R = m.capsule_radius[ca].lanes();
-        let distance = length - radius - m.capsule_radius[cb].lanes();
-        let y = distance - margin;
+        let efc_pos = length - radius - m.capsule_radius[cb].lanes();
+        let y = efc_pos - margin;
         let touches = y.lt(zero) & zero.lt(length) & !near.crossing;
         if !touches.any() {
             continue;
@@ -146,28 +151,28 @@ pub fn pair_rows<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, v: &Dofs<R>,
         // Lanes that do not touch get a finite row that is never active.
         let scale = R::splat(1.0) / R::select(zero.lt(length), length, R::splat(1.0));
         let normal = (near.gap.0 * scale, near.gap.1 * scale);
-        let depth = R::splat(0.5).mul_add(distance, radius);
+        let depth = R::splat(0.5).mul_add(efc_pos, radius);
         let point = along(add(a.centre, near.on_a), depth, normal);
 
         let n = k.pairs.len;
         let rows = &mut k.pairs;
-        let mut speed = zero;
+        let mut efc_vel = zero;
         for (j, lever) in pair.levers.iter().enumerate() {
             let arm = sub(
                 point,
-                (rows.anchor_x[lever.body], rows.anchor_z[lever.body]),
+                (rows.xanchor_x[lever.body], rows.xanchor_z[lever.body]),
             );
             let torque = cross(normal, arm);
             let torque = if lever.first { -torque } else { torque };
-            rows.jacobian[n][j] = torque;
-            speed = torque.mul_add(v[lever.body + 2], speed);
+            rows.efc_J[n][j] = torque;
+            efc_vel = torque.mul_add(qvel[lever.body + 2], efc_vel);
         }
         let d = impedance(m, PAIR, y);
         let spring = d * m.spring[PAIR].lanes() * y;
         let damper: R = m.damper[PAIR].lanes();
         rows.pair[n] = i;
-        rows.weight[n] = R::select(touches, weight(d, m.pair_inv_scale[i].lanes()), zero);
-        rows.reference[n] = R::select(touches, -damper.mul_add(speed, spring), R::splat(NEVER));
+        rows.efc_D[n] = R::select(touches, efc_D(d, m.pair_inv_scale[i].lanes()), zero);
+        rows.efc_aref[n] = R::select(touches, -damper.mul_add(efc_vel, spring), R::splat(NEVER));
         rows.len = n + 1;
     }
 }
@@ -178,7 +183,7 @@ fn segment<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, k: &Work<R>, c: us
     let b = t.capsule_body[c];
     let middle = rotate(k, b, m.capsule_x[c].lanes(), m.capsule_z[c].lanes());
     Segment {
-        centre: add((k.pairs.anchor_x[b], k.pairs.anchor_z[b]), middle),
+        centre: add((k.pairs.xanchor_x[b], k.pairs.xanchor_z[b]), middle),
         half: rotate(
             k,
             b,
@@ -195,48 +200,49 @@ pub fn pair_product<R: Real>(t: &Topology, rows: &Pairs<R>, n: usize, u: &Dofs<R
     let levers = &t.pairs[rows.pair[n]].levers;
     let mut sum = R::splat(0.0);
     for (j, lever) in levers.iter().enumerate() {
-        sum = rows.jacobian[n][j].mul_add(u[lever.body + 2], sum);
+        sum = rows.efc_J[n][j].mul_add(u[lever.body + 2], sum);
     }
     sum
 }
 
-/// Residuals and active rows at `x`; adds the rows' part to the gradient `k.step`. Returns the
+/// Residuals and active rows at `qacc`; adds the rows' part to the gradient `k.grad`. Returns the
 /// lanes whose active set differs from the previous pass's.
 #[inline(always)]
-pub fn pair_gradient<R: Real>(t: &Topology, x: &Dofs<R>, k: &mut Work<R>) -> R::Mask {
+pub fn pair_gradient<R: Real>(t: &Topology, qacc: &Dofs<R>, k: &mut Work<R>) -> R::Mask {
     let zero = R::splat(0.0);
     let mut changed = R::Mask::none();
     let rows = &mut k.pairs;
     for n in 0..rows.len {
-        let residual = pair_product(t, rows, n, x) - rows.reference[n];
-        let active = residual.lt(zero);
+        let efc_Jaref = pair_product(t, rows, n, qacc) - rows.efc_aref[n];
+        let active = efc_Jaref.lt(zero);
         changed = changed | (active ^ rows.active[n]);
-        (rows.active[n], rows.residual[n]) = (active, residual);
-        let push = rows.weight[n] * residual.min(zero);
+        (rows.active[n], rows.efc_Jaref[n]) = (active, efc_Jaref);
+        // −`efc_force`.
+        let push = rows.efc_D[n] * efc_Jaref.min(zero);
         for (j, lever) in t.pairs[rows.pair[n]].levers.iter().enumerate() {
             let i = lever.body + 2;
-            k.step[i] = push.mul_add(rows.jacobian[n][j], k.step[i]);
+            k.grad[i] = push.mul_add(rows.efc_J[n][j], k.grad[i]);
         }
     }
     changed
 }
 
-/// Adds D JᵀJ of the active rows to the Hessian `k.factor`. Any two hinges of a pair lie on one
+/// Adds D JᵀJ of the active rows to the Hessian `k.qLD`. Any two hinges of a pair lie on one
 /// branch of the factor's tree: [`Topology::above`] sees to it.
 #[inline(always)]
 pub fn pair_stiffness<R: Real>(t: &Topology, k: &mut Work<R>) {
     let zero = R::splat(0.0);
     let rows = &k.pairs;
     for n in 0..rows.len {
-        let stiffness = R::select(rows.active[n], rows.weight[n], zero);
+        let stiffness = R::select(rows.active[n], rows.efc_D[n], zero);
         let levers = &t.pairs[rows.pair[n]].levers;
         for (j, lever) in levers.iter().enumerate() {
-            let scaled = stiffness * rows.jacobian[n][j];
+            let scaled = stiffness * rows.efc_J[n][j];
             let row = t.row[lever.body + 2];
             // Sorted by body, so that the others so far lie above.
             for (other, above) in levers[..=j].iter().enumerate() {
-                let entry = &mut k.factor[row + t.depth[above.body + 2]];
-                *entry = scaled.mul_add(rows.jacobian[n][other], *entry);
+                let entry = &mut k.qLD[row + t.depth[above.body + 2]];
+                *entry = scaled.mul_add(rows.efc_J[n][other], *entry);
             }
         }
     }

@@ -31,40 +31,40 @@ pub fn stages(
     let turned = |part: &[f64]| -> [f64; MAX_DOFS] {
         std::array::from_fn(|i| part.get(i).map_or(0.0, |x| t.sign[i] * x))
     };
-    let (q, v) = (turned(qpos), turned(qvel));
-    let mut x = [0.0; MAX_DOFS];
+    let (qpos, qvel) = (turned(qpos), turned(qvel));
+    let mut qacc = [0.0; MAX_DOFS];
     let k = &mut *Work::<f64>::poisoned();
-    k.torque = [0.0; MAX_DOFS];
+    k.qfrc_actuator = [0.0; MAX_DOFS];
     for (n, &i) in t.motor_dof.iter().enumerate() {
-        k.torque[i] += m.gear[n] * ctrl[n].max(m.ctrl_lower[n]).min(m.ctrl_upper[n]);
+        k.qfrc_actuator[i] += m.gear[n] * ctrl[n].max(m.ctrl_lower[n]).min(m.ctrl_upper[n]);
     }
-    kinematics(t, m, &q, k);
-    anchors(t, &k.rx, &k.rz, &v, &mut k.velocity);
-    smooth_force(t, m, &q, &v, k);
+    kinematics(t, m, &qpos, k);
+    anchors(t, &k.rx, &k.rz, &qvel, &mut k.cvel);
+    smooth_force(t, m, &qpos, &qvel, k);
     contact_rows(t, m, k);
-    limit_rows(t, m, &q, &v, k);
-    pair_rows(t, m, &v, k);
+    limit_rows(t, m, &qpos, &qvel, k);
+    pair_rows(t, m, &qvel, k);
     let mut out = vec![
-        ("torque", k.torque[..nv].to_vec()),
-        ("sine", k.sin[..nb].to_vec()),
-        ("cosine", k.cos[..nb].to_vec()),
+        ("qfrc_actuator", k.qfrc_actuator[..nv].to_vec()),
+        ("sine", k.sine[..nb].to_vec()),
+        ("cosine", k.cosine[..nb].to_vec()),
         ("rx", k.rx[1..nb].to_vec()),
         ("rz", k.rz[1..nb].to_vec()),
         ("height", k.height[..nb].to_vec()),
         ("hx", k.hx[..nb].to_vec()),
         ("hz", k.hz[..nb].to_vec()),
-        ("velocity_x", k.velocity.x[..nb].to_vec()),
-        ("velocity_z", k.velocity.z[..nb].to_vec()),
-        ("velocity_w", k.velocity.w[..nb].to_vec()),
-        ("smooth_force", k.smooth[..nv].to_vec()),
+        ("cvel_x", k.cvel.x[..nb].to_vec()),
+        ("cvel_z", k.cvel.z[..nb].to_vec()),
+        ("cvel_w", k.cvel.w[..nb].to_vec()),
+        ("qfrc_smooth", k.qfrc_smooth[..nv].to_vec()),
     ];
     let c = &k.contacts;
     for (name, numbers) in [
-        ("contact_weight", &c.weight),
+        ("contact_efc_D", &c.efc_D),
         ("contact_x", &c.x),
         ("contact_z", &c.z),
-        ("reference_t", &c.reference_t),
-        ("reference_n", &c.reference_n),
+        ("contact_efc_aref_t", &c.efc_aref_t),
+        ("contact_efc_aref_n", &c.efc_aref_n),
     ] {
         let mut by_point = vec![0.0; np];
         for n in 0..c.len {
@@ -74,9 +74,9 @@ pub fn stages(
     }
     let l = &k.limits;
     for (name, numbers) in [
-        ("limit_weight", &l.weight),
-        ("limit_side", &l.jacobian),
-        ("limit_reference", &l.reference),
+        ("limit_efc_D", &l.efc_D),
+        ("limit_efc_J", &l.efc_J),
+        ("limit_efc_aref", &l.efc_aref),
     ] {
         let row = |i: &usize| {
             (0..l.len)
@@ -87,28 +87,36 @@ pub fn stages(
     }
     let p = &k.pairs;
     let entry = |i: usize| (0..p.len).find(|&n| p.pair[n] == i);
-    for (name, numbers) in [("pair_weight", &p.weight), ("pair_reference", &p.reference)] {
+    for (name, numbers) in [("pair_efc_D", &p.efc_D), ("pair_efc_aref", &p.efc_aref)] {
         let row = |i| entry(i).map_or(0.0, |n| numbers[n]);
         out.push((name, (0..t.pairs.len()).map(row).collect()));
     }
     let arms = |(i, pair): (usize, &LimbPair)| {
         let len = pair.levers.len();
-        entry(i).map_or(vec![0.0; len], |n| p.jacobian[n][..len].to_vec())
+        entry(i).map_or(vec![0.0; len], |n| p.efc_J[n][..len].to_vec())
     };
     out.push((
-        "pair_jacobian",
+        "pair_efc_J",
         t.pairs.iter().enumerate().flat_map(arms).collect(),
     ));
     // Robots whose limbs never touch have no pairs, and the general code does for them too.
-    gradient::<true, _, _>(t, m, &x, k);
-    out.push(("gradient", k.step[..nv].to_vec()));
+    gradient::<true, _, _>(t, m, &qacc, k);
+    out.push(("grad", k.grad[..nv].to_vec()));
     inertia::<true, _, _, _>(t, m, &m.armature, true, k);
-    out.push(("inertia", k.factor[..entries].to_vec()));
-    factor(t, &mut k.factor);
-    out.push(("factor", k.factor[..entries].to_vec()));
-    solve(t, &k.factor, &mut k.step);
-    out.push(("solve", k.step[..nv].to_vec()));
-    acceleration::<true, _, _>(t, m, &q, &v, &mut x, <f64 as Real>::Mask::none(), k);
-    out.push(("acceleration", x[..nv].to_vec()));
+    out.push(("qM", k.qLD[..entries].to_vec()));
+    factor(t, &mut k.qLD);
+    out.push(("qLD", k.qLD[..entries].to_vec()));
+    solve(t, &k.qLD, &mut k.grad);
+    out.push(("Mgrad", k.grad[..nv].to_vec()));
+    acceleration::<true, _, _>(
+        t,
+        m,
+        &qpos,
+        &qvel,
+        &mut qacc,
+        <f64 as Real>::Mask::none(),
+        k,
+    );
+    out.push(("qacc", qacc[..nv].to_vec()));
     Ok(out)
 }

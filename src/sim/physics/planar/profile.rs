@@ -1,4 +1,4 @@
-//! What the kernel's time goes into: laps between its stages, and the processor's peak.
+//! What the kernel's time goes into: its stages, and the processor's peak.
 
 use crate::physics::planar::real::{Kernel, Real};
 use crate::physics::planar::{Lanes, Visitor};
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 /// A stage of the kernel, under its function's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lap {
+pub enum Stage {
     /// Angles, offsets, mass moments.
     Kinematics,
     /// Anchor velocities and smooth forces.
@@ -28,7 +28,7 @@ pub enum Lap {
     Integrate,
 }
 
-impl Lap {
+impl Stage {
     /// Number of stages.
     pub const COUNT: usize = 9;
 
@@ -63,22 +63,22 @@ impl Lap {
 
 /// Sums of stage times; off unless asked for, and then only a branch a stage.
 #[derive(Clone, Default)]
-pub struct Laps(Option<Box<Running>>);
+pub struct StageTimes(Option<Box<Running>>);
 
 #[derive(Clone, Default)]
 struct Running {
     last: u64,
-    ticks: [u64; Lap::COUNT],
+    ticks: [u64; Stage::COUNT],
 }
 
-impl Laps {
+impl StageTimes {
     /// All zero, and measuring.
     pub fn running() -> Self {
         Self(Some(Box::default()))
     }
 
     /// Ticks of each stage so far.
-    pub fn ticks(&self) -> [u64; Lap::COUNT] {
+    pub fn ticks(&self) -> [u64; Stage::COUNT] {
         self.0.as_ref().map(|r| r.ticks).unwrap_or_default()
     }
 
@@ -92,7 +92,7 @@ impl Laps {
 
     /// `stage` ends, and the next one begins.
     #[inline(always)]
-    pub fn lap(&mut self, stage: Lap) {
+    pub fn end(&mut self, stage: Stage) {
         if let Some(running) = &mut self.0 {
             let now = ticks();
             running.ticks[stage as usize] += now - running.last;

@@ -48,8 +48,8 @@ pub trait Real:
     type Mask: Mask;
     /// Environments in one value.
     const LANES: usize;
-    /// The solver also stops once a step is below this share of max(1, |x|); 0 = never
-    /// (physics-spec 5: float32 rounding can make the active set chatter).
+    /// The solver also stops once a step is below this share of max(1, |qacc|); 0 = never
+    /// (DYNAMICS.md 5: float32 rounding can make the active set chatter).
     const STEP_TOLERANCE: f64;
 
     /// `x`, rounded, in every lane.
@@ -106,7 +106,7 @@ pub trait Quadrant: Real {
     fn rotate(self, s: Self, c: Self) -> (Self, Self);
 }
 
-/// Sine and cosine in float32: absolute error below 9e-8 for |x| ≤ 200 (physics-spec 9.4).
+/// Sine and cosine in float32: absolute error below 9e-8 for |x| ≤ 200 (DYNAMICS.md 9.4).
 #[inline(always)]
 pub fn sin_cos<R: Quadrant>(x: R) -> (R, R) {
     let c = |v: f64| R::splat(v);

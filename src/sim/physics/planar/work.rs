@@ -1,6 +1,6 @@
 //! What the stages of one block leave for each other.
 
-use crate::physics::planar::profile::Laps;
+use crate::physics::planar::profile::StageTimes;
 use crate::physics::planar::real::{Mask, Real};
 use crate::physics::planar::topology::{MAX_BODIES, MAX_DOFS, MAX_ENTRIES, MAX_PAIRS, MAX_POINTS};
 
@@ -35,17 +35,17 @@ pub struct Contacts<R: Real> {
     pub z: [R; MAX_POINTS],
     /// Sliding friction μ.
     pub friction: [R; MAX_POINTS],
-    /// D, the rows' inverse regularisation.
-    pub weight: [R; MAX_POINTS],
+    /// D, the rows' inverse regularisation: how hard they push where they are violated.
+    pub efc_D: [R; MAX_POINTS],
     /// Tangential reference acceleration.
-    pub reference_t: [R; MAX_POINTS],
+    pub efc_aref_t: [R; MAX_POINTS],
     /// Normal reference acceleration; hugely negative in lanes that do not touch, whose rows are
     /// therefore never active.
-    pub reference_n: [R; MAX_POINTS],
-    /// Residual of the pure normal rows at the pass's x.
-    pub residual_n: [R; MAX_POINTS],
+    pub efc_aref_n: [R; MAX_POINTS],
+    /// Residual of the pure normal rows at the pass's `qacc`.
+    pub efc_Jaref_n: [R; MAX_POINTS],
     /// Tangential residual × μ.
-    pub residual_t: [R; MAX_POINTS],
+    pub efc_Jaref_t: [R; MAX_POINTS],
     /// Rows n + μt, n − μt, n (twice): active at the latest pass.
     pub active: [[R::Mask; 3]; MAX_POINTS],
 }
@@ -58,13 +58,13 @@ pub struct Limits<R: Real> {
     /// Degree of freedom.
     pub dof: [usize; MAX_DOFS],
     /// +1 at the lower limit, −1 at the upper.
-    pub jacobian: Dofs<R>,
+    pub efc_J: Dofs<R>,
     /// D.
-    pub weight: Dofs<R>,
+    pub efc_D: Dofs<R>,
     /// Reference acceleration; hugely negative where no limit is exceeded.
-    pub reference: Dofs<R>,
-    /// Residual at the pass's x.
-    pub residual: Dofs<R>,
+    pub efc_aref: Dofs<R>,
+    /// Residual at the pass's `qacc`.
+    pub efc_Jaref: Dofs<R>,
     /// Active at the latest pass.
     pub active: [R::Mask; MAX_DOFS],
 }
@@ -75,19 +75,19 @@ pub struct Pairs<R: Real> {
     /// Number of entries.
     pub len: usize,
     /// Root's anchor → anchor, world x, m.
-    pub anchor_x: Bodies<R>,
+    pub xanchor_x: Bodies<R>,
     /// World z.
-    pub anchor_z: Bodies<R>,
+    pub xanchor_z: Bodies<R>,
     /// Which pair it is.
     pub pair: [usize; MAX_PAIRS],
     /// J of the pair's levers, in their order.
-    pub jacobian: [Bodies<R>; MAX_PAIRS],
+    pub efc_J: [Bodies<R>; MAX_PAIRS],
     /// D.
-    pub weight: [R; MAX_PAIRS],
+    pub efc_D: [R; MAX_PAIRS],
     /// Reference acceleration; hugely negative in lanes that do not touch.
-    pub reference: [R; MAX_PAIRS],
-    /// Residual at the pass's x.
-    pub residual: [R; MAX_PAIRS],
+    pub efc_aref: [R; MAX_PAIRS],
+    /// Residual at the pass's `qacc`.
+    pub efc_Jaref: [R; MAX_PAIRS],
     /// Active at the latest pass.
     pub active: [R::Mask; MAX_PAIRS],
 }
@@ -97,9 +97,9 @@ pub struct Pairs<R: Real> {
 #[derive(Clone)]
 pub struct Work<R: Real> {
     /// Cosines of the bodies' angles.
-    pub cos: Bodies<R>,
+    pub cosine: Bodies<R>,
     /// Sines.
-    pub sin: Bodies<R>,
+    pub sine: Bodies<R>,
     /// Parent's anchor → own anchor, world x, m.
     pub rx: Bodies<R>,
     /// World z.
@@ -110,31 +110,31 @@ pub struct Work<R: Real> {
     pub hx: Bodies<R>,
     /// World z.
     pub hz: Bodies<R>,
-    /// Velocities of the anchors.
-    pub velocity: Spatial<R>,
+    /// Velocities of the anchors, then their accelerations at `qacc`.
+    pub cvel: Spatial<R>,
     /// Anchor accelerations at zero joint acceleration, gravity included (x and z).
-    pub bias: Spatial<R>,
+    pub cacc: Spatial<R>,
     /// Wrenches on the way to the root.
-    pub wrench: Spatial<R>,
-    /// `qfrc_smooth`: motors + passive − bias.
-    pub smooth: Dofs<R>,
+    pub cfrc_int: Spatial<R>,
+    /// Motors + passive − bias.
+    pub qfrc_smooth: Dofs<R>,
     /// Motors' torques.
-    pub torque: Dofs<R>,
-    /// Gradient, then the Newton step.
-    pub step: Dofs<R>,
+    pub qfrc_actuator: Dofs<R>,
+    /// Gradient of the objective at `qacc`, then the Newton step: `qacc` moves against it.
+    pub grad: Dofs<R>,
     /// Floor contacts.
     pub contacts: Contacts<R>,
     /// Joint limits.
     pub limits: Limits<R>,
     /// Composite inertia per body: xx, xz, zz, xω, zω, ωω at the anchor.
-    pub composite: [[R; 6]; MAX_BODIES],
-    /// Hessian, then its LᵀDL factor, rows as in `Topology`.
-    pub factor: [R; MAX_ENTRIES],
+    pub crb: [[R; 6]; MAX_BODIES],
+    /// The Hessian, `qM` with the stiffness of active rows, then its LᵀDL factor, rows as in `Topology`.
+    pub qLD: [R; MAX_ENTRIES],
     /// Contacts between limbs. In a box: between the arrays that every robot uses it would spread
     /// them over more of the cache.
     pub pairs: Box<Pairs<R>>,
     /// Stage times, where they are measured.
-    pub laps: Laps,
+    pub stage_times: StageTimes,
 }
 
 impl<R: Real> Work<R> {
@@ -148,19 +148,19 @@ impl<R: Real> Work<R> {
             w: [nan; MAX_BODIES],
         };
         Box::new(Self {
-            cos: [nan; MAX_BODIES],
-            sin: [nan; MAX_BODIES],
+            cosine: [nan; MAX_BODIES],
+            sine: [nan; MAX_BODIES],
             rx: [nan; MAX_BODIES],
             rz: [nan; MAX_BODIES],
             height: [nan; MAX_BODIES],
             hx: [nan; MAX_BODIES],
             hz: [nan; MAX_BODIES],
-            velocity: spatial.clone(),
-            bias: spatial.clone(),
-            wrench: spatial,
-            smooth: [nan; MAX_DOFS],
-            torque: [nan; MAX_DOFS],
-            step: [nan; MAX_DOFS],
+            cvel: spatial.clone(),
+            cacc: spatial.clone(),
+            cfrc_int: spatial,
+            qfrc_smooth: [nan; MAX_DOFS],
+            qfrc_actuator: [nan; MAX_DOFS],
+            grad: [nan; MAX_DOFS],
             contacts: Contacts {
                 len: 0,
                 point: [0; MAX_POINTS],
@@ -168,36 +168,36 @@ impl<R: Real> Work<R> {
                 x: [nan; MAX_POINTS],
                 z: [nan; MAX_POINTS],
                 friction: [nan; MAX_POINTS],
-                weight: [nan; MAX_POINTS],
-                reference_t: [nan; MAX_POINTS],
-                reference_n: [nan; MAX_POINTS],
-                residual_n: [nan; MAX_POINTS],
-                residual_t: [nan; MAX_POINTS],
+                efc_D: [nan; MAX_POINTS],
+                efc_aref_t: [nan; MAX_POINTS],
+                efc_aref_n: [nan; MAX_POINTS],
+                efc_Jaref_n: [nan; MAX_POINTS],
+                efc_Jaref_t: [nan; MAX_POINTS],
                 active: [[none; 3]; MAX_POINTS],
             },
             limits: Limits {
                 len: 0,
                 dof: [0; MAX_DOFS],
-                jacobian: [nan; MAX_DOFS],
-                weight: [nan; MAX_DOFS],
-                reference: [nan; MAX_DOFS],
-                residual: [nan; MAX_DOFS],
+                efc_J: [nan; MAX_DOFS],
+                efc_D: [nan; MAX_DOFS],
+                efc_aref: [nan; MAX_DOFS],
+                efc_Jaref: [nan; MAX_DOFS],
                 active: [none; MAX_DOFS],
             },
-            composite: [[nan; 6]; MAX_BODIES],
-            factor: [nan; MAX_ENTRIES],
+            crb: [[nan; 6]; MAX_BODIES],
+            qLD: [nan; MAX_ENTRIES],
             pairs: Box::new(Pairs {
                 len: 0,
-                anchor_x: [nan; MAX_BODIES],
-                anchor_z: [nan; MAX_BODIES],
+                xanchor_x: [nan; MAX_BODIES],
+                xanchor_z: [nan; MAX_BODIES],
                 pair: [0; MAX_PAIRS],
-                jacobian: [[nan; MAX_BODIES]; MAX_PAIRS],
-                weight: [nan; MAX_PAIRS],
-                reference: [nan; MAX_PAIRS],
-                residual: [nan; MAX_PAIRS],
+                efc_J: [[nan; MAX_BODIES]; MAX_PAIRS],
+                efc_D: [nan; MAX_PAIRS],
+                efc_aref: [nan; MAX_PAIRS],
+                efc_Jaref: [nan; MAX_PAIRS],
                 active: [none; MAX_PAIRS],
             }),
-            laps: Laps::default(),
+            stage_times: StageTimes::default(),
         })
     }
 }

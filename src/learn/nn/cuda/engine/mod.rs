@@ -1,7 +1,7 @@
 //! Runs programs on an NVIDIA GPU: one device, one stream, the device's own.
 //!
 //! Kernels are compiled by NVRTC when the device is opened: a user needs no CUDA compiler, and the code fits the GPU
-//! that is there. Launches of an update go out together ([`together`]): their arguments in one pinned copy, then, once
+//! that is there. Launches of an update go out together ([`capture`]): their arguments in one pinned copy, then, once
 //! the same launches come again, one CUDA graph. What changes from update to update (counters, step sizes, the length
 //! of the replay) is in the arguments, so the graph stays.
 //!
@@ -38,7 +38,7 @@ type Result<T> = candle_core::Result<T>;
 static ENGINE: OnceLock<std::result::Result<(Device, Mutex<Engine>), String>> = OnceLock::new();
 
 thread_local! {
-    /// What this thread's [`together`] has launched so far. Another thread's launches do not wait for its end.
+    /// What this thread's [`capture`] has launched so far. Another thread's launches do not wait for its end.
     static GATHERED: RefCell<Option<Queue>> = const { RefCell::new(None) };
 }
 
@@ -84,7 +84,7 @@ pub fn take_notes() -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// Runs `program` on whole f32 tensors; the number of its steps. Within [`together`] the tensors must live until its
+/// Runs `program` on whole f32 tensors; the number of its steps. Within [`capture`] the tensors must live until its
 /// end.
 pub(crate) fn launch(name: &str, program: &Program, buffers: &[&Tensor]) -> Result<usize> {
     let mut engine = engine()?;
@@ -109,7 +109,7 @@ pub(crate) fn launch(name: &str, program: &Program, buffers: &[&Tensor]) -> Resu
 }
 
 /// Runs `work`; what it launches goes out at its end.
-pub(crate) fn together<T, E: From<candle_core::Error>>(
+pub(crate) fn capture<T, E: From<candle_core::Error>>(
     work: impl FnOnce() -> std::result::Result<T, E>,
 ) -> std::result::Result<T, E> {
     if GATHERED.with_borrow(Option::is_some) {

@@ -107,7 +107,7 @@ mod tests {
         };
         let queue = |update, pointer| {
             let mut queue = Queue::default();
-            queue.push(&noise(update).cuda(), &[pointer]);
+            queue.push(&noise(update).cuda(&[200]), &[pointer]);
             queue
         };
         let (one, two) = (queue(1, 64), queue(2, 64));
