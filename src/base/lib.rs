@@ -1,6 +1,7 @@
-//! What the two towers, simulation and learning, stand on: one error type, counted random numbers, one door to stderr.
+//! What the two towers, simulation and learning, stand on: one error type, counted random numbers, text files, one door to stderr.
 
 pub mod choice;
 pub mod error;
 pub mod log;
 pub mod rng;
+pub mod text;

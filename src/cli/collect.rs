@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::domain::DomainFlags;
-use super::{Format, emit};
+use super::{Format, emit, word};
 use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
@@ -65,7 +65,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if args.from.as_deref() == Some("random") {
         let data = random_data(&task, &domain, args.rows, args.seed)?;
         let done = [write(&args, &task, "random", data)?];
-        print(args.format, &done);
+        print(args.format, &done)?;
         return Ok(ExitCode::SUCCESS);
     }
     let (behaviour, reached) = match args.from.as_deref() {
@@ -88,7 +88,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         let data = behaviour.roll_out(&task, &domain, quality, args.rows, args.seed)?;
         done.push(write(&args, &task, name, data)?);
     }
-    print(args.format, &done);
+    print(args.format, &done)?;
     Ok(if reached {
         ExitCode::SUCCESS
     } else {
@@ -122,7 +122,7 @@ fn train(args: &Args, task: &Task) -> Result<(Behaviour, bool)> {
         }
     };
     crate::log!("run folder: {}", trainer.folder().path().display());
-    trainer.run()?;
+    trainer.run(&go_on(args, trainer.folder()))?;
     let reached = trainer.config().target_return.is_none() || trainer.target_reached();
     if !reached {
         crate::log!(
@@ -132,6 +132,18 @@ fn train(args: &Args, task: &Task) -> Result<(Behaviour, bool)> {
     }
     let all = snapshots(&trainer.folder().path().join("snapshots"))?;
     Ok((thin(all, args.snapshots), reached))
+}
+
+/// The command that goes on with a training that was stopped.
+fn go_on(args: &Args, run: &RunFolder) -> String {
+    let (run, out) = (word(run.path()), word(&args.out));
+    let task = word(Path::new(&args.task));
+    let Args {
+        rows, snapshots, ..
+    } = args;
+    format!(
+        "h2oplus collect --resume {run} --task {task} --rows {rows} --snapshots {snapshots} --out {out}"
+    )
 }
 
 /// All snapshots in a folder, oldest first.
@@ -157,19 +169,21 @@ fn thin(all: Behaviour, keep: usize) -> Behaviour {
     }
 }
 
-fn print(format: Format, done: &[(PathBuf, Dataset)]) {
+fn print(format: Format, done: &[(PathBuf, Dataset)]) -> Result<()> {
     match format {
         Format::Json => {
             let sets: Vec<serde_json::Value> = done
                 .iter()
-                .map(|(path, data)| serde_json::json!({ "file": path, "stats": data.stats() }))
+                .map(|(path, data)| {
+                    serde_json::json!({ "file": path.to_string_lossy(), "stats": data.stats() })
+                })
                 .collect();
-            emit(&format!("{:#}", serde_json::Value::from(sets)));
+            emit(&format!("{:#}", serde_json::Value::from(sets)))
         }
         Format::Short | Format::Human => {
-            for (path, data) in done {
-                emit(&format!("{}\n{}", path.display(), data.stats()));
-            }
+            let text =
+                |(path, data): &(PathBuf, Dataset)| format!("{}\n{}", path.display(), data.stats());
+            emit(&done.iter().map(text).collect::<Vec<_>>().join("\n"))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{Format, emit, table};
+use super::{Format, emit, table, word};
 use crate::algo::{self, SettingsFlags};
 use crate::env::{self, Device, Task};
 use crate::error::{Error, Result};
@@ -84,7 +84,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         times.push(spent);
     }
     let curve = report::draw_curve(&main, &runs, &data.sets)?;
-    print(&args, &lines, &runs, &times, &curve);
+    print(&args, &lines, &runs, &times, &curve)?;
     let diverged = lines.iter().any(|line| line.diverged_at.is_some());
     Ok(ExitCode::from(u8::from(diverged)))
 }
@@ -104,7 +104,8 @@ fn train(
     };
     let verb = if resume { "resuming" } else { "run folder" };
     crate::log!("{verb}: {}", trainer.folder().path().display());
-    trainer.run()?;
+    let at = word(trainer.folder().path());
+    trainer.run(&format!("h2oplus train --resume {at}"))?;
     let spent = trainer.spent();
     crate::log!("time: {spent}");
     let members = trainer.config().members.iter().zip(trainer.latest());
@@ -137,20 +138,28 @@ fn diverged(line: &Line) -> String {
     line.diverged_at.map_or(String::new(), said)
 }
 
-fn print(args: &Args, lines: &[Line], runs: &[PathBuf], times: &[Spent], curve: &Path) {
+fn print(
+    args: &Args,
+    lines: &[Line],
+    runs: &[PathBuf],
+    times: &[Spent],
+    curve: &Path,
+) -> Result<()> {
     match args.format {
         Format::Json => {
+            let text = |path: &Path| path.to_string_lossy().into_owned();
+            let runs: Vec<String> = runs.iter().map(|run| text(run)).collect();
             let doc = serde_json::json!({
-                "results": lines, "runs": runs, "seconds": times, "curve": curve,
+                "results": lines, "runs": runs, "seconds": times, "curve": text(curve),
             });
-            emit(&format!("{doc:#}"));
+            emit(&format!("{doc:#}"))
         }
         Format::Short => {
             let text: Vec<String> = lines
                 .iter()
                 .map(|l| format!("{} {:.0} {:.0}{}", l.what, l.mean, l.std, diverged(l)))
                 .collect();
-            emit(&text.join("\n"));
+            emit(&text.join("\n"))
         }
         Format::Human => {
             let rows: Vec<Vec<String>> = lines
@@ -170,8 +179,8 @@ fn print(args: &Args, lines: &[Line], runs: &[PathBuf], times: &[Spent], curve: 
                 "episodes",
                 "length",
             ];
-            emit(&table(&head, &rows));
-            emit(&format!("learning curve: {}", curve.display()));
+            emit(&table(&head, &rows))?;
+            emit(&format!("learning curve: {}", curve.display()))
         }
     }
 }

@@ -5,4 +5,4 @@ pub mod algo;
 pub mod data;
 pub mod nn;
 
-pub use h2oplus_base::{error, rng};
+pub use h2oplus_base::{error, rng, text};

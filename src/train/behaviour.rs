@@ -84,7 +84,7 @@ impl Behaviour {
 
     /// Reads a file that [`save`](Self::save) wrote.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = crate::text::bytes(path)?;
         Self::parse(&bytes, &path.display().to_string())
     }
 
@@ -234,7 +234,6 @@ impl Behaviour {
         };
         let mut parts = Vec::new();
         for (k, snapshot) in used.iter().enumerate() {
-            super::stop::check()?;
             // Shares differ by one row at most and add up to `rows`.
             let share = rows * (k + 1) / used.len() - rows * k / used.len();
             if share > 0 {

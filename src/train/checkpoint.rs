@@ -52,7 +52,7 @@ impl Checkpoint {
 
     /// Reads a checkpoint; a damaged one gives one clear error.
     pub fn load(path: &Path, device: &Device) -> Result<Self> {
-        let data = fs::read(path).map_err(Error::io(path))?;
+        let data = crate::text::bytes(path)?;
         let (_, header) = SafeTensors::read_metadata(&data).map_err(|e| damaged(path, e))?;
         let file = SafeTensors::deserialize(&data).map_err(|e| damaged(path, e))?;
         let json = header.metadata().as_ref().and_then(|m| m.get(JSON_KEY));

@@ -154,7 +154,7 @@ pub fn resolve(
 }
 
 fn read_toml(path: &Path) -> Result<toml::Table> {
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let text = crate::text::read(path)?;
     text.parse::<toml::Table>().map_err(|e| {
         let line = e
             .span()

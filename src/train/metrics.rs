@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::tensorboard::EventWriter;
 use crate::data::replace_file;
 use crate::error::{Error, Result};
+use crate::text::{self, Line};
 
 /// The file's name in a run folder.
 pub const METRICS_FILE: &str = "metrics.jsonl";
@@ -75,13 +76,11 @@ impl Metrics {
     pub fn resume(dir: impl AsRef<Path>, names: &[&str], step: u64) -> Result<Self> {
         let dir = dir.as_ref();
         let path = dir.join(METRICS_FILE);
-        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-        // The run may have been stopped within its last line.
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        let mut kept = String::with_capacity(whole.len());
-        for (number, line) in whole.lines().enumerate() {
-            if parse(&path, number, line)?.step <= step {
-                kept.push_str(line);
+        let mut kept = String::new();
+        for line in records(&path)? {
+            let line = line?;
+            if parse(&path, &line)?.step <= step {
+                kept.push_str(&line.text);
                 kept.push('\n');
             }
         }
@@ -158,13 +157,20 @@ fn shown(names: &[&str]) -> Vec<String> {
     }
 }
 
-/// A folder a member, called as TensorBoard will show it: `0_seed_3_lambda=0.5`.
+/// Most bytes of a folder's name that come from a member's: a file system takes 255 in all.
+const NAME_BYTES: usize = 200;
+
+/// A folder a member, called as TensorBoard will show it: `0_seed_3_lambda=0.5`. A long name is cut.
 fn event_folders(dir: &Path, names: &[&str]) -> impl Iterator<Item = PathBuf> {
     let kept = |c: char| c.is_ascii_alphanumeric() || "=.,-+".contains(c);
     let safe = move |name: &str| name.replace(|c| !kept(c), "_");
     let folder = move |(member, name): (usize, &String)| match name.as_str() {
         "" => dir.to_path_buf(),
-        name => dir.join(format!("{member}_{}", safe(name))),
+        name => {
+            let mut safe = safe(name);
+            safe.truncate(NAME_BYTES);
+            dir.join(format!("{member}_{safe}"))
+        }
     };
     shown(names)
         .iter()
@@ -181,18 +187,17 @@ fn event_folders(dir: &Path, names: &[&str]) -> impl Iterator<Item = PathBuf> {
 /// [`Error::Input`] that names the damaged line; [`Error::Io`].
 pub fn read_jsonl(path: impl AsRef<Path>) -> Result<Vec<Record>> {
     let path = path.as_ref();
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-    whole
-        .lines()
-        .enumerate()
-        .map(|(number, line)| parse(path, number, line))
-        .collect()
+    records(path)?.map(|line| parse(path, &line?)).collect()
 }
 
-fn parse(path: &Path, number: usize, line: &str) -> Result<Record> {
-    let place = format!("{}:{}", path.display(), number + 1);
-    let record: Record = serde_json::from_str(line)
+/// The lines of `path`, but for a last one without its end: the run may have been stopped within it.
+fn records(path: &Path) -> Result<impl Iterator<Item = Result<Line>>> {
+    Ok(text::lines(path)?.filter(|line| line.as_ref().map_or(true, |line| line.whole)))
+}
+
+fn parse(path: &Path, line: &Line) -> Result<Record> {
+    let place = text::place(path, line.number);
+    let record: Record = serde_json::from_str(&line.text)
         .map_err(|error| Error::input(&place, error, "delete that line"))?;
     match record
         .values

@@ -25,8 +25,14 @@ impl RunFolder {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
         fs::create_dir_all(root).map_err(Error::io(root))?;
-        // A list of gaps holds slashes and may be of any length; a folder's name may not.
-        let short = |part: &str| part.replace('/', "_").chars().take(60).collect::<String>();
+        // A list of gaps holds slashes and may be of any length; a folder's name has 255 bytes at most.
+        let short = |part: &str| {
+            let fits = part
+                .char_indices()
+                .take_while(|(at, c)| at + c.len_utf8() <= 55);
+            fits.map(|(_, c)| if c == '/' { '_' } else { c })
+                .collect::<String>()
+        };
         let name = parts.map(short).join("__");
         // Two runs may start within one second: the later one takes the next free number.
         for stamp in unix.. {
@@ -111,7 +117,7 @@ impl RunFolder {
         let meta = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "commit": env!("H2OPLUS_COMMIT"),
-            "command": std::env::args().collect::<Vec<_>>().join(" "),
+            "command": command(),
             "hardware": hardware(),
         });
         write(
@@ -123,7 +129,7 @@ impl RunFolder {
     /// Reads `config.toml` back.
     pub fn read_config<T: DeserializeOwned>(&self) -> Result<T> {
         let path = self.config();
-        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let text = crate::text::read(&path)?;
         toml::from_str(&text).map_err(|e| {
             Error::input(
                 path.display(),
@@ -132,6 +138,12 @@ impl RunFolder {
             )
         })
     }
+}
+
+/// The words of this process's command line. A path may hold bytes that are no text: they become `�`.
+fn command() -> String {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Processor, threads and operating system, for records of measurements.

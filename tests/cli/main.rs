@@ -7,6 +7,8 @@ mod gaps;
 mod population;
 mod resume;
 mod robot;
+mod signals;
+mod streams;
 mod train;
 
 use std::path::Path;

@@ -93,7 +93,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             }
         }
     };
-    emit(&text);
+    emit(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -69,7 +69,7 @@ fn count_episodes(file: &H5File, main: &Path) -> Result<usize> {
         .count();
     let metadata_path = main.with_file_name(METADATA_FILE);
     if metadata_path.is_file() {
-        let text = std::fs::read_to_string(&metadata_path).map_err(Error::io(&metadata_path))?;
+        let text = crate::text::read(&metadata_path)?;
         let metadata: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
             Error::input(
                 metadata_path.display(),

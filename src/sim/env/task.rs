@@ -203,7 +203,7 @@ impl Task {
     }
 
     fn load_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         let name = path
             .file_stem()
             .map_or_else(|| "task".into(), |s| s.to_string_lossy().into_owned());
