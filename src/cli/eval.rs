@@ -204,6 +204,7 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
         return Ok((task, candidates.collect()));
     }
     let data = Dataset::read(path)?;
+    data.log_notes();
     match data.policy {
         Some(policy) => Ok((task, vec![Candidate { name, policy }])),
         None => Err(Error::input(

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::behaviour::{Behaviour, Quality, random_data};
 use super::config::TrainConfig;
-use crate::data::Dataset;
+use crate::data::{Dataset, EpisodeRules};
 use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::model::Domain;
@@ -13,6 +13,10 @@ use crate::model::Domain;
 const DATA_SEED: u64 = 0;
 /// Rows of a shipped recipe unless `--rows` says otherwise.
 const SHIPPED_ROWS: usize = 100_000;
+
+/// Actions may leave [-1, 1] by this much before it is worth a note: `tanh` policies and rounding
+/// stay within.
+const ACTION_SLACK: f32 = 1e-3;
 
 /// Data sets of a population.
 #[derive(Clone, Debug)]
@@ -54,6 +58,80 @@ impl RealData {
     }
 }
 
+/// What `task` says of its episodes.
+pub fn episode_rules(task: &Task) -> EpisodeRules {
+    EpisodeRules {
+        limit: Some(task.max_episode_steps),
+        terminates: !task.healthy.is_empty() || task.healthy_state.is_some(),
+    }
+}
+
+/// A file's data set, as the published loader takes it: actions clipped to what the robot can do.
+fn read_file(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
+    let path = Path::new(name);
+    if !path.exists() {
+        return Err(no_such_data(name));
+    }
+    let mut data = Dataset::read_as(path, &episode_rules(task))?;
+    if rows > 0 {
+        data.truncate(rows);
+        data.close();
+    }
+    clip_actions(&mut data);
+    data.log_notes();
+    Ok(data)
+}
+
+/// Clips actions to [-1, 1], with a note where that changes more than rounding does.
+fn clip_actions(data: &mut Dataset) {
+    let outside = |x: &f32| x.abs() > 1.0 + ACTION_SLACK;
+    if let Some(first) = data.actions.iter().position(outside) {
+        let rows = data.actions.chunks(data.act_dim);
+        let count = rows.filter(|row| row.iter().any(outside)).count();
+        data.notes.push(format!(
+            "{}: actions of {count} rows leave [-1, 1] (first in row {}, column {}: {}); they are clipped",
+            data.source,
+            first / data.act_dim,
+            first % data.act_dim,
+            data.actions[first],
+        ));
+    }
+    for x in &mut data.actions {
+        *x = x.clamp(-1.0, 1.0);
+    }
+}
+
+/// The message about `name`, which is no file: names of data sets elsewhere are not downloaded.
+fn no_such_data(name: &str) -> Error {
+    let shipped = "`medium`, `medium-replay` or `random`, which need no file";
+    let path = Path::new(name);
+    let versioned = name.rsplit_once("-v").is_some_and(|(stem, version)| {
+        !stem.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) && !version.is_empty()
+    });
+    if !versioned {
+        let looks_like_a_path = path.extension().is_some() || path.is_absolute();
+        let problem = if looks_like_a_path {
+            "no such file"
+        } else {
+            "neither a file nor a data set that is shipped"
+        };
+        let mend = format!("give a D4RL file, a Minari folder, or {shipped}");
+        return Error::input(format!("--data {name}"), problem, mend);
+    }
+    // D4RL's files have an underscore where its names have the first hyphen.
+    let d4rl = format!("~/.d4rl/datasets/{}.hdf5", name.replacen('-', "_", 1));
+    let place = if name.contains('/') {
+        format!("Minari keeps it in ~/.minari/datasets/{name}")
+    } else {
+        format!("D4RL keeps it in {d4rl}, Minari in ~/.minari/datasets/{name}")
+    };
+    Error::input(
+        format!("--data {name}"),
+        "no such file; data sets of D4RL and Minari are not downloaded by their names",
+        format!("give the file or folder ({place}), or {shipped}"),
+    )
+}
+
 /// The data set called `name`, cut to `rows` rows unless that is 0.
 fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
     let (real, made) = (
@@ -68,13 +146,7 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
             data.source = format!("{name}, rolled out from shipped snapshots");
             data
         }
-        None => {
-            let mut data = Dataset::read(Path::new(name))?;
-            if rows > 0 {
-                data.truncate(rows);
-            }
-            data
-        }
+        None => read_file(name, rows, task)?,
     };
     let have = (data.obs_dim, data.act_dim);
     let want = (task.obs_dim(), task.act_dim());

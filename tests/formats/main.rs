@@ -4,10 +4,13 @@
 
 mod d4rl;
 mod damage;
+mod ends;
 mod gaps;
 mod minari;
 mod python;
 mod records;
+mod sizes;
+mod variants;
 
 use std::path::{Path, PathBuf};
 
@@ -21,4 +24,15 @@ fn reference(name: &str) -> PathBuf {
 /// `record.py`'s `ramp`: `column + k/64` for the `k`-th of `n` elements.
 fn ramp(column: f32, n: usize) -> Vec<f32> {
     (0..n).map(|k| column + k as f32 / 64.0).collect()
+}
+
+/// An HDF5 file of these arrays.
+fn write_hdf5(path: &Path, arrays: Vec<hdf5_writer::DatasetBuilder>) {
+    let file = arrays
+        .into_iter()
+        .fold(hdf5_writer::Hdf5Builder::new(), |f, a| f.dataset(a));
+    let image = file
+        .into_plan()
+        .and_then(|plan| plan.encode(Default::default()));
+    std::fs::write(path, image.expect("sound")).expect("written");
 }

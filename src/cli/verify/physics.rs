@@ -13,6 +13,7 @@ use crate::env::{Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::physics::planar::Precision;
+use crate::train::real_data::episode_rules;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -251,7 +252,8 @@ fn measure(args: &Args) -> Result<ExitCode> {
     }
     let path = args.reference.display();
     let task = Task::load(&args.task)?;
-    let data = Dataset::read(&args.reference)?;
+    let data = Dataset::read_as(&args.reference, &episode_rules(&task))?;
+    data.log_notes();
     let (Some(qpos), Some(qvel)) = (&data.qpos, &data.qvel) else {
         return Err(Error::input(
             path,

@@ -2,15 +2,16 @@
 //!
 //! An episode of `T` steps holds `T + 1` observations, so a successor is the next row of the same
 //! array. `infos` and the behaviour policy have no place in our use of it: neither is read or
-//! written. Minari stores `float64` observations and rewards, which are rounded to `f32`.
+//! written. Minari stores `float64` observations and rewards, which are rounded to `f32`. Combined data
+//! sets hold links into the files of their parts, which are followed.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use hdf5_pure::{AttrValue, DatasetBuilder, FileBuilder};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::hdf5::{GZIP_LEVEL, H5File, boolean};
+use super::hdf5::{H5File, H5Writer, Values};
 use super::{Dataset, replace_file};
 use crate::error::{Error, Result};
 
@@ -19,6 +20,9 @@ const METADATA_FILE: &str = "metadata.json";
 
 /// The oldest version whose layout [`write`] follows: Minari refuses data newer than itself.
 const MINARI_VERSION: &str = "0.5.0";
+
+/// Bytes of a chunk before it is packed: most episodes are one.
+const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// Read a Minari data set: its folder, the `data` folder in it, or the `main_data.hdf5` in that.
 ///
@@ -47,36 +51,51 @@ fn main_file(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_path_buf());
     }
-    let places = [path.join("data").join(MAIN_FILE), path.join(MAIN_FILE)];
-    places
-        .into_iter()
-        .find(|place| place.is_file())
-        .ok_or_else(|| {
-            Error::input(
+    for folder in [path.join("data"), path.to_path_buf()] {
+        let main = folder.join(MAIN_FILE);
+        if main.is_file() {
+            return Ok(main);
+        }
+        let metadata = read_metadata(&folder.join(METADATA_FILE))?;
+        if let Some(format) = metadata.as_ref().and_then(|m| m["data_format"].as_str())
+            && format != "hdf5"
+        {
+            return Err(Error::input(
                 path.display(),
-                format!("no data/{MAIN_FILE} in this folder"),
-                "name a Minari folder or a D4RL file",
-            )
-        })
+                format!("a Minari data set stored as {format}; only HDF5 is read"),
+                "make it with data_format=\"hdf5\" (DataCollector, create_dataset_from_buffers), or copy \
+                 its episodes with Minari into a data set of that format",
+            ));
+        }
+    }
+    Err(Error::input(
+        path.display(),
+        format!("no data/{MAIN_FILE} in this folder"),
+        "name a Minari folder or a D4RL file",
+    ))
+}
+
+/// The metadata, where there is such a file.
+fn read_metadata(path: &Path) -> Result<Option<Value>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let again = "copy or download the data set again";
+    let bytes = std::fs::read(path).map_err(|e| Error::input(path.display(), e, again))?;
+    let metadata = serde_json::from_slice(&bytes);
+    metadata
+        .map(Some)
+        .map_err(|e| Error::input(path.display(), format!("no JSON: {e}"), again))
 }
 
 /// Episodes are numbered from 0 without a gap, and there are as many as the metadata says.
 fn count_episodes(file: &H5File, main: &Path) -> Result<usize> {
-    let groups = file.groups()?;
-    let count = groups
+    let names: HashSet<String> = file.names("/")?.into_iter().collect();
+    let count = names
         .iter()
         .filter(|name| name.starts_with("episode_"))
         .count();
-    let metadata_path = main.with_file_name(METADATA_FILE);
-    if metadata_path.is_file() {
-        let text = crate::text::read(&metadata_path)?;
-        let metadata: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
-            Error::input(
-                metadata_path.display(),
-                error,
-                "copy or download the data set again",
-            )
-        })?;
+    if let Some(metadata) = read_metadata(&main.with_file_name(METADATA_FILE))? {
         let declared = metadata["total_episodes"].as_u64();
         if declared != Some(count as u64) {
             return Err(Error::input(
@@ -89,7 +108,7 @@ fn count_episodes(file: &H5File, main: &Path) -> Result<usize> {
             ));
         }
     }
-    if let Some(gap) = (0..count).find(|k| !groups.contains(&format!("episode_{k}"))) {
+    if let Some(gap) = (0..count).find(|k| !names.contains(&format!("episode_{k}"))) {
         return Err(Error::input(
             main.display(),
             format!("episode_{gap} of {count} episodes is missing"),
@@ -101,7 +120,7 @@ fn count_episodes(file: &H5File, main: &Path) -> Result<usize> {
 
 fn read_episode(file: &H5File, name: &str, data: &mut Dataset) -> Result<()> {
     let get = |array: &str| file.get(&format!("{name}/{array}"));
-    let rewards = get("rewards")?;
+    let mut rewards = get("rewards")?;
     let steps = rewards.vector()?;
     let (observations, actions) = (get("observations")?, get("actions")?);
     let (obs_dim, act_dim) = match data.obs_dim {
@@ -119,8 +138,8 @@ fn read_episode(file: &H5File, name: &str, data: &mut Dataset) -> Result<()> {
     data.next_observations.extend(&observations[obs_dim..]);
     data.actions.extend(actions.floats()?);
     data.rewards.extend(rewards.floats()?);
-    data.terminals.extend(terminations.flags()?);
-    data.timeouts.extend(truncations.flags()?);
+    data.terminals.extend(terminations.flags(&mut data.notes)?);
+    data.timeouts.extend(truncations.flags(&mut data.notes)?);
     if let (true, Some(false), Some(timeout)) =
         (steps > 0, data.terminals.last(), data.timeouts.last_mut())
     {
@@ -139,26 +158,14 @@ fn read_episode(file: &H5File, name: &str, data: &mut Dataset) -> Result<()> {
 pub fn write(dir: impl AsRef<Path>, data: &Dataset) -> Result<()> {
     let dir = dir.as_ref();
     data.validate()?;
-    let mut builder = FileBuilder::new();
+    let mut file = H5Writer::default();
     let mut episodes = 0;
     for (id, rows) in data.episodes().enumerate() {
         check_chain(data, rows.clone())?;
-        write_episode(&mut builder, data, id, rows).map_err(|error| {
-            Error::input(
-                dir.display(),
-                format!("no HDF5 file: {error}"),
-                "write fewer rows",
-            )
-        })?;
+        write_episode(&mut file, data, id, rows)?;
         episodes = id + 1;
     }
-    let image = builder.finish().map_err(|error| {
-        Error::input(
-            dir.display(),
-            format!("no HDF5 file: {error}"),
-            "write fewer rows",
-        )
-    })?;
+    let image = file.finish(dir.display())?;
     let folder = dir.join("data");
     let main = folder.join(MAIN_FILE);
     replace_file(&main, |out| out.write_all(&image).map_err(Error::io(&main)))?;
@@ -201,11 +208,11 @@ fn check_chain(data: &Dataset, rows: std::ops::Range<usize>) -> Result<()> {
 }
 
 fn write_episode(
-    builder: &mut FileBuilder,
+    file: &mut H5Writer,
     data: &Dataset,
     id: usize,
     rows: std::ops::Range<usize>,
-) -> std::result::Result<(), hdf5_pure::FormatError> {
+) -> Result<()> {
     let (obs, act, steps) = (data.obs_dim, data.act_dim, rows.len());
     let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
     let mut observations = wide(&data.observations[rows.start * obs..rows.end * obs]);
@@ -216,48 +223,24 @@ fn write_episode(
     let mut truncations = data.timeouts[rows.clone()].to_vec();
     truncations[steps - 1] |= !data.terminals[rows.end - 1];
 
-    let mut group = builder.create_group(&format!("episode_{id}"));
-    group.set_attr("id", AttrValue::I64(id as i64));
-    group.set_attr("total_steps", AttrValue::I64(steps as i64));
-    let array = |dataset: &mut DatasetBuilder, shape: &[usize]| {
-        let shape: Vec<u64> = shape.iter().map(|&extent| extent as u64).collect();
-        dataset
-            .with_shape(&shape)
-            .with_chunks(&shape)
-            .with_deflate(GZIP_LEVEL);
+    let group = format!("episode_{id}");
+    file.attribute(&group, "id", id as i64)?;
+    file.attribute(&group, "total_steps", steps as i64)?;
+    let actions = &data.actions[rows.start * act..rows.end * act];
+    let rewards = wide(&data.rewards[rows.clone()]);
+    let terminations = &data.terminals[rows];
+    let mut array = |name: &str, shape: &[usize], values: Values| {
+        file.packed(&format!("{group}/{name}"), shape, CHUNK_BYTES, &values)
     };
     array(
-        group
-            .create_dataset("observations")
-            .with_f64_data(&observations),
+        "observations",
         &[steps + 1, obs],
-    );
-    array(
-        group
-            .create_dataset("actions")
-            .with_f32_data(&data.actions[rows.start * act..rows.end * act]),
-        &[steps, act],
-    );
-    array(
-        group
-            .create_dataset("rewards")
-            .with_f64_data(&wide(&data.rewards[rows.clone()])),
-        &[steps],
-    );
-    for (name, flags) in [
-        ("terminations", &data.terminals[rows.clone()]),
-        ("truncations", &truncations[..]),
-    ] {
-        let bytes = flags.iter().map(|&flag| u8::from(flag)).collect();
-        array(
-            group
-                .create_dataset(name)
-                .with_raw_data(boolean()?, bytes, steps as u64),
-            &[steps],
-        );
-    }
-    builder.add_group(group.finish());
-    Ok(())
+        Values::Double(&observations),
+    )?;
+    array("actions", &[steps, act], Values::Single(actions))?;
+    array("rewards", &[steps], Values::Double(&rewards))?;
+    array("terminations", &[steps], Values::Flags(terminations))?;
+    array("truncations", &[steps], Values::Flags(&truncations))
 }
 
 /// Minari's JSON text of a Gymnasium `Box`. The bounds are texts because JSON proper has no

@@ -5,6 +5,7 @@
 
 mod atomic;
 pub mod d4rl;
+mod ends;
 mod hdf5;
 pub mod minari;
 mod stats;
@@ -17,6 +18,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 pub use atomic::replace_file;
+pub use ends::EpisodeRules;
 pub use stats::{Stats, moments};
 
 /// Transitions of the real domain, in time order. `n` rows.
@@ -51,6 +53,8 @@ pub struct Dataset {
     pub gap: BTreeMap<String, Vec<f64>>,
     /// The behaviour policy, where the file carries it.
     pub policy: Option<BehaviourPolicy>,
+    /// What is odd but usable, for the user to see.
+    pub notes: Vec<String>,
 }
 
 /// A tanh-Gaussian policy in D4RL's `metadata/policy` layout: ReLU layers, then mean and log-std
@@ -137,18 +141,36 @@ impl BehaviourPolicy {
 }
 
 impl Dataset {
-    /// Read a data set: an HDF5 file in D4RL's layout, or a Minari folder or its main file
-    /// (which holds a group `episode_0`).
+    /// [`read_as`](Self::read_as) of no task in particular.
     ///
     /// # Errors
-    /// [`Error::Input`] or [`Error::Io`] if there is no such file, it is damaged or misshapen, or
-    /// what it holds does not pass [`Dataset::validate`].
+    /// As [`read_as`](Self::read_as).
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        Self::read_as(path, &EpisodeRules::default())
+    }
+
+    /// Read a data set: an HDF5 file in D4RL's layout, or a Minari folder or its main file
+    /// (which holds a group `episode_0`). `rules` tell ends of episodes that the file does not mark.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no such file, it is damaged or misshapen, or what it holds does
+    /// not pass [`Dataset::validate`].
+    pub fn read_as(path: impl AsRef<Path>, rules: &EpisodeRules) -> Result<Self> {
         let path = path.as_ref();
-        if path.is_dir() || hdf5::H5File::open(path)?.has_group("episode_0")? {
-            return minari::read(path);
+        let mut data = if path.is_dir() || hdf5::H5File::open(path)?.has("episode_0")? {
+            minari::read(path)?
+        } else {
+            d4rl::read_as(path, rules)?
+        };
+        data.note_terminals(rules);
+        Ok(data)
+    }
+
+    /// Say the notes on stderr, a line each.
+    pub fn log_notes(&self) {
+        for note in &self.notes {
+            h2oplus_base::log!("note: {note}");
         }
-        d4rl::read(path)
     }
 
     /// Number of transitions.
@@ -237,6 +259,7 @@ impl Dataset {
                 *timeout = true;
             }
             whole.source = format!("{} + {}", whole.source, part.source);
+            whole.notes.extend(part.notes.iter().cloned());
             let (before, after) = (whole.len(), whole.len() + part.len());
             for (name, strengths) in &part.gap {
                 let mine = whole.gap.entry(name.clone()).or_default();

@@ -3,17 +3,15 @@
 use super::{Dataset, DenseLayer};
 use crate::error::{Error, Result};
 
-/// Actions may leave `[-1, 1]` by this much before [`Dataset::validate`] mentions it: `tanh` policies
-/// and float rounding stay within.
-const ACTION_SLACK: f32 = 1e-3;
+/// Infos of a row each, as [`Dataset::qpos`], [`Dataset::qvel`] and [`Dataset::action_log_probs`].
+const INFOS: [&str; 3] = ["infos/qpos", "infos/qvel", "infos/action_log_probs"];
 
 impl Dataset {
-    /// Check that every column has its length and every number is finite. Returns notes on what is
-    /// odd but usable, for the user to see: actions outside `[-1, 1]`.
+    /// Check that every column has its length and every number is finite.
     ///
     /// # Errors
     /// [`Error::Input`] with the first place that is wrong.
-    pub fn validate(&self) -> Result<Vec<String>> {
+    pub fn validate(&self) -> Result<()> {
         let n = self.len();
         if n == 0 {
             return Err(Error::input(
@@ -49,30 +47,69 @@ impl Dataset {
         self.check_finite("actions", &self.actions, self.act_dim)?;
         self.check_finite("rewards", &self.rewards, 1)?;
         self.check_finite("next_observations", &self.next_observations, self.obs_dim)?;
-        for (name, values) in [
-            ("infos/qpos", &self.qpos),
-            ("infos/qvel", &self.qvel),
-            ("infos/action_log_probs", &self.action_log_probs),
-        ] {
-            let Some(values) = values else { continue };
-            let width = values.len() / n;
-            self.check_length(name, values.len(), n * width.max(1))?;
-            self.check_finite(name, values, width)?;
+        for name in INFOS {
+            self.check_info(name)?;
         }
-        for (name, strengths) in &self.gap {
-            let name = format!("infos/gap/{name}");
-            self.check_length(&name, strengths.len(), n)?;
-            // NaN means that the gap was not in force.
-            if let Some(row) = strengths.iter().position(|k| k.is_infinite()) {
-                return Err(Error::input(
-                    format!("{}: {name}, row {row}", self.source),
-                    format!("{} where a strength is needed", strengths[row]),
-                    "drop or repair that row",
-                ));
+        for name in self.gap.keys() {
+            self.check_gap(name)?;
+        }
+        self.validate_policy()
+    }
+
+    /// Leave out the infos and the policy that would not pass [`Dataset::validate`], with a note
+    /// each: training does not use them.
+    pub(super) fn drop_faulty_extras(&mut self) {
+        let mut faults = Vec::new();
+        for (k, name) in INFOS.iter().enumerate() {
+            if let Err(error) = self.check_info(name) {
+                *[&mut self.qpos, &mut self.qvel, &mut self.action_log_probs][k] = None;
+                faults.push(error);
             }
         }
-        self.validate_policy()?;
-        Ok(self.action_note().into_iter().collect())
+        for name in self.gap.keys().cloned().collect::<Vec<_>>() {
+            if let Err(error) = self.check_gap(&name) {
+                self.gap.remove(&name);
+                faults.push(error);
+            }
+        }
+        if let Err(error) = self.validate_policy() {
+            self.policy = None;
+            faults.push(error);
+        }
+        self.notes.extend(faults.iter().map(left_out));
+    }
+
+    fn info(&self, name: &str) -> Option<&Vec<f32>> {
+        let [qpos, qvel, _] = INFOS;
+        match name {
+            _ if name == qpos => self.qpos.as_ref(),
+            _ if name == qvel => self.qvel.as_ref(),
+            _ => self.action_log_probs.as_ref(),
+        }
+    }
+
+    fn check_info(&self, name: &str) -> Result<()> {
+        let Some(values) = self.info(name) else {
+            return Ok(());
+        };
+        let width = values.len() / self.len().max(1);
+        self.check_length(name, values.len(), self.len() * width.max(1))?;
+        self.check_finite(name, values, width)
+    }
+
+    fn check_gap(&self, name: &str) -> Result<()> {
+        let strengths = &self.gap[name];
+        let name = format!("infos/gap/{name}");
+        self.check_length(&name, strengths.len(), self.len())?;
+        // NaN means that the gap was not in force.
+        match strengths.iter().position(|k| k.is_infinite()) {
+            None => Ok(()),
+            Some(row) => Err(Error::input(
+                format!("{}: {name}, row {row}", self.source),
+                format!("{} where a strength is needed", strengths[row]),
+                "drop or repair that row",
+            )),
+        }
     }
 
     fn check_length(&self, name: &str, length: usize, wanted: usize) -> Result<()> {
@@ -138,21 +175,13 @@ impl Dataset {
         self.check_finite(&format!("{name}/weight"), &layer.weight, inputs)?;
         self.check_finite(&format!("{name}/bias"), &layer.bias, 1)
     }
+}
 
-    fn action_note(&self) -> Option<String> {
-        let outside = |x: &f32| x.abs() > 1.0 + ACTION_SLACK;
-        let first = self.actions.iter().position(outside)?;
-        let rows = self
-            .actions
-            .chunks(self.act_dim)
-            .filter(|row| row.iter().any(outside))
-            .count();
-        Some(format!(
-            "{}: actions of {rows} rows leave [-1, 1], first in row {}, column {}: {}",
-            self.source,
-            first / self.act_dim,
-            first % self.act_dim,
-            self.actions[first],
-        ))
-    }
+/// The note on something beside the columns that cannot be used.
+pub(super) fn left_out(error: &Error) -> String {
+    let fault = match error {
+        Error::Input { place, problem, .. } => format!("{place}: {problem}"),
+        other => other.to_string(),
+    };
+    format!("{fault}; left out, as training does not use it")
 }
