@@ -5,3 +5,4 @@ pub mod error;
 pub mod log;
 pub mod rng;
 pub mod text;
+mod words;

@@ -28,6 +28,9 @@ const TASKS: [(&str, &str); 9] = [
     ("walker2d-v5", include_str!("../envs/walker2d-v5.toml")),
 ];
 
+/// Physics steps that an env step may take: beyond them it would seem to stand still.
+const MAX_FRAME_SKIP: usize = 10_000;
+
 /// Embedded robots: file name and text.
 const ASSETS: [(&str, &str); 4] = [
     (
@@ -278,6 +281,11 @@ impl Task {
             if value == 0 {
                 return bad(key, "is 0".to_owned(), "give 1 or more");
             }
+        }
+        if self.frame_skip > MAX_FRAME_SKIP {
+            let problem = format!("is {}", self.frame_skip);
+            let mend = format!("give at most {MAX_FRAME_SKIP}, or a larger timestep to the robot");
+            return bad("frame_skip", problem, &mend);
         }
         if self.observation.qpos_from > nv {
             return bad(
