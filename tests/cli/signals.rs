@@ -18,8 +18,9 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 fn send(signal: &str, child: &Child) {
-    let kill = Command::new("kill").args([signal, &child.id().to_string()]);
-    assert!({ kill }.status().unwrap().success());
+    let id = child.id().to_string();
+    let kill = Command::new("kill").args([signal, &id]).status();
+    assert!(kill.unwrap().success());
 }
 
 /// The exit code, which comes within `seconds`.
