@@ -118,16 +118,6 @@ fn unwritten(error: std::io::Error) -> Result<()> {
     }
 }
 
-/// A path as a word for a shell, so that a command that is printed can be copied.
-pub fn word(path: &std::path::Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_alphanumeric() || "/._-=+,:".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.into_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 /// Rows of cells as text: the first column to the left, the others to the right.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let cells = |row: &mut dyn Iterator<Item = &str>, widths: &[usize]| {

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod collect;
 mod data;
 mod errors;
 mod gaps;
 mod population;
 mod resume;
 mod robot;
+mod runs;
 mod signals;
 mod streams;
 mod train;

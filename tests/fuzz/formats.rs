@@ -9,6 +9,7 @@ use h2oplus::error::Result;
 use h2oplus::nn::PolicySnapshot;
 use h2oplus::train::config::{self, TrainConfig};
 use h2oplus::train::given::Given;
+use h2oplus::train::seal;
 
 use crate::draws::Draws;
 use crate::seeds::{flags, text};
@@ -56,7 +57,10 @@ pub static ALL: [Format; 12] = [
         named: true,
         seeds: "run",
         targets: &["step_2.safetensors"],
-        mutate: |file, other, draws| tensors::mutate(file, other, None, draws),
+        mutate: |file, other, draws| {
+            let seal = |file: &mut Vec<u8>| drop(seal::seal(file));
+            tensors::mutate(file, other, Some(seal), draws)
+        },
         read: resume,
     },
     Format {

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::model::gap::impossible;
 use crate::model::{CapsuleMass, Domain, Gap, GapTable, MarginRule, Model, Spec, toml_input};
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Embedded tasks: name and text.
 const TASKS: [(&str, &str); 9] = [
@@ -184,7 +184,7 @@ impl Task {
     /// # Errors
     /// On an unknown name; when the file cannot be read, holds an unknown key, or does not fit its robot.
     pub fn load(name: &str) -> Result<Self> {
-        if name.ends_with(".toml") || name.contains(['/', '\\']) {
+        if Self::is_file(name) {
             return Self::load_file(Path::new(name));
         }
         let wanted = name.to_ascii_lowercase();
@@ -203,6 +203,29 @@ impl Task {
                 ))
             }
         }
+    }
+
+    /// Whether `name` is taken for a path, not for an embedded task.
+    pub fn is_file(name: &str) -> bool {
+        name.ends_with(".toml") || name.contains(['/', '\\'])
+    }
+
+    /// The files of the user's own that the task in `path` names: what they are, and where they lie.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn beside(path: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let file: TaskFile = toml_input(&path.display().to_string(), &text)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let robot = Some(folder.join(&file.asset)).filter(|path| path.exists());
+        let gaps = file.gaps.map(|own| match folder.join(&own) {
+            path if path.exists() => path,
+            _ => own.into(),
+        });
+        let robot = robot.map(|path| ("robot", path));
+        let gaps = gaps.map(|path| ("table of gaps", path));
+        Ok(robot.into_iter().chain(gaps).collect())
     }
 
     fn load_file(path: &Path) -> Result<Self> {
