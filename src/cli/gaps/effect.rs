@@ -7,7 +7,7 @@ use super::json;
 use crate::cli::{Format, table};
 use crate::env::effect::{Actor, Apart, FLOOR, Original, Quantiles};
 use crate::env::{Dynamics, Task};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Domain;
 use crate::nn::PolicySnapshot;
 use crate::rng::{Stream, fill_normal, fill_unit};
@@ -64,9 +64,6 @@ impl EffectReport {
     /// Measures `domains`, each with a row an environment where strengths are drawn, under random
     /// actions and under those of the shipped behaviour, where there is one.
     pub fn new(task: &Task, domains: &[Domain], trajectories: usize, seed: u64) -> Result<Self> {
-        if trajectories == 0 {
-            return Err(Error::input("--trajectories", "is 0", "give at least 1"));
-        }
         let n = trajectories;
         let dynamics: Vec<(String, Dynamics)> = domains
             .iter()
