@@ -17,6 +17,7 @@ use crate::train::behaviour::{Behaviour, Quality, random_data};
 use crate::train::config::TrainConfig;
 use crate::train::given::Given;
 use crate::train::inputs;
+use crate::train::memory;
 use crate::train::paused::Paused;
 use crate::train::run_folder::word;
 use crate::train::stop::Saving;
@@ -143,6 +144,7 @@ impl Job {
     fn new(wanted: Wanted, out: PathBuf) -> Result<Self> {
         let task = Task::load(&wanted.task)?;
         let domain = wanted.domain.domain(&task)?;
+        memory::check_rows(wanted.rows, &task)?;
         Dynamics::draw(&task, &domain, wanted.seed, 1)?;
         std::fs::create_dir_all(&out).map_err(Error::io(&out))?;
         Ok(Self {

@@ -19,6 +19,7 @@ use crate::physics::planar::Arithmetic;
 use crate::range::Range;
 use crate::train::behaviour::Behaviour;
 use crate::train::evaluate::{Episodes, evaluate};
+use crate::train::memory;
 use crate::train::run_folder::RunFolder;
 use crate::train::trainer;
 
@@ -101,6 +102,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let (task_name, candidates) = candidates(&path)?;
     let task = Task::load(args.task.as_deref().unwrap_or(&task_name))?;
     let domain = args.domain.domain(&task)?;
+    memory::check_envs("--episodes", args.episodes, &task)?;
     let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
     let mut rows = Vec::new();
     for Candidate { name, policy } in &candidates {

@@ -277,6 +277,7 @@ impl TrainConfig {
         self.check()?;
         device::open(self.device, self.precision)?;
         let members = self.population()?;
+        self.check_memory(task, &members)?;
         for member in &members {
             self.domain(task, member)?;
         }

@@ -360,6 +360,12 @@ mod tests {
         );
         let path = folder.path().join(METRICS_FILE);
         let text = std::fs::read_to_string(&path).expect("text");
+        let mut bytes = text.clone().into_bytes();
+        let second = text.find('\n').expect("a line") + 3;
+        bytes[second] = 0xff;
+        std::fs::write(&path, bytes).expect("written");
+        let error = read_jsonl(&path).expect_err("no text").to_string();
+        assert!(error.contains("metrics.jsonl:2: bytes"), "{error}");
         for (from, to) in [("\"step\":1000", "\"step\":-1000"), ("null}\n", "\"x\"}\n")] {
             std::fs::write(&path, text.replacen(from, to, 1)).expect("written");
             let line = if from.contains("step") {

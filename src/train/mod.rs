@@ -11,6 +11,7 @@ pub mod given;
 pub mod inputs;
 pub mod lock;
 pub mod members;
+pub mod memory;
 pub mod metrics;
 pub mod paused;
 pub mod phases;

@@ -107,3 +107,47 @@ fn help_says_the_ranges() {
         assert!(help.contains(said), "no `{said}` in {help}");
     }
 }
+
+/// Whatever this machine has, it does not have this.
+#[test]
+fn sizes_beyond_the_machine_are_refused_by_flag() {
+    for (flag, value) in [
+        ("--envs", "4294967295"),
+        ("--eval-episodes", "4294967295"),
+        ("--rows", "1000000000000"),
+        ("--replay-ratio", "1e9"),
+        ("--replay-ratio", "1e30"),
+        ("--cycle-steps", "4294967295"),
+        ("--hidden", "1000000000"),
+        ("--hidden", "1000000000,1000000000"),
+        ("--real-batch", "1000000000000"),
+        ("--sim-batch", "9223372036854775807"),
+        ("--ratio-batch", "1000000000000"),
+    ] {
+        refused(&["train", flag, value], &[flag, "GiB", "mend: "]);
+    }
+    for (algo, flag) in [
+        ("cql", "--penalty-actions"),
+        ("h2o", "--gap-samples"),
+        ("sac", "--batch"),
+    ] {
+        refused(
+            &["train", "--algo", algo, flag, "1000000000000"],
+            &[flag, "GiB"],
+        );
+    }
+    refused(&["collect", "--rows", "1000000000000"], &["--rows", "GiB"]);
+    refused(
+        &["bench", "sim", "--num-envs", "4294967295"],
+        &["--num-envs", "GiB"],
+    );
+    let gaps = [
+        "gaps",
+        "--task",
+        "hopper",
+        "--effect",
+        "--trajectories",
+        "4294967295",
+    ];
+    refused(&gaps, &["--trajectories", "GiB"]);
+}

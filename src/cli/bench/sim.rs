@@ -11,6 +11,7 @@ use crate::model::Domain;
 use crate::physics::status::{BROKEN, UNCONVERGED, offenders};
 use crate::range::Range;
 use crate::rng::{Stream, fill_unit};
+use crate::train::memory;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -70,6 +71,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 crate::log!("{note}");
             }
             for &num_envs in &args.num_envs {
+                memory::check_envs("--num-envs", num_envs, &task)?;
                 let dynamics = (task.clone(), domain.clone(), num_envs);
                 all.push(measure(physics, &place, dynamics, args.seconds)?);
             }
