@@ -140,7 +140,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             }
         }
     }
-    print(args.format, &rows);
+    print(args.format, &rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -232,19 +232,21 @@ fn of_run(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Can
     Ok((config.task, out))
 }
 
-fn print(format: Format, rows: &[Row]) {
+fn print(format: Format, rows: &[Row]) -> Result<()> {
     match format {
         Format::Json => {
             let text = serde_json::to_string_pretty(rows);
-            emit(&text.expect("plain numbers and strings are JSON"));
+            emit(&text.expect("plain numbers and strings are JSON"))
         }
         Format::Short => {
-            for r in rows {
-                emit(&format!(
+            let line = |r: &Row| {
+                format!(
                     "{} {} {:.1} {:.1}",
                     r.policy, r.actions, r.return_mean, r.return_std
-                ));
-            }
+                )
+            };
+            let lines: Vec<String> = rows.iter().map(line).collect();
+            emit(&lines.join("\n"))
         }
         Format::Human => {
             let cells: Vec<Vec<String>> = rows
@@ -261,10 +263,10 @@ fn print(format: Format, rows: &[Row]) {
                 })
                 .collect();
             if let Some(first) = rows.first() {
-                emit(&format!("on {}, gap {}", first.task, first.gap));
+                emit(&format!("on {}, gap {}", first.task, first.gap))?;
             }
             let head = ["policy", "actions", "return", "score", "length", "episodes"];
-            emit(&table(&head, &cells));
+            emit(&table(&head, &cells))
         }
     }
 }

@@ -31,4 +31,4 @@ pub mod gpu;
 pub mod model;
 pub mod physics;
 
-pub use h2oplus_base::{error, rng};
+pub use h2oplus_base::{error, rng, text};

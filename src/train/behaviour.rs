@@ -112,7 +112,7 @@ impl Behaviour {
 
     /// Reads a file that [`save`](Self::save) wrote.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = crate::text::bytes(path)?;
         Self::parse(&bytes, &path.display().to_string())
     }
 
@@ -264,7 +264,6 @@ impl Behaviour {
         };
         let mut parts = Vec::new();
         for (k, snapshot) in used.iter().enumerate() {
-            super::stop::check()?;
             // Shares differ by one row at most and add up to `rows`.
             let share = rows * (k + 1) / used.len() - rows * k / used.len();
             if share > 0 {
@@ -348,6 +347,7 @@ fn stream(task: &Task, domain: &GapSet, actor: &Actor, rows: usize, seed: u64) -
     }
     let mut obs = env.reset()?.to_vec();
     for t in 0..steps.min(rows) {
+        super::stop::check()?;
         let (qpos, qvel, row) = (env.qpos(), env.qvel(), env.row().to_vec());
         let nv = qpos.len() / n;
         let actions = actor.act(&obs, (n, a), seed, t);

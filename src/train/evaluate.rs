@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stop;
 use crate::data::moments;
 use crate::env::VecEnv;
 use crate::error::Result;
@@ -40,6 +41,7 @@ impl Episodes {
 
 /// Runs the first episode of every environment to its end; entry `e` belongs to environment `e`.
 /// Environments that finish early keep stepping (autoreset) but no longer count.
+/// Ends with [`Stopped`](crate::error::Error::Stopped) soon after a stop was asked for.
 /// `noise_seed`: sample the policy with normals from this seed; `None`: deterministic actions.
 pub fn evaluate(
     env: &mut dyn VecEnv,
@@ -57,6 +59,7 @@ pub fn evaluate(
     let mut running = vec![true; n];
     let mut step = 0;
     while running.contains(&true) {
+        stop::check()?;
         if let Some(seed) = noise_seed {
             for (e, row) in noise.chunks_mut(act_dim).enumerate() {
                 fill_normal(row, seed, e as u32, step, Stream::Policy);

@@ -12,6 +12,8 @@ mod population;
 mod resume;
 mod robot;
 mod runs;
+mod signals;
+mod streams;
 mod train;
 
 use std::path::Path;

@@ -215,7 +215,7 @@ impl Task {
     /// # Errors
     /// When the file cannot be read.
     pub fn beside(path: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         let file: TaskFile = toml_input(&path.display().to_string(), &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let robot = Some(folder.join(&file.asset)).filter(|path| path.exists());
@@ -229,7 +229,7 @@ impl Task {
     }
 
     fn load_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         let name = path
             .file_stem()
             .map_or_else(|| "task".into(), |s| s.to_string_lossy().into_owned());
