@@ -98,6 +98,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 /// Writes a data set called `name`.
 fn write(args: &Args, task: &Task, name: &str, mut data: Dataset) -> Result<(PathBuf, Dataset)> {
+    data.log_notes();
     data.source = format!("{} {name}", task.name);
     let path = args.out.join(format!("{}-{name}.hdf5", task.name));
     d4rl::write(&path, &data)?;

@@ -10,7 +10,7 @@ use candle_core::{Device, Tensor};
 use super::behaviour::{Behaviour, Snapshot};
 use super::checkpoint::Checkpoint;
 use super::config::TrainConfig;
-use super::evaluate::{Episodes, evaluate};
+use super::evaluate::{Episodes, STEADY, evaluate};
 use super::members::Member;
 use super::metrics::Metrics;
 use super::phases::{Phase, Phases, Spent};
@@ -359,8 +359,12 @@ impl Trainer {
                 returns: all.returns[m * n..(m + 1) * n].to_vec(),
                 lengths: all.lengths[m * n..(m + 1) * n].to_vec(),
                 rows: all.rows[m * n..(m + 1) * n].to_vec(),
+                broken: all.broken[m * n..(m + 1) * n].to_vec(),
             })
             .collect();
+        if let Some(trouble) = all.trouble() {
+            progress.print(&format!("evaluation: {trouble}; {STEADY}"));
+        }
         let (k, seconds) = (self.agent.updates(), self.seconds());
         for (m, episodes) in self.latest.iter().enumerate() {
             let mut row = vec![
