@@ -8,6 +8,6 @@ pub mod choice;
 pub mod cli;
 pub mod train;
 
-pub use h2oplus_base::{error, log, rng};
-pub use h2oplus_learn::{algo, data, nn};
+pub use h2oplus_base::{error, log, range, rng};
+pub use h2oplus_learn::{algo, data, flag, nn};
 pub use h2oplus_sim::{env, gpu, model, physics};

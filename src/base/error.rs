@@ -82,6 +82,14 @@ impl Error {
         }
     }
 
+    /// The same error at another `place`.
+    pub fn of(self, place: &str) -> Self {
+        match self {
+            Self::Input { problem, mend, .. } => Self::input(place, problem, mend),
+            other => other,
+        }
+    }
+
     /// Adapter for `map_err`: an I/O error at `path`.
     pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();

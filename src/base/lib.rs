@@ -3,5 +3,7 @@
 pub mod choice;
 pub mod error;
 pub mod log;
+pub mod memory;
+pub mod range;
 pub mod rng;
 mod words;

@@ -12,10 +12,12 @@ use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::model::Domain;
+use crate::range::{Range, Ranges};
 use crate::train::behaviour::{Behaviour, Quality, random_data};
 use crate::train::config::TrainConfig;
 use crate::train::given::Given;
 use crate::train::inputs;
+use crate::train::memory;
 use crate::train::paused::Paused;
 use crate::train::trainer::Trainer;
 
@@ -50,20 +52,30 @@ struct Wanted {
     domain: DomainFlags,
     /// Train until the deterministic policy returns this much (default: the task's `medium_return`;
     /// without one, train for all of --updates)
-    #[arg(long)]
+    #[arg(long, value_parser = Range::FINITE.parser::<f64>())]
     target_return: Option<f64>,
     /// Train for at most this many updates
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = Range::SOME_U32.parser::<u64>())]
     updates: u64,
     /// Snapshots kept for medium-replay, evenly spread over training
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = Range::SOME.parser::<usize>())]
     snapshots: usize,
     /// Transitions of each data set
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = Range::SOME.parser::<usize>())]
     rows: usize,
     /// Seed of training and data
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = Range::COUNT.parser::<u64>())]
     seed: u64,
+}
+
+impl Ranges for Wanted {
+    const RANGES: &'static [(&'static str, Range)] = &[
+        ("target_return", Range::FINITE),
+        ("updates", Range::SOME_U32),
+        ("snapshots", Range::SOME),
+        ("rows", Range::SOME),
+        ("seed", Range::COUNT),
+    ];
 }
 
 /// `collect.toml` in the folder of the run that is trained: what it is trained for.
@@ -130,6 +142,7 @@ impl Job {
     fn new(wanted: Wanted, out: PathBuf) -> Result<Self> {
         let task = Task::load(&wanted.task)?;
         let domain = wanted.domain.domain(&task)?;
+        memory::check_rows(wanted.rows, &task)?;
         Dynamics::draw(&task, &domain, wanted.seed, 1)?;
         std::fs::create_dir_all(&out).map_err(Error::io(&out))?;
         Ok(Self {

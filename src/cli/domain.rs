@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::env::Task;
 use crate::error::Result;
 use crate::model::Domain;
+use crate::range::Range;
 
 /// One gap, several, or strengths to be drawn.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -15,7 +16,7 @@ pub struct DomainFlags {
     pub(super) gap: String,
     /// Parameter rows into which strengths are drawn (default: the file's, or 1024; at most one an
     /// environment unless they are redrawn)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = Range::SOME_U32.parser::<usize>())]
     gap_rows: Option<usize>,
     /// Draw an environment's parameters anew at every reset
     #[arg(long)]

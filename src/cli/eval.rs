@@ -16,8 +16,10 @@ use crate::model::Domain;
 use crate::nn::device::{self, DeviceKind, Opened, Precision};
 use crate::nn::{DevicePolicy, PolicySnapshot};
 use crate::physics::planar::Arithmetic;
+use crate::range::Range;
 use crate::train::behaviour::Behaviour;
 use crate::train::evaluate::{Episodes, STEADY, evaluate};
+use crate::train::memory;
 use crate::train::run_folder::RunFolder;
 use crate::train::trainer;
 
@@ -33,7 +35,7 @@ pub struct Args {
     #[command(flatten)]
     domain: DomainFlags,
     /// Episodes of each policy
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = Range::SOME_U32.parser::<usize>())]
     episodes: usize,
     /// Deterministic actions, samples of the policy, or both
     #[arg(long, value_enum, default_value_t)]
@@ -42,7 +44,7 @@ pub struct Args {
     #[arg(long, value_parser = choice::<DeviceKind>(), default_value = "cpu")]
     device: DeviceKind,
     /// Seed of initial states and action noise
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = Range::COUNT.parser::<u64>())]
     seed: u64,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -91,9 +93,6 @@ struct EpisodeRow {
 
 /// Evaluates and prints.
 pub fn run(args: Args) -> Result<ExitCode> {
-    if args.episodes == 0 {
-        return Err(Error::input("--episodes", "is 0", "give at least 1"));
-    }
     let Opened { device, note, .. } = device::open(args.device, Precision::F32)?;
     if let Some(note) = note {
         crate::log!("{note}");
@@ -105,6 +104,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let (task_name, candidates) = candidates(&path)?;
     let task = Task::load(args.task.as_deref().unwrap_or(&task_name))?;
     let domain = args.domain.domain(&task)?;
+    memory::check_envs("--episodes", args.episodes, &task)?;
     let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
     let (mut rows, mut unsound) = (Vec::new(), false);
     for Candidate { name, policy } in &candidates {

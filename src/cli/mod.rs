@@ -3,9 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result};
+use crate::flag;
+use crate::range::Range;
 
 pub mod bench;
 pub mod collect;
@@ -35,7 +37,7 @@ pub enum Format {
 #[command(version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("H2OPLUS_COMMIT"), ")"))]
 pub struct Cli {
     /// Worker threads (0: one per core); results do not depend on it
-    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    #[arg(long, global = true, default_value_t = 0, value_name = "N", value_parser = Range::THREADS.parser::<usize>())]
     threads: usize,
     #[command(subcommand)]
     command: Command,
@@ -64,7 +66,8 @@ enum Command {
 impl Cli {
     /// Parses the process's arguments; a usage error exits with code 2.
     pub fn parse_args() -> Self {
-        Self::parse()
+        let matches = flag::with_negatives(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
     }
 
     /// Runs the subcommand.

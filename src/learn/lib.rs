@@ -3,6 +3,7 @@
 
 pub mod algo;
 pub mod data;
+pub mod flag;
 pub mod nn;
 
-pub use h2oplus_base::{error, rng};
+pub use h2oplus_base::{error, range, rng};

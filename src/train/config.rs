@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::config_file::ConfigFile;
 use super::given::{Given, defaults};
 use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
@@ -11,8 +12,10 @@ use crate::algo;
 use crate::choice::choice;
 use crate::env::{self, Device, Dynamics, Physics, Place, Task};
 use crate::error::{Error, Result};
+use crate::flag;
 use crate::model::Domain;
 use crate::nn::device::{self, DeviceKind, Precision};
+use crate::range::{Range, Ranges};
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -85,7 +88,7 @@ pub struct TrainConfig {
     /// Episodes of an evaluation
     #[arg(long, default_value_t = 10)]
     pub eval_episodes: usize,
-    /// Updates between checkpoints
+    /// Updates between checkpoints; a large number leaves the last alone
     #[arg(long, default_value_t = 5000)]
     pub checkpoint_every: u64,
     /// Updates between lines of metrics
@@ -114,6 +117,26 @@ pub struct TrainConfig {
     pub members: Vec<Member>,
 }
 
+impl Ranges for TrainConfig {
+    const RANGES: &'static [(&'static str, Range)] = &[
+        ("gap_rows", Range::SOME_U32),
+        ("rows", Range::COUNT),
+        ("updates", Range::SOME_U32),
+        ("envs", Range::SOME_U32),
+        ("cycle_steps", Range::SOME_U32),
+        ("cycle_updates", Range::SOME),
+        ("random_steps", Range::COUNT),
+        ("replay_ratio", Range::POSITIVE),
+        ("replay_cap", Range::COUNT),
+        ("eval_every", Range::SOME),
+        ("eval_episodes", Range::SOME_U32),
+        ("checkpoint_every", Range::SOME),
+        ("log_every", Range::SOME),
+        ("snapshot_every", Range::COUNT),
+        ("target_return", Range::FINITE),
+    ];
+}
+
 /// Defaults, overlaid with `file` (TOML), overlaid with the flags that were given; `settings` are
 /// the given flags of the method.
 pub fn resolve(
@@ -121,50 +144,30 @@ pub fn resolve(
     file: Option<&Path>,
     settings_given: &toml::Table,
 ) -> Result<TrainConfig> {
-    let mut resolved = toml::Table::try_from(&flags.all)
-        .map_err(|e| Error::input("flags", e, "report this as a bug"))?;
-    let (mut settings, mut vary) = (toml::Table::new(), toml::Table::new());
-    if let Some(path) = file {
-        let mut table = read_toml(path)?;
-        if let Some(toml::Value::Table(given)) = table.remove("settings") {
-            settings = given;
-        }
-        if let Some(toml::Value::Table(given)) = table.remove("vary") {
-            vary = given;
-        }
-        resolved.extend(table);
+    let mut file = file.map(ConfigFile::read).transpose()?.unwrap_or_default();
+    if !file.members.is_empty() {
+        let alone = TrainConfig::of(&file, table(&defaults::<TrainConfig>())?)?;
+        alone.check_members().map_err(|e| file.placed(e))?;
     }
-    resolved.extend(flags.given.clone());
-    if let Some(toml::Value::Table(given)) = flags.given.get("vary") {
-        vary.extend(given.clone());
+    Axis::differ(&flags.all.vary)?;
+    let given = flags.given.keys().chain(settings_given.keys());
+    given.for_each(|key| file.overridden(&flag::name(key)));
+    for axis in &flags.all.vary {
+        file.overridden(&axis.place());
+        file.vary.retain(|other| other.key != axis.key);
     }
-    resolved.insert("vary".into(), toml::Value::Table(vary));
-    settings.extend(settings_given.clone());
-    resolved.insert("settings".into(), toml::Value::Table(settings));
-    let place = file.map_or("flags".into(), |path| path.display().to_string());
-    let config: TrainConfig = resolved.try_into().map_err(|e: toml::de::Error| {
-        Error::input(
-            place,
-            e.message(),
-            "`h2oplus train --help` lists the keys and their values",
-        )
-    })?;
-    config.check()?;
+    file.vary.extend(flags.all.vary.iter().cloned());
+    file.vary.sort_by(|a, b| a.key.cmp(&b.key));
+    file.run.extend(flags.given.clone());
+    file.settings.extend(settings_given.clone());
+    file.members.clear();
+    let config = TrainConfig::of(&file, table(&flags.all)?)?;
+    config.check().map_err(|e| file.placed(e))?;
     Ok(config)
 }
 
-fn read_toml(path: &Path) -> Result<toml::Table> {
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-    text.parse::<toml::Table>().map_err(|e| {
-        let line = e
-            .span()
-            .map_or(0, |s| text[..s.start].matches('\n').count() + 1);
-        Error::input(
-            format!("{}:{line}", path.display()),
-            e.message(),
-            "mend the TOML there",
-        )
-    })
+fn table(flags: &TrainConfig) -> Result<toml::Table> {
+    toml::Table::try_from(flags).map_err(|e| Error::input("flags", e, "give smaller numbers"))
 }
 
 impl TrainConfig {
@@ -191,43 +194,90 @@ impl TrainConfig {
         toml::to_string(self).map_err(|e| Error::input("config", e, "report this as a bug"))
     }
 
-    /// Refuses values that no run can have.
+    /// The config of a run, which it wrote to `path`.
+    ///
+    /// # Errors
+    /// Where the file is not as a run writes it, or has a value that no run can have.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = ConfigFile::read(path)?;
+        let config = Self::of(&file, toml::Table::new()).map_err(|e| match e {
+            Error::Input { problem, .. } => {
+                let mend = "restore the file as the run wrote it";
+                Error::input(path.display(), problem, mend)
+            }
+            other => other,
+        })?;
+        config.check().map_err(|e| file.placed(e))?;
+        Ok(config)
+    }
+
+    /// `defaults` under what `file` says.
+    fn of(file: &ConfigFile, mut defaults: toml::Table) -> Result<Self> {
+        defaults.remove("vary");
+        defaults.extend(file.run.clone());
+        defaults.remove("vary");
+        let config: Self = defaults.try_into().map_err(|e: toml::de::Error| {
+            let mend = "`h2oplus train --help` lists the keys and their values";
+            Error::input("config", e.message(), mend)
+        })?;
+        Ok(Self {
+            settings: file.settings.clone(),
+            vary: file.vary.clone(),
+            members: file.members.clone(),
+            ..config
+        })
+    }
+
+    /// Refuses values that no run can have; each message names a flag.
     pub fn check(&self) -> Result<()> {
-        let at_least_one: [(&str, u64); 7] = [
-            ("--updates", self.updates),
-            ("--envs", self.envs as u64),
-            ("--cycle-steps", self.cycle_steps as u64),
-            ("--cycle-updates", self.cycle_updates),
-            ("--eval-every", self.eval_every),
-            ("--eval-episodes", self.eval_episodes as u64),
-            ("--log-every", self.log_every),
-        ];
-        for (flag, value) in at_least_one {
-            if value == 0 {
-                return Err(Error::input(flag, "is 0", "give at least 1"));
+        let numbers = table(self)?;
+        for (key, range) in Self::RANGES {
+            let value = numbers.get(*key);
+            let number = value.and_then(|v| v.as_float().or(v.as_integer().map(|n| n as f64)));
+            if let Some(number) = number {
+                range.check(&flag::name(key), number)?;
             }
         }
-        if self.checkpoint_every == 0 {
-            let mend = "give at least 1; a large number leaves only the last checkpoint";
-            return Err(Error::input("--checkpoint-every", "is 0", mend));
+        let cycle = self.cycle_steps.next_multiple_of(self.envs);
+        if (1..cycle).contains(&self.replay_cap) && algo::simulates(&self.algo) {
+            let problem = format!("is {}, but a cycle brings {cycle} rows", self.replay_cap);
+            let mend = format!("give at least {cycle}, 0 for no cap, or fewer --cycle-steps");
+            return Err(Error::input("--replay-cap", problem, mend));
         }
-        if !(self.replay_ratio.is_finite() && self.replay_ratio > 0.0) {
-            let problem = format!("is {}", self.replay_ratio);
-            return Err(Error::input(
-                "--replay-ratio",
-                problem,
-                "give a number above 0",
-            ));
+        Axis::differ(&self.vary)?;
+        for axis in self
+            .vary
+            .iter()
+            .filter(|a| !matches!(a.key.as_str(), "gap" | "data"))
+        {
+            for value in &axis.values {
+                algo::setting(&self.algo, &axis.key, value).map_err(|e| e.of(&axis.place()))?;
+            }
         }
-        self.population().map(drop)
+        algo::resolve_members(&self.algo, &self.settings_of(&self.population()?))?;
+        self.check_members()
+    }
+
+    /// Refuses written members that do not follow from `seeds` and `vary`.
+    fn check_members(&self) -> Result<()> {
+        if self.members.is_empty() || self.members == self.population()? {
+            return Ok(());
+        }
+        let problem = "do not follow from `seeds`, `gap`, `data` and [vary]";
+        Err(Error::input(
+            "--members",
+            problem,
+            "leave them out, or change [vary] too",
+        ))
     }
 
     /// Refuses, before any work is done, what the method, the robot or this machine does not give; where the simulator
     /// will run, and why.
     pub fn try_out(&self, task: &Task) -> Result<(Place, String)> {
+        self.check()?;
         device::open(self.device, self.precision)?;
         let members = self.population()?;
-        algo::resolve_members(&self.algo, &self.settings_of(&members))?;
+        self.check_memory(task, &members)?;
         for member in &members {
             self.domain(task, member)?;
         }

@@ -8,8 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::{Table, Value};
 
 use super::config::TrainConfig;
+use crate::algo;
 use crate::algo::registry::literal;
 use crate::error::{Error, Result};
+use crate::flag;
 
 /// More members than this are refused.
 const MOST: usize = 4096;
@@ -24,7 +26,11 @@ pub struct Axis {
 }
 
 impl Axis {
-    fn new(key: &str, values: Vec<Value>) -> std::result::Result<Self, String> {
+    /// `values` of `key`, as its field takes them.
+    ///
+    /// # Errors
+    /// Where members cannot differ in it, or a value is of another kind or there twice.
+    pub fn new(key: &str, values: Vec<Value>) -> std::result::Result<Self, String> {
         let key = key.trim().replace('-', "_");
         if key == "seed" || key == "seeds" {
             return Err("seeds stand in --seeds".into());
@@ -32,10 +38,46 @@ impl Axis {
         if key.is_empty() || values.is_empty() {
             return Err(format!("`{key}` has no values"));
         }
+        let value = |value: Value| match (key.as_str(), algo::setting_flag(&key)) {
+            ("gap" | "data", _) if value.is_str() => Ok(value),
+            ("gap" | "data", _) => Err(format!("`{key}`: {value} is no text; put it in quotes")),
+            (_, Some(flag)) => flag::value(flag, &value)
+                .map_err(|(problem, mend)| format!("`{key}` {problem}; {mend}")),
+            (_, None) => {
+                let mut names = algo::setting_names();
+                names.extend(["gap".to_owned(), "data".to_owned()]);
+                let known = flag::nearest(&key, &names);
+                let meant = known.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+                Err(format!(
+                    "`{key}` is neither gap, data nor a setting of a method{meant}"
+                ))
+            }
+        };
+        let values: Vec<Value> = values
+            .into_iter()
+            .map(value)
+            .collect::<std::result::Result<_, _>>()?;
         if let Some(twice) = (1..values.len()).find(|&n| values[..n].contains(&values[n])) {
             return Err(format!("`{key}` has {} twice", values[twice]));
         }
         Ok(Self { key, values })
+    }
+
+    /// How messages name it.
+    pub fn place(&self) -> String {
+        format!("--vary {}", self.key)
+    }
+
+    /// Refuses a key that stands in two of `axes`.
+    pub fn differ(axes: &[Self]) -> Result<()> {
+        let twice = (1..axes.len()).find(|&n| axes[..n].iter().any(|a| a.key == axes[n].key));
+        twice.map_or(Ok(()), |n| {
+            let mend = format!(
+                "give all its values at once: --vary {}=V1,V2,…",
+                axes[n].key
+            );
+            Err(Error::input(axes[n].place(), "is given twice", mend))
+        })
     }
 }
 
@@ -166,6 +208,7 @@ impl TrainConfig {
 fn short(key: &str, value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
+        Value::Float(x) if x.fract() == 0.0 && x.abs() < 1e7 => format!("{x}"),
         Value::Float(x) => format!("{x:?}"),
         other => other.to_string(),
     };
@@ -218,7 +261,16 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_axis() {
-        for text in ["lambda", "lambda=", "=1,2", "lambda=1,1", "seed=1,2"] {
+        for text in [
+            "lambda",
+            "lambda=",
+            "=1,2",
+            "lambda=1,1",
+            "seed=1,2",
+            "lambda=0,0.0",
+            "lamda=1",
+            "envs=1,2",
+        ] {
             assert!(text.parse::<Axis>().is_err(), "{text}");
         }
         let many: Vec<String> = (0..5000).map(|n| n.to_string()).collect();

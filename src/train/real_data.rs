@@ -69,7 +69,8 @@ pub fn episode_rules(task: &Task) -> EpisodeRules {
 /// A file's data set.
 fn read_file(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
     let path = Path::new(name);
-    if !path.exists() {
+    // What may not be looked at is said when it is opened.
+    if let Ok(false) = path.try_exists() {
         return Err(no_such_data(name));
     }
     let mut data = Dataset::read_as(path, &episode_rules(task))?;

@@ -192,18 +192,7 @@ impl RunFolder {
 
     /// Reads `config.toml` back, and refuses values that no run can have.
     pub fn read_config(&self) -> Result<TrainConfig> {
-        let path = self.config();
-        let wrong = |problem: &dyn std::fmt::Display| {
-            let mend = "restore the file as the run wrote it";
-            Error::input(path.display(), problem, mend)
-        };
-        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let config: TrainConfig = toml::from_str(&text).map_err(|e| wrong(&e.message()))?;
-        config.check().map_err(|e| match e {
-            Error::Input { place, problem, .. } => wrong(&format!("{place} {problem}")),
-            other => other,
-        })?;
-        Ok(config)
+        TrainConfig::read(&self.config())
     }
 }
 

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::flag::Refused;
+
 /// Seeds of a population, one member each, without repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -16,6 +18,25 @@ impl Seeds {
         Self(vec![seed])
     }
 
+    /// Seeds as a config file gives them: `3`, `[0, 1]` or `"0..4"`.
+    ///
+    /// # Errors
+    /// What is wrong, and the mend.
+    pub fn from_toml(value: &toml::Value) -> Result<Self, Refused> {
+        use toml::Value::{Array, Integer, String};
+        let text = match value {
+            Integer(n) => n.to_string(),
+            String(text) => text.clone(),
+            Array(all) if all.iter().all(|n| n.is_integer() || n.is_str()) => {
+                let plain = |n: &toml::Value| n.as_str().map_or(n.to_string(), str::to_owned);
+                all.iter().map(plain).collect::<Vec<_>>().join(",")
+            }
+            other => format!("{other}"),
+        };
+        let mend = "write whole numbers: 3, [0, 1] or \"0..4\"";
+        text.parse().map_err(|problem| (problem, mend.to_owned()))
+    }
+
     /// The seeds in order.
     pub fn as_slice(&self) -> &[u64] {
         &self.0
@@ -25,10 +46,11 @@ impl Seeds {
 impl FromStr for Seeds {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |t: &str| {
-            t.trim()
-                .parse::<u64>()
-                .map_err(|_| format!("`{t}` is not a whole number"))
+        let number = |t: &str| match t.trim().parse::<u64>() {
+            // A run's folder records them in TOML, which has 63 bits.
+            Ok(seed) if i64::try_from(seed).is_ok() => Ok(seed),
+            Ok(_) => Err(format!("`{t}` is above {}", i64::MAX)),
+            Err(_) => Err(format!("`{t}` is not a whole number, 0 or more")),
         };
         let mut seeds = Vec::new();
         for part in text.split(',') {
@@ -95,7 +117,15 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_list_of_seeds() {
-        for text in ["", "a", "4..1", "1,1", "0..9999999"] {
+        for text in [
+            "",
+            "a",
+            "4..1",
+            "1,1",
+            "0..9999999",
+            "-1",
+            "9223372036854775808",
+        ] {
             assert!(text.parse::<Seeds>().is_err(), "{text}");
         }
     }

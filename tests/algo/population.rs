@@ -29,9 +29,11 @@ fn members(method: &str, shared: &Table) -> Vec<Member> {
         if (method, k) != ("iql", 0) && k > 0 && all.contains_key("alpha_lr") {
             all.insert("target_entropy".into(), Value::Float(-1.5));
         }
-        for (_, value) in all.iter_mut() {
+        for (key, value) in all.iter_mut() {
             if let Value::Float(x) = value {
-                *x *= 1.0 + 0.07 * k as f64;
+                // A discount above 1 is refused.
+                let sign = if key == "discount" { -1.0 } else { 1.0 };
+                *x *= 1.0 + sign * 0.07 * k as f64;
             }
         }
         Member {

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod collect;
+mod config;
 mod data;
 mod errors;
 mod gaps;
+mod numbers;
 mod population;
 mod resume;
 mod robot;

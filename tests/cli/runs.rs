@@ -250,9 +250,9 @@ fn a_changed_config_is_refused_by_key() {
         ("gap = \"none\"", "gap = \"gravity\"", "gap"),
         ("rows = 300", "rows = 200", "rows"),
         ("task = \"walker2d\"", "task = \"walker2d-v5\"", "task"),
-        ("log_every = 5", "log_every = 0", "log-every"),
+        ("log_every = 5", "log_every = 0", "log_every"),
         ("envs = 8", "envs = 0", "envs"),
-        ("replay_ratio = 10.0", "replay_ratio = nan", "replay-ratio"),
+        ("replay_ratio = 10.0", "replay_ratio = nan", "replay_ratio"),
         ("data = \"random\"", "data = \"medium\"", "data"),
     ] {
         assert!(text.contains(from), "no `{from}` in {text}");

@@ -10,12 +10,13 @@ use serde::Serialize;
 use crate::algo::build;
 use crate::choice::choice;
 use crate::cli::{Format, emit};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::nn::Replay;
 use crate::nn::device::{self, DeviceKind, Opened, Precision};
 use crate::nn::launch::{Tally, reset_tally, tally};
 use crate::nn::ops::product::{Finish, product};
 use crate::nn::replay::row_len;
+use crate::range::Range;
 use crate::rng::{Stream, fill_normal};
 
 /// Rows of either replay: more than the caches hold.
@@ -31,7 +32,7 @@ pub struct Args {
     #[arg(long, default_value = "h2oplus")]
     pub algo: String,
     /// Members
-    #[arg(long, default_value_t = 1, value_name = "P")]
+    #[arg(long, default_value_t = 1, value_name = "P", value_parser = Range::SOME_U32.parser::<usize>())]
     pub population: usize,
     /// Where the learner runs
     #[arg(long, value_parser = choice::<DeviceKind>(), default_value_t)]
@@ -40,13 +41,13 @@ pub struct Args {
     #[arg(long, value_parser = choice::<Precision>(), default_value_t)]
     pub precision: Precision,
     /// Seconds to measure
-    #[arg(long, default_value_t = 5.0, value_name = "S")]
+    #[arg(long, default_value_t = 5.0, value_name = "S", value_parser = Range::POSITIVE.parser::<f64>())]
     pub seconds: f64,
     /// Length of an observation (half-cheetah's by default)
-    #[arg(long, default_value_t = 17, value_name = "N")]
+    #[arg(long, default_value_t = 17, value_name = "N", value_parser = Range::SOME_U32.parser::<usize>())]
     pub obs_dim: usize,
     /// Length of an action
-    #[arg(long, default_value_t = 6, value_name = "N")]
+    #[arg(long, default_value_t = 6, value_name = "N", value_parser = Range::SOME_U32.parser::<usize>())]
     pub act_dim: usize,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -157,13 +158,6 @@ fn human(m: &Measured) -> String {
 
 /// Runs updates on random data for the time asked.
 pub fn measure(args: &Args) -> Result<Measured> {
-    if args.population == 0 || args.seconds.is_nan() || args.seconds <= 0.0 {
-        return Err(Error::input(
-            "--population, --seconds",
-            "is not above 0",
-            "give both a number above 0",
-        ));
-    }
     let Opened { device, kind, note } = device::open(args.device, args.precision)?;
     if let Some(note) = note {
         crate::log!("{note}");

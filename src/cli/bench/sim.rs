@@ -6,10 +6,12 @@ use crate::cli::bench::lanes::{Drawn, Report};
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit, table};
 use crate::env::{self, Device, Dynamics, EnvKey, Physics, Place, Task, VecEnv};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Domain;
 use crate::physics::status::{BROKEN, UNCONVERGED, offenders};
+use crate::range::Range;
 use crate::rng::{Stream, fill_unit};
+use crate::train::memory;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -28,10 +30,10 @@ pub struct Args {
     #[command(flatten)]
     domain: DomainFlags,
     /// Environments stepped together
-    #[arg(long, default_value = "1024", value_delimiter = ',', value_name = "N")]
+    #[arg(long, default_value = "1024", value_delimiter = ',', value_name = "N", value_parser = Range::SOME_U32.parser::<usize>())]
     num_envs: Vec<usize>,
     /// How long to measure each
-    #[arg(long, default_value_t = 3.0, value_name = "S")]
+    #[arg(long, default_value_t = 3.0, value_name = "S", value_parser = Range::POSITIVE.parser::<f64>())]
     seconds: f64,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -47,13 +49,6 @@ const ACTION_BATCHES: u32 = 16;
 /// # Errors
 /// Where a task or a gap does not exist, or a number is out of range.
 pub fn run(args: Args) -> Result<ExitCode> {
-    if args.num_envs.contains(&0) || args.seconds.is_nan() || args.seconds <= 0.0 {
-        return Err(Error::input(
-            "bench sim",
-            format!("--num-envs {:?} --seconds {}", args.num_envs, args.seconds),
-            "give positive numbers",
-        ));
-    }
     let mut all = Vec::new();
     for task in &args.task {
         let task = Task::load(task)?;
@@ -76,6 +71,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 crate::log!("{note}");
             }
             for &num_envs in &args.num_envs {
+                memory::check_envs("--num-envs", num_envs, &task)?;
                 let dynamics = (task.clone(), domain.clone(), num_envs);
                 all.push(measure(physics, &place, dynamics, args.seconds)?);
             }

@@ -7,11 +7,12 @@ use super::json;
 use crate::cli::{Format, table};
 use crate::env::effect::{Actor, Apart, FLOOR, Original, Quantiles};
 use crate::env::{Dynamics, Task};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Domain;
 use crate::nn::PolicySnapshot;
 use crate::rng::{Stream, fill_normal, fill_unit};
 use crate::train::behaviour::Behaviour;
+use crate::train::memory;
 
 /// Env steps at which trajectories are compared.
 const HORIZONS: [usize; 4] = [1, 10, 100, 1000];
@@ -64,9 +65,7 @@ impl EffectReport {
     /// Measures `domains`, each with a row an environment where strengths are drawn, under random
     /// actions and under those of the shipped behaviour, where there is one.
     pub fn new(task: &Task, domains: &[Domain], trajectories: usize, seed: u64) -> Result<Self> {
-        if trajectories == 0 {
-            return Err(Error::input("--trajectories", "is 0", "give at least 1"));
-        }
+        memory::check_envs("--trajectories", trajectories, task)?;
         let n = trajectories;
         let dynamics: Vec<(String, Dynamics)> = domains
             .iter()

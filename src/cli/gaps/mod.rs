@@ -12,6 +12,7 @@ use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::model::diff::{Change, Changes};
 use crate::model::{Domain, GapTable};
+use crate::range::Range;
 
 /// Flags of `gaps`.
 #[derive(Debug, clap::Args)]
@@ -27,10 +28,10 @@ pub struct Args {
     #[arg(long, requires = "task")]
     effect: bool,
     /// Pairs of trajectories of `--effect`
-    #[arg(long, default_value_t = 256, value_name = "N")]
+    #[arg(long, default_value_t = 256, value_name = "N", value_parser = Range::SOME_U32.parser::<usize>())]
     trajectories: usize,
     /// Seed of states and actions of `--effect`
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = Range::COUNT.parser::<u64>())]
     seed: u64,
     #[arg(long, value_enum, default_value_t)]
     format: Format,

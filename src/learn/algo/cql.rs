@@ -34,40 +34,39 @@ settings! {
     pub struct CqlSettings {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256],
+        hidden: Vec<usize> = vec![256, 256] => SOME,
         /// Transitions per update.
-        batch: usize = 256,
+        batch: usize = 256 => SOME,
         /// γ.
-        discount: f64 = 0.99,
+        discount: f64 = 0.99 => UNIT,
         /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0,
+        reward_scale: f64 = 1.0 => POSITIVE,
         /// w, the weight of the conservative term.
-        penalty_weight: f64 = 2.0,
+        penalty_weight: f64 = 2.0 => NOT_NEGATIVE,
         /// T of the conservative term's T·logsumexp(·/T).
-        penalty_temperature: f64 = 1.0,
+        penalty_temperature: f64 = 1.0 => POSITIVE,
         /// Actions of each kind at a state: uniform, of the policy at s, of the policy at s'.
-        penalty_actions: usize = 10,
+        penalty_actions: usize = 10 => SOME,
         /// Whether log-densities of the actions are subtracted, which leaves the data's action out of the logsumexp.
         #[arg(action = clap::ArgAction::Set)]
         importance: bool = true,
         /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4,
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4,
+        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4,
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.005 => UNIT,
         /// β before the first update.
-        initial_alpha: f64 = 1.0,
+        initial_alpha: f64 = 1.0 => POSITIVE,
         /// H̄; none: −(length of an action).
-        #[arg(allow_negative_numbers = true)]
-        target_entropy: Option<f64> = None,
+        target_entropy: Option<f64> = None => FINITE,
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::None,
         /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0,
+        optimism: f64 = 1.0 => NOT_NEGATIVE,
     }
 }
 

@@ -31,62 +31,61 @@ settings! {
     pub struct H2oSettings {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256],
+        hidden: Vec<usize> = vec![256, 256] => SOME,
         /// Real transitions per update.
-        real_batch: usize = 128,
+        real_batch: usize = 128 => SOME,
         /// Simulated transitions per update.
-        sim_batch: usize = 128,
+        sim_batch: usize = 128 => SOME,
         /// Real, and as many simulated, transitions on which the classifiers train per update.
-        ratio_batch: usize = 256,
+        ratio_batch: usize = 256 => SOME,
         /// γ.
-        discount: f64 = 0.99,
+        discount: f64 = 0.99 => UNIT,
         /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0,
+        reward_scale: f64 = 1.0 => POSITIVE,
         /// w, the weight of the conservative term.
-        penalty_weight: f64 = 0.01,
+        penalty_weight: f64 = 0.01 => NOT_NEGATIVE,
         /// T of the conservative term's T·logsumexp(·/T).
-        penalty_temperature: f64 = 1.0,
+        penalty_temperature: f64 = 1.0 => POSITIVE,
         /// Next states around the simulated one at which its gap u is measured.
-        gap_samples: usize = 10,
+        gap_samples: usize = 10 => SOME,
         /// Factor of the states' standard deviations, with which those next states are drawn.
-        gap_spread: f64 = 1.0,
+        gap_spread: f64 = 1.0 => NOT_NEGATIVE,
         /// Rows of zeros per real row among which the standard deviations are taken: the authors take them over a
         /// replay whose simulated part is still empty. 0 gives the data's own.
-        gap_padding: f64 = 10.0,
+        gap_padding: f64 = 10.0 => NOT_NEGATIVE,
         /// Smallest u.
-        gap_min: f64 = 1e-45,
+        gap_min: f64 = 1e-45 => POSITIVE,
         /// Largest u; below 4 it binds.
-        gap_max: f64 = 10.0,
+        gap_max: f64 = 10.0 => POSITIVE,
         /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
         /// in the published code.
         #[arg(action = clap::ArgAction::Set)]
         use_ratio: bool = true,
         /// Smallest weight.
-        ratio_min: f64 = 1e-5,
+        ratio_min: f64 = 1e-5 => NOT_NEGATIVE,
         /// Largest weight.
-        ratio_max: f64 = 1.0,
+        ratio_max: f64 = 1.0 => POSITIVE,
         /// σ of the normals added to the classifiers' inputs.
-        ratio_noise: f64 = 0.1,
+        ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
         /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4,
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4,
+        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4,
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the classifiers.
-        ratio_lr: f64 = 3e-4,
+        ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.005 => UNIT,
         /// β before the first update.
-        initial_alpha: f64 = 1.0,
+        initial_alpha: f64 = 1.0 => POSITIVE,
         /// H̄; none: −(length of an action).
-        #[arg(allow_negative_numbers = true)]
-        target_entropy: Option<f64> = None,
+        target_entropy: Option<f64> = None => FINITE,
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::None,
         /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0,
+        optimism: f64 = 1.0 => NOT_NEGATIVE,
     }
 }
 

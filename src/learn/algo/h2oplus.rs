@@ -29,67 +29,66 @@ settings! {
     pub struct H2oPlusSettings {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256],
+        hidden: Vec<usize> = vec![256, 256] => SOME,
         /// Real transitions per update.
-        real_batch: usize = 128,
+        real_batch: usize = 128 => SOME,
         /// Simulated transitions per update.
-        sim_batch: usize = 128,
+        sim_batch: usize = 128 => SOME,
         /// Real, and as many simulated, transitions on which the classifiers train per update.
-        ratio_batch: usize = 256,
+        ratio_batch: usize = 256 => SOME,
         /// γ.
-        discount: f64 = 0.99,
+        discount: f64 = 0.99 => UNIT,
         /// λ, the share of V in the target.
-        lambda: f64 = 0.1,
+        lambda: f64 = 0.1 => UNIT,
         /// How V is learned.
         #[arg(value_enum)]
         value: Value = Value::Expectile,
         /// τ of the value loss `expectile`.
-        tau: f64 = 0.5,
+        tau: f64 = 0.5 => INSIDE_UNIT,
         /// α of the value losses `sparse` and `exponential`.
-        value_alpha: f64 = 1.0,
+        value_alpha: f64 = 1.0 => POSITIVE,
         /// Largest exponent of the value loss `exponential`.
-        value_clip: f64 = 7.0,
+        value_clip: f64 = 7.0 => POSITIVE,
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::Entropy,
         /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0,
+        optimism: f64 = 1.0 => NOT_NEGATIVE,
         /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
         /// in the published code.
         #[arg(action = clap::ArgAction::Set)]
         use_ratio: bool = true,
         /// Smallest weight.
-        ratio_min: f64 = 1e-5,
+        ratio_min: f64 = 1e-5 => NOT_NEGATIVE,
         /// Largest weight.
-        ratio_max: f64 = 1.0,
+        ratio_max: f64 = 1.0 => POSITIVE,
         /// σ of the normals added to the classifiers' inputs.
-        ratio_noise: f64 = 0.1,
+        ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
         /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0,
+        reward_scale: f64 = 1.0 => POSITIVE,
         /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4,
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4,
+        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4,
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for V.
-        vf_lr: f64 = 3e-4,
+        vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the classifiers.
-        ratio_lr: f64 = 3e-4,
+        ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.005 => UNIT,
         /// β before the first update.
-        initial_alpha: f64 = 1.0,
+        initial_alpha: f64 = 1.0 => POSITIVE,
         /// H̄; none: −(length of an action).
-        #[arg(allow_negative_numbers = true)]
-        target_entropy: Option<f64> = None,
+        target_entropy: Option<f64> = None => FINITE,
         /// Updates of the offline warm start, before mixing begins: in-sample V and Q, and an
         /// advantage-weighted policy, on the real data alone.
-        warmup: u64 = 0,
+        warmup: u64 = 0 => COUNT,
         /// β of the warm start's advantage weights, exp(β(min Q − V)).
-        warmup_beta: f64 = 1.0,
+        warmup_beta: f64 = 1.0 => NOT_NEGATIVE,
         /// Largest advantage weight.
-        warmup_clip: f64 = 100.0,
+        warmup_clip: f64 = 100.0 => POSITIVE,
     }
 }
 

@@ -27,29 +27,29 @@ settings! {
     pub struct IqlSettings {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256],
+        hidden: Vec<usize> = vec![256, 256] => SOME,
         /// Transitions per update.
-        batch: usize = 256,
+        batch: usize = 256 => SOME,
         /// γ.
-        discount: f64 = 0.99,
+        discount: f64 = 0.99 => UNIT,
         /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0,
+        reward_scale: f64 = 1.0 => POSITIVE,
         /// τ of the expectile.
-        tau: f64 = 0.7,
+        tau: f64 = 0.7 => INSIDE_UNIT,
         /// β of the advantage weights, exp(β(min Q̂ − V)).
-        beta: f64 = 3.0,
+        beta: f64 = 3.0 => NOT_NEGATIVE,
         /// Largest advantage weight.
-        weight_max: f64 = 100.0,
+        weight_max: f64 = 100.0 => POSITIVE,
         /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4,
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Updates over which the policy's rate falls to 0 along half a cosine (0: it stays).
-        policy_lr_updates: u64 = 1_000_000,
+        policy_lr_updates: u64 = 1_000_000 => COUNT,
         /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4,
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for V.
-        vf_lr: f64 = 3e-4,
+        vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.005 => UNIT,
         /// Whether states are seen on the data set's scale.
         #[arg(action = clap::ArgAction::Set)]
         standardise: bool = true,

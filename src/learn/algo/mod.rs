@@ -29,7 +29,8 @@ pub use h2o::{H2o, H2oSettings};
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
 pub use iql::{Iql, IqlSettings};
 pub use registry::{
-    SettingsFlags, build, build_members, methods, resolve_members, resolve_settings,
+    SettingsFlags, build, build_members, methods, resolve_members, resolve_settings, setting,
+    setting_flag, setting_names, simulates,
 };
 pub use sac::{Sac, SacSettings};
 

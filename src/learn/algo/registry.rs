@@ -1,5 +1,7 @@
 //! The methods by name: their settings as flags and TOML, and how to build them.
 
+use std::sync::LazyLock;
+
 use candle_core::Device;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
@@ -7,11 +9,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::settings::ordered;
 use super::{
     Agent, Cql, CqlSettings, Darc, DarcSettings, H2o, H2oPlus, H2oPlusSettings, H2oSettings, Iql,
     IqlSettings, Sac, SacSettings,
 };
 use crate::error::{Error, Result};
+use crate::flag;
+use crate::range::{Range, Ranges};
 
 /// Settings, observation, action, seeds, device → a fresh population.
 type Build = fn(&[Table], usize, usize, &[u64], &Device) -> Result<Box<dyn Agent>>;
@@ -20,10 +25,60 @@ type Build = fn(&[Table], usize, usize, &[u64], &Device) -> Result<Box<dyn Agent
 struct Method {
     name: &'static str,
     /// One flag per setting, from the settings' own documentation.
-    flags: fn() -> Vec<Arg>,
+    flags: LazyLock<Vec<Arg>>,
+    ranges: &'static [(&'static str, Range)],
     defaults: fn() -> Table,
-    resolve: fn(&str, &Table) -> Result<Table>,
+    resolve: fn(&Table) -> Result<Table>,
     build: Build,
+}
+
+impl Method {
+    fn flag(&self, key: &str) -> Option<&Arg> {
+        self.flags.iter().find(|flag| flag.get_id() == key)
+    }
+
+    fn range(&self, key: &str) -> Option<Range> {
+        let range = self.ranges.iter().find(|(known, _)| *known == key);
+        range.map(|(_, range)| *range)
+    }
+
+    /// Refuses a value of another kind, or one that is out of its range; the value as its field takes it.
+    fn value(&self, key: &str, value: &Value) -> Result<Value> {
+        let arg = self.flag(key).ok_or_else(|| self.lacks(key))?;
+        let place = flag::name(key);
+        let value = flag::value(arg, value)
+            .map_err(|(problem, mend)| Error::input(&place, problem, mend))?;
+        let Some(range) = self.range(key) else {
+            return Ok(value);
+        };
+        match &value {
+            Value::Array(all) if all.is_empty() => Err(range.refuse(&place, "is an empty list"))?,
+            Value::Array(all) => all.iter().try_for_each(|one| check(range, &place, one))?,
+            one => check(range, &place, one)?,
+        }
+        Ok(value)
+    }
+
+    /// The error of a setting that this method does not have.
+    fn lacks(&self, key: &str) -> Error {
+        let mut others = METHODS.iter().filter(|m| m.flag(key).is_some());
+        let have: Vec<_> = others.by_ref().map(|m| m.name).collect();
+        let problem = format!("is no setting of {}", self.name);
+        let mend = match have.is_empty() {
+            true => {
+                let all: Vec<_> = self.flags.iter().map(|f| f.get_id().to_string()).collect();
+                flag::among(key, &all)
+            }
+            false => format!("leave it out; {} has it", have.join(", ")),
+        };
+        Error::input(flag::name(key), problem, mend)
+    }
+}
+
+/// A number's range; TOML's numbers are integers and floats.
+fn check(range: Range, place: &str, number: &Value) -> Result<()> {
+    let number = number.as_float().or(number.as_integer().map(|n| n as f64));
+    number.map_or(Ok(()), |number| range.check(place, number))
 }
 
 /// A row of [`METHODS`], with what differs from the settings' own defaults.
@@ -31,9 +86,10 @@ macro_rules! method {
     ($name:literal, $agent:ty, $settings:ident $(, $key:ident = $value:expr)*) => {
         Method {
             name: $name,
-            flags: flags_of::<$settings>,
+            flags: LazyLock::new(flags_of::<$settings>),
+            ranges: <$settings as Ranges>::RANGES,
             defaults: || table(&$settings { $($key: $value,)* ..Default::default() }),
-            resolve: |name, given| Ok(table(&parse::<$settings>(name, given)?)),
+            resolve: |given| Ok(table(&parse::<$settings>($name, given)?)),
             build: |given, obs_dim, act_dim, seeds, device| {
                 let settings = given.iter().map(|given| parse::<$settings>($name, given));
                 let settings = settings.collect::<Result<Vec<_>>>()?;
@@ -45,7 +101,7 @@ macro_rules! method {
     };
 }
 
-static METHODS: &[Method] = &[
+static METHODS: [Method; 7] = [
     method!("h2oplus", H2oPlus, H2oPlusSettings),
     method!("h2o", H2o, H2oSettings),
     method!("sac", Sac, SacSettings),
@@ -60,6 +116,11 @@ pub fn methods() -> impl Iterator<Item = &'static str> {
     METHODS.iter().map(|method| method.name)
 }
 
+/// Whether `method` samples the simulator at all; an unknown one does not.
+pub fn simulates(method: &str) -> bool {
+    methods().any(|known| known == method) && !matches!(method, "iql" | "cql")
+}
+
 fn find(name: &str) -> Result<&'static Method> {
     METHODS.iter().find(|m| m.name == name).ok_or_else(|| {
         let mend = format!("methods: {}", methods().collect::<Vec<_>>().join(", "));
@@ -69,7 +130,28 @@ fn find(name: &str) -> Result<&'static Method> {
 
 /// Settings of `method`: `given` over the defaults. An unknown key is an error.
 pub fn resolve_settings(method: &str, given: &Table) -> Result<Table> {
-    (find(method)?.resolve)(method, given)
+    (find(method)?.resolve)(given)
+}
+
+/// A value of a setting of `method` as its field takes it.
+///
+/// # Errors
+/// Where the method has no such setting, or the value is of another kind or out of its range.
+pub fn setting(method: &str, key: &str, value: &Value) -> Result<Value> {
+    find(method)?.value(key, value)
+}
+
+/// The flag of a setting, whichever method has it.
+pub fn setting_flag(key: &str) -> Option<&'static Arg> {
+    METHODS.iter().find_map(|method| method.flag(key))
+}
+
+/// Names of the settings of all methods.
+pub fn setting_names() -> Vec<String> {
+    SettingsFlags::all()
+        .iter()
+        .map(|flag| flag.get_id().to_string())
+        .collect()
 }
 
 /// Settings of each member of a population of `method`: those of `given` over the defaults. Members may differ in
@@ -135,17 +217,23 @@ pub fn build_members(
 }
 
 fn parse<T: DeserializeOwned>(method: &str, given: &Table) -> Result<T> {
-    let mut settings = (find(method)?.defaults)();
-    settings.extend(given.clone());
-    for (key, value) in &settings {
-        if value.as_float().is_some_and(|x| !x.is_finite()) {
-            let mend = "give a finite number";
-            return Err(Error::input(key, format!("is {value}"), mend));
+    let method = find(method)?;
+    let mut settings = (method.defaults)();
+    for (key, value) in given {
+        settings.insert(key.clone(), method.value(key, value)?);
+    }
+    for (key, low) in &settings {
+        let high_key = key.strip_suffix("_min").map(|stem| format!("{stem}_max"));
+        let high = high_key.as_ref().and_then(|key| settings.get(key));
+        if let (Some(low), Some(high_key), Some(high)) =
+            (low.as_float(), &high_key, high.and_then(Value::as_float))
+        {
+            ordered([key, high_key], [low, high])?;
         }
     }
     settings.try_into().map_err(|e: toml::de::Error| {
         let mend = "`h2oplus train --help` lists each method's settings";
-        Error::input(format!("settings of {method}"), e.message(), mend)
+        Error::input(format!("settings of {}", method.name), e.message(), mend)
     })
 }
 
@@ -175,26 +263,34 @@ impl SettingsFlags {
 
     fn all() -> Vec<Arg> {
         let mut all: Vec<Arg> = Vec::new();
-        for method in METHODS {
-            for flag in (method.flags)() {
-                if all.iter().all(|known| known.get_id() != flag.get_id()) {
-                    all.push(flag);
-                }
+        for flag in METHODS.iter().flat_map(|method| method.flags.iter()) {
+            if all.iter().all(|known| known.get_id() != flag.get_id()) {
+                all.push(flag.clone());
             }
         }
         all
     }
 
-    /// `[h2oplus: 0.1] [sac: 0.2]`.
-    fn defaults(id: &str) -> String {
-        let default = |m: &Method| {
-            let has = (m.flags)().iter().any(|flag| flag.get_id() == id);
+    /// `(a number, 0 or more) [h2oplus: 0.1] [sac: 0.2]`; ranges that differ stand with their methods.
+    fn ranges_and_defaults(id: &str) -> String {
+        let having: Vec<&Method> = METHODS.iter().filter(|m| m.flag(id).is_some()).collect();
+        let ranges: Vec<Option<Range>> = having.iter().map(|m| m.range(id)).collect();
+        let alike = ranges.windows(2).all(|pair| pair[0] == pair[1]);
+        let said = |range: Option<Range>| range.map_or(String::new(), |r| format!(" ({r})"));
+        let default = |m: &&Method| {
             let value = (m.defaults)()
                 .get(id)
                 .map_or("none".into(), Value::to_string);
-            has.then(|| format!(" [{}: {value}]", m.name))
+            let range = if alike {
+                String::new()
+            } else {
+                said(m.range(id))
+            };
+            format!(" [{}: {value}{range}]", m.name)
         };
-        METHODS.iter().filter_map(default).collect()
+        let defaults: String = having.iter().map(default).collect();
+        let range = ranges[0].filter(|_| alike);
+        said(range) + &defaults
     }
 }
 
@@ -204,7 +300,7 @@ impl clap::Args for SettingsFlags {
             let id = flag.get_id().to_string();
             let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
             flag.required(false)
-                .help(help + &Self::defaults(&id))
+                .help(help + &Self::ranges_and_defaults(&id))
                 .help_heading("Settings of the methods [with each method's default]")
         });
         cmd.args(flags)
@@ -261,17 +357,28 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_flag_and_flags_reach_the_settings() {
-        for method in METHODS {
-            let flags = (method.flags)();
-            for key in (method.defaults)().keys() {
+        for method in &METHODS {
+            for (key, value) in (method.defaults)() {
                 assert!(
-                    flags.iter().any(|f| f.get_id() == key),
+                    method.flag(&key).is_some(),
                     "{}: no flag {key}",
                     method.name
                 );
+                let number = matches!(value, Value::Integer(_) | Value::Float(_) | Value::Array(_));
+                assert_eq!(
+                    method.range(&key).is_some(),
+                    number,
+                    "{}: {key}",
+                    method.name
+                );
+                assert_eq!(
+                    method.value(&key, &value).unwrap(),
+                    value,
+                    "the default is in range"
+                );
             }
         }
-        let cmd = SettingsFlags::augment_args(Command::new("t"));
+        let cmd = flag::with_negatives(SettingsFlags::augment_args(Command::new("t")));
         let matches = cmd.get_matches_from([
             "t",
             "--lambda",

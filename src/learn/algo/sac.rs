@@ -28,33 +28,32 @@ settings! {
     pub struct SacSettings {
         /// Widths of the hidden layers of every network.
         #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256],
+        hidden: Vec<usize> = vec![256, 256] => SOME,
         /// Simulated transitions per update.
-        batch: usize = 256,
+        batch: usize = 256 => SOME,
         /// Real transitions per update, beside them.
-        real_batch: usize = 0,
+        real_batch: usize = 0 => COUNT,
         /// γ.
-        discount: f64 = 0.99,
+        discount: f64 = 0.99 => UNIT,
         /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0,
+        reward_scale: f64 = 1.0 => POSITIVE,
         /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4,
+        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4,
+        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4,
+        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.005 => UNIT,
         /// β before the first update.
-        initial_alpha: f64 = 1.0,
+        initial_alpha: f64 = 1.0 => POSITIVE,
         /// H̄; none: −(length of an action).
-        #[arg(allow_negative_numbers = true)]
-        target_entropy: Option<f64> = None,
+        target_entropy: Option<f64> = None => FINITE,
         /// The exploration term of the target.
         #[arg(value_enum)]
         exploration: Exploration = Exploration::Entropy,
         /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0,
+        optimism: f64 = 1.0 => NOT_NEGATIVE,
     }
 }
 

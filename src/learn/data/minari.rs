@@ -6,13 +6,13 @@
 //! sets hold links into the files of their parts, which are followed.
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::atomic::make_folder_of;
-use super::hdf5::{H5File, H5Writer, Values};
+use super::hdf5::{H5File, H5Writer, Values, refused};
 use super::{Dataset, replace_file};
 use crate::error::{Error, Result};
 
@@ -55,6 +55,11 @@ fn main_file(path: &Path) -> Result<PathBuf> {
         return Ok(path.to_path_buf());
     }
     for folder in [path.join("data"), path.to_path_buf()] {
+        if let Err(error) = std::fs::read_dir(&folder)
+            && error.kind() == ErrorKind::PermissionDenied
+        {
+            return Err(refused(folder.display(), &error));
+        }
         let main = folder.join(MAIN_FILE);
         if main.is_file() {
             return Ok(main);

@@ -34,7 +34,7 @@ pub(super) fn damaged(place: impl Display, problem: impl Display) -> Error {
 }
 
 /// What the operating system refused, said as such.
-pub(super) fn refused(place: impl Display, error: &std::io::Error) -> Error {
+pub(in crate::data) fn refused(place: impl Display, error: &std::io::Error) -> Error {
     use std::io::ErrorKind::{NotFound, PermissionDenied};
     match error.kind() {
         NotFound => Error::input(place, "no such file", "check the name and the folder"),

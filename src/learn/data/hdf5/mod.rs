@@ -12,5 +12,6 @@ mod open;
 mod storage;
 mod write;
 
+pub(super) use fault::refused;
 pub(super) use open::H5File;
 pub(super) use write::{H5Writer, Values};
