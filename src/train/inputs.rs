@@ -61,11 +61,16 @@ pub fn of(config: &TrainConfig) -> Result<Vec<Input>> {
     found.into_iter().map(input).collect()
 }
 
-/// Refuses files that are not those the run began with.
+/// Refuses files that are not those the run began with, as `checkpoint` says.
 ///
 /// # Errors
 /// The file that is missing or differs, by name.
-pub fn check(folder: &RunFolder, config: &TrainConfig, began: &[Input]) -> Result<()> {
+pub fn check(
+    folder: &RunFolder,
+    config: &TrainConfig,
+    checkpoint: &Path,
+    began: &[Input],
+) -> Result<()> {
     let now = of(config).map_err(|e| moved(folder, e))?;
     let kinds = |all: &[Input]| {
         all.iter()
@@ -96,8 +101,9 @@ pub fn check(folder: &RunFolder, config: &TrainConfig, began: &[Input]) -> Resul
         Some((now, _)) => Err(Error::input(
             now.path.display(),
             format!(
-                "the {} is not what the run began with: its contents have changed",
-                now.what
+                "the {} is not what the run began with: its contents have changed, says {}",
+                now.what,
+                checkpoint.display()
             ),
             "put the old contents back to go on to the same results, or start a new run",
         )),

@@ -79,9 +79,9 @@ impl Metrics {
     pub fn resume(dir: impl AsRef<Path>, names: &[&str], step: u64, lines: u64) -> Result<Self> {
         let dir = dir.as_ref();
         let path = dir.join(METRICS_FILE);
-        let text = match std::fs::read_to_string(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-            text => Some(text.map_err(Error::io(&path))?),
+        let text = match path.exists() {
+            true => Some(read_text(&path)?),
+            false => None,
         };
         let mut kept = String::new();
         match &text {
@@ -238,13 +238,28 @@ fn event_folders(dir: &Path, names: &[&str]) -> impl Iterator<Item = PathBuf> {
 /// [`Error::Input`] that names the damaged line; [`Error::Io`].
 pub fn read_jsonl(path: impl AsRef<Path>) -> Result<Vec<Record>> {
     let path = path.as_ref();
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let text = read_text(path)?;
     let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
     whole
         .lines()
         .enumerate()
         .map(|(number, line)| parse(path, number, line))
         .collect()
+}
+
+/// The text of a file; one that is none is refused by its line.
+fn read_text(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let place = format!("{}:{line}", path.display());
+        Error::input(
+            place,
+            "bytes that are no UTF-8 text",
+            "restore the file as the run wrote it",
+        )
+    })
 }
 
 fn parse(path: &Path, number: usize, line: &str) -> Result<Record> {
@@ -357,6 +372,12 @@ mod tests {
         );
         let path = folder.path().join(METRICS_FILE);
         let text = std::fs::read_to_string(&path).expect("text");
+        let mut bytes = text.clone().into_bytes();
+        let second = text.find('\n').expect("a line") + 3;
+        bytes[second] = 0xff;
+        std::fs::write(&path, bytes).expect("written");
+        let error = read_jsonl(&path).expect_err("no text").to_string();
+        assert!(error.contains("metrics.jsonl:2: bytes"), "{error}");
         for (from, to) in [("\"step\":1000", "\"step\":-1000"), ("null}\n", "\"x\"}\n")] {
             std::fs::write(&path, text.replacen(from, to, 1)).expect("written");
             let line = if from.contains("step") {

@@ -79,7 +79,7 @@ impl Paused {
     }
 
     fn check(&self) -> Result<()> {
-        let Some((_, Checkpoint { header, .. })) = &self.checkpoint else {
+        let Some((path, Checkpoint { header, .. })) = &self.checkpoint else {
             return Ok(());
         };
         let place = self.folder.config().display().to_string();
@@ -114,7 +114,7 @@ impl Paused {
                 return changed(format!("{what}{key} is {now}; the run began with {began}"));
             }
         }
-        inputs::check(&self.folder, &self.config, &header.inputs)
+        inputs::check(&self.folder, &self.config, path, &header.inputs)
     }
 }
 
