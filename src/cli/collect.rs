@@ -268,6 +268,7 @@ impl Job {
 
     /// Writes a data set called `name`.
     fn write(&self, name: &str, mut data: Dataset) -> Result<(PathBuf, Dataset)> {
+        data.log_notes();
         data.source = format!("{} {name}", self.task.name);
         let path = self.path(&format!("{name}.hdf5"));
         if path.exists() {

@@ -11,6 +11,7 @@ mod numbers;
 mod population;
 mod resume;
 mod robot;
+mod robots;
 mod runs;
 mod signals;
 mod streams;
