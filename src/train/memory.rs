@@ -43,6 +43,13 @@ impl TrainConfig {
         plan.check()
     }
 
+    /// Refuses networks and batches beyond the machine: what an agent needs that only acts.
+    pub(super) fn check_networks(&self, task: &Task, members: &[Member]) -> Result<()> {
+        let mut plan = Plan::default();
+        self.add_networks(&mut plan, [task.obs_dim(), task.act_dim(), members.len()])?;
+        plan.check()
+    }
+
     /// The policy, its two critics and their moments; the batches that pass through them.
     fn add_networks(&self, plan: &mut Plan, [s, a, p]: [usize; 3]) -> Result<()> {
         let settings = algo::resolve_settings(&self.algo, &self.settings)?;

@@ -84,9 +84,13 @@ pub fn load(path: &Path, task: &Task, envs: usize) -> Result<Dynamics> {
             let problem = "`redrawn` is not that of the rows before".to_owned();
             return Err(damaged(line, problem));
         }
-        let gap = task.gap(&record.gap)?;
-        let (model, noise) = task.drawn_model(&gap)?;
-        dynamics.rows.push(Row { gap, model, noise });
+        let robot = task.gap(&record.gap).and_then(|gap| {
+            let (model, noise) = task.drawn_model(&gap)?;
+            Ok(Row { gap, model, noise })
+        });
+        dynamics
+            .rows
+            .push(robot.map_err(|e| e.within(path.display()))?);
         dynamics.redrawn = record.redrawn;
         for env in record.envs.into_iter().flatten() {
             if env >= envs {

@@ -41,7 +41,9 @@ pub fn load_agent(
     let config: TrainConfig = run.read_config()?;
     let task = Task::load(&config.task)?;
     let device = Device::Cpu;
-    let mut agent = build(&config, &config.population()?, &task, &device)?;
+    let members = config.population()?;
+    config.check_networks(&task, &members)?;
+    let mut agent = build(&config, &members, &task, &device)?;
     let checkpoint = match checkpoint {
         Some(path) => Checkpoint::load(path, &device)?,
         None => match checkpoints::newest(&run.checkpoints(), &device)? {

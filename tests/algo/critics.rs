@@ -269,11 +269,12 @@ fn one_percent_is_seen() {
 #[test]
 fn uniforms_follow_their_counter_and_columns_scale() {
     let uniforms = Noise {
+        members: 2,
         draw: Draw::Uniform,
-        seeds: vec![3, 4],
         update: 12,
         stream: Stream::Candidates,
         len: 1001,
+        seed: vec![3, 4].into(),
     };
     let x = poison(&[2, 1001]);
     launch(&uniforms, [&x], []).unwrap();
@@ -291,7 +292,7 @@ fn uniforms_follow_their_counter_and_columns_scale() {
     let before = list(&x);
     let scale = ScaleColumns {
         members: 2,
-        rows: 5,
+        len: 5 * 3,
         columns: 3,
     };
     launch(&scale, [&x], [&std]).unwrap();

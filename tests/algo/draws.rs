@@ -15,16 +15,16 @@ fn gather_follows_its_counter() {
     let cells = (0..65 * row).map(|n| n as f32).collect::<Vec<_>>();
     let replay = Tensor::from_vec(cells, (65, row), crate::support::device()).unwrap();
     let gather = Gather {
-        seeds: vec![5, 9, 11],
+        members: 3,
         lane: 1,
         update: 77,
         stream: Stream::SampleSim,
-        spans: spans.to_vec().into(),
         row,
         first: 2,
         rows,
-        batch_rows: rows + 2,
         width: 4,
+        seed: vec![5, 9, 11].into(),
+        span: spans.to_vec().into(),
     };
     let batch = poison(&[3, (rows + 2) * 4]);
     launch(&gather, [&batch], [&replay]).unwrap();
@@ -54,11 +54,12 @@ fn normals_follow_their_counter_and_blur() {
     let len = 10_001;
     let noise = poison(&[2, len]);
     let kernel = Noise {
+        members: 2,
         draw: Draw::Normal,
-        seeds: vec![3, 4],
         update: 12,
         stream: Stream::Update,
         len,
+        seed: vec![3, 4].into(),
     };
     launch(&kernel, [&noise], []).unwrap();
     for (m, seed) in [3, 4].into_iter().enumerate() {
@@ -70,18 +71,17 @@ fn normals_follow_their_counter_and_blur() {
     }
     let x = normals(1, &[2, 100]);
     let blurred = x.copy().unwrap();
+    let shift = noise.narrow(1, 7, 100).unwrap().contiguous().unwrap();
     launch(
         &Blur {
             members: 2,
             len: 100,
             std: vec![0.1, 0.2].into(),
-            noise: [7, len],
         },
         [&blurred],
-        [&noise],
+        [&shift],
     )
     .unwrap();
-    let shift = noise.narrow(1, 7, 100).unwrap();
     let std = Tensor::new(&[[0.1f32], [0.2]], crate::support::device()).unwrap();
     let expected = (x + shift.broadcast_mul(&std).unwrap()).unwrap();
     assert!(crate::support::error(&list(&blurred), &list(&expected)) < 1e-6);

@@ -135,12 +135,8 @@ fn check_standardise(scale: f64, compare: Compare) {
     let moments = normals(6, &[P, 2 * S]);
     let standardise = Standardise {
         members: P,
-        first: 3,
-        rows: N,
-        batch_rows: rows,
-        row,
-        obs_dim: S,
-        columns: [0, S + A],
+        rows: 3..3 + N,
+        row: RowLayout::new(S, A),
     };
     launch(&standardise, [&ours], [&moments]).unwrap();
     for p in 0..P {

@@ -98,7 +98,6 @@ fn polyak_parity() {
         launch(
             &Polyak {
                 members: P,
-                stride: LEN,
                 range: 5..LEN - 2,
                 rate: 0.3.into(),
             },
@@ -117,7 +116,6 @@ fn a_buffer_used_twice_is_refused() {
     let t = poison(&[1, 16]);
     let polyak = Polyak {
         members: 1,
-        stride: 16,
         range: 0..16,
         rate: 0.1.into(),
     };
@@ -178,8 +176,8 @@ fn a_member_that_breaks_is_frozen_alone() {
     for (update, nan) in [(7, false), (8, true), (9, true)] {
         let guard = Guard {
             members,
-            stats: 2,
-            update,
+            len: 2,
+            update: update as f32,
         };
         launch(&guard, [health], [&stats(nan)]).unwrap();
     }
@@ -194,7 +192,6 @@ fn a_member_that_breaks_is_frozen_alone() {
     let target = poison(&[members, len]);
     let polyak = Polyak {
         members,
-        stride: len,
         range: 0..len,
         rate: 1.0.into(),
     };

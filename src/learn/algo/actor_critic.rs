@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::algo::Recorded;
 use crate::algo::learner::{Group, Learner, set};
 use crate::error::{Result, above_zero};
-use crate::nn::kernel::{Acts, Buf, LogPi, Slot, StateActions, Theta};
+use crate::nn::kernel::{Acts, Buf, LogPi, Normals, Slot, StateActions, Theta};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::actor::{ActorLoss, ActorLossBuffers};
@@ -125,7 +125,7 @@ pub struct ActorCritic {
     /// log π of them, `[P, 2·rows]`.
     pub log_pi: Buf<LogPi>,
     action_grads: [Slot<Acts>; 2],
-    noise: Tensor,
+    noise: Buf<Normals>,
     loss: ActorLoss,
     stages: Option<Stages>,
 }
@@ -214,7 +214,7 @@ impl ActorCritic {
             fresh: zeros(2 * rows * width)?.into(),
             log_pi: zeros(2 * rows)?.into(),
             action_grads,
-            noise: zeros(2 * rows * act_dim)?,
+            noise: zeros(2 * rows * act_dim)?.into(),
             loss,
             stages: None,
         })

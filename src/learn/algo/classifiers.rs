@@ -6,11 +6,11 @@ use crate::algo::Recorded;
 use crate::algo::learner::{Group, Learner, set};
 use crate::error::Result;
 use crate::nn::Replay;
-use crate::nn::launch::launch;
+use crate::nn::kernel::{Buf, Normals, Rows};
 use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
-use crate::nn::ops::noise::Blur;
+use crate::nn::ops::noise::{Blur, BlurBuffers};
 use crate::nn::ops::ratio::{RatioLoss, RatioLossBuffers};
 use crate::nn::spec::{LastLayer, Mlp, Spec};
 use crate::nn::workspace::{Backprop, Pass, Use};
@@ -21,8 +21,8 @@ pub struct Classifiers {
     /// On (s,a,s'): z\[0\] − z\[1\] of its head is log p_real/p_sim (s'|s,a).
     pub sas: Mlp,
     /// (s,a,s') rows, real, then as many simulated, `[P, 2·half, 2S + A]`.
-    x: Tensor,
-    noise: Tensor,
+    x: Buf<Rows>,
+    noise: Buf<Normals>,
     half: usize,
     group: Group,
     passes: [Pass; 2],
@@ -64,7 +64,7 @@ impl Classifiers {
             nets.each_ref().map(pass)
         });
         let zeros = || Tensor::zeros((members, len), DType::F32, learner.batch.device());
-        let (x, noise) = (zeros()?, zeros()?);
+        let (x, noise) = (zeros()?.into(), zeros()?.into());
         let [sa, sas] = nets;
         Ok(Self {
             group: learner.group(sa.range.start..sas.range.end, rate),
@@ -72,12 +72,7 @@ impl Classifiers {
             x,
             noise,
             half,
-            blur: Blur {
-                members,
-                len,
-                std,
-                noise: [0, len],
-            },
+            blur: Blur { members, len, std },
             loss: RatioLoss {
                 members,
                 half,
@@ -100,8 +95,8 @@ impl Classifiers {
     pub fn draw(&self, learner: &Learner, real: &Replay, sim: &Replay) -> Result<()> {
         let width = 2 * learner.obs_dim + learner.act_dim;
         for (lane, replay, first) in [(0, real, 0), (1, sim, self.half)] {
-            let place = [first, self.half, 2 * self.half];
-            learner.gather(replay, Stream::SampleRatio, lane, place, width, &self.x)?;
+            let rows = first..first + self.half;
+            learner.gather(replay, Stream::SampleRatio, lane, rows, width, &self.x)?;
         }
         learner.normals(Stream::RatioNoise, &self.noise)
     }
@@ -119,8 +114,9 @@ impl Classifiers {
             params, ws, stats, ..
         } = learner;
         let theta = &params.theta;
-        launch(&self.blur, [&self.x], [&self.noise])?;
-        ws.forward(forward, [theta, &params.target, &self.x])?;
+        let (x, noise) = (&self.x, &self.noise);
+        self.blur.launch(BlurBuffers { x, noise })?;
+        ws.forward::<3>(forward, [theta, &params.target, x])?;
         self.loss.launch(RatioLossBuffers {
             act_grads: &ws.act_grads,
             stats,

@@ -14,7 +14,7 @@ use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
-use crate::nn::kernel::{Buf, Density};
+use crate::nn::kernel::{Buf, Density, Normals, Uniforms};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::candidates::Candidates;
@@ -84,8 +84,8 @@ pub struct Cql {
     actions: Tensor,
     /// Log-densities of all but the data's, `[P, rows, 3K]`.
     density: Buf<Density>,
-    uniforms: Tensor,
-    normals: Tensor,
+    uniforms: Buf<Uniforms>,
+    normals: Buf<Normals>,
     /// The critics at the candidates.
     forward: Dense,
     backward: DenseGrad,
@@ -182,8 +182,8 @@ impl Cql {
             },
             actions: zeros(rows * per * act_dim)?,
             density: zeros(rows * 3 * kind)?.into(),
-            uniforms: zeros(rows * kind * act_dim)?,
-            normals: zeros(2 * rows * kind * act_dim)?,
+            uniforms: zeros(rows * kind * act_dim)?.into(),
+            normals: zeros(2 * rows * kind * act_dim)?.into(),
             forward,
             backward,
             core,

@@ -12,12 +12,11 @@ use crate::algo::settings::{ordered, settings};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Error, Result, above_zero};
 use crate::nn::Replay;
-use crate::nn::kernel::{Buf, LogOmega};
-use crate::nn::launch::launch;
+use crate::nn::kernel::{Buf, Deviations, LogOmega, Steps};
 use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::h2o::{GapWeight, GapWeightBuffers, H2oLoss, H2oLossBuffers};
-use crate::nn::ops::noise::ScaleColumns;
+use crate::nn::ops::noise::{ScaleColumns, ScaleColumnsBuffers};
 use crate::nn::ops::ratio::{RatioWeight, RatioWeightBuffers};
 use crate::nn::ops::target::{Exploration, Target};
 use crate::nn::ops::td::TdLoss;
@@ -110,9 +109,9 @@ struct Gap {
     weight: GapWeight,
     scale: ScaleColumns,
     /// What is added to s', `[P, sim, samples, S]`.
-    steps: Tensor,
+    steps: Buf<Steps>,
     /// σ_s, `[P, S]`; none before the first batch.
-    std: Option<Tensor>,
+    std: Option<Buf<Deviations>>,
     /// Factor of the states' deviations, rows of zeros per real row.
     spread: PerMember<[f64; 2]>,
     /// log ω, `[P, sim]`.
@@ -201,10 +200,10 @@ impl H2o {
             },
             scale: ScaleColumns {
                 members,
-                rows: sim * s.gap_samples,
+                len: sim * s.gap_samples * obs_dim,
                 columns: obs_dim,
             },
-            steps: zeros(sim * s.gap_samples * obs_dim)?,
+            steps: zeros(sim * s.gap_samples * obs_dim)?.into(),
             std: None,
             spread: PerMember::over(settings, |s| [s.gap_spread, s.gap_padding]),
             log_omega: zeros(sim)?.into(),
@@ -249,7 +248,7 @@ impl Gap {
                 by_part[real.part(member)].iter().map(of_column)
             };
             let std = (0..learner.members()).flat_map(of_member).collect();
-            self.std = Some(self.shaped(std, learner)?);
+            self.std = Some(self.shaped(std, learner)?.into());
         }
         learner.normals(Stream::NextStates, &self.steps)
     }
@@ -265,7 +264,8 @@ impl Gap {
             params, ws, stats, ..
         } = learner;
         let std = self.std.as_ref().expect("drawn before it is measured");
-        launch(&self.scale, [&self.steps], [std])?;
+        let x = &self.steps;
+        self.scale.launch(ScaleColumnsBuffers { x, std })?;
         let input: [&Tensor; 3] = [&params.theta, &params.target, &self.steps];
         ws.forward(&self.forward, input)?;
         self.weight.launch(GapWeightBuffers {
@@ -312,7 +312,7 @@ impl Agent for H2o {
         set("deviations", &draws.spread, &mut std)?;
         let spread = (0..learner.members()).map(|m| gap.spread.of(m)[0] as f32);
         let spread = Tensor::from_iter(spread, std.device())?.unsqueeze(1)?;
-        gap.std = Some(std.broadcast_mul(&spread)?);
+        gap.std = Some(std.broadcast_mul(&spread)?.into());
         Ok(())
     }
 

@@ -8,13 +8,12 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::data::BehaviourPolicy;
 use crate::error::{Error, Result};
-use crate::nn::kernel::{Buf, RowLayout, Rows, Slot, Stats, W, Y};
-use crate::nn::launch::launch;
+use crate::nn::kernel::{Buf, Kind, RowLayout, Rows, Slot, StateScale, Stats, Uniforms, W, Y};
 use crate::nn::ops::PerMember;
 use crate::nn::ops::dense::{Dense, View};
-use crate::nn::ops::gather::Gather;
-use crate::nn::ops::noise::{Draw, Noise};
-use crate::nn::ops::standardise::Standardise;
+use crate::nn::ops::gather::{Gather, GatherBuffers};
+use crate::nn::ops::noise::{Draw, Noise, NoiseBuffers};
+use crate::nn::ops::standardise::{Standardise, StandardiseBuffers};
 use crate::nn::params::{Params, Stepped, take};
 use crate::nn::spec::{Mlp, Spec};
 use crate::nn::workspace::{Plan, Workspace};
@@ -64,7 +63,7 @@ pub struct Learner {
     acting: RefCell<Option<Acting>>,
     target_rate: PerMember<f32>,
     /// Mean and 1/σ of the data set's states, `[P, 2, S]`, where states are learned from on its scale.
-    state_scale: Option<Tensor>,
+    state_scale: Option<Buf<StateScale>>,
 }
 
 impl Learner {
@@ -135,7 +134,7 @@ impl Learner {
             Tensor::zeros(shape, f32, device)?,
             Tensor::ones(shape, f32, device)?,
         ];
-        self.state_scale = Some(Tensor::cat(&parts, 1)?);
+        self.state_scale = Some(Tensor::cat(&parts, 1)?.into());
         Ok(())
     }
 
@@ -193,38 +192,35 @@ impl Learner {
             means.chain(fitted.iter().map(inverse))
         };
         let all: Vec<f32> = (0..members).flat_map(of_member).collect();
-        *scale = Tensor::from_vec(all, (members, 2, self.obs_dim), scale.device())?;
+        **scale = Tensor::from_vec(all, (members, 2, self.obs_dim), scale.device())?;
         Ok(())
     }
 
     /// Draws `rows` rows of `replay` into the batch from row `first` on.
     pub fn draw(&self, replay: &Replay, stream: Stream, first: usize, rows: usize) -> Result<()> {
-        let place = [first, rows, self.rows];
-        self.gather(replay, stream, 0, place, self.row().floats(), &self.batch)?;
+        let width = self.row().floats();
+        self.gather(replay, stream, 0, first..first + rows, width, &self.batch)?;
         let Some(scale) = &self.state_scale else {
             return Ok(());
         };
         let standardise = Standardise {
             members: self.members(),
-            first,
-            rows,
-            batch_rows: self.rows,
-            row: self.row().floats(),
-            obs_dim: self.obs_dim,
-            columns: [0, self.obs_dim + self.act_dim],
+            rows: first..first + rows,
+            row: self.row(),
         };
-        launch(&standardise, [&self.batch], [scale])
+        let batch = &self.batch;
+        standardise.launch(StandardiseBuffers { batch, scale })
     }
 
-    /// Draws rows `[first, rows, of a member]` of `width` floats into `into`.
+    /// Draws `rows` of each member's part of `into`, the first `width` floats of each.
     pub fn gather(
         &self,
         replay: &Replay,
         stream: Stream,
         lane: u32,
-        [first, rows, batch_rows]: [usize; 3],
+        rows: Range<usize>,
         width: usize,
-        into: &Tensor,
+        into: &Buf<Rows>,
     ) -> Result<()> {
         let (spans, row) = (replay.spans(), replay.row());
         let parts = spans.values();
@@ -236,39 +232,44 @@ impl Learner {
             return Err(Error::input("replay", problem, mend));
         }
         let gather = Gather {
-            seeds: self.seeds.clone(),
+            members: self.members(),
             lane,
             update: self.updates as u32,
             stream,
-            spans,
             row,
-            first,
-            rows,
-            batch_rows,
+            first: rows.start,
+            rows: rows.len(),
             width,
+            seed: self.seeds.clone().into(),
+            span: spans,
         };
-        launch(&gather, [into], [&replay.rows])
+        gather.launch(GatherBuffers {
+            batch: into,
+            replay: &replay.rows,
+        })
     }
 
     /// Fills `into`, `[P, len]`, with standard normals.
-    pub fn normals(&self, stream: Stream, into: &Tensor) -> Result<()> {
+    pub fn normals<K: Kind>(&self, stream: Stream, into: &Buf<K>) -> Result<()> {
         self.noise(Draw::Normal, stream, into)
     }
 
     /// Fills `into`, `[P, len]`, with uniforms on [−1, 1).
-    pub fn uniforms(&self, stream: Stream, into: &Tensor) -> Result<()> {
+    pub fn uniforms(&self, stream: Stream, into: &Buf<Uniforms>) -> Result<()> {
         self.noise(Draw::Uniform, stream, into)
     }
 
-    fn noise(&self, draw: Draw, stream: Stream, into: &Tensor) -> Result<()> {
+    fn noise<K: Kind>(&self, draw: Draw, stream: Stream, into: &Buf<K>) -> Result<()> {
         let noise = Noise {
+            members: self.members(),
             draw,
-            seeds: self.seeds.clone(),
             update: self.updates as u32,
             stream,
             len: into.elem_count() / self.members(),
+            seed: self.seeds.clone().into(),
         };
-        launch(&noise, [into], [])
+        let drawn = &into.to_draw();
+        noise.launch(NoiseBuffers { drawn })
     }
 
     /// Runs passes that read the batch alone.
@@ -336,7 +337,7 @@ impl Learner {
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
         let mut state = self.params.state()?;
         let scale = self.state_scale.iter();
-        state.extend(scale.map(|scale| ("state_scale".to_owned(), scale.clone())));
+        state.extend(scale.map(|scale| ("state_scale".to_owned(), (**scale).clone())));
         let counts = self.groups.iter().map(|g| g.steps as i64);
         let counts: Vec<_> = counts.chain([self.updates as i64]).collect();
         state.push(("counters".to_owned(), Tensor::new(counts, &Device::Cpu)?));
@@ -350,7 +351,7 @@ impl Learner {
         let counters = counters.to_vec1::<i64>()?;
         if let Some(scale) = &mut self.state_scale {
             let (dims, device) = (scale.dims().to_vec(), scale.device().clone());
-            *scale = take(state, "state_scale", &dims, DType::F32, &device)?;
+            **scale = take(state, "state_scale", &dims, DType::F32, &device)?;
         }
         self.params.load_state(state)?;
         for (group, steps) in self.groups.iter_mut().zip(&counters) {

@@ -7,12 +7,12 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::nn::kernel::{Buf, Grad, Health, Moment, Smoothed, Theta};
+use crate::nn::kernel::{Buf, Grad, Health, Moment, Smoothed, Stats, Theta};
 use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::adam::{Adam, Group};
-use crate::nn::ops::guard::{FROZEN, Guard, HEALTH};
-use crate::nn::ops::polyak::Polyak;
+use crate::nn::ops::guard::{FROZEN, Guard, GuardBuffers, HEALTH};
+use crate::nn::ops::polyak::{Polyak, PolyakBuffers};
 use crate::nn::ops::wide::{transpose, transposed};
 use crate::nn::spec::{Mlp, Spec};
 
@@ -141,28 +141,28 @@ impl Params {
 
     /// Moves the targets a step of `rate` towards the parameters.
     pub fn smooth(&self, rate: &PerMember<f32>) -> Result<()> {
-        let (members, stride, range) = (self.members, self.spec.len(), self.target_of.clone());
-        launch(
-            &Polyak {
-                members,
-                stride,
-                range,
-                rate: rate.clone(),
-            },
-            [&self.target],
-            [&self.theta, &self.health],
-        )
+        let polyak = Polyak {
+            members: self.members,
+            range: self.target_of.clone(),
+            rate: rate.clone(),
+        };
+        polyak.launch(PolyakBuffers {
+            smoothed: &self.target,
+            theta: &self.theta,
+            health: &self.health,
+        })
     }
 
     /// Freezes the members whose `stats` (`[P, floats]`) or parameters are no longer finite: nothing of theirs moves
     /// any more. `update` counts from 1.
-    pub fn guard(&self, stats: &Tensor, update: u64) -> Result<()> {
+    pub fn guard(&self, stats: &Buf<Stats>, update: u64) -> Result<()> {
         let guard = Guard {
             members: self.members,
-            stats: stats.elem_count() / self.members,
-            update,
+            len: stats.elem_count() / self.members,
+            update: update as f32,
         };
-        launch(&guard, [&self.health], [stats])
+        let health = &self.health;
+        guard.launch(GuardBuffers { health, stats })
     }
 
     /// The update, counted from 1, in which each member diverged.

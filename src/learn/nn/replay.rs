@@ -6,6 +6,7 @@ use crate::data::{Dataset, moments};
 use crate::error::{Error, Result};
 #[cfg(feature = "cuda")]
 use crate::nn::cuda::engine;
+use crate::nn::kernel::{Buf, ReplayRows, RowLayout};
 use crate::nn::ops::PerMember;
 use crate::nn::ops::gather::Span;
 
@@ -16,7 +17,7 @@ use crate::nn::ops::gather::Span;
 /// members may draw from one part.
 pub struct Replay {
     /// `[rows of all parts, row]`.
-    pub rows: Tensor,
+    pub rows: Buf<ReplayRows>,
     /// Where each part lies: all the rows it has room for.
     parts: Vec<Span>,
     /// The part from which a member draws.
@@ -27,7 +28,7 @@ pub struct Replay {
 
 /// Length of a row for observations and actions of these lengths.
 pub fn row_len(obs_dim: usize, act_dim: usize) -> usize {
-    2 * obs_dim + act_dim + 2
+    RowLayout::new(obs_dim, act_dim).floats()
 }
 
 impl Replay {
@@ -61,7 +62,7 @@ impl Replay {
         let parts = side_by_side(capacities);
         let shape = (capacities.iter().sum::<usize>(), row_len(obs_dim, act_dim));
         Ok(Self {
-            rows: Tensor::zeros(shape, DType::F32, device)?,
+            rows: Tensor::zeros(shape, DType::F32, device)?.into(),
             part: (0..parts.len()).collect::<Vec<_>>().into(),
             parts,
             pushed: 0,
@@ -88,7 +89,7 @@ impl Replay {
         let lengths: Vec<_> = sets.iter().map(Dataset::len).collect();
         let row = rows.len() / lengths.iter().sum::<usize>();
         Ok(Self {
-            rows: Tensor::from_vec(rows, (lengths.iter().sum::<usize>(), row), device)?,
+            rows: Tensor::from_vec(rows, (lengths.iter().sum::<usize>(), row), device)?.into(),
             pushed: lengths.iter().copied().max().unwrap_or(0) as u64,
             parts: side_by_side(&lengths),
             part: set,

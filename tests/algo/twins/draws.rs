@@ -1,5 +1,6 @@
 //! Draws, and what is done to a batch.
 
+use h2oplus::nn::kernel::RowLayout;
 use h2oplus::nn::ops::gather::{Gather, Span};
 use h2oplus::nn::ops::noise::{Blur, Draw, Noise, ScaleColumns};
 use h2oplus::nn::ops::standardise::Standardise;
@@ -10,14 +11,15 @@ use crate::cuda_host::Host;
 
 const SEEDS: [u64; P] = [1, 2, 0x1234_5678_9abc];
 
-fn noise(host: &Host, draw: Draw, spoil: fn(&mut Noise)) {
+fn check_noise(host: &Host, draw: Draw, spoil: fn(&mut Noise)) {
     let case = Case {
         kernel: Noise {
+            members: P,
             draw,
-            seeds: SEEDS.to_vec(),
             update: 78,
             stream: Stream::Update,
             len: 1030,
+            seed: SEEDS.to_vec().into(),
         },
         out: [poison(P * 1030)],
         input: [],
@@ -27,7 +29,7 @@ fn noise(host: &Host, draw: Draw, spoil: fn(&mut Noise)) {
     case.check(host, |c| spoil(&mut c.kernel));
 }
 
-pub fn draws(host: &Host) {
+pub fn gather(host: &Host) {
     let span = |start, len| Span { start, len };
     for spans in [
         span(5, 50).into(),
@@ -35,16 +37,16 @@ pub fn draws(host: &Host) {
     ] {
         let case = Case {
             kernel: Gather {
-                seeds: SEEDS.to_vec(),
+                members: P,
                 lane: 1,
                 update: 77,
                 stream: Stream::SampleSim,
-                spans,
                 row: ROW,
                 first: 3,
                 rows: 37,
-                batch_rows: 41,
                 width: ROW - 3,
+                seed: SEEDS.to_vec().into(),
+                span: spans,
             },
             out: [poison(P * 41 * (ROW - 3))],
             input: [random(20, 150 * ROW)],
@@ -52,15 +54,23 @@ pub fn draws(host: &Host) {
             compared: usize::MAX,
         };
         let fewer = |s: Span| span(s.start, s.len - 1);
-        case.check(host, |c| c.kernel.spans = c.kernel.spans.map(fewer));
+        case.check(host, |c| c.kernel.span = c.kernel.span.map(fewer));
     }
-    noise(host, Draw::Normal, |kernel| kernel.seeds[1] ^= 1 << 40);
+}
+
+pub fn noise(host: &Host) {
+    check_noise(host, Draw::Uniform, |kernel| kernel.update += 1);
+    check_noise(host, Draw::Normal, |kernel| {
+        kernel.seed = kernel.seed.map(|seed| seed ^ (1 << 40));
+    });
+}
+
+pub fn blur(host: &Host) {
     let case = Case {
         kernel: Blur {
             members: P,
             len: 300,
             std: vec![0.3, 0.1, 0.5].into(),
-            noise: [5, 310],
         },
         out: [random(21, P * 300)],
         input: [random(22, P * 310)],
@@ -70,12 +80,11 @@ pub fn draws(host: &Host) {
     case.check(host, |c| c.kernel.std = c.kernel.std.map(|x| 1.01 * x));
 }
 
-pub fn batches(host: &Host) {
-    noise(host, Draw::Uniform, |kernel| kernel.update += 1);
+pub fn scale_columns(host: &Host) {
     let case = Case {
         kernel: ScaleColumns {
             members: P,
-            rows: 60,
+            len: 60 * S,
             columns: S,
         },
         out: [random(70, P * 60 * S)],
@@ -84,15 +93,14 @@ pub fn batches(host: &Host) {
         compared: usize::MAX,
     };
     case.check(host, |c| scale(&mut c.input[0]));
+}
+
+pub fn standardise(host: &Host) {
     let case = Case {
         kernel: Standardise {
             members: P,
-            first: 3,
-            rows: 30,
-            batch_rows: 37,
-            row: ROW,
-            obs_dim: S,
-            columns: [0, S + A],
+            rows: 3..33,
+            row: RowLayout::new(S, A),
         },
         out: [random(72, P * 37 * ROW)],
         input: [random(73, P * 2 * S)],

@@ -12,8 +12,12 @@ use h2oplus::nn::ops::value::{ValueLoss, ValueRule};
 use super::{A, Case, P, ROW, S, poison, random, scale};
 use crate::cuda_host::Host;
 
-pub fn losses(host: &Host) {
-    let (rows, stride) = (300, 1000); // more rows than threads
+/// More rows than threads.
+const ROWS: usize = 300;
+const STRIDE: usize = 1000;
+
+pub fn td(host: &Host) {
+    let rows = ROWS;
     let case = Case {
         kernel: TdLoss {
             members: P,
@@ -28,6 +32,10 @@ pub fn losses(host: &Host) {
         compared: usize::MAX,
     };
     case.check(host, |c| scale(&mut c.input[2]));
+}
+
+pub fn value(host: &Host) {
+    let (rows, stride) = (ROWS, STRIDE);
     let exponential = |alpha| ValueRule::Exponential { alpha, clip: 2.0 };
     for (rule, spoiled) in [
         (ValueRule::Expectile(0.7), ValueRule::Expectile(0.707)),
@@ -50,6 +58,10 @@ pub fn losses(host: &Host) {
         };
         case.check(host, |c| c.kernel.rule = spoiled.into());
     }
+}
+
+pub fn target(host: &Host) {
+    let (rows, stride) = (ROWS, STRIDE);
     for (exploration, v, log_ratio) in [
         (Exploration::Entropy, Some(Slot::new(650)), None),
         (Exploration::None, None, Some(Slot::new(20))),
@@ -85,6 +97,10 @@ pub fn losses(host: &Host) {
             c.kernel.discount = c.kernel.discount.map(|x| 1.01 * x)
         });
     }
+}
+
+pub fn actor(host: &Host) {
+    let (rows, stride) = (ROWS, STRIDE);
     let case = Case {
         kernel: ActorLoss {
             members: P,
@@ -108,7 +124,7 @@ pub fn losses(host: &Host) {
     });
 }
 
-pub fn ratio(host: &Host) {
+pub fn ratio_loss(host: &Host) {
     let (half, stride) = (140, 1200);
     let case = Case {
         kernel: RatioLoss {
@@ -123,6 +139,10 @@ pub fn ratio(host: &Host) {
         compared: usize::MAX,
     };
     case.check(host, |c| scale(&mut c.input[0]));
+}
+
+pub fn ratio_weight(host: &Host) {
+    let stride = 1200;
     for raw in [Some(Slot::new(8)), None] {
         let case = Case {
             kernel: RatioWeight {
@@ -145,7 +165,7 @@ pub fn ratio(host: &Host) {
     }
 }
 
-pub fn penalties(host: &Host) {
+pub fn cql(host: &Host) {
     let (states, actions, stride) = (70, 13, 2000);
     for importance in [true, false] {
         let mut act_grads = random(50, P * stride);
@@ -173,7 +193,10 @@ pub fn penalties(host: &Host) {
             c.kernel.temperature = c.kernel.temperature.map(|x| 1.01 * x)
         });
     }
-    let (real, sim) = (30, 40);
+}
+
+pub fn gap_weight(host: &Host) {
+    let (sim, stride) = (40, 2000);
     let case = Case {
         kernel: GapWeight {
             members: P,
@@ -191,6 +214,10 @@ pub fn penalties(host: &Host) {
     case.check(host, |c| {
         c.kernel.clip = c.kernel.clip.map(|[low, high]| [low, 1.01 * high])
     });
+}
+
+pub fn h2o(host: &Host) {
+    let (real, sim) = (30, 40);
     let case = Case {
         kernel: H2oLoss {
             members: P,

@@ -106,20 +106,8 @@ fn scale(values: &mut [f32]) {
     values.iter_mut().for_each(|x| *x *= 1.01);
 }
 
-#[test]
-fn every_kernel_is_its_twin() {
-    let Some(host) = host() else { return };
-    losses::losses(host);
-    losses::ratio(host);
-    losses::penalties(host);
-    policies::head(host);
-    policies::candidates(host);
-    policies::gaussian(host);
-    draws::draws(host);
-    draws::batches(host);
-    optimiser::optimiser(host);
-    optimiser::guard(host);
-    // Wide and narrow last layers, one layer and many, shapes that fill no tile.
+/// Wide and narrow last layers, one layer and many, shapes that fill no tile.
+fn networks(host: &Host) {
     for sizes in [
         &[7, 33, 19, 1][..],
         &[7, 40, 12],
@@ -132,7 +120,58 @@ fn every_kernel_is_its_twin() {
     for sizes in [&[7, 33, 19, 1][..], &[7, 40, 2], &[6, 21]] {
         networks::grouped(host, sizes);
     }
-    let all: Vec<_> = entries().iter().map(|e| e.name).collect();
-    let missing: Vec<_> = all.iter().filter(|n| !host.ran().contains(*n)).collect();
-    assert!(missing.is_empty(), "never run: {missing:?}");
+}
+
+/// A test for each kernel, or for those that are checked together.
+macro_rules! twins {
+    ($($test:ident of [$($kernel:literal),+]: $check:path;)+) => {
+        $(
+            #[test]
+            fn $test() {
+                let Some(host) = host() else { return };
+                $check(host);
+                for kernel in [$($kernel),+] {
+                    assert!(host.ran().contains(kernel), "{kernel} has not run");
+                }
+            }
+        )+
+
+        #[test]
+        fn every_kernel_has_a_test() {
+            let tested = [$($($kernel),+),+];
+            let all: Vec<_> = entries().iter().map(|e| e.name).collect();
+            let missing: Vec<_> = all.iter().filter(|name| !tested.contains(*name)).collect();
+            assert!(missing.is_empty(), "no twin is tested: {missing:?}");
+        }
+    };
+}
+
+twins! {
+    td_loss of ["td_loss"]: losses::td;
+    value_loss of ["value_loss"]: losses::value;
+    target of ["target"]: losses::target;
+    actor_loss of ["actor_loss"]: losses::actor;
+    ratio_loss of ["ratio_loss"]: losses::ratio_loss;
+    ratio_weight of ["ratio_weight"]: losses::ratio_weight;
+    cql_loss of ["cql_loss"]: losses::cql;
+    gap_weight of ["gap_weight"]: losses::gap_weight;
+    h2o_loss of ["h2o_loss"]: losses::h2o;
+    tanh_gaussian of ["sample", "sample_grad", "awr_loss"]: policies::head;
+    clipped_gaussian of ["gaussian_sample", "awr_loss"]: policies::gaussian;
+    candidates of ["candidates"]: policies::candidates;
+    gather of ["gather"]: draws::gather;
+    noise of ["noise"]: draws::noise;
+    scale_columns of ["scale_columns"]: draws::scale_columns;
+    blur of ["blur"]: draws::blur;
+    standardise of ["standardise"]: draws::standardise;
+    adam of ["adam"]: optimiser::adam;
+    polyak of ["polyak"]: optimiser::polyak;
+    guard of ["guard"]: optimiser::guard;
+    dense of [
+        "dense_bias",
+        "dense_narrow",
+        "dense_grad_narrow",
+        "dense_grad_mask",
+        "dense_grad_group"
+    ]: networks;
 }

@@ -14,8 +14,10 @@ fn health() -> Vec<f32> {
     health
 }
 
-pub fn optimiser(host: &Host) {
-    let stride = 3000;
+const STRIDE: usize = 3000;
+
+pub fn adam(host: &Host) {
+    let stride = STRIDE;
     let group = |range, rate: [f64; P], step| Group {
         range,
         rate: rate.to_vec().into(),
@@ -42,10 +44,13 @@ pub fn optimiser(host: &Host) {
         compared: usize::MAX,
     };
     case.check(host, |c| c.kernel.groups[2].rate = (1.01 * 1e-2).into());
+}
+
+pub fn polyak(host: &Host) {
+    let stride = STRIDE;
     let case = Case {
         kernel: Polyak {
             members: P,
-            stride,
             range: 100..2555,
             rate: vec![0.3, 0.1, 0.5].into(),
         },
@@ -67,13 +72,13 @@ pub fn guard(host: &Host) {
     let case = Case {
         kernel: Guard {
             members: P,
-            stats: 32,
-            update: 1000,
+            len: 32,
+            update: 1000.0,
         },
         out: [before],
         input: [stats],
         scratch: false,
         compared: usize::MAX,
     };
-    case.check(host, |c| c.kernel.update = 1010);
+    case.check(host, |c| c.kernel.update = 1010.0);
 }

@@ -1,8 +1,7 @@
 // A thread a member: freezes it where a loss or parameter is not finite.
-extern "C" __global__ void guard(float* health, const float* stats, const GuardArgs* args) {
-    unsigned member = global_thread();
-    if (member >= args->members) return;
-    bool lost = health[member * HEALTH + BROKEN] != 0.0f;
-    for (unsigned i = 0; i < args->stats; ++i) lost |= !(fabsf(stats[member * args->stats + i]) <= -LOWEST);
-    if (lost && health[member * HEALTH + FROZEN] == 0.0f) health[member * HEALTH + FROZEN] = args->update;
+__device__ inline void guard_body(const Guard& k) {
+    if (threadIdx.x > 0) return;
+    bool lost = k.health[BROKEN] != 0.0f;
+    for (unsigned i = 0; i < k.args.len; ++i) lost |= !(fabsf(k.stats[i]) <= -LOWEST);
+    if (lost && k.health[FROZEN] == 0.0f) k.health[FROZEN] = k.args.update;
 }

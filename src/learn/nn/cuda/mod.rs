@@ -117,22 +117,6 @@ pub(crate) fn word(n: usize) -> u32 {
     u32::try_from(n).expect("a size within a member fits 32 bits")
 }
 
-/// A tail of numbers per member, `[members, N]`: the one place where a kernel says which of its numbers differ
-/// between members.
-pub(crate) fn per_member<const N: usize>(
-    members: usize,
-    numbers: impl Fn(usize) -> [f32; N],
-) -> Vec<u32> {
-    let all = (0..members).flat_map(|m| numbers(m).map(f32::to_bits));
-    all.collect()
-}
-
-/// A tail of seeds, `[members, 2]`: low word first.
-pub(crate) fn seeds(seeds: &[u64]) -> Vec<u32> {
-    let words = seeds.iter().flat_map(|s| [*s as u32, (*s >> 32) as u32]);
-    words.collect()
-}
-
 /// A table of structs as words.
 pub(crate) fn table<T: Pod>(rows: &[T]) -> Vec<u32> {
     bytemuck::cast_slice(rows).to_vec()

@@ -1,5 +1,5 @@
 // A thread a float.
-extern "C" __global__ void scale_columns(float* x, const float* std, const ScaleColumnsArgs* args) {
-    unsigned member = blockIdx.y, n = global_thread();
-    if (n < args->len) x[(size_t)member * args->len + n] *= std[member * args->columns + n % args->columns];
+__device__ inline void scale_columns_body(const ScaleColumns& k) {
+    unsigned n = global_thread();
+    if (n < k.args.len) k.x[n] *= k.std[n % k.args.columns];
 }

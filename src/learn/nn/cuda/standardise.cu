@@ -1,11 +1,11 @@
 // A warp a row.
-extern "C" __global__ void standardise(float* batch, const float* scale, const StandardiseArgs* args) {
-    unsigned member = blockIdx.y, n = global_thread() / 32, lane = threadIdx.x % 32, s_dim = args->obs_dim;
-    if (n >= args->rows) return;
-    const float* mean = scale + (size_t)member * 2 * s_dim;
-    float* row = batch + ((size_t)member * args->batch_rows + args->first + n) * args->row;
+__device__ inline void standardise_body(const Standardise& k) {
+    unsigned n = global_thread() / 32, lane = threadIdx.x % 32, s_dim = k.args.row.obs_dim;
+    if (n >= k.args.rows.len) return;
+    const float *mean = k.scale, *inverse = k.scale + s_dim;
+    float* row = k.batch + (size_t)(k.args.rows.start + n) * k.args.row.len;
     for (int part = 0; part < 2; ++part) {
-        float* s = row + args->columns[part];
-        for (unsigned i = lane; i < s_dim; i += 32) s[i] = (s[i] - mean[i]) * mean[s_dim + i];
+        float* s = row + (part == 0 ? 0 : k.args.row.next_obs());
+        for (unsigned i = lane; i < s_dim; i += 32) s[i] = (s[i] - mean[i]) * inverse[i];
     }
 }

@@ -102,6 +102,13 @@ impl<K> DerefMut for Buf<K> {
     }
 }
 
+impl<K> Buf<K> {
+    /// The same buffer, to be filled with random numbers.
+    pub fn to_draw(&self) -> Buf<Drawn> {
+        self.0.clone().into()
+    }
+}
+
 /// Where something begins within a member's part of a buffer that is laid out as `L`.
 pub struct Slot<L> {
     at: usize,

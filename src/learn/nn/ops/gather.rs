@@ -1,8 +1,8 @@
 //! Rows drawn from a replay, uniformly with replacement.
 
-use super::{PerMember, Shared, TILE, blocks, each};
-use crate::nn::cuda::{Program, THREADS, arguments, seeds, word};
-use crate::nn::launch::{Cost, Kernel};
+use super::{TILE, blocks, each};
+use crate::nn::cuda::word;
+use crate::nn::kernel::{OnHost, fields, kernel};
 use crate::rng::{Stream, philox};
 
 /// Rows of a replay that lie side by side.
@@ -14,96 +14,69 @@ pub struct Span {
     pub len: usize,
 }
 
-/// Kernel: outputs `[batch [members, batch_rows, width]]`, inputs `[replay rows]`. Row n of member k is row
-/// ⌊w·len/2³²⌋ of its span, w being word n mod 4 of Philox block n/4: key = the member's seed,
-/// counter (`lane`, `update`, `stream`).
-#[derive(Clone, Debug)]
-pub struct Gather {
-    /// One seed a member.
-    pub seeds: Vec<u64>,
-    /// Separates uses of one stream.
-    pub lane: u32,
-    /// Index of the update.
-    pub update: u32,
-    /// Which draws.
-    pub stream: Stream,
-    /// Which rows of the replay a member draws from.
-    pub spans: PerMember<Span>,
-    /// Length of a replay row.
-    pub row: usize,
-    /// First row written, of each member's batch.
-    pub first: usize,
-    /// Rows drawn.
-    pub rows: usize,
-    /// Rows of a member's batch.
-    pub batch_rows: usize,
-    /// Floats of a row that are kept: a prefix.
-    pub width: usize,
-}
+fields! { Span, "Span", 2, |x| [word(x.start), word(x.len)]; }
 
-arguments! { "gather",
-    struct GatherArgs {
-        lane: u32, update: u32, stream: u32, row: u32, first: u32, rows: u32, batch_rows: u32, width: u32,
+kernel! {
+    /// Row n of member k is row ⌊w·len/2³²⌋ of its span, w being word n mod 4 of Philox block n/4: key = the member's
+    /// seed, counter (`lane`, `update`, `stream`).
+    pub struct Gather in "gather";
+    fields {
+        /// Separates uses of one stream.
+        lane: u32,
+        /// Index of the update.
+        update: u32,
+        /// Which draws.
+        stream: Stream,
+        /// Length of a replay row.
+        row: usize,
+        /// First row written, of each member's batch.
+        first: usize,
+        /// Rows drawn.
+        rows: usize,
+        /// Floats of a row that are kept: a prefix.
+        width: usize,
     }
-}
-
-impl Kernel<1, 1> for Gather {
-    const NAME: &'static str = "gather";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * 2 * self.seeds.len() * self.rows * self.width) as u64,
+    each {
+        /// Key of the draws.
+        seed: u64,
+        /// Which rows of the replay a member draws from.
+        span: Span,
+    }
+    buffers GatherBuffers {
+        out {
+            /// Rows of `width` floats.
+            batch: Rows,
+        }
+        in {
+            /// All rows.
+            replay: ReplayRows,
         }
     }
+    threads |k| 32 * k.rows;
+    floats |k| 2 * k.rows * k.width;
+}
 
-    fn cpu(&self, [batch]: [&mut [f32]; 1], [replay]: [&[f32]; 1]) {
-        let batch = Shared::new(batch);
+impl Gather {
+    fn twin(&self, b: GatherBuffers<OnHost<'_>>) {
         let tiles: Vec<_> = blocks(self.rows, TILE).collect();
-        let members = self.seeds.len();
+        let members = self.members;
         each(members * tiles.len(), |task| {
             let (member, tile) = (task % members, &tiles[task / members]);
-            let Span { start, len } = self.spans.of(member);
-            let rows = &replay[start * self.row..][..len * self.row];
-            let first = (member * self.batch_rows + self.first + tile.start) * self.width;
+            let Span { start, len } = self.span.of(member);
+            let rows = &b.replay.of(member)[start * self.row..][..len * self.row];
+            let (first, floats) = (self.first + tile.start, tile.len() * self.width);
             // SAFETY: row blocks and members are disjoint.
-            let out = unsafe { batch.at(first, tile.len() * self.width) };
+            let out = unsafe { b.batch.part(member, first * self.width, floats) };
             let mut words = [0; 4];
             for (n, to) in tile.clone().zip(out.chunks_exact_mut(self.width)) {
                 // TILE is a multiple of 4, so a block of words is never split.
                 if n % 4 == 0 {
-                    words = philox(
-                        self.seeds[member],
-                        self.lane,
-                        self.update,
-                        self.stream,
-                        (n / 4) as u32,
-                    );
+                    let (seed, block) = (self.seed.of(member), (n / 4) as u32);
+                    words = philox(seed, self.lane, self.update, self.stream, block);
                 }
                 let index = (u64::from(words[n % 4]) * len as u64) >> 32;
                 to.copy_from_slice(&rows[index as usize * self.row..][..self.width]);
             }
         });
-    }
-
-    fn cuda(&self, _floats: &[usize]) -> Program {
-        let args = GatherArgs {
-            lane: self.lane,
-            update: self.update,
-            stream: self.stream as u32,
-            row: word(self.row),
-            first: word(self.first),
-            rows: word(self.rows),
-            batch_rows: word(self.batch_rows),
-            width: word(self.width),
-        };
-        let blocks = self.rows.div_ceil(THREADS as usize / 32);
-        let grid = [blocks, self.seeds.len(), 1];
-        let mut tail = seeds(&self.seeds);
-        for m in 0..self.seeds.len() {
-            let Span { start, len } = self.spans.of(m);
-            tail.extend([word(start), word(len)]);
-        }
-        Program::run(&args, &tail, grid)
     }
 }

@@ -2,68 +2,55 @@
 
 use std::ops::Range;
 
-use super::guard::{FROZEN, HEALTH};
-use super::{PerMember, Shared, blocks, each, member_of};
-use crate::nn::cuda::{Program, THREADS, arguments, per_member, word};
-use crate::nn::launch::{Cost, Kernel};
+use super::guard::FROZEN;
+use super::{blocks, each, member_of};
+use crate::nn::kernel::{OnHost, kernel};
 
-const BLOCK: usize = 32_768;
+const SLICE: usize = 32_768;
 
-/// Kernel: outputs `[targets]`, inputs `[parameters, health]`.
-#[derive(Clone, Debug)]
-pub struct Polyak {
-    /// Members.
-    pub members: usize,
-    /// Floats a member of the parameters.
-    pub stride: usize,
-    /// Which parameters have targets; the targets hold just these.
-    pub range: Range<usize>,
-    /// τ.
-    pub rate: PerMember<f32>,
-}
-
-arguments! { "polyak",
-    struct PolyakArgs { first: u32, len: u32, stride: u32 }
-}
-
-impl Kernel<1, 2> for Polyak {
-    const NAME: &'static str = "polyak";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * 3 * self.members * self.range.len()) as u64,
+kernel! {
+    /// Moves the targets.
+    pub struct Polyak in "polyak";
+    fields {
+        /// Which parameters have targets; the targets hold just these.
+        range: Range<usize>,
+    }
+    each {
+        /// τ.
+        rate: f32,
+    }
+    buffers PolyakBuffers {
+        out {
+            /// The targets.
+            smoothed: Smoothed,
+        }
+        in {
+            /// Parameters.
+            theta: Theta,
+            /// Which members are frozen.
+            health: Health,
         }
     }
+    threads |k| k.range.len().div_ceil(4);
+    floats |k| 3 * k.range.len();
+}
 
-    fn cpu(&self, [target]: [&mut [f32]; 1], [theta, health]: [&[f32]; 2]) {
-        let target = Shared::new(target);
-        let tasks: Vec<_> = blocks(self.range.len(), BLOCK).collect();
+impl Polyak {
+    fn twin(&self, b: PolyakBuffers<OnHost<'_>>) {
+        let tasks: Vec<_> = blocks(self.range.len(), SLICE).collect();
         each(self.members * tasks.len(), |task| {
             let (member, n) = member_of(task, tasks.len());
             let block = &tasks[n];
-            if health[member * HEALTH + FROZEN] != 0.0 {
+            if b.health.of(member)[FROZEN] != 0.0 {
                 return;
             }
             let rate = self.rate.of(member);
             // SAFETY: blocks and members are disjoint.
-            let target = unsafe { target.at(member * self.range.len() + block.start, block.len()) };
-            let theta =
-                &theta[member * self.stride + self.range.start + block.start..][..block.len()];
+            let target = unsafe { b.smoothed.part(member, block.start, block.len()) };
+            let theta = &b.theta.of(member)[self.range.clone()][block.clone()];
             for (t, x) in target.iter_mut().zip(theta) {
                 *t = (1.0 - rate) * *t + rate * x;
             }
         });
-    }
-
-    fn cuda(&self, _floats: &[usize]) -> Program {
-        let args = PolyakArgs {
-            first: word(self.range.start),
-            len: word(self.range.len()),
-            stride: word(self.stride),
-        };
-        let tail = per_member(self.members, |m| [self.rate.of(m)]);
-        let blocks = self.range.len().div_ceil(4 * THREADS as usize);
-        Program::run(&args, &tail, [blocks, self.members, 1])
     }
 }

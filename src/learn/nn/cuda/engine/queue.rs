@@ -99,11 +99,12 @@ mod tests {
     #[test]
     fn equal_launches_make_equal_commands_whatever_their_arguments() {
         let noise = |update| Noise {
+            members: 2,
             draw: Draw::Normal,
-            seeds: vec![1, 2],
             update,
             stream: Stream::Update,
             len: 100,
+            seed: vec![1, 2].into(),
         };
         let queue = |update, pointer| {
             let mut queue = Queue::default();
