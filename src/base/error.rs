@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::words;
+
 /// What can go wrong. The command line prints it as one message and exits with code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -60,9 +62,23 @@ impl Error {
     /// Shorthand for [`Error::Input`].
     pub fn input(place: impl ToString, problem: impl ToString, mend: impl ToString) -> Self {
         Self::Input {
-            place: place.to_string(),
-            problem: problem.to_string(),
-            mend: mend.to_string(),
+            place: words::shown(&place.to_string()),
+            problem: words::plain(&problem.to_string()),
+            mend: words::shown(&mend.to_string()),
+        }
+    }
+
+    /// The same, said of `file`: what is wrong in it has been found by someone who does not know its name.
+    pub fn within(self, file: impl std::fmt::Display) -> Self {
+        match self {
+            Self::Input {
+                place,
+                problem,
+                mend,
+            } if !place.contains(&file.to_string()) => {
+                Self::input(format!("{file}: {place}"), problem, mend)
+            }
+            other => other,
         }
     }
 

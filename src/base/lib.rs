@@ -4,3 +4,4 @@ pub mod choice;
 pub mod error;
 pub mod log;
 pub mod rng;
+mod words;

@@ -4,23 +4,49 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde::{Deserialize, Serialize};
+
 use super::domain::DomainFlags;
 use super::{Format, emit};
 use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
+use crate::model::Domain;
 use crate::train::behaviour::{Behaviour, Quality, random_data};
 use crate::train::config::TrainConfig;
-use crate::train::run_folder::RunFolder;
+use crate::train::given::Given;
+use crate::train::inputs;
+use crate::train::paused::Paused;
 use crate::train::trainer::Trainer;
 
 /// Flags of `collect`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    wanted: Given<Wanted>,
+    /// Skip training: roll these snapshots out (`shipped`, or a file that `collect` wrote), or `random`
+    /// actions
+    #[arg(long, value_name = "FILE")]
+    from: Option<String>,
+    /// Go on with an interrupted training; what is written afterwards is as it was asked for then,
+    /// unless --rows, --snapshots or --out say otherwise
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    resume: Option<PathBuf>,
+    /// Folder of the data sets (default: data)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What is to be trained and rolled out.
+#[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
+struct Wanted {
     /// Robot and version, or a TOML file of your own
     #[arg(long, default_value = "halfcheetah-v2")]
     task: String,
     #[command(flatten)]
+    #[serde(flatten)]
     domain: DomainFlags,
     /// Train until the deterministic policy returns this much (default: the task's `medium_return`;
     /// without one, train for all of --updates)
@@ -38,107 +64,266 @@ pub struct Args {
     /// Seed of training and data
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Skip training: roll these snapshots out (`shipped`, or a file that `collect` wrote), or `random`
-    /// actions
-    #[arg(long, value_name = "FILE")]
-    from: Option<String>,
-    /// Go on with an interrupted training
-    #[arg(long, value_name = "DIR", conflicts_with = "from")]
-    resume: Option<PathBuf>,
-    /// Folder of the data sets
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    out: PathBuf,
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
 }
 
+/// `collect.toml` in the folder of the run that is trained: what it is trained for.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    /// None where its path is not text.
+    out: Option<String>,
+    wanted: Wanted,
+}
+
+/// The manifest's name in a run folder.
+pub const MANIFEST: &str = "collect.toml";
 /// Updates between evaluations, each of which keeps a snapshot.
 const SNAPSHOT_EVERY: u64 = 5000;
+/// The data sets made of snapshots.
+const MADE: [(&str, Quality); 2] = [
+    ("medium", Quality::Medium),
+    ("medium-replay", Quality::MediumReplay),
+];
+
+/// What one call makes, and where.
+struct Job {
+    wanted: Wanted,
+    task: Task,
+    domain: Domain,
+    out: PathBuf,
+}
 
 /// Trains (unless told not to), rolls out, writes, prints statistics.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let task = Task::load(&args.task)?;
-    let domain = args.domain.domain(&task)?;
-    // A domain that cannot be is refused before anything is trained.
-    Dynamics::draw(&task, &domain, args.seed, 1)?;
-    std::fs::create_dir_all(&args.out).map_err(Error::io(&args.out))?;
-    if args.from.as_deref() == Some("random") {
-        let data = random_data(&task, &domain, args.rows, args.seed)?;
-        let done = [write(&args, &task, "random", data)?];
-        print(args.format, &done);
-        return Ok(ExitCode::SUCCESS);
-    }
-    let (behaviour, reached) = match args.from.as_deref() {
-        Some("shipped") => (Behaviour::shipped(&task)?, true),
-        Some(file) => (Behaviour::load(Path::new(file))?, true),
-        None => train(&args, &task)?,
+    let out = |saved: Option<String>| {
+        let default = || saved.map_or_else(|| "data".into(), PathBuf::from);
+        args.out.clone().unwrap_or_else(default)
     };
-    if args.from.is_none() {
-        let path = args
-            .out
-            .join(format!("{}-behaviour.safetensors", task.name));
+    if let Some(path) = &args.resume {
+        let (paused, manifest) = resume(path, &args.wanted)?;
+        let job = Job::new(manifest.wanted, out(manifest.out))?;
+        job.check_behaviour()?;
+        return job.train(Trainer::resume(paused, None)?, args.format);
+    }
+    let job = Job::new(args.wanted.all.clone(), out(None))?;
+    let behaviour = match args.from.as_deref() {
+        Some("random") => {
+            job.check_set("random")?;
+            let (rows, seed) = (job.wanted.rows, job.wanted.seed);
+            let data = random_data(&job.task, &job.domain, rows, seed)?;
+            print(args.format, &[job.write("random", data)?]);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some("shipped") => Behaviour::shipped(&job.task)?,
+        Some(file) => Behaviour::load(Path::new(file))?,
+        None => {
+            job.check_behaviour()?;
+            return job.train(job.begin()?, args.format);
+        }
+    };
+    print(args.format, &job.roll_out(&behaviour)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Job {
+    /// Refuses, before anything is trained, what cannot be made, or would replace another robot's data.
+    fn new(wanted: Wanted, out: PathBuf) -> Result<Self> {
+        let task = Task::load(&wanted.task)?;
+        let domain = wanted.domain.domain(&task)?;
+        Dynamics::draw(&task, &domain, wanted.seed, 1)?;
+        std::fs::create_dir_all(&out).map_err(Error::io(&out))?;
+        Ok(Self {
+            wanted,
+            task,
+            domain,
+            out,
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.out.join(format!("{}-{name}", self.task.name))
+    }
+
+    /// Refuses to replace the data set called `name` by one of another robot.
+    fn check_set(&self, name: &str) -> Result<()> {
+        let path = self.path(&format!("{name}.hdf5"));
+        // A damaged file may be replaced.
+        match path.is_file().then(|| Dataset::read(&path)) {
+            Some(Ok(there)) => self.same_robot(&path, (there.obs_dim, there.act_dim)),
+            _ => Ok(()),
+        }
+    }
+
+    /// [`check_set`](Self::check_set) for all that a training leaves.
+    fn check_behaviour(&self) -> Result<()> {
+        for (name, _) in MADE {
+            self.check_set(name)?;
+        }
+        let path = self.behaviour();
+        let there = path.is_file().then(|| Behaviour::load(&path));
+        match there.and_then(|there| there.ok()?.snapshots.pop()) {
+            Some(last) => self.same_robot(&path, (last.policy.obs_dim(), last.policy.act_dim())),
+            None => Ok(()),
+        }
+    }
+
+    fn same_robot(&self, path: &Path, have: (usize, usize)) -> Result<()> {
+        let want = (self.task.obs_dim(), self.task.act_dim());
+        if have == want {
+            return Ok(());
+        }
+        let problem = format!(
+            "is of another robot: (observations, actions) = {have:?}; {} has {want:?}",
+            self.task.name
+        );
+        let mend = "give another folder with --out, or move that file away";
+        Err(Error::input(path.display(), problem, mend))
+    }
+
+    fn behaviour(&self) -> PathBuf {
+        self.path("behaviour.safetensors")
+    }
+
+    /// Begins to train SAC on the real task.
+    fn begin(&self) -> Result<Trainer> {
+        let Wanted { seed, updates, .. } = self.wanted;
+        let config = TrainConfig {
+            target_return: self.wanted.target_return.or(self.task.medium_return),
+            // A short training keeps a snapshot too: the last.
+            snapshot_every: SNAPSHOT_EVERY.min(updates),
+            ..TrainConfig::sac_on(&self.wanted.task, seed, updates)
+        };
+        let mut wanted = self.wanted.clone();
+        inputs::absolute("task", &mut wanted.task);
+        inputs::absolute("gap", &mut wanted.domain.gap);
+        let out = std::path::absolute(&self.out).unwrap_or_else(|_| self.out.clone());
+        let out = out.into_os_string().into_string().ok();
+        let manifest = toml::to_string(&Manifest { out, wanted })
+            .map_err(|e| Error::input(MANIFEST, e, "give smaller numbers"))?;
+        let beside = [(MANIFEST, manifest.as_str())];
+        Trainer::create(config, Path::new("runs"), None, &beside)
+    }
+
+    /// Trains to the end, and writes what comes of it.
+    fn train(&self, mut trainer: Trainer, format: Format) -> Result<ExitCode> {
+        let folder = trainer.folder().clone();
+        trainer.go_on_with("h2oplus collect --resume");
+        crate::log!("run folder: {}", folder.path().display());
+        trainer.run()?;
+        let reached = trainer.config().target_return.is_none() || trainer.target_reached();
+        if !reached {
+            crate::log!(
+                "the target was not reached in {} updates",
+                trainer.config().updates
+            );
+        }
+        let mut all = snapshots(&folder.snapshots())?;
+        if all.snapshots.is_empty() {
+            // The target was reached before the first snapshot was due.
+            trainer.snapshot()?;
+            all = snapshots(&folder.snapshots())?;
+        }
+        let behaviour = thin(all, self.wanted.snapshots);
+        let path = self.behaviour();
         behaviour.save(&path)?;
         crate::log!("wrote {}", path.display());
+        let done = self.roll_out(&behaviour).inspect_err(|e| {
+            if matches!(e, Error::Stopped) {
+                let run = folder.path().display();
+                crate::log!("stopped; go on with: h2oplus collect --resume {run}");
+            }
+        })?;
+        print(format, &done);
+        Ok(ExitCode::from(u8::from(!reached)))
     }
-    let mut done = Vec::new();
-    for (name, quality) in [
-        ("medium", Quality::Medium),
-        ("medium-replay", Quality::MediumReplay),
-    ] {
-        let data = behaviour.roll_out(&task, &domain, quality, args.rows, args.seed)?;
-        done.push(write(&args, &task, name, data)?);
+
+    /// Rolls `behaviour` out and writes both data sets.
+    fn roll_out(&self, behaviour: &Behaviour) -> Result<Vec<(PathBuf, Dataset)>> {
+        let mut done = Vec::new();
+        for (name, quality) in MADE {
+            self.check_set(name)?;
+            let (rows, seed) = (self.wanted.rows, self.wanted.seed);
+            let data = behaviour.roll_out(&self.task, &self.domain, quality, rows, seed)?;
+            done.push(self.write(name, data)?);
+        }
+        Ok(done)
     }
-    print(args.format, &done);
-    Ok(if reached {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+
+    /// Writes a data set called `name`.
+    fn write(&self, name: &str, mut data: Dataset) -> Result<(PathBuf, Dataset)> {
+        data.log_notes();
+        data.source = format!("{} {name}", self.task.name);
+        let path = self.path(&format!("{name}.hdf5"));
+        if path.exists() {
+            crate::log!("replacing {}", path.display());
+        }
+        d4rl::write(&path, &data)?;
+        Ok((path, data))
+    }
 }
 
-/// Writes a data set called `name`.
-fn write(args: &Args, task: &Task, name: &str, mut data: Dataset) -> Result<(PathBuf, Dataset)> {
-    data.log_notes();
-    data.source = format!("{} {name}", task.name);
-    let path = args.out.join(format!("{}-{name}.hdf5", task.name));
-    d4rl::write(&path, &data)?;
-    Ok((path, data))
-}
-
-/// Trains SAC on the real task; the snapshots, and whether the target was reached.
-fn train(args: &Args, task: &Task) -> Result<(Behaviour, bool)> {
-    let mut trainer = match &args.resume {
-        Some(path) => {
-            let folder = RunFolder::open(path)?;
-            Trainer::new(folder.read_config()?, folder, None, true)?
-        }
-        None => {
-            let config = TrainConfig {
-                target_return: args.target_return.or(task.medium_return),
-                // A short training keeps a snapshot too: the last.
-                snapshot_every: SNAPSHOT_EVERY.min(args.updates),
-                ..TrainConfig::sac_on(&args.task, args.seed, args.updates)
-            };
-            Trainer::create(config, Path::new("runs"), None)?
-        }
+/// The run in `path`, which goes on, and what it is trained for.
+fn resume(path: &Path, flags: &Given<Wanted>) -> Result<(Paused, Manifest)> {
+    let mut paused = Paused::take(path)?;
+    let file = path.join(MANIFEST);
+    if !file.is_file() {
+        return Err(Error::input(
+            path.display(),
+            "is no run of `h2oplus collect` (it holds no collect.toml)",
+            format!("go on with: h2oplus train --resume {}", path.display()),
+        ));
+    }
+    let damaged = |e: &dyn std::fmt::Display| {
+        Error::input(file.display(), e, "restore the file as the run wrote it")
     };
-    crate::log!("run folder: {}", trainer.folder().path().display());
-    trainer.run()?;
-    let reached = trainer.config().target_return.is_none() || trainer.target_reached();
-    if !reached {
-        crate::log!(
-            "the target was not reached in {} updates",
-            trainer.config().updates
-        );
+    let text = std::fs::read_to_string(&file).map_err(Error::io(&file))?;
+    let mut manifest: Manifest = toml::from_str(&text).map_err(|e| damaged(&e.message()))?;
+    let began = toml::Table::try_from(&manifest.wanted).map_err(|e| damaged(&e))?;
+    if manifest.wanted.task != paused.config().task {
+        return Err(damaged(&"its task is not that of config.toml"));
     }
-    let all = snapshots(&trainer.folder().path().join("snapshots"))?;
-    Ok((thin(all, args.snapshots), reached))
+    for (key, value) in &flags.given {
+        match key.as_str() {
+            "updates" => paused.grow(flags.all.updates)?,
+            "rows" => manifest.wanted.rows = flags.all.rows,
+            "snapshots" => manifest.wanted.snapshots = flags.all.snapshots,
+            _ if same(key, value, began.get(key))? => {}
+            _ => {
+                let began = began
+                    .get(key)
+                    .map_or("its default".into(), ToString::to_string);
+                return Err(Error::input(
+                    format!("--{}", key.replace('_', "-")),
+                    format!("is {value}; the run was begun with {began}"),
+                    "leave it out with --resume (only --updates may grow), or start a new run",
+                ));
+            }
+        }
+    }
+    Ok((paused, manifest))
 }
 
-/// All snapshots in a folder, oldest first.
+/// Whether the flag `key` says what the run `began` with.
+fn same(key: &str, value: &toml::Value, began: Option<&toml::Value>) -> Result<bool> {
+    let (Some(given), Some(toml::Value::String(began))) = (value.as_str(), began) else {
+        return Ok(began == Some(value));
+    };
+    let mut given = given.to_owned();
+    inputs::absolute(key, &mut given);
+    if key == "task" && !inputs::is_file(key, &given) && !inputs::is_file(key, began) {
+        return Ok(Task::load(&given)?.name == Task::load(began)?.name);
+    }
+    Ok(given == *began)
+}
+
+/// All snapshots in a folder, oldest first; none where there is no folder.
 fn snapshots(folder: &Path) -> Result<Behaviour> {
     let mut all = Behaviour::default();
-    for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(all),
+        entries => entries.map_err(Error::io(folder))?,
+    };
+    for entry in entries {
         let path = entry.map_err(Error::io(folder))?.path();
         if path.extension().is_some_and(|e| e == "safetensors") {
             all.snapshots.extend(Behaviour::load(&path)?.snapshots);

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::collect::MANIFEST;
 use super::{Format, emit, table};
 use crate::algo::{self, SettingsFlags};
 use crate::env::{self, Device, Task};
 use crate::error::{Error, Result};
 use crate::train::config::{TrainConfig, resolve};
 use crate::train::given::Given;
+use crate::train::paused::Paused;
 use crate::train::phases::Spent;
 use crate::train::real_data::RealData;
 use crate::train::report::{self, Line};
@@ -42,8 +44,8 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode> {
     let (config, resumed) = match &args.resume {
         Some(path) => {
-            let folder = RunFolder::open(path)?;
-            (resume_config(&args, &folder)?, Some(folder))
+            let paused = resume(&args, path)?;
+            (paused.config().clone(), Some(paused))
         }
         None => {
             let given = args.settings.given();
@@ -94,13 +96,13 @@ fn train(
     args: &Args,
     config: &TrainConfig,
     data: &RealData,
-    resumed: Option<RunFolder>,
+    resumed: Option<Paused>,
     lines: &mut Vec<Line>,
 ) -> Result<(RunFolder, Spent)> {
     let resume = resumed.is_some();
     let mut trainer = match resumed {
-        Some(folder) => Trainer::new(config.clone(), folder, Some(data), true)?,
-        None => Trainer::create(config.clone(), &args.out, Some(data))?,
+        Some(paused) => Trainer::resume(paused, Some(data))?,
+        None => Trainer::create(config.clone(), &args.out, Some(data), &[])?,
     };
     let verb = if resume { "resuming" } else { "run folder" };
     crate::log!("{verb}: {}", trainer.folder().path().display());
@@ -113,9 +115,15 @@ fn train(
     Ok((trainer.folder().clone(), spent))
 }
 
-/// The config of the run that goes on: as it was, but for a longer budget, if one is given.
-fn resume_config(args: &Args, folder: &RunFolder) -> Result<TrainConfig> {
-    let mut config: TrainConfig = folder.read_config()?;
+/// The run in `path`, which goes on: as it was, but for a longer budget, if one is given.
+fn resume(args: &Args, path: &Path) -> Result<Paused> {
+    if path.join(MANIFEST).is_file() {
+        return Err(Error::input(
+            path.display(),
+            "is a run of `h2oplus collect`",
+            format!("go on with: h2oplus collect --resume {}", path.display()),
+        ));
+    }
     for key in args.config.given.keys().chain(args.settings.given().keys()) {
         if key != "updates" {
             return Err(Error::input(
@@ -125,10 +133,11 @@ fn resume_config(args: &Args, folder: &RunFolder) -> Result<TrainConfig> {
             ));
         }
     }
+    let mut paused = Paused::take(path)?;
     if args.config.given.contains_key("updates") {
-        config.updates = args.config.all.updates;
+        paused.grow(args.config.all.updates)?;
     }
-    Ok(config)
+    Ok(paused)
 }
 
 /// What a result line says of a member that diverged.

@@ -7,13 +7,14 @@ use std::path::Path;
 
 use half::f16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
 
+use super::evaluate::{STEADY, broke};
 use crate::data::{BehaviourPolicy, Dataset, DenseLayer, Distribution};
 use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::Domain;
 use crate::nn::PolicySnapshot;
-use super::evaluate::{STEADY, broke};
 use crate::physics::planar::Arithmetic;
 use crate::physics::status::BROKEN;
 use crate::rng::{Stream, fill_normal, fill_unit};
@@ -56,6 +57,33 @@ pub struct Behaviour {
     pub snapshots: Vec<Snapshot>,
 }
 
+/// What a file says of its snapshots, as JSON under [`ABOUT`] in its metadata.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct About {
+    updates: Vec<u64>,
+    /// `null` where there was no evaluation.
+    returns: Vec<Option<f64>>,
+    distribution: String,
+}
+
+const ABOUT: &str = "h2oplus";
+
+impl About {
+    /// As files before this version held it: a key each.
+    fn of_three_keys<'a>(text: impl Fn(&str) -> Option<&'a String>, place: &str) -> Result<Self> {
+        let due =
+            |key: &str| text(key).ok_or_else(|| damaged(place, format!("its `{key}` are missing")));
+        // Files from before there were two distributions hold tanh-Gaussians.
+        let default = || Distribution::default().name().to_owned();
+        Ok(Self {
+            updates: serde_json::from_str(due("updates")?).map_err(|e| damaged(place, e))?,
+            returns: serde_json::from_str(due("returns")?).map_err(|e| damaged(place, e))?,
+            distribution: text("distribution").map_or_else(default, Clone::clone),
+        })
+    }
+}
+
 const SHIPPED: [(&str, &[u8]); 2] = [
     (
         "halfcheetah",
@@ -93,6 +121,12 @@ impl Behaviour {
     /// Half precision: 11 bits of mantissa change an action by less than its exploration noise by
     /// three orders of magnitude.
     pub fn save(&self, path: &Path) -> Result<()> {
+        for snapshot in &self.snapshots {
+            check_layers(&snapshot.policy).map_err(|problem| {
+                let problem = format!("the policy cannot be written: {problem}");
+                Error::input(path.display(), problem, "train with lower learning rates")
+            })?;
+        }
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
         let layers = self
             .snapshots
@@ -127,18 +161,16 @@ impl Behaviour {
         let distribution = self.snapshots.first().map(|s| s.policy.distribution);
         let distribution = distribution.unwrap_or_default();
         let updates: Vec<u64> = self.snapshots.iter().map(|s| s.updates).collect();
-        let returns: Vec<f64> = self.snapshots.iter().map(|s| s.eval_return).collect();
-        let meta = HashMap::from([
-            (
-                "updates".to_string(),
-                serde_json::json!(updates).to_string(),
-            ),
-            (
-                "returns".to_string(),
-                serde_json::json!(returns).to_string(),
-            ),
-            ("distribution".to_string(), distribution.name().to_string()),
-        ]);
+        let returns = self.snapshots.iter().map(|s| s.eval_return);
+        let returns = returns.map(|r| Some(r).filter(|r| r.is_finite())).collect();
+        // One key: the order of several would differ from run to run.
+        let about = About {
+            updates,
+            returns,
+            distribution: distribution.name().to_string(),
+        };
+        let about = serde_json::to_string(&about).expect("plain numbers and strings are JSON");
+        let meta = HashMap::from([(ABOUT.to_string(), about)]);
         let bytes = safetensors::serialize(views, Some(meta)).map_err(damaged)?;
         super::run_folder::write(path, &bytes)
     }
@@ -146,14 +178,18 @@ impl Behaviour {
     fn parse(bytes: &[u8], place: &str) -> Result<Self> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(place, e))?;
         let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(place, e))?;
-        let meta = |key: &str| {
-            let text = header.metadata().as_ref().and_then(|m| m.get(key));
-            text.ok_or_else(|| damaged(place, format!("its `{key}` are missing")))
+        let text = |key: &str| header.metadata().as_ref().and_then(|m| m.get(key));
+        let about = match text(ABOUT) {
+            Some(about) => serde_json::from_str(about).map_err(|e| damaged(place, e))?,
+            None => About::of_three_keys(text, place)?,
         };
-        let updates: Vec<u64> =
-            serde_json::from_str(meta("updates")?).map_err(|e| damaged(place, e))?;
-        let returns: Vec<f64> =
-            serde_json::from_str(meta("returns")?).map_err(|e| damaged(place, e))?;
+        let About {
+            updates,
+            returns,
+            distribution,
+        } = about;
+        let distribution = Distribution::parse(&distribution)
+            .ok_or_else(|| damaged(place, "its `distribution` has no known name"))?;
         let n = updates.len();
         if n == 0 || returns.len() != n {
             return Err(damaged(place, "it holds no snapshot"));
@@ -189,22 +225,14 @@ impl Behaviour {
                 bias: part(b.data(), outputs),
             })
         };
-        // Files from before there were two hold tanh-Gaussians.
-        let text = header.metadata().as_ref();
-        let distribution = text.and_then(|m| m.get("distribution"));
-        let distribution = distribution.map_or(Some(Distribution::default()), |name| {
-            Distribution::parse(name)
-        });
-        let distribution =
-            distribution.ok_or_else(|| damaged(place, "its `distribution` has no known name"))?;
         let depth = (0..)
             .take_while(|i| file.tensor(&format!("fc{i}.weight")).is_ok())
             .count();
         let snapshot = |k: usize| {
             let hidden = (0..depth).map(|i| layer(&format!("fc{i}"), k));
-            Ok(Snapshot {
+            let snapshot = Snapshot {
                 updates: updates[k],
-                eval_return: returns[k],
+                eval_return: returns[k].unwrap_or(f64::NAN),
                 policy: BehaviourPolicy {
                     algorithm: "SAC".into(),
                     iteration: updates[k] as i32,
@@ -213,7 +241,9 @@ impl Behaviour {
                     log_std: layer("last_fc_log_std", k)?,
                     distribution,
                 },
-            })
+            };
+            check_layers(&snapshot.policy).map_err(|problem| damaged(place, problem))?;
+            Ok(snapshot)
         };
         Ok(Self {
             snapshots: (0..n).map(snapshot).collect::<Result<_>>()?,
@@ -414,6 +444,33 @@ fn stream(
         broken,
         episodes: broken + sound,
     })
+}
+
+/// Refuses layers that do not follow one another, and weights that half precision does not hold.
+fn check_layers(policy: &BehaviourPolicy) -> std::result::Result<(), String> {
+    let heads = policy.act_dim();
+    let mut width = policy.obs_dim();
+    if width == 0 || heads == 0 {
+        return Err("its policy has no observations, or no actions".into());
+    }
+    for (name, layer) in policy.layers() {
+        let head = name.starts_with("last_fc");
+        let outputs = if head { heads } else { layer.outputs };
+        if (layer.inputs, layer.outputs) != (width, outputs) || outputs == 0 {
+            let (i, o) = (layer.inputs, layer.outputs);
+            return Err(format!(
+                "`{name}` is a layer of {i} → {o}, which does not fit {width} inputs and {heads} actions"
+            ));
+        }
+        let held = |x: &f32| f16::from_f32(*x).is_finite();
+        if !(layer.weight.iter().all(held) && layer.bias.iter().all(held)) {
+            return Err(format!("`{name}` holds numbers that are not finite"));
+        }
+        if !head {
+            width = outputs;
+        }
+    }
+    Ok(())
 }
 
 fn halves(values: impl Iterator<Item = f32>) -> Vec<u8> {

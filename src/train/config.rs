@@ -186,8 +186,13 @@ impl TrainConfig {
         }
     }
 
+    /// As `config.toml` holds it.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::input("config", e, "report this as a bug"))
+    }
+
     /// Refuses values that no run can have.
-    fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         let at_least_one: [(&str, u64); 7] = [
             ("--updates", self.updates),
             ("--envs", self.envs as u64),

@@ -18,7 +18,9 @@ pub const METRICS_FILE: &str = "metrics.jsonl";
 #[derive(Debug)]
 pub struct Metrics {
     path: PathBuf,
-    lines: BufWriter<File>,
+    out: BufWriter<File>,
+    /// Lines so far.
+    lines: u64,
     names: Vec<String>,
     events: Vec<EventWriter>,
 }
@@ -61,29 +63,34 @@ impl Metrics {
         let events = event_folders(dir, names).map(EventWriter::create);
         Ok(Self {
             path,
-            lines: BufWriter::new(file),
+            out: BufWriter::new(file),
+            lines: 0,
             names: shown(names),
             events: events.collect::<Result<_>>()?,
         })
     }
 
-    /// Go on with the records in `dir` from the checkpoint at `step`: lines beyond it are dropped,
-    /// so that the file reads as if never interrupted.
+    /// Go on with the records in `dir` from the checkpoint at `step`, by which there were `lines` lines:
+    /// those beyond are dropped, so that the file reads as if never interrupted. Without a file, records
+    /// begin there.
     ///
     /// # Errors
-    /// [`Error::Input`] if a line is damaged; [`Error::Io`].
-    pub fn resume(dir: impl AsRef<Path>, names: &[&str], step: u64) -> Result<Self> {
+    /// [`Error::Input`] if a line is damaged, or lines are missing; [`Error::Io`].
+    pub fn resume(dir: impl AsRef<Path>, names: &[&str], step: u64, lines: u64) -> Result<Self> {
         let dir = dir.as_ref();
         let path = dir.join(METRICS_FILE);
-        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-        // The run may have been stopped within its last line.
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        let mut kept = String::with_capacity(whole.len());
-        for (number, line) in whole.lines().enumerate() {
-            if parse(&path, number, line)?.step <= step {
-                kept.push_str(line);
-                kept.push('\n');
-            }
+        let text = match std::fs::read_to_string(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            text => Some(text.map_err(Error::io(&path))?),
+        };
+        let mut kept = String::new();
+        match &text {
+            Some(text) => kept = first_lines(&path, text, step, lines)?,
+            None if lines == 0 => {}
+            None => crate::log!(
+                "note: {} is not there; records go on from update {step}",
+                path.display()
+            ),
         }
         replace_file(&path, |out| {
             out.write_all(kept.as_bytes()).map_err(Error::io(&path))
@@ -92,13 +99,21 @@ impl Metrics {
             .append(true)
             .open(&path)
             .map_err(Error::io(&path))?;
-        let events = event_folders(dir, names).map(|folder| EventWriter::resume(folder, step + 1));
+        // Where nothing counts, update 0 is recorded anew too.
+        let from = if lines == 0 { 0 } else { step + 1 };
+        let events = event_folders(dir, names).map(|folder| EventWriter::resume(folder, from));
         Ok(Self {
             path,
-            lines: BufWriter::new(file),
+            out: BufWriter::new(file),
+            lines: text.map_or(0, |_| lines),
             names: shown(names),
             events: events.collect::<Result<_>>()?,
         })
+    }
+
+    /// Lines recorded so far.
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 
     /// Record `values` of `member` after `step` updates, `wall_s` seconds into the run.
@@ -133,20 +148,62 @@ impl Metrics {
                 "report this: numbers always have a text",
             )
         })?;
-        writeln!(self.lines, "{line}").map_err(Error::io(&self.path))?;
+        writeln!(self.out, "{line}").map_err(Error::io(&self.path))?;
+        self.lines += 1;
         for &(name, value) in values {
             self.events[member].scalar(name, value as f32, step)?;
         }
         Ok(())
     }
 
-    /// Hand everything to the operating system: call it before a checkpoint is written.
+    /// Put the lines on the disk: call it before a checkpoint is written, which counts on them.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        let synced = self.out.get_ref().sync_data();
+        synced.map_err(Error::io(&self.path))
+    }
+
+    /// Hand everything to the operating system, for whoever watches the run.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn flush(&mut self) -> Result<()> {
-        self.lines.flush().map_err(Error::io(&self.path))?;
+        self.out.flush().map_err(Error::io(&self.path))?;
         self.events.iter_mut().try_for_each(EventWriter::flush)
+    }
+}
+
+/// The first `lines` lines of `text`, none of which is of an update beyond `step`.
+fn first_lines(path: &Path, text: &str, step: u64, lines: u64) -> Result<String> {
+    let mend = "restore the file; or delete it, and the run records from that update on";
+    let missing = |have: usize| {
+        let problem = format!(
+            "holds {have} of the {lines} lines that the checkpoint after {step} updates counts on"
+        );
+        Error::input(path.display(), problem, mend)
+    };
+    // The run may have been stopped within its last line.
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let mut kept = String::with_capacity(whole.len());
+    let mut have = 0;
+    for (number, line) in whole.lines().enumerate() {
+        let record = parse(path, number, line)?;
+        if have as u64 == lines {
+            continue;
+        }
+        if record.step > step {
+            return Err(missing(have));
+        }
+        kept.push_str(line);
+        kept.push('\n');
+        have += 1;
+    }
+    match have as u64 == lines {
+        true => Ok(kept),
+        false => Err(missing(have)),
     }
 }
 
@@ -244,7 +301,7 @@ mod tests {
         text.push_str("{\"step\": 8000, \"wall_");
         std::fs::write(&path, text).expect("a line cut short");
         record(
-            &mut Metrics::resume(&broken, &NAMES, 4000).expect("resumed"),
+            &mut Metrics::resume(&broken, &NAMES, 4000, 10).expect("resumed"),
             5..10,
         );
 
@@ -259,6 +316,36 @@ mod tests {
             let events = broken.join(member).read_dir().expect("a folder").count();
             assert_eq!(events, 2, "resuming starts a new event file");
         }
+    }
+
+    #[test]
+    fn missing_lines_are_refused_and_a_missing_file_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut metrics = Metrics::create(folder.path(), &NAMES).expect("begun");
+        record(&mut metrics, 0..3);
+        assert_eq!(metrics.lines(), 6);
+        let path = folder.path().join(METRICS_FILE);
+        let text = std::fs::read_to_string(&path).expect("text");
+        let without_third: Vec<&str> = text.split_inclusive('\n').collect();
+        let without_third = [&without_third[..2], &without_third[3..]].concat().concat();
+        for (cut, have) in [
+            ("", "0 of the 4"),
+            (&text[..40], "0 of"),
+            (&without_third, "3 of"),
+        ] {
+            std::fs::write(&path, cut).expect("written");
+            let error = Metrics::resume(folder.path(), &NAMES, 1000, 4);
+            let error = error.expect_err("lines are missing").to_string();
+            assert!(
+                error.contains("metrics.jsonl") && error.contains(have),
+                "{error}"
+            );
+        }
+        std::fs::remove_file(&path).expect("deleted");
+        let mut metrics = Metrics::resume(folder.path(), &NAMES, 1000, 4).expect("resumed");
+        assert_eq!(metrics.lines(), 0);
+        record(&mut metrics, 2..3);
+        assert_eq!(read_jsonl(&path).expect("sound").len(), 2);
     }
 
     #[test]
@@ -279,7 +366,7 @@ mod tests {
             };
             for error in [
                 read_jsonl(&path).expect_err("damaged").to_string(),
-                Metrics::resume(folder.path(), &NAMES, 9000)
+                Metrics::resume(folder.path(), &NAMES, 9000, 6)
                     .expect_err("damaged")
                     .to_string(),
             ] {

@@ -110,10 +110,10 @@ fn scale_actions(data: &mut Dataset, scale: &ActionScale) {
 fn no_such_data(name: &str) -> Error {
     let shipped = "`medium`, `medium-replay` or `random`, which need no file";
     let path = Path::new(name);
-    let versioned = name.rsplit_once("-v").is_some_and(|(stem, version)| {
-        !stem.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) && !version.is_empty()
+    let versioned = name.rsplit_once("-v").filter(|(stem, version)| {
+        !stem.is_empty() && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit())
     });
-    if !versioned {
+    let Some((stem, version)) = versioned else {
         let looks_like_a_path = path.extension().is_some() || path.is_absolute();
         let problem = if looks_like_a_path {
             "no such file"
@@ -122,9 +122,12 @@ fn no_such_data(name: &str) -> Error {
         };
         let mend = format!("give a D4RL file, a Minari folder, or {shipped}");
         return Error::input(format!("--data {name}"), problem, mend);
-    }
-    // D4RL's files have an underscore where its names have the first hyphen.
-    let d4rl = format!("~/.d4rl/datasets/{}.hdf5", name.replacen('-', "_", 1));
+    };
+    // D4RL's files have underscores where its names have hyphens, but for the version.
+    let d4rl = format!(
+        "~/.d4rl/datasets/{}-v{version}.hdf5",
+        stem.replace('-', "_")
+    );
     let place = if name.contains('/') {
         format!("Minari keeps it in ~/.minari/datasets/{name}")
     } else {

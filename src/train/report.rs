@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::config::TrainConfig;
 use super::curve::{Figure, PALETTE, Point, Reference, Series};
 use super::evaluate::Episodes;
+use super::inputs;
 use super::members::Member;
 use super::metrics::read_jsonl;
 use super::run_folder::RunFolder;
@@ -64,6 +65,15 @@ impl Line {
     }
 }
 
+/// A name as a title shows it: of a file, its name without folder and ending.
+fn stem(key: &str, name: &str) -> String {
+    let file = Path::new(name).file_stem();
+    match file.filter(|_| inputs::is_file(key, name)) {
+        Some(stem) => stem.to_string_lossy().into_owned(),
+        None => name.to_owned(),
+    }
+}
+
 /// Draws `learning_curve.svg` of `folder` from the metrics of `runs`; a curve per method and member.
 pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &[Dataset]) -> Result<PathBuf> {
     let mut series = Vec::new();
@@ -73,7 +83,11 @@ pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &[Dataset]) -> Res
         let config: TrainConfig = run.read_config()?;
         if title.is_empty() {
             let gap = config.varied("gap").unwrap_or_else(|| config.gap.clone());
-            title = format!("{}, simulator with gap {gap}", config.task);
+            title = format!(
+                "{}, simulator with gap {}",
+                stem("task", &config.task),
+                stem("gap", &gap)
+            );
         }
         let members = config.population()?;
         for (m, points) in evaluations(&run.metrics())? {

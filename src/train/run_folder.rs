@@ -3,60 +3,122 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
+use super::config::TrainConfig;
+use super::lock::{LOCK_FILE, Lock};
 use super::metrics::METRICS_FILE;
-use crate::data::replace_file;
+use crate::data::{replace_file, sweep};
 use crate::error::{Error, Result};
 
 /// `runs/<task>__<algo>__<gap>__<seed>__<unix>/`.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// Of a process that works in it; one that only reads has none.
+    lock: Option<Arc<Lock>>,
 }
 
+/// What the names of folders begin with that are not whole yet.
+const UNBORN: &str = ".new.";
+
 impl RunFolder {
-    /// Makes a new folder under `root`; `parts` are task, method, gap and seeds.
-    pub fn create(root: &Path, parts: [&str; 4]) -> Result<Self> {
+    /// Makes a new folder under `root`, with the run's config and the files `beside` (name, contents) in
+    /// it, and locks it; `parts` are task, method, gap and seeds. It is made under another name, so that
+    /// it is there whole or not at all.
+    pub fn create(
+        root: &Path,
+        parts: [&str; 4],
+        config: &TrainConfig,
+        beside: &[(&str, &str)],
+    ) -> Result<Self> {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
         fs::create_dir_all(root).map_err(Error::io(root))?;
+        let unborn = unborn(root)?;
+        let made = Self {
+            lock: Some(Arc::new(Lock::take(&unborn)?)),
+            path: unborn.clone(),
+        };
+        fs::create_dir(made.checkpoints()).map_err(Error::io(made.checkpoints()))?;
+        made.describe(config)?;
+        for (name, text) in beside {
+            write(&unborn.join(name), text.as_bytes())?;
+        }
         // A list of gaps holds slashes and may be of any length; a folder's name may not.
         let short = |part: &str| part.replace('/', "_").chars().take(60).collect::<String>();
         let name = parts.map(short).join("__");
         // Two runs may start within one second: the later one takes the next free number.
         for stamp in unix.. {
             let path = root.join(format!("{name}__{stamp}"));
-            match fs::create_dir(&path) {
-                Ok(()) => {
-                    let run = Self { path };
-                    fs::create_dir(run.checkpoints()).map_err(Error::io(run.checkpoints()))?;
-                    return Ok(run);
-                }
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => continue,
+            match fs::rename(&unborn, &path) {
+                Ok(()) => return Ok(Self { path, ..made }),
+                Err(_) if path.exists() => continue,
                 Err(e) => return Err(Error::io(&path)(e)),
             }
         }
         unreachable!("the range of stamps has no end")
     }
 
-    /// Opens an existing run; says what is missing when `path` is none.
+    /// Opens an existing run to read it; says what is missing when `path` is none.
     pub fn open(path: &Path) -> Result<Self> {
         let run = Self {
             path: path.to_path_buf(),
+            lock: None,
         };
-        if !run.config().is_file() {
+        if run.config().is_file() {
+            return Ok(run);
+        }
+        if !path.exists() {
+            let mend = "name a folder that `h2oplus train` made; they lie in runs/";
             return Err(Error::input(
                 path.display(),
-                "is not a run folder (it holds no config.toml)",
-                "name a folder that `h2oplus train` made, such as runs/halfcheetah-v2__h2oplus__…",
+                "there is no such run folder",
+                mend,
             ));
         }
+        // A file of a run: its folder is meant.
+        let above = path.ancestors().skip(1).take(2);
+        let run = above
+            .filter(|p| *p != Path::new(""))
+            .find(|p| p.join("config.toml").is_file());
+        let mend = match run {
+            Some(run) => format!("name the run's folder: {}", run.display()),
+            None => {
+                "name a folder that `h2oplus train` made, such as runs/halfcheetah-v2__h2oplus__…"
+                    .into()
+            }
+        };
+        let problem = "is not a run folder (it holds no config.toml)";
+        Err(Error::input(path.display(), problem, mend))
+    }
+
+    /// Opens an existing run to go on with it: no other process may work in it. What a killed one
+    /// left half written is removed.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) and [`Lock::take`].
+    pub fn take(path: &Path) -> Result<Self> {
+        let mut run = Self::open(path)?;
+        run.lock = Some(Arc::new(Lock::take(path)?));
+        for folder in [path.to_path_buf(), run.checkpoints(), run.snapshots()] {
+            sweep(&folder, None);
+        }
         Ok(run)
+    }
+
+    /// Refuses a folder that was deleted or moved while the run goes on.
+    pub fn still_there(&self) -> Result<()> {
+        if self.config().is_file() && self.checkpoints().is_dir() {
+            return Ok(());
+        }
+        Err(Error::input(
+            self.path.display(),
+            "the run folder, or config.toml or checkpoints/ in it, is gone: deleted or moved while the run went on",
+            "put it back and resume from its last checkpoint, or start the run anew",
+        ))
     }
 
     /// The newest run under `root`.
@@ -66,7 +128,7 @@ impl RunFolder {
             .flatten()
             .flatten()
             .map(|entry| entry.path())
-            .filter(|path| path.join("config.toml").is_file())
+            .filter(|path| path.join("config.toml").is_file() && !is_unborn(path))
             .max_by_key(|path| fs::metadata(path).and_then(|m| m.modified()).ok());
         match newest {
             Some(path) => Self::open(&path),
@@ -98,20 +160,28 @@ impl RunFolder {
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
+    /// `snapshots/`, behaviour snapshots of the policy.
+    pub fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
     /// `learning_curve.svg`.
     pub fn curve(&self) -> PathBuf {
         self.path.join("learning_curve.svg")
     }
 
+    /// Writes `config.toml`.
+    pub fn write_config(&self, config: &TrainConfig) -> Result<()> {
+        write(&self.config(), config.to_toml()?.as_bytes())
+    }
+
     /// Writes `config.toml` and `meta.json`.
-    pub fn describe(&self, config: &impl Serialize) -> Result<()> {
-        let text = toml::to_string(config)
-            .map_err(|e| Error::input(self.config().display(), e, "report this as a bug"))?;
-        write(&self.config(), text.as_bytes())?;
+    fn describe(&self, config: &TrainConfig) -> Result<()> {
+        self.write_config(config)?;
+        let args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
         let meta = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "commit": env!("H2OPLUS_COMMIT"),
-            "command": std::env::args().collect::<Vec<_>>().join(" "),
+            "command": args.collect::<Vec<_>>().join(" "),
             "hardware": hardware(),
         });
         write(
@@ -120,18 +190,46 @@ impl RunFolder {
         )
     }
 
-    /// Reads `config.toml` back.
-    pub fn read_config<T: DeserializeOwned>(&self) -> Result<T> {
+    /// Reads `config.toml` back, and refuses values that no run can have.
+    pub fn read_config(&self) -> Result<TrainConfig> {
         let path = self.config();
+        let wrong = |problem: &dyn std::fmt::Display| {
+            let mend = "restore the file as the run wrote it";
+            Error::input(path.display(), problem, mend)
+        };
         let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
-        toml::from_str(&text).map_err(|e| {
-            Error::input(
-                path.display(),
-                e.message(),
-                "restore the file as the run wrote it",
-            )
-        })
+        let config: TrainConfig = toml::from_str(&text).map_err(|e| wrong(&e.message()))?;
+        config.check().map_err(|e| match e {
+            Error::Input { place, problem, .. } => wrong(&format!("{place} {problem}")),
+            other => other,
+        })?;
+        Ok(config)
     }
+}
+
+/// An empty folder under `root` for a run that is being made; those that killed processes left go.
+fn unborn(root: &Path) -> Result<PathBuf> {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if is_unborn(&path) && path.join(LOCK_FILE).is_file() && Lock::take(&path).is_ok() {
+            // Best effort: what cannot be removed does no harm.
+            let _ = fs::remove_dir_all(path);
+        }
+    }
+    for n in 0.. {
+        let path = root.join(format!("{UNBORN}{}.{n}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => continue,
+            Err(e) => return Err(Error::io(&path)(e)),
+        }
+    }
+    unreachable!("the range of numbers has no end")
+}
+
+fn is_unborn(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().starts_with(UNBORN)
 }
 
 /// Processor, threads and operating system, for records of measurements.

@@ -1,35 +1,36 @@
 //! The loop: roll out, update, evaluate, checkpoint. The state after k updates is a function of the
 //! config alone, so a run resumed from any checkpoint ends in the same bits.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
-use super::behaviour::{Behaviour, Snapshot};
 use super::checkpoint::Checkpoint;
+use super::checkpoints;
 use super::config::TrainConfig;
-use super::evaluate::{Episodes, STEADY, evaluate};
+use super::evaluate::Episodes;
+use super::inputs::{self, Input};
 use super::members::Member;
 use super::metrics::Metrics;
+use super::paused::Paused;
 use super::phases::{Phase, Phases, Spent};
 use super::progress::Progress;
 use super::real_data::RealData;
-use super::rollout::{Rollout, still};
+use super::rollout::Rollout;
 use super::rows;
 use super::run_folder::RunFolder;
 use super::simulator::Simulator;
 use super::stop;
 use crate::algo::{self, Agent};
 use crate::data::{Dataset, moments};
-use crate::env::{self, EnvKey, PlanarVecEnv, Task};
+use crate::env::{self, EnvKey, Task};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
 use crate::nn::device::{self, Opened};
 
-/// Evaluations start from states that no training rollout draws.
-const EVAL_SEED: u64 = 0x5eed_0e7a;
+mod evaluation;
+mod state;
 
 /// The config of a run and its agent, from `checkpoint` or from the newest one.
 pub fn load_agent(
@@ -40,12 +41,37 @@ pub fn load_agent(
     let task = Task::load(&config.task)?;
     let device = Device::Cpu;
     let mut agent = build(&config, &config.population()?, &task, &device)?;
-    let path = match checkpoint {
-        Some(path) => path.to_path_buf(),
-        None => Checkpoint::newest(&run.checkpoints())?,
+    let checkpoint = match checkpoint {
+        Some(path) => Checkpoint::load(path, &device)?,
+        None => match checkpoints::newest(&run.checkpoints(), &device)? {
+            Some(newest) => newest.checkpoint,
+            None => {
+                return Err(Error::input(
+                    run.checkpoints().display(),
+                    "holds no checkpoint: the run ended before its first one",
+                    format!(
+                        "go on with: h2oplus train --resume {}",
+                        run.path().display()
+                    ),
+                ));
+            }
+        },
     };
-    agent.load_state(&Checkpoint::load(&path, &device)?.agent())?;
+    agent.load_state(&checkpoint.agent())?;
     Ok((config, agent))
+}
+
+/// Opens the learner's device, and resolves what the config leaves open: what ran is saved, for its bits are
+/// those of this device.
+fn settle(config: &mut TrainConfig) -> Result<Device> {
+    let Opened { device, kind, note } = device::open(config.device, config.precision)?;
+    config.device = kind;
+    if let Some(note) = note {
+        crate::log!("{note}");
+    }
+    config.settings = algo::resolve_settings(&config.algo, &config.settings)?;
+    config.members = config.population()?;
+    Ok(device)
 }
 
 /// A fresh agent with these members.
@@ -78,6 +104,10 @@ pub struct Trainer {
     sim: Replay,
     rollout: Rollout,
     metrics: Metrics,
+    /// The files that the run is made from.
+    inputs: Vec<Input>,
+    /// The command that goes on with a run, without its folder.
+    go_on: &'static str,
     /// Rounds of simulator steps done.
     cycles: u64,
     /// Latest evaluation, by member.
@@ -93,8 +123,15 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Makes a run folder under `root` and starts a run in it.
-    pub fn create(config: TrainConfig, root: &Path, data: Option<&RealData>) -> Result<Self> {
+    /// Makes a run folder under `root`, with the files `beside` (name, contents) in it, and starts a run
+    /// there. Without data (SAC alone can do without), the real replay is empty.
+    pub fn create(
+        mut config: TrainConfig,
+        root: &Path,
+        data: Option<&RealData>,
+        beside: &[(&str, &str)],
+    ) -> Result<Self> {
+        config.check()?;
         let task = Task::load(&config.task)?;
         // Before a folder is made.
         config.try_out(&task)?;
@@ -102,34 +139,50 @@ impl Trainer {
             Some(gaps) => gaps,
             None => task.domain(&config.gap)?.to_string(),
         };
+        inputs::settle(&mut config);
+        let inputs = inputs::of(&config)?;
+        let device = settle(&mut config)?;
         let parts = [&task.name, &config.algo, &gap, &config.seeds.to_string()];
-        let folder = RunFolder::create(root, parts.map(String::as_str))?;
-        Self::new(config, folder, data, false)
+        let folder = RunFolder::create(root, parts.map(String::as_str), &config, beside)?;
+        Self::new(config, device, folder, inputs, data, None)
     }
 
-    /// Builds a run in `folder` from a resolved config; with `resume`, goes on from its newest
-    /// checkpoint. Without data (SAC alone can do without), the real replay is empty.
-    pub fn new(
-        mut config: TrainConfig,
-        folder: RunFolder,
-        data: Option<&RealData>,
-        resume: bool,
-    ) -> Result<Self> {
-        let Opened { device, kind, note } = device::open(config.device, config.precision)?;
-        // What ran is saved: its bits are those of this device.
-        config.device = kind;
-        if let Some(note) = note {
-            crate::log!("{note}");
+    /// Goes on with a run from its newest sound checkpoint, or from its beginning where it has none.
+    pub fn resume(paused: Paused, data: Option<&RealData>) -> Result<Self> {
+        let Paused {
+            folder,
+            mut config,
+            checkpoint,
+            damaged,
+        } = paused;
+        let device = settle(&mut config)?;
+        let inputs = inputs::of(&config)?;
+        let written = folder.read_config()?;
+        let trainer = Self::new(config, device, folder, inputs, data, checkpoint)?;
+        checkpoints::set_aside(&damaged)?;
+        if trainer.config.updates != written.updates {
+            trainer.folder.write_config(&trainer.config)?;
         }
+        Ok(trainer)
+    }
+
+    /// Builds a run in `folder` from a resolved config, at `checkpoint` or at its beginning.
+    fn new(
+        config: TrainConfig,
+        device: Device,
+        folder: RunFolder,
+        inputs: Vec<Input>,
+        data: Option<&RealData>,
+        checkpoint: Option<(PathBuf, Checkpoint)>,
+    ) -> Result<Self> {
         let task = Task::load(&config.task)?;
         let (s, a) = (task.obs_dim(), task.act_dim());
-        config.settings = algo::resolve_settings(&config.algo, &config.settings)?;
-        config.members = config.population()?;
         let members = &config.members;
         let seeds: Vec<_> = members.iter().map(|member| member.seed).collect();
         let agent = build(&config, members, &task, &device)?;
         let recorded = folder.dynamics();
-        let dynamics = match resume && recorded.is_file() {
+        // A file of before the first checkpoint may be missing: the same rows are drawn again.
+        let dynamics = match checkpoint.is_some() && recorded.is_file() {
             true => rows::load(&recorded, &task)?,
             false => config.dynamics(&task, members)?,
         };
@@ -147,7 +200,7 @@ impl Trainer {
         if let Some(why_not) = why_not {
             crate::log!("policies act on the learner's device, not on the simulator's: {why_not}");
         }
-        if !resume {
+        if checkpoint.is_none() {
             rows::save(&recorded, simulator.env().dynamics())?;
         }
         // A method without a simulator leaves its replay empty.
@@ -163,20 +216,22 @@ impl Trainer {
             Some(data) => Replay::from_datasets(&data.sets, data.set.clone().into(), &device)?,
             None => Replay::new(1, 1, s, a, &device)?,
         };
-        let checkpoint = match resume {
-            true => Some(Checkpoint::newest(&folder.checkpoints())?),
-            false => None,
-        };
         let names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
-        let metrics = match &checkpoint {
-            Some(path) => Metrics::resume(folder.path(), &names, Checkpoint::updates(path))?,
-            None => Metrics::create(folder.path(), &names)?,
+        let (step, lines) = (checkpoint.as_ref())
+            .map_or((0, 0), |(_, Checkpoint { header, .. })| {
+                (header.updates, header.metrics_lines)
+            });
+        let metrics = match folder.metrics().is_file() || checkpoint.is_some() {
+            true => Metrics::resume(folder.path(), &names, step, lines)?,
+            false => Metrics::create(folder.path(), &names)?,
         };
         let mut trainer = Self {
             real,
             sim: Replay::rings(&sim_rows, s, a, &device)?,
             rollout: Rollout::new(simulator, &seeds)?,
             metrics,
+            inputs,
+            go_on: "h2oplus train --resume",
             cycles: 0,
             latest: Vec::new(),
             diverged: vec![None; seeds.len()],
@@ -193,11 +248,15 @@ impl Trainer {
         if let Some(plan) = trainer.rollout.memory() {
             crate::log!("memory of the simulator's device: {plan}");
         }
-        match checkpoint {
-            Some(path) => trainer.restore(&path)?,
-            None => trainer.folder.describe(&trainer.config)?,
+        if let Some((path, checkpoint)) = checkpoint {
+            trainer.restore(&path, &checkpoint)?;
         }
         Ok(trainer)
+    }
+
+    /// Says which command goes on with this run, its folder left out: `h2oplus train --resume` unless told.
+    pub fn go_on_with(&mut self, command: &'static str) {
+        self.go_on = command;
     }
 
     /// The resolved config.
@@ -285,7 +344,8 @@ impl Trainer {
             if stop {
                 let at = self.folder.path().display();
                 progress.line(&format!(
-                    "stopped after {k} updates; go on with: h2oplus train --resume {at}"
+                    "stopped after {k} updates; go on with: {} {at}",
+                    self.go_on
                 ));
                 return Err(Error::Stopped);
             }
@@ -334,62 +394,6 @@ impl Trainer {
         Ok(())
     }
 
-    fn evaluate(&mut self, progress: &Progress) -> Result<()> {
-        self.phases.enter(Phase::Evaluating)?;
-        let (p, n) = (self.agent.members(), self.config.eval_episodes);
-        // Every member and every evaluation meets the same initial states.
-        let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
-        let mut env = PlanarVecEnv::keyed(&self.task, &[], keys)?;
-        let s = self.task.obs_dim();
-        let (agent, device) = (self.agent.as_ref(), &self.device);
-        let mut lost = BTreeSet::new();
-        let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
-            let obs = Tensor::from_slice(obs, (p, n, s), device)?;
-            let mut actions = agent.act(&obs, None)?.flatten_all()?.to_vec1()?;
-            lost.extend(still(&mut actions, p));
-            Ok(actions)
-        };
-        let all = evaluate(&mut env, &mut actor, None)?;
-        for member in lost {
-            self.agent.freeze(member)?;
-        }
-        self.note_diverged(progress)?;
-        self.latest = (0..p)
-            .map(|m| Episodes {
-                returns: all.returns[m * n..(m + 1) * n].to_vec(),
-                lengths: all.lengths[m * n..(m + 1) * n].to_vec(),
-                rows: all.rows[m * n..(m + 1) * n].to_vec(),
-                broken: all.broken[m * n..(m + 1) * n].to_vec(),
-            })
-            .collect();
-        if let Some(trouble) = all.trouble() {
-            progress.print(&format!("evaluation: {trouble}; {STEADY}"));
-        }
-        let (k, seconds) = (self.agent.updates(), self.seconds());
-        for (m, episodes) in self.latest.iter().enumerate() {
-            let mut row = vec![
-                ("eval/return", episodes.mean()),
-                ("eval/return_std", episodes.std()),
-                ("eval/length", episodes.mean_length()),
-            ];
-            let score = self.task.normalized_score(episodes.mean());
-            row.extend(score.map(|score| ("eval/normalized_score", score)));
-            self.metrics.log(k, seconds, m, &row)?;
-        }
-        self.metrics.flush()?;
-        let of = |e: &Episodes| format!("{:.0} ± {:.0}", e.mean(), e.std());
-        let head = format!("update {k:>7}  return on the real task");
-        if let [only] = &self.latest[..] {
-            progress.line(&format!("{head}  {}", of(only)));
-            return Ok(());
-        }
-        progress.line(&head);
-        for (member, episodes) in self.config.members.iter().zip(&self.latest) {
-            progress.line(&format!("  {:>15}  {}", of(episodes), member.name));
-        }
-        Ok(())
-    }
-
     /// Says which members have diverged since it was last said.
     fn note_diverged(&mut self, progress: &Progress) -> Result<()> {
         let before = std::mem::replace(&mut self.diverged, self.agent.diverged()?);
@@ -433,82 +437,12 @@ impl Trainer {
         Ok(())
     }
 
-    /// Keeps the first member's policy as a behaviour snapshot, `snapshots/step_<k>.safetensors`.
-    fn snapshot(&self) -> Result<()> {
-        let folder = self.folder.path().join("snapshots");
-        std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        let k = self.agent.updates();
-        let snapshot = Snapshot {
-            updates: k,
-            eval_return: self.latest.first().map_or(f64::NAN, Episodes::mean),
-            policy: self.agent.policy(0)?,
-        };
-        Behaviour {
-            snapshots: vec![snapshot],
-        }
-        .save(&folder.join(Checkpoint::name(k)))
-    }
-
-    fn checkpoint(&mut self) -> Result<()> {
-        self.phases.enter(Phase::Recording)?;
-        let mut checkpoint = Checkpoint {
-            json: serde_json::json!({
-                "updates": self.agent.updates(),
-                "cycles": self.cycles,
-                "latest": self.latest,
-                "seconds": self.seconds(),
-                "replay_pushed": self.sim.pushed(),
-                "members": self.names(),
-            }),
-            ..Checkpoint::default()
-        };
-        for (name, tensor) in self.agent.state()? {
-            checkpoint.tensors.insert(format!("agent.{name}"), tensor);
-        }
-        if let Some(rows) = self.sim.state()? {
-            checkpoint.tensors.insert("replay.rows".into(), rows);
-        }
-        self.rollout.save(&mut checkpoint.bytes);
-        self.metrics.flush()?;
-        let folder = self.folder.checkpoints();
-        checkpoint.save(&folder.join(Checkpoint::name(self.agent.updates())))?;
-        Checkpoint::prune(&folder, 2)
-    }
-
-    fn restore(&mut self, path: &Path) -> Result<()> {
-        let checkpoint = Checkpoint::load(path, &self.device)?;
-        let missing = |what: &str| {
-            let problem = format!("`{what}` is missing or misshapen");
-            Error::input(path.display(), problem, "resume from an earlier checkpoint")
-        };
-        let count = |what: &str| checkpoint.json[what].as_u64().ok_or_else(|| missing(what));
-        if checkpoint.json["members"] != serde_json::json!(self.names()) {
-            let members = self.names().join(", ");
-            let problem = format!("its members are not those of the run: {members}");
-            let mend = "restore config.toml as the run wrote it";
-            return Err(Error::input(path.display(), problem, mend));
-        }
-        self.cycles = count("cycles")?;
-        self.latest = serde_json::from_value(checkpoint.json["latest"].clone())
-            .map_err(|_| missing("latest"))?;
-        self.earlier_seconds = checkpoint.json["seconds"].as_f64().unwrap_or(0.0);
-        if let Some(rows) = checkpoint.tensors.get("replay.rows") {
-            self.sim.restore(rows, count("replay_pushed")?)?;
-        }
-        self.rollout.load(&checkpoint.bytes)?;
-        self.agent.load_state(&checkpoint.agent())?;
-        self.first_update = self.agent.updates();
-        self.diverged = self.agent.diverged()?;
-        Ok(())
-    }
-
     /// Names of the members.
-    fn names(&self) -> Vec<&str> {
+    fn names(&self) -> impl Iterator<Item = &str> {
         self.config
             .members
             .iter()
             .map(|member| member.name.as_str())
-            .collect()
     }
 }
 

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod collect;
+mod data;
 mod errors;
 mod gaps;
 mod population;
 mod resume;
 mod robot;
+mod robots;
+mod runs;
 mod train;
 
 use std::path::Path;

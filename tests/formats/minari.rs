@@ -57,6 +57,29 @@ fn written_folder_reads_back_the_same() {
     );
 }
 
+/// Minari's metadata say which environment was recorded.
+#[test]
+fn the_recorded_environment_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = Dataset::read(reference("minari")).expect("a sound folder");
+    minari::write(folder.path(), &data).expect("written");
+    let metadata = folder.path().join("data/metadata.json");
+    let text = std::fs::read_to_string(&metadata).expect("text");
+    for (spec, environment) in [
+        (
+            r#""{\"id\": \"HalfCheetah-v5\", \"kwargs\": {}}""#,
+            Some("HalfCheetah-v5"),
+        ),
+        (r#""no JSON""#, None),
+        ("null", None),
+    ] {
+        let text = text.replacen('{', &format!(r#"{{"env_spec": {spec}, "#), 1);
+        std::fs::write(&metadata, text).expect("written");
+        let data = Dataset::read(folder.path()).expect("read");
+        assert_eq!(data.environment.as_deref(), environment, "{spec}");
+    }
+}
+
 #[test]
 fn broken_chain_is_refused() {
     let mut data = Dataset::read(reference("d4rl.hdf5")).expect("a sound file");

@@ -72,7 +72,9 @@ fn the_whole_range_of_every_motor_is_reached() {
     let unit = Task::load(path.to_str().unwrap()).unwrap();
     assert!(!wide.scale.is_unit() && unit.scale.is_unit());
     for a in [0.25, 1.0] {
-        let both = engines(&wide, &[], 5).into_iter().zip(engines(&unit, &[], 5));
+        let both = engines(&wide, &[], 5)
+            .into_iter()
+            .zip(engines(&unit, &[], 5));
         for ((name, mut wide), (_, mut unit)) in both {
             let (paid, known) = (costs(wide.as_mut(), a), costs(unit.as_mut(), a));
             let square = f64::from(a * a);

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::atomic::make_folder_of;
 use super::hdf5::{H5File, H5Writer, Values};
 use super::{Dataset, replace_file};
 use crate::error::{Error, Result};
@@ -35,9 +36,11 @@ pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
     let path = path.as_ref();
     let main = main_file(path)?;
     let file = H5File::open(&main)?;
-    let episodes = count_episodes(&file, &main)?;
+    let metadata = read_metadata(&main.with_file_name(METADATA_FILE))?;
+    let episodes = count_episodes(&file, &main, metadata.as_ref())?;
     let mut data = Dataset {
         source: path.display().to_string(),
+        environment: metadata.as_ref().and_then(environment),
         ..Dataset::default()
     };
     for episode in 0..episodes {
@@ -88,14 +91,20 @@ fn read_metadata(path: &Path) -> Result<Option<Value>> {
         .map_err(|e| Error::input(path.display(), format!("no JSON: {e}"), again))
 }
 
+/// The Gymnasium id of the environment that was recorded (`HalfCheetah-v5`): JSON within JSON.
+fn environment(metadata: &Value) -> Option<String> {
+    let spec: Value = serde_json::from_str(metadata["env_spec"].as_str()?).ok()?;
+    spec["id"].as_str().map(str::to_owned)
+}
+
 /// Episodes are numbered from 0 without a gap, and there are as many as the metadata says.
-fn count_episodes(file: &H5File, main: &Path) -> Result<usize> {
+fn count_episodes(file: &H5File, main: &Path, metadata: Option<&Value>) -> Result<usize> {
     let names: HashSet<String> = file.names("/")?.into_iter().collect();
     let count = names
         .iter()
         .filter(|name| name.starts_with("episode_"))
         .count();
-    if let Some(metadata) = read_metadata(&main.with_file_name(METADATA_FILE))? {
+    if let Some(metadata) = metadata {
         let declared = metadata["total_episodes"].as_u64();
         if declared != Some(count as u64) {
             return Err(Error::input(
@@ -168,6 +177,7 @@ pub fn write(dir: impl AsRef<Path>, data: &Dataset) -> Result<()> {
     let image = file.finish(dir.display())?;
     let folder = dir.join("data");
     let main = folder.join(MAIN_FILE);
+    make_folder_of(&main)?;
     replace_file(&main, |out| out.write_all(&image).map_err(Error::io(&main)))?;
 
     let metadata = json!({

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-pub use atomic::replace_file;
+pub use atomic::{replace_file, sweep};
 pub use ends::EpisodeRules;
 pub use stats::{Stats, moments};
 
@@ -53,6 +53,8 @@ pub struct Dataset {
     pub gap: BTreeMap<String, Vec<f64>>,
     /// The behaviour policy, where the file carries it.
     pub policy: Option<BehaviourPolicy>,
+    /// The Gymnasium id of the environment that it says it was recorded in (Minari's `env_spec`).
+    pub environment: Option<String>,
     /// What is odd but usable, for the user to see.
     pub notes: Vec<String>,
 }
@@ -228,7 +230,7 @@ impl Dataset {
     }
 
     /// The rows of `parts` one after the other. What some part lacks (`infos`, but for gaps), or what
-    /// differs between them (the behaviour policy), the whole lacks too. A part whose last episode is
+    /// differs between them (the behaviour policy, the environment), the whole lacks too. A part whose last episode is
     /// incomplete is closed by a timeout, for its rows do not go on in the next part.
     ///
     /// # Errors
@@ -287,6 +289,9 @@ impl Dataset {
             }
             if whole.policy != part.policy {
                 whole.policy = None;
+            }
+            if whole.environment != part.environment {
+                whole.environment = None;
             }
         }
         Ok(whole)

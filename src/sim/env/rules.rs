@@ -131,7 +131,9 @@ impl Rules {
     /// noise, into `ctrl` (`[act_dim]`); returns their cost. Noise is clipped to the motors' ranges
     /// before the task pays, as the published set-up does.
     pub fn act(&self, env: usize, row: u32, action: &[f32], ctrl: &mut [f64]) -> f64 {
-        let Row { noise: std, model, .. } = &self.dynamics.rows[row as usize];
+        let Row {
+            noise: std, model, ..
+        } = &self.dynamics.rows[row as usize];
         for (n, (c, a)) in ctrl.iter_mut().zip(action).enumerate() {
             *c = self.task.scale.control(n, *a);
         }

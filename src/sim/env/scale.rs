@@ -49,9 +49,7 @@ impl ActionScale {
 
     /// Turns controls (`[n, nu]`) into actions.
     pub fn to_actions(&self, controls: &mut [f32]) {
-        self.each(controls, |s, n, c| {
-            (f64::from(c) - s.middle[n]) / s.half[n]
-        });
+        self.each(controls, |s, n, c| (f64::from(c) - s.middle[n]) / s.half[n]);
     }
 
     fn each(&self, values: &mut [f32], to: impl Fn(&Self, usize, f32) -> f64) {

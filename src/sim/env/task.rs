@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::gap::impossible;
 use crate::model::{CapsuleMass, Domain, Gap, GapTable, MarginRule, Model, Spec, toml_input};
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Embedded tasks: name and text.
 const TASKS: [(&str, &str); 9] = [
@@ -28,6 +28,9 @@ const TASKS: [(&str, &str); 9] = [
     ("walker2d-v4", include_str!("../envs/walker2d-v4.toml")),
     ("walker2d-v5", include_str!("../envs/walker2d-v5.toml")),
 ];
+
+/// Physics steps that an env step may take: beyond them it would seem to stand still.
+const MAX_FRAME_SKIP: usize = 10_000;
 
 /// Embedded robots: file name and text.
 const ASSETS: [(&str, &str); 4] = [
@@ -185,7 +188,7 @@ impl Task {
     /// # Errors
     /// On an unknown name; when the file cannot be read, holds an unknown key, or does not fit its robot.
     pub fn load(name: &str) -> Result<Self> {
-        if name.ends_with(".toml") || name.contains(['/', '\\']) {
+        if Self::is_file(name) {
             return Self::load_file(Path::new(name));
         }
         let wanted = name.to_ascii_lowercase();
@@ -204,6 +207,29 @@ impl Task {
                 ))
             }
         }
+    }
+
+    /// Whether `name` is taken for a path, not for an embedded task.
+    pub fn is_file(name: &str) -> bool {
+        name.ends_with(".toml") || name.contains(['/', '\\'])
+    }
+
+    /// The files of the user's own that the task in `path` names: what they are, and where they lie.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn beside(path: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let file: TaskFile = toml_input(&path.display().to_string(), &text)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let robot = Some(folder.join(&file.asset)).filter(|path| path.exists());
+        let gaps = file.gaps.map(|own| match folder.join(&own) {
+            path if path.exists() => path,
+            _ => own.into(),
+        });
+        let robot = robot.map(|path| ("robot", path));
+        let gaps = gaps.map(|path| ("table of gaps", path));
+        Ok(robot.into_iter().chain(gaps).collect())
     }
 
     fn load_file(path: &Path) -> Result<Self> {
@@ -283,6 +309,11 @@ impl Task {
             if value == 0 {
                 return bad(key, "is 0".to_owned(), "give 1 or more");
             }
+        }
+        if self.frame_skip > MAX_FRAME_SKIP {
+            let problem = format!("is {}", self.frame_skip);
+            let mend = format!("give at most {MAX_FRAME_SKIP}, or a larger timestep to the robot");
+            return bad("frame_skip", problem, &mend);
         }
         if self.observation.qpos_from > nv {
             return bad(

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::super::atomic::make_folder_of;
 use super::super::hdf5::{H5Writer, Values};
 use super::super::{Dataset, replace_file};
 use super::policy;
@@ -19,6 +20,7 @@ pub fn write(path: impl AsRef<Path>, data: &Dataset) -> Result<()> {
     let path = path.as_ref();
     data.validate()?;
     let image = build(data)?.finish(path.display())?;
+    make_folder_of(path)?;
     replace_file(path, |out| out.write_all(&image).map_err(Error::io(path)))
 }
 

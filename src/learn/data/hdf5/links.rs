@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hdf5_reader::btree_v1::collect_btree_v1_leaves_storage;
 use hdf5_reader::btree_v2::{BTreeV2Header, BTreeV2Record, collect_btree_v2_records_storage};
-use hdf5_reader::error::Result as H5Result;
+use hdf5_reader::error::{Error as H5Error, Result as H5Result};
 use hdf5_reader::fractal_heap::{FractalHeap, FractalHeapDirectBlockCache};
 use hdf5_reader::io::Cursor;
 use hdf5_reader::local_heap::LocalHeap;
@@ -84,7 +84,9 @@ impl H5File {
     fn read_table(&self, table: &SymbolTableMessage, links: &mut Links) -> H5Result<()> {
         let (offset, length, storage) = self.sizes();
         let heap = LocalHeap::parse_at_storage(storage, table.heap_address, offset, length)?;
-        let text = |at| heap.get_string_storage(at, storage);
+        let segment = usize::try_from(heap.data_segment_size).unwrap_or(usize::MAX);
+        let segment = storage.read_range(heap.data_segment_address, segment)?;
+        let text = |at: u64| text_at(&segment, at);
         let nodes = collect_btree_v1_leaves_storage(
             storage,
             table.btree_address,
@@ -169,6 +171,14 @@ impl H5File {
         self.0.others.borrow_mut().insert(beside, file.clone());
         Ok(file)
     }
+}
+
+/// The text that begins at `at` and ends with a zero.
+fn text_at(heap: &[u8], at: u64) -> H5Result<String> {
+    let text = usize::try_from(at).ok().and_then(|at| heap.get(at..));
+    let text = text.and_then(|text| text.split(|&byte| byte == 0).next());
+    let text = text.ok_or(H5Error::OffsetOutOfBounds(at))?;
+    Ok(String::from_utf8_lossy(text).into_owned())
 }
 
 /// For an absolute `name`, its last part in the folder of `path`: links of a folder that moved hold on.

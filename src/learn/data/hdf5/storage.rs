@@ -63,7 +63,7 @@ impl H5Array {
                 if self.file.undefined(address) || size == 0 && count > 0 {
                     (count > 0).then(|| "never written".to_owned())
                 } else {
-                    self.read_piece(address, element.size, &mut out, &decode)?;
+                    self.read_piece(address, element.size, &mut out, decode)?;
                     None
                 }
             }
@@ -72,7 +72,7 @@ impl H5Array {
                 let written = if self.file.undefined(address) {
                     0
                 } else {
-                    self.read_chunks(element.size, &mut out, &decode)?
+                    self.read_chunks(element.size, &mut out, decode)?
                 };
                 (written < all).then(|| format!("{written} of {all} chunks were written"))
             }

@@ -1,0 +1,142 @@
+//! A run that goes on: its folder, locked, its config and its newest checkpoint, compared with each other
+//! and with the files that the run is made from.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use toml::{Table, Value};
+
+use super::checkpoint::Checkpoint;
+use super::checkpoints::{self, Newest};
+use super::config::TrainConfig;
+use super::inputs;
+use super::run_folder::RunFolder;
+use crate::error::{Error, Result};
+
+/// A run that was stopped, or killed.
+pub struct Paused {
+    pub(super) folder: RunFolder,
+    pub(super) config: TrainConfig,
+    /// Where it lies, and what it holds; none before the first one.
+    pub(super) checkpoint: Option<(PathBuf, Checkpoint)>,
+    /// Damaged ones after it.
+    pub(super) damaged: Vec<PathBuf>,
+}
+
+/// Keys of a config that may differ: the budget grows, and files may move (their contents count).
+const MAY_DIFFER: [&str; 3] = ["updates", "members", "vary"];
+
+impl Paused {
+    /// Takes the run in `path`.
+    ///
+    /// # Errors
+    /// Where it is no run, another process works in it, no checkpoint of it is usable, or its config or
+    /// its files have changed.
+    pub fn take(path: &Path) -> Result<Self> {
+        let folder = RunFolder::take(path)?;
+        let config = folder.read_config()?;
+        let newest = checkpoints::newest(&folder.checkpoints(), &Device::Cpu)?;
+        let (checkpoint, damaged) = match newest {
+            Some(Newest {
+                path,
+                checkpoint,
+                damaged,
+            }) => (Some((path, checkpoint)), damaged),
+            None => (None, Vec::new()),
+        };
+        let paused = Self {
+            folder,
+            config,
+            checkpoint,
+            damaged,
+        };
+        paused.check()?;
+        Ok(paused)
+    }
+
+    /// The config of the run.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// Gives the run a longer budget.
+    ///
+    /// # Errors
+    /// Where it is shorter than the run's.
+    pub fn grow(&mut self, updates: u64) -> Result<()> {
+        if updates < self.config.updates {
+            let problem = format!("is {updates}, the run's is {}", self.config.updates);
+            let mend = "leave it out, or give a larger one: a budget may only grow";
+            return Err(Error::input("--updates", problem, mend));
+        }
+        self.config.updates = updates;
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        let Some((_, Checkpoint { header, .. })) = &self.checkpoint else {
+            return Ok(());
+        };
+        let place = self.folder.config().display().to_string();
+        let mend = "restore the file as the run wrote it, or start a new run";
+        let changed = |problem: String| Err(Error::input(&place, problem, mend));
+        if self.config.updates < header.updates {
+            let (updates, done) = (self.config.updates, header.updates);
+            return changed(format!("updates = {updates}, but {done} are done"));
+        }
+        let table = |text: &str| {
+            text.parse::<Table>()
+                .map_err(|e| Error::input(&place, e.message(), mend))
+        };
+        let (now, began) = (table(&self.config.to_toml()?)?, table(&header.config)?);
+        let part = |table: &Table, key: &str| match table.get(key) {
+            Some(Value::Table(part)) => part.clone(),
+            _ => Table::new(),
+        };
+        for (what, now, began) in [
+            ("", &now, &began),
+            (
+                "settings.",
+                &part(&now, "settings"),
+                &part(&began, "settings"),
+            ),
+            ("vary.", &part(&now, "vary"), &part(&began, "vary")),
+        ] {
+            if let Some(key) = difference(now, began) {
+                let shown =
+                    |table: &Table| table.get(&key).map_or("nothing".into(), Value::to_string);
+                let (now, began) = (shown(now), shown(began));
+                return changed(format!("{what}{key} is {now}; the run began with {began}"));
+            }
+        }
+        inputs::check(&self.folder, &self.config, &header.inputs)
+    }
+}
+
+/// A key by which a run with the config `now` is not the one that `began`.
+fn difference(now: &Table, began: &Table) -> Option<String> {
+    let mut keys = now.keys().chain(began.keys());
+    let differs = |key: &&String| {
+        let (now, began) = (now.get(*key), began.get(*key));
+        now != began && !(both_files(key, now) && both_files(key, began))
+    };
+    keys.find(|key| {
+        let free = MAY_DIFFER.contains(&key.as_str()) || *key == "settings";
+        !free && differs(key)
+    })
+    .cloned()
+}
+
+/// Whether `value` names files, which may move: their contents are compared elsewhere.
+fn both_files(key: &str, value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::String(name)) => inputs::is_file(key, name),
+        Some(Value::Array(all)) => all.iter().all(|value| both_files(key, Some(value))),
+        _ => false,
+    }
+}

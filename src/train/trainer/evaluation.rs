@@ -1,0 +1,75 @@
+//! Episodes on the real task while a run goes on.
+
+use std::collections::BTreeSet;
+
+use candle_core::Tensor;
+
+use super::Trainer;
+use crate::env::{EnvKey, PlanarVecEnv};
+use crate::error::Result;
+use crate::train::evaluate::{Episodes, STEADY, evaluate};
+use crate::train::phases::Phase;
+use crate::train::progress::Progress;
+use crate::train::rollout::still;
+
+/// Evaluations start from states that no training rollout draws.
+const EVAL_SEED: u64 = 0x5eed_0e7a;
+
+impl Trainer {
+    /// Evaluates every member, and records what came out.
+    pub(super) fn evaluate(&mut self, progress: &Progress) -> Result<()> {
+        self.phases.enter(Phase::Evaluating)?;
+        let (p, n) = (self.agent.members(), self.config.eval_episodes);
+        // Every member and every evaluation meets the same initial states.
+        let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
+        let mut env = PlanarVecEnv::keyed(&self.task, &[], keys)?;
+        let s = self.task.obs_dim();
+        let (agent, device) = (self.agent.as_ref(), &self.device);
+        let mut lost = BTreeSet::new();
+        let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
+            let obs = Tensor::from_slice(obs, (p, n, s), device)?;
+            let mut actions = agent.act(&obs, None)?.flatten_all()?.to_vec1()?;
+            lost.extend(still(&mut actions, p));
+            Ok(actions)
+        };
+        let all = evaluate(&mut env, &mut actor, None)?;
+        for member in lost {
+            self.agent.freeze(member)?;
+        }
+        self.note_diverged(progress)?;
+        self.latest = (0..p)
+            .map(|m| Episodes {
+                returns: all.returns[m * n..(m + 1) * n].to_vec(),
+                lengths: all.lengths[m * n..(m + 1) * n].to_vec(),
+                rows: all.rows[m * n..(m + 1) * n].to_vec(),
+                broken: all.broken[m * n..(m + 1) * n].to_vec(),
+            })
+            .collect();
+        if let Some(trouble) = all.trouble() {
+            progress.line(&format!("evaluation: {trouble}; {STEADY}"));
+        }
+        let (k, seconds) = (self.agent.updates(), self.seconds());
+        for (m, episodes) in self.latest.iter().enumerate() {
+            let mut row = vec![
+                ("eval/return", episodes.mean()),
+                ("eval/return_std", episodes.std()),
+                ("eval/length", episodes.mean_length()),
+            ];
+            let score = self.task.normalized_score(episodes.mean());
+            row.extend(score.map(|score| ("eval/normalized_score", score)));
+            self.metrics.log(k, seconds, m, &row)?;
+        }
+        self.metrics.flush()?;
+        let of = |e: &Episodes| format!("{:.0} ± {:.0}", e.mean(), e.std());
+        let head = format!("update {k:>7}  return on the real task");
+        if let [only] = &self.latest[..] {
+            progress.line(&format!("{head}  {}", of(only)));
+            return Ok(());
+        }
+        progress.line(&head);
+        for (member, episodes) in self.config.members.iter().zip(&self.latest) {
+            progress.line(&format!("  {:>15}  {}", of(episodes), member.name));
+        }
+        Ok(())
+    }
+}
