@@ -18,7 +18,7 @@ pub enum Error {
         mend: String,
     },
     /// The operating system refused a read or a write.
-    #[error("{}: {}\n  mend: {}", path.display(), why(source).0, why(source).1)]
+    #[error("{}: {}\n  mend: {}", words::shown(&path.display().to_string()), why(source).0, why(source).1)]
     Io {
         /// The file or folder concerned.
         path: PathBuf,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::behaviour::{Behaviour, Quality, random_data};
 use super::config::TrainConfig;
+use super::same_robot;
 use crate::data::{Dataset, EpisodeRules};
 use crate::env::{ActionScale, Task};
 use crate::error::{Error, Result};
@@ -165,6 +166,9 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
             format!("its rows have (observations, actions) = {have:?}; {robot} has {want:?}");
         let mend = "give data of the same robot, or another --task";
         return Err(Error::input(name, problem, mend));
+    }
+    if Path::new(name).exists() {
+        same_robot::check(Path::new(name), &mut data, task)?;
     }
     scale_actions(&mut data, &task.scale);
     data.log_notes();

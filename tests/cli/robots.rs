@@ -104,3 +104,28 @@ fn robots_that_break_are_counted_and_left_out() {
     let none_sound = rows.as_array().unwrap().iter().any(all);
     assert_eq!(out.status.code(), Some(i32::from(none_sound)), "{trained}");
 }
+
+#[test]
+fn rows_of_another_robot_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let named = case("wrong-robot").join("walker2d-medium-v2.hdf5");
+    let plain = dir.path().join("data.hdf5");
+    std::fs::copy(&named, &plain).unwrap();
+    let train = |data: &Path, task: &str| {
+        let more = ["--algo", "iql", "--gap", "none", "--hidden", "8"];
+        let size = ["--updates", "2", "--task", task, "--data"];
+        let args = [&more[..], &size, &[data.to_str().unwrap()]].concat();
+        let out = h2oplus(dir.path(), &small(&args));
+        (out.status.code(), stderr(&out))
+    };
+    // Told by the name; without one, by the replayed states.
+    for (data, why) in [(&named, "its name says walker2d"), (&plain, "replayed")] {
+        let (code, said) = train(data, "halfcheetah-v2");
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(why) && said.contains("walker2d"), "{said}");
+        assert_eq!(train(data, "walker2d-v2").0, Some(0));
+    }
+    let (code, said) = train(&named, "walker2d-v5");
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said.matches("its name says walker2d-v2").count(), 1);
+}
