@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::data::Dataset;
 use crate::env::Task;
-use crate::env::replay::{Replay, Transitions};
+use crate::env::replay::{DataGap, Transitions};
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::physics::planar::Precision;
@@ -118,7 +118,7 @@ fn miss(data: &Dataset, task: &Task) -> Option<f64> {
             .map(|row| data.terminals[row] || data.timeouts[row])
             .collect(),
     };
-    let replay = Replay::measure(task, &Gap::none(), &rows, Precision::F64).ok()?;
+    let replay = DataGap::measure(task, &Gap::none(), &rows, Precision::F64).ok()?;
     Some(replay.scaled_qvel.median)
 }
 
