@@ -18,11 +18,11 @@ pub enum Error {
         help: String,
     },
     /// The operating system refused a read or a write.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}\n  mend: {}", words::shown(&path.display().to_string()), why(source).0, why(source).1)]
     Io {
         /// The file or folder concerned.
         path: PathBuf,
-        /// The system's own words.
+        /// What the system said.
         source: std::io::Error,
     },
     /// A tensor operation failed, on the learner's side. Its backtrace is for `{:?}`; a message is one line.
@@ -47,6 +47,61 @@ fn brief(error: &candle_core::Error) -> String {
         Context { inner, context } => format!("{context}: {}", brief(inner)),
         other => other.to_string(),
     }
+}
+
+/// What the system's refusal means, and what to do about it.
+fn why(error: &std::io::Error) -> (String, &'static str) {
+    use std::io::ErrorKind as Kind;
+    let (problem, mend) = match error.kind() {
+        Kind::NotFound => (
+            "no such file or folder",
+            "check the name, and the folder that it is looked for in",
+        ),
+        Kind::PermissionDenied => (
+            "permission denied",
+            "let this user read and write there (chmod, chown), or name another place",
+        ),
+        Kind::StorageFull | Kind::QuotaExceeded => (
+            "the disk is full",
+            "make room there, or name a folder on another disk",
+        ),
+        Kind::ReadOnlyFilesystem => (
+            "the disk is read-only",
+            "name a folder that can be written to",
+        ),
+        Kind::FileTooLarge => (
+            "the file would be larger than allowed here",
+            "raise the limit (ulimit -f), or name another disk",
+        ),
+        Kind::IsADirectory => ("is a folder", "name a file"),
+        Kind::NotADirectory => (
+            "a part of the path is a file, not a folder",
+            "name another place, or move that file away",
+        ),
+        Kind::AlreadyExists => ("is already there", "name another place, or move it away"),
+        Kind::InvalidFilename => ("the name is too long", "give a shorter name"),
+        Kind::OutOfMemory => (
+            "does not fit into memory",
+            "close other programs, or give less",
+        ),
+        Kind::BrokenPipe => ("its reader has gone away", "keep the reader until the end"),
+        _ if too_many_open(error) => (
+            "too many files are open",
+            "raise the limit of open files (ulimit -n)",
+        ),
+        _ => {
+            let text = error.to_string();
+            let said = text.split(" (os error").next().unwrap_or(&text);
+            return (said.to_owned(), "try again, or name another place");
+        }
+    };
+    (problem.to_owned(), mend)
+}
+
+/// Whether the process or the system has run out of open files.
+fn too_many_open(error: &std::io::Error) -> bool {
+    // EMFILE and ENFILE have the same numbers on every Unix; the standard library has no kind for them.
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 /// Refuses a number that must be above 0, and gives back one that is.
@@ -94,5 +149,31 @@ impl Error {
     pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         move |source| Self::Io { path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_of_the_system_name_place_problem_and_mend() {
+        for (code, problem) in [
+            (2, "no such file"),
+            (13, "permission denied"),
+            (28, "disk is full"),
+            (24, "too many files"),
+            (36, "too long"),
+            (5, ""),
+        ] {
+            let error = Error::io("there")(std::io::Error::from_raw_os_error(code)).to_string();
+            assert!(error.starts_with("there: "), "{error}");
+            assert!(
+                cfg!(not(target_os = "linux")) || error.contains(problem),
+                "{error}"
+            );
+            assert!(error.contains("\n  mend: "), "{error}");
+            assert!(!error.contains("os error"), "{error}");
+        }
     }
 }

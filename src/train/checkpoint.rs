@@ -1,7 +1,6 @@
 //! Checkpoints: one safetensors file that holds everything a run's future depends on.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -130,8 +129,7 @@ impl Checkpoint {
     /// # Errors
     /// See [`Refusal`].
     pub fn load(path: &Path, device: &Device) -> std::result::Result<Self, Refusal> {
-        let io = |e| Refusal::Other(Error::io(path)(e));
-        let data = fs::read(path).map_err(io)?;
+        let data = crate::text::bytes(path).map_err(Refusal::Other)?;
         let damaged = |problem: &dyn std::fmt::Display| Refusal::Damaged(damaged(path, problem));
         let (_, head) = SafeTensors::read_metadata(&data).map_err(|e| damaged(&e))?;
         let file = SafeTensors::deserialize(&data).map_err(|e| damaged(&e))?;
@@ -246,6 +244,8 @@ fn damaged(path: &Path, problem: impl ToString) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn sample() -> Checkpoint {

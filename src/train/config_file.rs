@@ -41,7 +41,7 @@ impl ConfigFile {
     /// # Errors
     /// Where it is no TOML, or a key is unknown, twice there, or of another kind than its flag: file, line and key.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         let text = TomlText::parse(path, &text)?;
         let mut file = Self {
             path: path.to_path_buf(),

@@ -47,8 +47,14 @@ impl RunFolder {
         for (name, text) in beside {
             write(&unborn.join(name), text.as_bytes())?;
         }
-        // A list of gaps holds slashes and may be of any length; a folder's name may not.
-        let short = |part: &str| part.replace('/', "_").chars().take(60).collect::<String>();
+        // A list of gaps holds slashes and may be of any length; a folder's name has 255 bytes at most.
+        let short = |part: &str| {
+            let fits = part
+                .char_indices()
+                .take_while(|(at, c)| at + c.len_utf8() <= 55);
+            fits.map(|(_, c)| if c == '/' { '_' } else { c })
+                .collect::<String>()
+        };
         let name = parts.map(short).join("__");
         // Two runs may start within one second: the later one takes the next free number.
         for stamp in unix.. {
@@ -219,6 +225,16 @@ fn unborn(root: &Path) -> Result<PathBuf> {
 fn is_unborn(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().starts_with(UNBORN)
+}
+
+/// A path as a word for a shell, so that a command that is printed can be copied.
+pub fn word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "/._-=+,:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Processor, threads and operating system, for records of measurements.

@@ -76,7 +76,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Format::Json => emit(&serde_json::json!(report).to_string()),
         Format::Short => emit(&report.short()),
         Format::Human => emit(&report.human()),
-    }
+    }?;
     Ok(ExitCode::SUCCESS)
 }
 

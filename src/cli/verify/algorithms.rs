@@ -53,19 +53,19 @@ pub fn run(args: Args) -> Result<ExitCode> {
             })
         };
         let cases: Vec<Value> = outcomes.iter().map(case).collect();
-        emit(&serde_json::json!({ "cases": cases, "ok": !failed }).to_string());
+        emit(&serde_json::json!({ "cases": cases, "ok": !failed }).to_string())?;
     } else {
         for (case, worst) in &outcomes {
             let detail = worst.as_ref().map_or(String::new(), |w| {
                 format!(": worst relative error {:.1e} at {}", w.error, w.parameter)
             });
-            emit(&format!("{} {case}{detail}", verdict(worst)));
+            emit(&format!("{} {case}{detail}", verdict(worst)))?;
         }
         if args.format == Format::Human {
             emit(&format!(
                 "(error: |x − r| / max(|r|, largest |r| of the tensor / 10), after each update; \
                  tolerance {TOLERANCE:.0e})"
-            ));
+            ))?;
         }
     }
     Ok(ExitCode::from(u8::from(failed)))

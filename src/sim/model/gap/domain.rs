@@ -312,7 +312,7 @@ impl GapTable {
 
     fn domain_file(&self, path: &Path) -> Result<GapSet> {
         let source = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         let file: DomainFile = toml_input(&source, &text)?;
         let mut fields = Vec::new();
         for (name, strength) in file.gaps {

@@ -157,7 +157,7 @@ impl GapTable {
     /// When the file cannot be read or says something unknown.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         Self::parse(&path.display().to_string(), &text)
     }
 
