@@ -18,7 +18,7 @@ pub enum Error {
         help: String,
     },
     /// The operating system refused a read or a write.
-    #[error("{}: {}\n  mend: {}", words::shown(&path.display().to_string()), why(source).0, why(source).1)]
+    #[error("{}: {}\n  help: {}", words::shown(&path.display().to_string()), why(source).0, why(source).1)]
     Io {
         /// The file or folder concerned.
         path: PathBuf,
@@ -52,7 +52,7 @@ fn brief(error: &candle_core::Error) -> String {
 /// What the system's refusal means, and what to do about it.
 fn why(error: &std::io::Error) -> (String, &'static str) {
     use std::io::ErrorKind as Kind;
-    let (problem, mend) = match error.kind() {
+    let (problem, help) = match error.kind() {
         Kind::NotFound => (
             "no such file or folder",
             "check the name, and the folder that it is looked for in",
@@ -95,7 +95,7 @@ fn why(error: &std::io::Error) -> (String, &'static str) {
             return (said.to_owned(), "try again, or name another place");
         }
     };
-    (problem.to_owned(), mend)
+    (problem.to_owned(), help)
 }
 
 /// Whether the process or the system has run out of open files.
@@ -172,7 +172,7 @@ mod tests {
                 cfg!(not(target_os = "linux")) || error.contains(problem),
                 "{error}"
             );
-            assert!(error.contains("\n  mend: "), "{error}");
+            assert!(error.contains("\n  help: "), "{error}");
             assert!(!error.contains("os error"), "{error}");
         }
     }

@@ -194,7 +194,7 @@ mod tests {
             bytes("/dev/zero").expect_err("endless").to_string(),
             bytes("/").expect_err("a folder").to_string(),
         ] {
-            assert!(error.contains("mend: name"), "{error}");
+            assert!(error.contains("help: name"), "{error}");
         }
     }
 }

@@ -176,7 +176,7 @@ impl Metrics {
 
 /// The first `lines` lines of the file, none of which is of an update beyond `step`.
 fn first_lines(path: &Path, step: u64, lines: u64) -> Result<String> {
-    let mend = "restore the file; or delete it, and the run records from that update on";
+    let help = "restore the file; or delete it, and the run records from that update on";
     let missing = |have: usize| {
         let problem = format!(
             "holds {have} of the {lines} lines that the checkpoint after {step} updates counts on"

@@ -40,8 +40,8 @@ fn said(name: &str) -> Option<(&'static str, u32)> {
 pub fn check(path: &Path, data: &mut Dataset, task: &Task) -> Result<()> {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
     let refused = |problem: String, robot: &str| {
-        let mend = format!("train on its own robot (--task {robot}), or give data of this one");
-        Err(Error::input(path.display(), problem, mend))
+        let help = format!("train on its own robot (--task {robot}), or give data of this one");
+        Err(Error::input(path.display(), problem, help))
     };
     let recorded = data.environment.clone();
     let sources = [(recorded, "its metadata say"), (name, "its name says")];

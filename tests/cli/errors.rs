@@ -127,9 +127,9 @@ fn every_file_that_is_read_may_be_something_else() {
     for (name, problem) in [
         ("missing", "no such file"),
         ("folder", "folder"),
-        ("empty", "mend"),
-        ("odd", "mend"),
-        ("endless", "mend"),
+        ("empty", "help:"),
+        ("odd", "help:"),
+        ("endless", "help:"),
     ] {
         let file = at(&format!("{name}.toml"));
         for args in [
@@ -146,7 +146,7 @@ fn every_file_that_is_read_may_be_something_else() {
             let out = h2oplus(dir.path(), args);
             let text = stderr(&out);
             assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
-            assert!(text.contains("mend: "), "{args:?}: {text}");
+            assert!(text.contains("help: "), "{args:?}: {text}");
             assert!(!text.contains("os error"), "{args:?}: {text}");
             // Some name the folder that they looked in, or take what they cannot find for a name.
             if args[1] == "--config-file" && name != "empty" {
