@@ -27,7 +27,7 @@ pub enum Stream {
     Gap = 9,
     /// Noise on the inputs of the classifiers.
     RatioNoise = 11,
-    /// Making data sets.
+    /// Seeds of the data sets that are made, and noise of `gaps --effect`.
     Data = 10,
     /// Actions of which CQL takes the worst.
     Candidates = 12,
@@ -40,6 +40,12 @@ pub enum Stream {
 pub fn philox(seed: u64, env: u32, step: u32, stream: Stream, block: u32) -> [u32; 4] {
     let key = [seed as u32, (seed >> 32) as u32];
     philox4x32([env, step, stream as u32, block], key)
+}
+
+/// The seed of part `part` of a use that draws as training does, and must share no draw with it.
+pub fn seed_of(seed: u64, stream: Stream, part: u32) -> u64 {
+    let [low, high, ..] = philox(seed, part, 0, stream, 0);
+    u64::from(low) | u64::from(high) << 32
 }
 
 /// Ten rounds of Philox4x32.
@@ -139,6 +145,18 @@ mod tests {
             0x243f_6a88,
         );
         assert_eq!(words, [0xbeea_b893, 0xb397_fbe6, 0x90fb_292e, 0xf0e9_8418]);
+    }
+
+    #[test]
+    fn derived_seeds_differ_from_one_another_and_from_their_own() {
+        let derived = (0..3).flat_map(|seed| (0..3).map(move |part| (seed, part)));
+        let mut seeds: Vec<u64> = derived
+            .map(|(seed, part)| seed_of(seed, Stream::Data, part))
+            .chain(0..3)
+            .collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), 12);
     }
 
     #[test]

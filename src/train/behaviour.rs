@@ -17,7 +17,7 @@ use crate::model::GapSet;
 use crate::nn::PolicySnapshot;
 use crate::physics::planar::Arithmetic;
 use crate::physics::status::BROKEN;
-use crate::rng::{Stream, fill_normal, fill_unit};
+use crate::rng::{Stream, fill_normal, fill_unit, seed_of};
 
 /// Which of the shipped recipes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,7 +270,7 @@ impl Behaviour {
             let share = rows * (k + 1) / used.len() - rows * k / used.len();
             if share > 0 {
                 let policy = PolicySnapshot::from(&snapshot.policy);
-                let seed = seed.wrapping_add(k as u64);
+                let seed = seed_of(seed, Stream::Data, k as u32);
                 all.add(stream(task, domain, &Actor::Policy(policy), share, seed)?);
             }
         }
@@ -287,6 +287,7 @@ impl Behaviour {
 /// # Errors
 /// As [`Dynamics::draw`].
 pub fn random_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
+    let seed = seed_of(seed, Stream::Data, u32::MAX);
     let mut data = stream(task, domain, &Actor::Random, rows, seed)?.sound(task)?;
     data.source = format!("random actions on {}", task.name);
     Ok(data)

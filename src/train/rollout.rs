@@ -23,7 +23,7 @@ pub struct Rollout {
     /// Observation that each environment acts on next, `[P * per_member, obs_dim]`; that of a resident simulator, until
     /// its policies act.
     obs: Vec<f32>,
-    /// Return of each environment's running episode.
+    /// Return of each environment's running episode; NaN while it is one that began staggered, shorter than a whole one.
     running: Vec<f64>,
     counters: Counters,
     /// Returns of the episodes that ended since they were last taken, by member.
@@ -39,12 +39,19 @@ struct Counters {
 }
 
 impl Rollout {
-    /// Starts an episode in every environment.
+    /// Starts an episode in every environment. The first ones of a member's are staggered evenly over the step limit, so
+    /// that resets, and with them the replay's rows, are spread as they are in one environment that runs on.
     pub fn new(mut simulator: Simulator, seeds: &[u64]) -> Result<Self> {
-        let per_member = simulator.env().num_envs() / seeds.len();
+        let n = simulator.env().num_envs();
+        let per_member = n / seeds.len();
         let obs = simulator.env_mut().reset()?.to_vec();
+        let limit = simulator.env().task().max_episode_steps.min(1 << 20);
+        let behind = |env: usize| (env % per_member * limit / per_member) as u32;
+        let steps: Vec<u32> = (0..n).map(behind).collect();
+        simulator.env_mut().set_steps(&steps);
+        let whole = |steps: &u32| if *steps == 0 { 0.0 } else { f64::NAN };
         Ok(Self {
-            running: vec![0.0; simulator.env().num_envs()],
+            running: steps.iter().map(whole).collect(),
             simulator,
             seeds: seeds.to_vec(),
             per_member,
@@ -185,7 +192,8 @@ impl Rollout {
             }
             self.running[env] += f64::from(row[2 * s + a]);
             if segment.terminated[at] || segment.truncated[at] {
-                self.finished[member].push(std::mem::take(&mut self.running[env]));
+                let whole = std::mem::take(&mut self.running[env]);
+                self.finished[member].extend((!whole.is_nan()).then_some(whole));
             }
         }
         if self.trouble.is_none() && segment.status.iter().any(|s| s & BROKEN != 0) {

@@ -70,6 +70,9 @@ pub trait VecEnv: Send {
     }
     /// Starts a new episode everywhere; the observations, `[n, obs_dim]`.
     fn reset(&mut self) -> Result<&[f32]>;
+    /// Replaces the env steps that the running episodes have behind them, `[n]`: who sets them apart from one another
+    /// has episodes that end in turn, not all at once.
+    fn set_steps(&mut self, steps: &[u32]);
     /// One env step with `actions` `[n, act_dim]`, on the scale of [`Task::scale`].
     fn step(&mut self, actions: &[f32]) -> Result<&StepBatch>;
     /// `qpos` of every environment, `[n, nv]`, float32 as the lanes hold it.

@@ -121,6 +121,10 @@ impl VecEnv for RapierVecEnv {
         Ok(&self.episodes.out.obs)
     }
 
+    fn set_steps(&mut self, steps: &[u32]) {
+        self.episodes.steps.copy_from_slice(steps);
+    }
+
     fn step(&mut self, actions: &[f32]) -> Result<&StepBatch> {
         self.rules.check_actions(actions)?;
         self.rules.tick += 1;

@@ -279,6 +279,15 @@ impl VecEnv for PlanarGpuEnv {
         Ok(&self.episodes.out.obs)
     }
 
+    fn set_steps(&mut self, steps: &[u32]) {
+        for chunk in &self.chunks {
+            let envs = chunk.store.envs.clone();
+            let (row, steps) = (&self.episodes.row[envs.clone()], &steps[envs]);
+            chunk.store.write_episodes(&self.gpu, row, steps);
+        }
+        self.episodes.steps.copy_from_slice(steps);
+    }
+
     fn step(&mut self, actions: &[f32]) -> Result<&StepBatch> {
         self.rules.check_actions(actions)?;
         self.rules.tick += 1;
