@@ -3,11 +3,41 @@
 //!
 //! Two towers that know nothing of each other, [simulation](h2oplus_sim) and [learning](h2oplus_learn), stand on
 //! [one floor](h2oplus_base); [`train`] joins them and [`cli`] speaks to the user.
+//!
+//! The two towers together: IQL learns from recorded steps and is evaluated on the robot.
+//!
+//! ```
+//! use candle_core::Device;
+//! use h2oplus::env::{EnvKey, PlanarVecEnv, Task};
+//! use h2oplus::nn::{PolicySnapshot, Replay};
+//! use h2oplus::train::{behaviour::random_data, evaluate::evaluate};
+//!
+//! # fn main() -> h2oplus::error::Result<()> {
+//! let task = Task::load("hopper-v5")?;
+//! let (obs, act) = (task.obs_dim(), task.act_dim());
+//! let data = random_data(&task, &task.domain("none")?, 1000, 0)?;
+//! let real = Replay::from_datasets(&[data], 0.into(), &Device::Cpu)?;
+//! let unused = Replay::new(1, 1, obs, act, &Device::Cpu)?;
+//!
+//! let settings = toml::toml! { hidden = [32, 32] };
+//! let mut agent = h2oplus::algo::build("iql", &settings, obs, act, &[0], &Device::Cpu)?;
+//! for _ in 0..200 {
+//!     agent.update(&real, &unused)?;
+//! }
+//!
+//! let policy = PolicySnapshot::from(&agent.policy(0)?);
+//! let mut robots = PlanarVecEnv::keyed(&task, &[], EnvKey::population(&[1], 8))?;
+//! let mut act = |obs: &[f32], noise: Option<&[f32]>| Ok(policy.act(obs, noise));
+//! let episodes = evaluate(&mut robots, &mut act, None)?;
+//! assert!(episodes.mean().is_finite());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod choice;
 pub mod cli;
 pub mod train;
 
-pub use h2oplus_base::{error, log, range, rng};
+pub use h2oplus_base::{error, log, range, rng, text};
 pub use h2oplus_learn::{algo, data, flag, nn};
 pub use h2oplus_sim::{env, gpu, model, physics};

@@ -1,10 +1,10 @@
 // Observation, reward, termination, reset: as `rules.rs`, specialised to the task.
 #define_import_path shared::rules
 #import shared::topology::{NV, NU, SIGN}
-#import shared::task::{OBS, QPOS_FROM, QVEL_CLIP, FORWARD_RATE, CONTROL_COST, HEALTHY_REWARD}
+#import shared::task::{OBS, QPOS_FROM, QVEL_CLIP, FORWARD_RATE, CONTROL_COST, HEALTHY_REWARD, ACTION_MIDDLE, ACTION_HALF}
 #import shared::task::{STATE_FROM, STATE_LOW, STATE_HIGH, HEALTHY, HEALTHY_QPOS, HEALTHY_LOW, HEALTHY_HIGH, QPOS_SCALE, QPOS_SHIFT, QVEL_SCALE, QVEL_SHIFT}
 #import shared::task::{STREAM_RESET, STREAM_NOISE, STREAM_GAP, LARGEST}
-#import shared::parameters::{parameter, row, NOISE, QPOS}
+#import shared::parameters::{parameter, row, NOISE, QPOS, CTRL_LOWER, CTRL_UPPER}
 #import shared::philox::{philox, units, normals, high}
 #import shared::work::{qpos, qvel, qacc}
 #import shared::integrate::{ctrl, dx, converged}
@@ -23,10 +23,15 @@ fn observe(to: u32) {
     }
 }
 
-// The controls that reach the robot, with its gap's noise; returns their cost.
+// The controls that reach the robot, with its gap's noise, clipped to the motors' ranges; returns
+// their cost.
 fn act(env: u32) -> f32 {
     for (var n = 0u; n < NU; n++) {
+#ifdef SCALED
+        ctrl[n] = fma(ACTION_HALF[n], actions[env * NU + n], ACTION_MIDDLE[n]);
+#else
         ctrl[n] = actions[env * NU + n];
+#endif
     }
 #ifdef NOISY
     let n = dispatch.num_envs;
@@ -35,7 +40,10 @@ fn act(env: u32) -> f32 {
     for (var block = 0u; block < (NU + 3u) / 4u; block++) {
         let draws = normals(philox(seed, vec4(key, dispatch.tick, STREAM_NOISE, block)));
         for (var i = 4u * block; i < min(4u * block + 4u, NU); i++) {
-            ctrl[i] = fma(parameter(NOISE), draws[i - 4u * block], ctrl[i]);
+            let asked = fma(parameter(NOISE), draws[i - 4u * block], ctrl[i]);
+            let held = min(max(asked, parameter(CTRL_LOWER + i)), parameter(CTRL_UPPER + i));
+            // A row without noise keeps what was asked for.
+            ctrl[i] = select(ctrl[i], held, parameter(NOISE) != 0.0);
         }
     }
 #endif

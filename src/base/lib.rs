@@ -1,4 +1,4 @@
-//! What the two towers, simulation and learning, stand on: one error type, counted random numbers, one door to stderr.
+//! What the two towers, simulation and learning, stand on: one error type, counted random numbers, text files, one door to stderr.
 
 pub mod choice;
 pub mod error;
@@ -6,4 +6,5 @@ pub mod log;
 pub mod memory;
 pub mod range;
 pub mod rng;
+pub mod text;
 mod words;

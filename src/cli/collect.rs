@@ -19,6 +19,8 @@ use crate::train::given::Overrides;
 use crate::train::inputs;
 use crate::train::memory;
 use crate::train::paused::Paused;
+use crate::train::run_folder::word;
+use crate::train::stop::Saving;
 use crate::train::trainer::Trainer;
 
 /// Flags of `collect`.
@@ -123,7 +125,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             job.check_set("random")?;
             let (rows, seed) = (job.wanted.rows, job.wanted.seed);
             let data = random_data(&job.task, &job.domain, rows, seed)?;
-            print(args.format, &[job.write("random", data)?]);
+            print(args.format, &[job.write("random", data)?])?;
             return Ok(ExitCode::SUCCESS);
         }
         Some("shipped") => Behaviour::shipped(&job.task)?,
@@ -133,7 +135,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             return job.train(job.begin()?, args.format);
         }
     };
-    print(args.format, &job.roll_out(&behaviour)?);
+    print(args.format, &job.roll_out(&behaviour)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -189,8 +191,8 @@ impl Job {
             "is of another robot: (observations, actions) = {have:?}; {} has {want:?}",
             self.task.name
         );
-        let mend = "give another folder with --out, or move that file away";
-        Err(Error::input(path.display(), problem, mend))
+        let help = "give another folder with --out, or move that file away";
+        Err(Error::input(path.display(), problem, help))
     }
 
     fn behaviour(&self) -> PathBuf {
@@ -240,13 +242,15 @@ impl Job {
         let path = self.behaviour();
         behaviour.save(&path)?;
         crate::log!("wrote {}", path.display());
+        let saving = Saving::begin();
         let done = self.roll_out(&behaviour).inspect_err(|e| {
             if matches!(e, Error::Stopped) {
-                let run = folder.path().display();
+                let run = word(folder.path());
                 crate::log!("stopped; go on with: h2oplus collect --resume {run}");
             }
         })?;
-        print(format, &done);
+        drop(saving);
+        print(format, &done)?;
         Ok(ExitCode::from(u8::from(!reached)))
     }
 
@@ -264,6 +268,7 @@ impl Job {
 
     /// Writes a data set called `name`.
     fn write(&self, name: &str, mut data: Dataset) -> Result<(PathBuf, Dataset)> {
+        data.log_notes();
         data.source = format!("{} {name}", self.task.name);
         let path = self.path(&format!("{name}.hdf5"));
         if path.exists() {
@@ -288,7 +293,7 @@ fn resume(path: &Path, flags: &Overrides<Wanted>) -> Result<(Paused, Manifest)> 
     let damaged = |e: &dyn std::fmt::Display| {
         Error::input(file.display(), e, "restore the file as the run wrote it")
     };
-    let text = std::fs::read_to_string(&file).map_err(Error::io(&file))?;
+    let text = crate::text::read(&file)?;
     let mut manifest: Manifest = toml::from_str(&text).map_err(|e| damaged(&e.message()))?;
     let began = toml::Table::try_from(&manifest.wanted).map_err(|e| damaged(&e))?;
     if manifest.wanted.task != paused.config().task {
@@ -355,19 +360,21 @@ fn thin(all: Behaviour, keep: usize) -> Behaviour {
     }
 }
 
-fn print(format: Format, done: &[(PathBuf, Dataset)]) {
+fn print(format: Format, done: &[(PathBuf, Dataset)]) -> Result<()> {
     match format {
         Format::Json => {
             let sets: Vec<serde_json::Value> = done
                 .iter()
-                .map(|(path, data)| serde_json::json!({ "file": path, "stats": data.stats() }))
+                .map(|(path, data)| {
+                    serde_json::json!({ "file": path.to_string_lossy(), "stats": data.stats() })
+                })
                 .collect();
-            emit(&format!("{:#}", serde_json::Value::from(sets)));
+            emit(&format!("{:#}", serde_json::Value::from(sets)))
         }
         Format::Short | Format::Human => {
-            for (path, data) in done {
-                emit(&format!("{}\n{}", path.display(), data.stats()));
-            }
+            let text =
+                |(path, data): &(PathBuf, Dataset)| format!("{}\n{}", path.display(), data.stats());
+            emit(&done.iter().map(text).collect::<Vec<_>>().join("\n"))
         }
     }
 }

@@ -23,6 +23,6 @@ pub fn run(args: Args) -> Result<ExitCode> {
         "h2oplus",
         &mut script,
     );
-    super::emit(&String::from_utf8_lossy(&script));
+    super::emit(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }

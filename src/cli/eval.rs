@@ -18,7 +18,7 @@ use crate::nn::{DevicePolicy, PolicySnapshot};
 use crate::physics::planar::Arithmetic;
 use crate::range::Range;
 use crate::train::behaviour::Behaviour;
-use crate::train::evaluate::{Episodes, evaluate};
+use crate::train::evaluate::{Episodes, STEADY, evaluate};
 use crate::train::memory;
 use crate::train::run_folder::RunFolder;
 use crate::train::trainer;
@@ -73,6 +73,8 @@ struct Row {
     return_mean: f64,
     return_std: f64,
     length_mean: f64,
+    /// Episodes in which the robot broke: their returns do not count.
+    broken: usize,
     normalized_score: Option<f64>,
     episodes: usize,
     /// Each episode, where they differ in their dynamics.
@@ -104,7 +106,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let domain = args.domain.domain(&task)?;
     memory::check_envs("--episodes", args.episodes, &task)?;
     let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut unsound) = (Vec::new(), false);
     for Candidate { name, policy } in &candidates {
         let have = (policy.obs_dim(), policy.act_dim());
         if have != (task.obs_dim(), task.act_dim()) {
@@ -136,12 +138,16 @@ pub fn run(args: Args) -> Result<ExitCode> {
                     None => Ok(policy.act(obs, n)),
                 };
                 let episodes = evaluate(&mut env, &mut actor, noise)?;
+                if let Some(trouble) = episodes.trouble() {
+                    crate::log!("{name}, {label} actions: {trouble}; {STEADY}");
+                }
+                unsound |= episodes.count_broken() == args.episodes;
                 rows.push(row(name, label, &task, &domain, env.dynamics(), &episodes));
             }
         }
     }
-    print(args.format, &rows);
-    Ok(ExitCode::SUCCESS)
+    print(args.format, &rows)?;
+    Ok(ExitCode::from(u8::from(unsound)))
 }
 
 fn row(
@@ -168,6 +174,7 @@ fn row(
         return_mean: e.mean(),
         return_std: e.std(),
         length_mean: e.mean_length(),
+        broken: e.count_broken(),
         normalized_score: task.normalized_score(e.mean()),
         episodes: e.returns.len(),
         each: (dynamics.rows.len() > 1).then(|| each().collect()),
@@ -232,19 +239,21 @@ fn of_run(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Can
     Ok((config.task, out))
 }
 
-fn print(format: Format, rows: &[Row]) {
+fn print(format: Format, rows: &[Row]) -> Result<()> {
     match format {
         Format::Json => {
             let text = serde_json::to_string_pretty(rows);
-            emit(&text.expect("plain numbers and strings are JSON"));
+            emit(&text.expect("plain numbers and strings are JSON"))
         }
         Format::Short => {
-            for r in rows {
-                emit(&format!(
+            let line = |r: &Row| {
+                format!(
                     "{} {} {:.1} {:.1}",
                     r.policy, r.actions, r.return_mean, r.return_std
-                ));
-            }
+                )
+            };
+            let lines: Vec<String> = rows.iter().map(line).collect();
+            emit(&lines.join("\n"))
         }
         Format::Human => {
             let cells: Vec<Vec<String>> = rows
@@ -261,10 +270,10 @@ fn print(format: Format, rows: &[Row]) {
                 })
                 .collect();
             if let Some(first) = rows.first() {
-                emit(&format!("on {}, gap {}", first.task, first.gap));
+                emit(&format!("on {}, gap {}", first.task, first.gap))?;
             }
             let head = ["policy", "actions", "return", "score", "length", "episodes"];
-            emit(&table(&head, &cells));
+            emit(&table(&head, &cells))
         }
     }
 }

@@ -64,14 +64,26 @@ enum Command {
 }
 
 impl Cli {
-    /// Parses the process's arguments; a usage error exits with code 2.
-    pub fn parse_args() -> Self {
-        let matches = flag::with_negatives(Self::command()).get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
+    /// Parses the process's arguments and runs the subcommand.
+    ///
+    /// # Errors
+    /// Those of the subcommand, and where stdout cannot be written.
+    pub fn main() -> Result<ExitCode> {
+        let matches = flag::with_negatives(Self::command()).try_get_matches();
+        match matches.and_then(|matches| Self::from_arg_matches(&matches)) {
+            Ok(cli) => cli.run(),
+            Err(usage) => {
+                // Its colours are for terminals alone, as clap finds out.
+                let printed = usage.print().and_then(|()| std::io::stdout().flush());
+                if !usage.use_stderr() {
+                    printed.or_else(unwritten)?;
+                }
+                Ok(ExitCode::from(usage.exit_code() as u8))
+            }
+        }
     }
 
-    /// Runs the subcommand.
-    pub fn run(self) -> Result<ExitCode> {
+    fn run(self) -> Result<ExitCode> {
         rayon::ThreadPoolBuilder::new()
             .num_threads(self.threads)
             .build_global()
@@ -89,15 +101,23 @@ impl Cli {
     }
 }
 
-/// Writes results to stdout. A reader that has gone away (`| head`) ends the program quietly.
-pub fn emit(text: &str) {
+/// Writes results to stdout. A reader that has gone away (`| head`) is nothing to speak of.
+///
+/// # Errors
+/// Where stdout cannot be written for another reason, such as a full disk.
+pub fn emit(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let line_end = if text.ends_with('\n') { "" } else { "\n" };
-    if write!(out, "{text}{line_end}")
+    write!(out, "{text}{line_end}")
         .and_then(|()| out.flush())
-        .is_err()
-    {
-        std::process::exit(0);
+        .or_else(unwritten)
+}
+
+/// What comes of results that could not be written.
+fn unwritten(error: std::io::Error) -> Result<()> {
+    match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Error::io("stdout")(error)),
     }
 }
 

@@ -86,7 +86,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         times.push(spent);
     }
     let curve = report::draw_curve(&main, &runs, &data.sets)?;
-    print(&args, &lines, &runs, &times, &curve);
+    print(&args, &lines, &runs, &times, &curve)?;
     let diverged = lines.iter().any(|line| line.diverged_at.is_some());
     Ok(ExitCode::from(u8::from(diverged)))
 }
@@ -146,20 +146,28 @@ fn diverged(line: &Line) -> String {
     line.diverged_at.map_or(String::new(), said)
 }
 
-fn print(args: &Args, lines: &[Line], runs: &[PathBuf], times: &[Spent], curve: &Path) {
+fn print(
+    args: &Args,
+    lines: &[Line],
+    runs: &[PathBuf],
+    times: &[Spent],
+    curve: &Path,
+) -> Result<()> {
     match args.format {
         Format::Json => {
+            let text = |path: &Path| path.to_string_lossy().into_owned();
+            let runs: Vec<String> = runs.iter().map(|run| text(run)).collect();
             let doc = serde_json::json!({
-                "results": lines, "runs": runs, "seconds": times, "curve": curve,
+                "results": lines, "runs": runs, "seconds": times, "curve": text(curve),
             });
-            emit(&format!("{doc:#}"));
+            emit(&format!("{doc:#}"))
         }
         Format::Short => {
             let text: Vec<String> = lines
                 .iter()
                 .map(|l| format!("{} {:.0} {:.0}{}", l.what, l.mean, l.std, diverged(l)))
                 .collect();
-            emit(&text.join("\n"));
+            emit(&text.join("\n"))
         }
         Format::Human => {
             let rows: Vec<Vec<String>> = lines
@@ -179,8 +187,8 @@ fn print(args: &Args, lines: &[Line], runs: &[PathBuf], times: &[Spent], curve: 
                 "episodes",
                 "length",
             ];
-            emit(&table(&head, &rows));
-            emit(&format!("learning curve: {}", curve.display()));
+            emit(&table(&head, &rows))?;
+            emit(&format!("learning curve: {}", curve.display()))
         }
     }
 }

@@ -12,7 +12,7 @@ pub fn name(key: &str) -> String {
     format!("--{}", key.replace('_', "-"))
 }
 
-/// What a value is refused for, and the mend.
+/// What a value is refused for, and the help.
 pub type Refused = (String, String);
 
 /// What a flag takes.
@@ -52,7 +52,7 @@ impl Kind {
 
     /// What is due, and how it is written.
     fn due(&self) -> [String; 2] {
-        let [due, mend] = match self {
+        let [due, help] = match self {
             Self::Number => ["a number is", "write a number, such as 0.5"],
             Self::Whole => ["a whole number is", "write a whole number, such as 1000"],
             Self::Wholes => [
@@ -61,29 +61,29 @@ impl Kind {
             ],
             Self::Switch => ["true or false is", "write true or false, without quotes"],
             Self::Name(names) => {
-                let mend = format!("write one of these in quotes: {}", names.join(", "));
-                return ["a name is".into(), mend];
+                let help = format!("write one of these in quotes: {}", names.join(", "));
+                return ["a name is".into(), help];
             }
             Self::Text => ["text is", "put it in quotes"],
         };
-        [due.into(), mend.into()]
+        [due.into(), help.into()]
     }
 }
 
 /// `value`, which a file gives for `arg`, as its field takes it; a whole number may be written as 1e3.
 ///
 /// # Errors
-/// Where it is of another kind: what is wrong, and the mend.
+/// Where it is of another kind: what is wrong, and the help.
 pub fn value(arg: &Arg, value: &Value) -> Result<Value, Refused> {
     let kind = Kind::of(arg);
     let wrong = || {
-        let [due, mend] = kind.due();
+        let [due, help] = kind.due();
         let unquoted = value.as_str().map(str::trim).filter(|text| {
             let plain = text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok();
             plain && !matches!(kind, Kind::Name(_))
         });
-        let mend = unquoted.map_or(mend, |text| format!("write {text}, without the quotes"));
-        (format!("is {}, where {due} due", shown(value)), mend)
+        let help = unquoted.map_or(help, |text| format!("write {text}, without the quotes"));
+        (format!("is {}, where {due} due", shown(value)), help)
     };
     match (&kind, value) {
         (Kind::Number, Value::Float(_)) | (Kind::Switch, Value::Boolean(_)) => Ok(value.clone()),

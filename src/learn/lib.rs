@@ -6,4 +6,4 @@ pub mod data;
 pub mod flag;
 pub mod nn;
 
-pub use h2oplus_base::{error, range, rng};
+pub use h2oplus_base::{error, range, rng, text};

@@ -9,12 +9,14 @@ use half::f16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
+use super::evaluate::{STEADY, broke};
 use crate::data::{BehaviourPolicy, Dataset, DenseLayer, Distribution};
 use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
 use crate::nn::PolicySnapshot;
 use crate::physics::planar::Arithmetic;
+use crate::physics::status::BROKEN;
 use crate::rng::{Stream, fill_normal, fill_unit};
 
 /// Which of the shipped recipes.
@@ -112,7 +114,7 @@ impl Behaviour {
 
     /// Reads a file that [`save`](Self::save) wrote.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = crate::text::bytes(path)?;
         Self::parse(&bytes, &path.display().to_string())
     }
 
@@ -262,18 +264,17 @@ impl Behaviour {
             Quality::Medium => &self.snapshots[self.snapshots.len() - 1..],
             Quality::MediumReplay => &self.snapshots[..],
         };
-        let mut parts = Vec::new();
+        let mut all = RolledOut::default();
         for (k, snapshot) in used.iter().enumerate() {
-            super::stop::check()?;
             // Shares differ by one row at most and add up to `rows`.
             let share = rows * (k + 1) / used.len() - rows * k / used.len();
             if share > 0 {
                 let policy = PolicySnapshot::from(&snapshot.policy);
                 let seed = seed.wrapping_add(k as u64);
-                parts.push(stream(task, domain, &Actor::Policy(policy), share, seed)?);
+                all.add(stream(task, domain, &Actor::Policy(policy), share, seed)?);
             }
         }
-        let mut data = Dataset::concat(&parts)?;
+        let mut data = all.sound(task)?;
         data.source = format!("rolled out on {} from {} snapshots", task.name, used.len());
         data.policy = used.last().map(|s| s.policy.clone());
         Ok(data)
@@ -286,9 +287,45 @@ impl Behaviour {
 /// # Errors
 /// As [`Dynamics::draw`].
 pub fn random_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
-    let mut data = stream(task, domain, &Actor::Random, rows, seed)?;
+    let mut data = stream(task, domain, &Actor::Random, rows, seed)?.sound(task)?;
     data.source = format!("random actions on {}", task.name);
     Ok(data)
+}
+
+/// Episodes that were made.
+#[derive(Default)]
+struct RolledOut {
+    /// Rows of the sound episodes.
+    parts: Vec<Dataset>,
+    /// Episodes in which the robot broke; their rows are left out.
+    broken: usize,
+    /// Episodes, broken ones included.
+    episodes: usize,
+}
+
+impl RolledOut {
+    fn add(&mut self, more: Self) {
+        self.parts.extend(more.parts);
+        self.broken += more.broken;
+        self.episodes += more.episodes;
+    }
+
+    /// The rows, with a note where some are left out.
+    ///
+    /// # Errors
+    /// Where every episode broke.
+    fn sound(self, task: &Task) -> Result<Dataset> {
+        let broke = broke(self.broken, self.episodes);
+        if self.parts.is_empty() && self.broken > 0 {
+            return Err(Error::input(&task.name, broke, STEADY));
+        }
+        let mut data = Dataset::concat(&self.parts)?;
+        if self.broken > 0 {
+            let note = format!("{}: {broke}; their rows are left out; {STEADY}", task.name);
+            data.notes.push(note);
+        }
+        Ok(data)
+    }
 }
 
 /// Who chooses the actions.
@@ -321,7 +358,14 @@ impl Actor {
 
 /// `rows` transitions of one actor: environments side by side, each a stream of at most
 /// 1,000 steps (whole episodes where none ends early); the last row of a stream is a time-out.
-fn stream(task: &Task, domain: &GapSet, actor: &Actor, rows: usize, seed: u64) -> Result<Dataset> {
+/// Episodes in which the robot breaks are left out.
+fn stream(
+    task: &Task,
+    domain: &GapSet,
+    actor: &Actor,
+    rows: usize,
+    seed: u64,
+) -> Result<RolledOut> {
     let steps = task.max_episode_steps;
     let n = rows.div_ceil(steps);
     let dynamics = Dynamics::draw(task, domain, seed, n)?;
@@ -346,12 +390,16 @@ fn stream(task: &Task, domain: &GapSet, actor: &Actor, rows: usize, seed: u64) -
     for part in &mut parts {
         (part.qpos, part.qvel) = (Some(Vec::new()), Some(Vec::new()));
     }
+    let (mut broken, mut sound, mut began) = (0, 0, vec![0; n]);
     let mut obs = env.reset()?.to_vec();
     for t in 0..steps.min(rows) {
+        super::stop::check()?;
         let (qpos, qvel, row) = (env.qpos(), env.qvel(), env.row().to_vec());
         let nv = qpos.len() / n;
         let actions = actor.act(&obs, (n, a), seed, t);
-        let batch = env.step(&actions)?;
+        let mut controls = actions.clone();
+        task.scale.to_controls(&mut controls);
+        let batch = env.step(&actions)?.clone();
         for (e, part) in parts.iter_mut().enumerate() {
             // The last environment runs for what is left of `rows`.
             let length = steps.min(rows - e * steps);
@@ -359,7 +407,7 @@ fn stream(task: &Task, domain: &GapSet, actor: &Actor, rows: usize, seed: u64) -
                 continue;
             }
             part.observations.extend(&obs[e * s..][..s]);
-            part.actions.extend(&actions[e * a..][..a]);
+            part.actions.extend(&controls[e * a..][..a]);
             part.next_observations.extend(&batch.next_obs[e * s..][..s]);
             part.rewards.push(batch.reward[e]);
             for name in &names {
@@ -376,10 +424,26 @@ fn stream(task: &Task, domain: &GapSet, actor: &Actor, rows: usize, seed: u64) -
             part.qvel
                 .get_or_insert_default()
                 .extend(&qvel[e * nv..][..nv]);
+            let ends = batch.terminated[e] || cut;
+            if env.status()[e] & BROKEN != 0 {
+                broken += 1;
+                let sound = began[e];
+                part.retain_rows(|row| row < sound);
+            } else {
+                sound += usize::from(ends);
+            }
+            if ends {
+                began[e] = part.len();
+            }
         }
         obs.copy_from_slice(&batch.obs);
     }
-    Dataset::concat(&parts)
+    parts.retain(|part| !part.is_empty());
+    Ok(RolledOut {
+        parts,
+        broken,
+        episodes: broken + sound,
+    })
 }
 
 /// Refuses layers that do not follow one another, and weights that half precision does not hold.

@@ -1,7 +1,6 @@
 //! Checkpoints: one safetensors file that holds everything a run's future depends on.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -130,8 +129,7 @@ impl Checkpoint {
     /// # Errors
     /// See [`Refusal`].
     pub fn load(path: &Path, device: &Device) -> std::result::Result<Self, Refusal> {
-        let io = |e| Refusal::Other(Error::io(path)(e));
-        let data = fs::read(path).map_err(io)?;
+        let data = crate::text::bytes(path).map_err(Refusal::Other)?;
         let damaged = |problem: &dyn std::fmt::Display| Refusal::Damaged(damaged(path, problem));
         let (_, head) = SafeTensors::read_metadata(&data).map_err(|e| damaged(&e))?;
         let file = SafeTensors::deserialize(&data).map_err(|e| damaged(&e))?;
@@ -190,7 +188,7 @@ impl Checkpoint {
 }
 
 fn other_format(path: &Path, format: u64) -> Refusal {
-    let (age, mend) = match format < FORMAT {
+    let (age, help) = match format < FORMAT {
         true => (
             "an earlier",
             "the version that wrote it (meta.json names it)",
@@ -202,7 +200,7 @@ fn other_format(path: &Path, format: u64) -> Refusal {
         format!(
             "is of checkpoint format {format}, of {age} version; this version reads format {FORMAT}"
         ),
-        format!("go on with {mend}, or start the run anew"),
+        format!("go on with {help}, or start the run anew"),
     ))
 }
 
@@ -246,6 +244,8 @@ fn damaged(path: &Path, problem: impl ToString) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn sample() -> Checkpoint {

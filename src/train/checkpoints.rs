@@ -62,7 +62,7 @@ pub fn newest(folder: &Path, device: &Device) -> Result<Option<Newest>> {
     }
 }
 
-/// An error without its mend.
+/// An error without its help.
 fn brief(error: &Error) -> String {
     match error {
         Error::Input { place, problem, .. } => format!("{place}: {problem}"),
@@ -170,7 +170,7 @@ mod tests {
         fs::write(dir.path().join(name(5)), "").unwrap();
         let error = newest().err().unwrap().to_string();
         assert!(
-            error.contains("step_5") && error.contains("mend"),
+            error.contains("step_5") && error.contains("help:"),
             "{error}"
         );
         fs::remove_file(dir.path().join(name(5))).unwrap();

@@ -202,8 +202,8 @@ impl TrainConfig {
         let file = ConfigFile::read(path)?;
         let config = Self::of(&file, toml::Table::new()).map_err(|e| match e {
             Error::Input { problem, .. } => {
-                let mend = "restore the file as the run wrote it";
-                Error::input(path.display(), problem, mend)
+                let help = "restore the file as the run wrote it";
+                Error::input(path.display(), problem, help)
             }
             other => other,
         })?;
@@ -217,8 +217,8 @@ impl TrainConfig {
         defaults.extend(file.run.clone());
         defaults.remove("vary");
         let config: Self = defaults.try_into().map_err(|e: toml::de::Error| {
-            let mend = "`h2oplus train --help` lists the keys and their values";
-            Error::input("config", e.message(), mend)
+            let help = "`h2oplus train --help` lists the keys and their values";
+            Error::input("config", e.message(), help)
         })?;
         Ok(Self {
             settings: file.settings.clone(),
@@ -241,8 +241,8 @@ impl TrainConfig {
         let cycle = self.cycle_steps.next_multiple_of(self.envs);
         if (1..cycle).contains(&self.replay_cap) && algo::simulates(&self.algo) {
             let problem = format!("is {}, but a cycle brings {cycle} rows", self.replay_cap);
-            let mend = format!("give at least {cycle}, 0 for no cap, or fewer --cycle-steps");
-            return Err(Error::input("--replay-cap", problem, mend));
+            let help = format!("give at least {cycle}, 0 for no cap, or fewer --cycle-steps");
+            return Err(Error::input("--replay-cap", problem, help));
         }
         Axis::differ(&self.vary)?;
         for axis in self

@@ -41,7 +41,7 @@ impl ConfigFile {
     /// # Errors
     /// Where it is no TOML, or a key is unknown, twice there, or of another kind than its flag: file, line and key.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         let text = TomlText::parse(path, &text)?;
         let mut file = Self {
             path: path.to_path_buf(),
@@ -99,8 +99,8 @@ impl ConfigFile {
                     "write it above [settings]".into(),
                 )),
                 None => {
-                    let mend = flag::among(&field, &algo::setting_names());
-                    Err(("there is no such setting".into(), mend))
+                    let help = flag::among(&field, &algo::setting_names());
+                    Err(("there is no such setting".into(), help))
                 }
             };
             let value = self.at(key, line, value)?;
@@ -138,8 +138,8 @@ impl ConfigFile {
             let place = axis.place();
             if self.lines.contains_key(&place) {
                 let problem = format!("`{}` is there twice", axis.key);
-                let mend = "give all its values in one list".to_owned();
-                return self.at("vary", line, Err((problem, mend)));
+                let help = "give all its values in one list".to_owned();
+                return self.at("vary", line, Err((problem, help)));
             }
             self.lines
                 .insert(place, (format!("vary {}", axis.key), line));
@@ -167,11 +167,11 @@ impl ConfigFile {
         line: usize,
         value: std::result::Result<T, flag::Refused>,
     ) -> Result<T> {
-        value.map_err(|(problem, mend)| {
+        value.map_err(|(problem, help)| {
             Error::input(
                 format!("{}:{line}: {key}", self.path.display()),
                 problem,
-                mend,
+                help,
             )
         })
     }
@@ -187,11 +187,11 @@ impl ConfigFile {
             Error::Input {
                 place,
                 problem,
-                mend,
+                help,
             } => {
                 let at = self.lines.get(&place);
                 let at = at.map(|(key, line)| format!("{}:{line}: {key}", self.path.display()));
-                Error::input(at.unwrap_or(place), problem, mend)
+                Error::input(at.unwrap_or(place), problem, help)
             }
             other => other,
         }
@@ -200,15 +200,15 @@ impl ConfigFile {
 
 /// `[[members]]` as they are written.
 fn members(value: &Value) -> std::result::Result<Vec<Member>, flag::Refused> {
-    let mend = || "leave them out: they follow from `seeds` and [vary]".to_owned();
-    let wrong = |e: toml::de::Error| (e.message().to_owned(), mend());
+    let help = || "leave them out: they follow from `seeds` and [vary]".to_owned();
+    let wrong = |e: toml::de::Error| (e.message().to_owned(), help());
     let mut members: Vec<Member> = value.clone().try_into().map_err(wrong)?;
     for (key, value) in members
         .iter_mut()
         .flat_map(|member| member.settings.iter_mut())
     {
         let flag = algo::setting_flag(key);
-        let flag = flag.ok_or_else(|| (format!("there is no setting `{key}`"), mend()))?;
+        let flag = flag.ok_or_else(|| (format!("there is no setting `{key}`"), help()))?;
         *value = flag::value(flag, value)?;
     }
     Ok(members)

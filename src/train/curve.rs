@@ -25,6 +25,8 @@ pub const PALETTE: [RGBColor; 7] = [
 const SIZE: (u32, u32) = (860, 520);
 const INK: RGBColor = RGBColor(40, 44, 52);
 const FAINT: RGBColor = RGBColor(228, 230, 234);
+/// Values beyond are drawn at it: the ticks of an axis need a range that is finite.
+const FAR: f64 = 1e100;
 const FONT: &str = "DejaVu Sans, Helvetica, Arial, sans-serif";
 
 /// A figure of one or several curves.
@@ -49,7 +51,7 @@ pub struct Series {
     pub name: String,
     /// Its colour.
     pub color: RGBColor,
-    /// In the order of x. Those that are not finite are left out.
+    /// In the order of x. Those that are not finite are left out; what lies beyond ±1e100 is drawn there.
     pub points: Vec<Point>,
 }
 
@@ -118,11 +120,23 @@ impl Figure {
                     ]
                 })
                 .flatten()
-                .chain(self.references.iter().map(|reference| reference.y)),
+                .chain(self.references().map(|(_, y)| y)),
         )?;
-        let room = 0.06 * (high - low).max(1e-6 * high.abs().max(1.0));
-        let x = if x.0 < x.1 { x } else { (x.0 - 0.5, x.1 + 0.5) };
+        let room = 0.06 * (high - low).max(1e-6 * high.abs().max(low.abs()).max(1.0));
+        // Far out, half an update is less than a number's last digit.
+        let half = 0.5f64.max(1e-6 * x.1.abs());
+        let x = if x.1 - x.0 > 1e-9 * x.1.abs() {
+            x
+        } else {
+            (x.0 - half, x.1 + half)
+        };
         Some((x, (low - room, high + room)))
+    }
+
+    /// The dashed lines that can be drawn.
+    fn references(&self) -> impl Iterator<Item = (&str, f64)> {
+        let finite = self.references.iter().filter(|r| r.y.is_finite());
+        finite.map(|r| (r.name.as_str(), near(r.y)))
     }
 
     fn draw(
@@ -157,8 +171,8 @@ impl Figure {
             .axis_desc_style(text(14))
             .draw()?;
 
-        for Reference { name, y } in &self.references {
-            let line = [(x0, *y), (x1, *y)];
+        for (name, y) in self.references() {
+            let line = [(x0, y), (x1, y)];
             chart.draw_series(DashedLineSeries::new(
                 line,
                 6,
@@ -167,7 +181,7 @@ impl Figure {
             ))?;
             let label = text(12).pos(Pos::new(HPos::Left, VPos::Bottom));
             let place = (x0 + 0.01 * (x1 - x0), y + 0.006 * (y1 - y0));
-            chart.draw_series([Text::new(name.clone(), place, label)])?;
+            chart.draw_series([Text::new(name.to_owned(), place, label)])?;
         }
         for Series { color, points, .. } in &self.series {
             let banded = || {
@@ -177,7 +191,10 @@ impl Figure {
                     .filter(|point| point.band.is_some())
             };
             let edge = |upper: bool| {
-                move |p: &Point| (p.x, p.band.map_or(p.y, |b| if upper { b.1 } else { b.0 }))
+                move |p: &Point| {
+                    let y = p.band.map_or(p.y, |b| if upper { b.1 } else { b.0 });
+                    (near(p.x), near(y))
+                }
             };
             let outline: Vec<_> = banded()
                 .map(edge(true))
@@ -193,7 +210,8 @@ impl Figure {
             points,
         } in &self.series
         {
-            let line = points.iter().filter(finite).map(|point| (point.x, point.y));
+            let near = |point: &Point| (near(point.x), near(point.y));
+            let line = points.iter().filter(finite).map(near);
             let style = color.stroke_width(2);
             chart
                 .draw_series(LineSeries::new(line.clone(), style))?
@@ -226,9 +244,14 @@ fn finite(point: &&Point) -> bool {
         .all(|value| value.is_finite())
 }
 
+/// `value`, or the place where one that lies farther out is drawn.
+fn near(value: f64) -> f64 {
+    value.clamp(-FAR, FAR)
+}
+
 fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values
-        .map(|value| (value, value))
+        .map(|value| (near(value), near(value)))
         .reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))
 }
 
@@ -261,6 +284,44 @@ mod tests {
             (1e-5, "1.0e-5"),
         ] {
             assert_eq!(short(value), text);
+        }
+    }
+
+    /// Ranges that are infinite, empty, or narrower than the last digits of their ends.
+    #[test]
+    fn any_numbers_are_drawn_in_no_time() {
+        for (x, y) in [
+            ([0.0, 1.0], [1e308, -1e308]),
+            ([0.0, 1.0], [f64::MAX, f64::MAX]),
+            ([1.8e19, 1.8e19], [1e100, 1e100]),
+            ([0.0, 0.0], [1e16, 1e16 + 2.0]),
+            ([0.0, f64::MAX], [-1e-300, 1e-300]),
+            ([5.0, 5.0], [-1e300, 7.0]),
+        ] {
+            let point = |(x, y)| Point {
+                x,
+                y,
+                band: Some((y - 1.0, y + 1e300)),
+            };
+            let figure = Figure {
+                series: vec![Series {
+                    name: "a".into(),
+                    color: PALETTE[0],
+                    points: x.into_iter().zip(y).map(point).collect(),
+                }],
+                references: [f64::NAN, f64::INFINITY, 1e308]
+                    .map(|y| Reference {
+                        name: "b".into(),
+                        y,
+                    })
+                    .into(),
+                ..Figure::default()
+            };
+            let (sender, receiver) = std::sync::mpsc::channel();
+            std::thread::spawn(move || sender.send(figure.svg()));
+            let svg = receiver.recv_timeout(std::time::Duration::from_secs(20));
+            let svg = svg.expect("drawn in time").expect("drawn");
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         }
     }
 

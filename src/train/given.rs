@@ -52,7 +52,7 @@ fn too_large(matches: &ArgMatches, error: &toml::ser::Error) -> clap::Error {
         .filter_map(|id| Some((id, raw(id)?)));
     let message = match flags.find(|(_, value)| large(&value.to_string_lossy())) {
         Some((id, value)) => format!(
-            "{}: is {}, above {}\n  mend: give a smaller number\n",
+            "{}: is {}, above {}\n  help: give a smaller number\n",
             flag::name(id),
             value.to_string_lossy(),
             i64::MAX

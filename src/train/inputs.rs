@@ -89,8 +89,8 @@ pub fn check(
             named(&now),
             named(began)
         );
-        let mend = "restore the file as the run wrote it";
-        return Err(Error::input(folder.config().display(), problem, mend));
+        let help = "restore the file as the run wrote it";
+        return Err(Error::input(folder.config().display(), problem, help));
     }
     match now
         .iter()

@@ -32,8 +32,8 @@ impl Lock {
                 // It may not have written its number yet; then the message goes without.
                 let _ = file.read_to_string(&mut process);
                 let problem = format!("another process works in it: {}", process.trim());
-                let mend = "wait until it ends, or stop it first (Ctrl-C there saves)";
-                return Err(Error::input(folder.display(), problem, mend));
+                let help = "wait until it ends, or stop it first (Ctrl-C there saves)";
+                return Err(Error::input(folder.display(), problem, help));
             }
             Err(TryLockError::Error(e)) => {
                 crate::log!(

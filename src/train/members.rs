@@ -42,7 +42,7 @@ impl Axis {
             ("gap" | "data", _) if value.is_str() => Ok(value),
             ("gap" | "data", _) => Err(format!("`{key}`: {value} is no text; put it in quotes")),
             (_, Some(flag)) => flag::value(flag, &value)
-                .map_err(|(problem, mend)| format!("`{key}` {problem}; {mend}")),
+                .map_err(|(problem, help)| format!("`{key}` {problem}; {help}")),
             (_, None) => {
                 let mut names = algo::setting_names();
                 names.extend(["gap".to_owned(), "data".to_owned()]);
@@ -72,11 +72,11 @@ impl Axis {
     pub fn differ(axes: &[Self]) -> Result<()> {
         let twice = (1..axes.len()).find(|&n| axes[..n].iter().any(|a| a.key == axes[n].key));
         twice.map_or(Ok(()), |n| {
-            let mend = format!(
+            let help = format!(
                 "give all its values at once: --vary {}=V1,V2,…",
                 axes[n].key
             );
-            Err(Error::input(axes[n].place(), "is given twice", mend))
+            Err(Error::input(axes[n].place(), "is given twice", help))
         })
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::tensorboard::EventWriter;
 use crate::data::replace_file;
 use crate::error::{Error, Result};
+use crate::text::{self, Line};
 
 /// The file's name in a run folder.
 pub const METRICS_FILE: &str = "metrics.jsonl";
@@ -79,15 +80,12 @@ impl Metrics {
     pub fn resume(dir: impl AsRef<Path>, names: &[&str], step: u64, lines: u64) -> Result<Self> {
         let dir = dir.as_ref();
         let path = dir.join(METRICS_FILE);
-        let text = match path.exists() {
-            true => Some(read_text(&path)?),
-            false => None,
-        };
+        let there = path.exists();
         let mut kept = String::new();
-        match &text {
-            Some(text) => kept = first_lines(&path, text, step, lines)?,
-            None if lines == 0 => {}
-            None => crate::log!(
+        match there {
+            true => kept = first_lines(&path, step, lines)?,
+            false if lines == 0 => {}
+            false => crate::log!(
                 "note: {} is not there; records go on from update {step}",
                 path.display()
             ),
@@ -105,7 +103,7 @@ impl Metrics {
         Ok(Self {
             path,
             out: BufWriter::new(file),
-            lines: text.map_or(0, |_| lines),
+            lines: if there { lines } else { 0 },
             names: shown(names),
             events: events.collect::<Result<_>>()?,
         })
@@ -176,28 +174,27 @@ impl Metrics {
     }
 }
 
-/// The first `lines` lines of `text`, none of which is of an update beyond `step`.
-fn first_lines(path: &Path, text: &str, step: u64, lines: u64) -> Result<String> {
-    let mend = "restore the file; or delete it, and the run records from that update on";
+/// The first `lines` lines of the file, none of which is of an update beyond `step`.
+fn first_lines(path: &Path, step: u64, lines: u64) -> Result<String> {
+    let help = "restore the file; or delete it, and the run records from that update on";
     let missing = |have: usize| {
         let problem = format!(
             "holds {have} of the {lines} lines that the checkpoint after {step} updates counts on"
         );
-        Error::input(path.display(), problem, mend)
+        Error::input(path.display(), problem, help)
     };
-    // The run may have been stopped within its last line.
-    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-    let mut kept = String::with_capacity(whole.len());
+    let mut kept = String::new();
     let mut have = 0;
-    for (number, line) in whole.lines().enumerate() {
-        let record = parse(path, number, line)?;
+    for line in records(path)? {
+        let line = line?;
+        let record = parse(path, &line)?;
         if have as u64 == lines {
             continue;
         }
         if record.step > step {
             return Err(missing(have));
         }
-        kept.push_str(line);
+        kept.push_str(&line.text);
         kept.push('\n');
         have += 1;
     }
@@ -215,13 +212,20 @@ fn shown(names: &[&str]) -> Vec<String> {
     }
 }
 
-/// A folder a member, called as TensorBoard will show it: `0_seed_3_lambda=0.5`.
+/// Most bytes of a folder's name that come from a member's: a file system takes 255 in all.
+const NAME_BYTES: usize = 200;
+
+/// A folder a member, called as TensorBoard will show it: `0_seed_3_lambda=0.5`. A long name is cut.
 fn event_folders(dir: &Path, names: &[&str]) -> impl Iterator<Item = PathBuf> {
     let kept = |c: char| c.is_ascii_alphanumeric() || "=.,-+".contains(c);
     let safe = move |name: &str| name.replace(|c| !kept(c), "_");
     let folder = move |(member, name): (usize, &String)| match name.as_str() {
         "" => dir.to_path_buf(),
-        name => dir.join(format!("{member}_{}", safe(name))),
+        name => {
+            let mut safe = safe(name);
+            safe.truncate(NAME_BYTES);
+            dir.join(format!("{member}_{safe}"))
+        }
     };
     shown(names)
         .iter()
@@ -238,33 +242,17 @@ fn event_folders(dir: &Path, names: &[&str]) -> impl Iterator<Item = PathBuf> {
 /// [`Error::Input`] that names the damaged line; [`Error::Io`].
 pub fn read_jsonl(path: impl AsRef<Path>) -> Result<Vec<Record>> {
     let path = path.as_ref();
-    let text = read_text(path)?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-    whole
-        .lines()
-        .enumerate()
-        .map(|(number, line)| parse(path, number, line))
-        .collect()
+    records(path)?.map(|line| parse(path, &line?)).collect()
 }
 
-/// The text of a file; one that is none is refused by its line.
-fn read_text(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let place = format!("{}:{line}", path.display());
-        Error::input(
-            place,
-            "bytes that are no UTF-8 text",
-            "restore the file as the run wrote it",
-        )
-    })
+/// The lines of `path`, but for a last one without its end: the run may have been stopped within it.
+fn records(path: &Path) -> Result<impl Iterator<Item = Result<Line>>> {
+    Ok(text::lines(path)?.filter(|line| line.as_ref().map_or(true, |line| line.whole)))
 }
 
-fn parse(path: &Path, number: usize, line: &str) -> Result<Record> {
-    let place = format!("{}:{}", path.display(), number + 1);
-    let record: Record = serde_json::from_str(line)
+fn parse(path: &Path, line: &Line) -> Result<Record> {
+    let place = text::place(path, line.number);
+    let record: Record = serde_json::from_str(&line.text)
         .map_err(|error| Error::input(&place, error, "delete that line"))?;
     match record
         .values

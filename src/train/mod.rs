@@ -21,6 +21,7 @@ pub mod report;
 pub mod rollout;
 pub mod rows;
 pub mod run_folder;
+pub mod same_robot;
 pub mod seal;
 pub mod seeds;
 pub mod simulator;

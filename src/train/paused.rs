@@ -71,8 +71,8 @@ impl Paused {
     pub fn grow(&mut self, updates: u64) -> Result<()> {
         if updates < self.config.updates {
             let problem = format!("is {updates}, the run's is {}", self.config.updates);
-            let mend = "leave it out, or give a larger one: a budget may only grow";
-            return Err(Error::input("--updates", problem, mend));
+            let help = "leave it out, or give a larger one: a budget may only grow";
+            return Err(Error::input("--updates", problem, help));
         }
         self.config.updates = updates;
         Ok(())
@@ -83,15 +83,15 @@ impl Paused {
             return Ok(());
         };
         let place = self.folder.config().display().to_string();
-        let mend = "restore the file as the run wrote it, or start a new run";
-        let changed = |problem: String| Err(Error::input(&place, problem, mend));
+        let help = "restore the file as the run wrote it, or start a new run";
+        let changed = |problem: String| Err(Error::input(&place, problem, help));
         if self.config.updates < header.updates {
             let (updates, done) = (self.config.updates, header.updates);
             return changed(format!("updates = {updates}, but {done} are done"));
         }
         let table = |text: &str| {
             text.parse::<Table>()
-                .map_err(|e| Error::input(&place, e.message(), mend))
+                .map_err(|e| Error::input(&place, e.message(), help))
         };
         let (now, began) = (table(&self.config.to_toml()?)?, table(&header.config)?);
         let part = |table: &Table, key: &str| match table.get(key) {

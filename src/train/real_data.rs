@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::behaviour::{Behaviour, Quality, random_data};
 use super::config::TrainConfig;
+use super::same_robot;
 use crate::data::{Dataset, EpisodeRules};
-use crate::env::Task;
+use crate::env::{ActionScale, Task};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
 
@@ -14,9 +15,9 @@ const DATA_SEED: u64 = 0;
 /// Rows of a shipped recipe unless `--rows` says otherwise.
 const SHIPPED_ROWS: usize = 100_000;
 
-/// Actions may leave [-1, 1] by this much before it is worth a note: `tanh` policies and rounding
+/// Actions may leave their range by this share before it is worth a note: `tanh` policies and rounding
 /// stay within.
-const ACTION_SLACK: f32 = 1e-3;
+const ACTION_SLACK: f64 = 1e-3;
 
 /// Data sets of a population.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ pub fn episode_rules(task: &Task) -> EpisodeRules {
     }
 }
 
-/// A file's data set, as the published loader takes it: actions clipped to what the robot can do.
+/// A file's data set.
 fn read_file(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
     let path = Path::new(name);
     // What may not be looked at is said when it is opened.
@@ -78,25 +79,30 @@ fn read_file(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
         data.truncate(rows);
         data.close();
     }
-    clip_actions(&mut data);
-    data.log_notes();
     Ok(data)
 }
 
-/// Clips actions to [-1, 1], with a note where that changes more than rounding does.
-fn clip_actions(data: &mut Dataset) {
-    let outside = |x: &f32| x.abs() > 1.0 + ACTION_SLACK;
-    if let Some(first) = data.actions.iter().position(outside) {
+/// Turns the controls of `data` into actions, clipped to the motors' ranges, with a note where that
+/// changes more than rounding does.
+fn scale_actions(data: &mut Dataset, scale: &ActionScale) {
+    let outside = |(i, x): (usize, &f32)| {
+        let n = i % data.act_dim;
+        (f64::from(*x) - scale.middle[n]).abs() > scale.half[n] * (1.0 + ACTION_SLACK)
+    };
+    let first = data.actions.iter().enumerate().position(outside);
+    if let Some(first) = first {
         let rows = data.actions.chunks(data.act_dim);
-        let count = rows.filter(|row| row.iter().any(outside)).count();
+        let leaves = |row: &&[f32]| row.iter().enumerate().any(outside);
+        let (count, column) = (rows.filter(leaves).count(), first % data.act_dim);
+        let [low, high] = scale.bounds(column);
         data.notes.push(format!(
-            "{}: actions of {count} rows leave [-1, 1] (first in row {}, column {}: {}); they are clipped",
+            "{}: actions of {count} rows leave [{low}, {high}] (first in row {}, column {column}: {}); they are clipped",
             data.source,
             first / data.act_dim,
-            first % data.act_dim,
             data.actions[first],
         ));
     }
+    scale.to_actions(&mut data.actions);
     for x in &mut data.actions {
         *x = x.clamp(-1.0, 1.0);
     }
@@ -116,8 +122,8 @@ fn no_such_data(name: &str) -> Error {
         } else {
             "neither a file nor a data set that is shipped"
         };
-        let mend = format!("give a D4RL file, a Minari folder, or {shipped}");
-        return Error::input(format!("--data {name}"), problem, mend);
+        let help = format!("give a D4RL file, a Minari folder, or {shipped}");
+        return Error::input(format!("--data {name}"), problem, help);
     };
     // D4RL's files have underscores where its names have hyphens, but for the version.
     let d4rl = format!(
@@ -142,7 +148,7 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
         GapSet::default(),
         if rows == 0 { SHIPPED_ROWS } else { rows },
     );
-    let data = match Quality::parse(name) {
+    let mut data = match Quality::parse(name) {
         None if name == "random" => random_data(task, &real, made, DATA_SEED)?,
         Some(quality) => {
             let behaviour = Behaviour::shipped(task)?;
@@ -158,8 +164,13 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
         let robot = &task.name;
         let problem =
             format!("its rows have (observations, actions) = {have:?}; {robot} has {want:?}");
-        let mend = "give data of the same robot, or another --task";
-        return Err(Error::input(name, problem, mend));
+        let help = "give data of the same robot, or another --task";
+        return Err(Error::input(name, problem, help));
     }
+    if Path::new(name).exists() {
+        same_robot::check(Path::new(name), &mut data, task)?;
+    }
+    scale_actions(&mut data, &task.scale);
+    data.log_notes();
     Ok(data)
 }

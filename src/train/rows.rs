@@ -1,6 +1,7 @@
 //! `dynamics.jsonl` of a run folder: every parameter row of the simulator, and which environments may
 //! have it. It is the record of what was drawn, and a run that goes on takes its rows from it.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use super::run_folder::write;
 use crate::env::Task;
 use crate::env::dynamics::{Dynamics, Row};
 use crate::error::{Error, Result};
+use crate::text::{self, Line};
 
 /// A line.
 #[derive(Serialize, Deserialize)]
@@ -40,12 +42,14 @@ pub fn save(path: &Path, dynamics: &Dynamics) -> Result<()> {
     write(path, text.as_bytes())
 }
 
-/// Reads what [`save`] wrote, of a run whose task is `task`.
-pub fn load(path: &Path, task: &Task) -> Result<Dynamics> {
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+/// Reads what [`save`] wrote, of a run of `envs` environments whose task is `task`.
+///
+/// # Errors
+/// Names the line where it is not what such a run wrote.
+pub fn load(path: &Path, task: &Task, envs: usize) -> Result<Dynamics> {
     let damaged = |line: usize, problem: String| {
         Error::input(
-            format!("{}:{}", path.display(), line + 1),
+            text::place(path, line),
             problem,
             "restore the file as the run wrote it",
         )
@@ -55,15 +59,30 @@ pub fn load(path: &Path, task: &Task) -> Result<Dynamics> {
         redrawn: false,
         pools: Vec::new(),
     };
-    for (line, text) in text.lines().enumerate() {
+    let mut last = 1;
+    for line in text::lines(path)? {
+        let Line {
+            number,
+            text,
+            whole,
+        } = line?;
+        let line = number;
+        last = line;
+        if !whole {
+            return Err(damaged(line, "is cut short".to_owned()));
+        }
         let record: Record =
-            serde_json::from_str(text).map_err(|e| damaged(line, e.to_string()))?;
+            serde_json::from_str(&text).map_err(|e| damaged(line, e.to_string()))?;
         let row = dynamics.rows.len();
         if record.row != row {
             return Err(damaged(
                 line,
                 format!("row {} where row {row} is due", record.row),
             ));
+        }
+        if row > 0 && record.redrawn != dynamics.redrawn {
+            let problem = "`redrawn` is not that of the rows before".to_owned();
+            return Err(damaged(line, problem));
         }
         let robot = task.gap(&record.gap).and_then(|gap| {
             let (model, noise) = task.drawn_model(&gap)?;
@@ -74,6 +93,10 @@ pub fn load(path: &Path, task: &Task) -> Result<Dynamics> {
             .push(robot.map_err(|e| e.within(path.display()))?);
         dynamics.redrawn = record.redrawn;
         for env in record.envs.into_iter().flatten() {
+            if env >= envs {
+                let problem = format!("environment {env} of a run that has {envs}");
+                return Err(damaged(line, problem));
+            }
             if env >= dynamics.pools.len() {
                 dynamics.pools.resize(env + 1, 0..0);
             }
@@ -81,17 +104,21 @@ pub fn load(path: &Path, task: &Task) -> Result<Dynamics> {
             if pool.start == pool.end {
                 *pool = row..row;
             }
-            if pool.end != row {
-                return Err(damaged(
-                    line,
-                    format!("environment {env} lacks row {}", row - 1),
-                ));
+            match pool.end.cmp(&row) {
+                Ordering::Equal => pool.end = row + 1,
+                Ordering::Less => {
+                    let problem = format!("environment {env} lacks row {}", pool.end);
+                    return Err(damaged(line, problem));
+                }
+                Ordering::Greater => {
+                    let problem = format!("environment {env} has row {row} twice");
+                    return Err(damaged(line, problem));
+                }
             }
-            pool.end = row + 1;
         }
     }
     if dynamics.rows.is_empty() || dynamics.pools.iter().any(|p| p.start == p.end) {
-        return Err(damaged(0, "an environment has no row".to_owned()));
+        return Err(damaged(last, "an environment has no row".to_owned()));
     }
     Ok(dynamics)
 }

@@ -47,8 +47,14 @@ impl RunFolder {
         for (name, text) in beside {
             write(&unborn.join(name), text.as_bytes())?;
         }
-        // A list of gaps holds slashes and may be of any length; a folder's name may not.
-        let short = |part: &str| part.replace('/', "_").chars().take(60).collect::<String>();
+        // A list of gaps holds slashes and may be of any length; a folder's name has 255 bytes at most.
+        let short = |part: &str| {
+            let fits = part
+                .char_indices()
+                .take_while(|(at, c)| at + c.len_utf8() <= 55);
+            fits.map(|(_, c)| if c == '/' { '_' } else { c })
+                .collect::<String>()
+        };
         let name = parts.map(short).join("__");
         // Two runs may start within one second: the later one takes the next free number.
         for stamp in unix.. {
@@ -72,11 +78,11 @@ impl RunFolder {
             return Ok(run);
         }
         if !path.exists() {
-            let mend = "name a folder that `h2oplus train` made; they lie in runs/";
+            let help = "name a folder that `h2oplus train` made; they lie in runs/";
             return Err(Error::input(
                 path.display(),
                 "there is no such run folder",
-                mend,
+                help,
             ));
         }
         // A file of a run: its folder is meant.
@@ -84,7 +90,7 @@ impl RunFolder {
         let run = above
             .filter(|p| *p != Path::new(""))
             .find(|p| p.join("config.toml").is_file());
-        let mend = match run {
+        let help = match run {
             Some(run) => format!("name the run's folder: {}", run.display()),
             None => {
                 "name a folder that `h2oplus train` made, such as runs/halfcheetah-v2__h2oplus__…"
@@ -92,7 +98,7 @@ impl RunFolder {
             }
         };
         let problem = "is not a run folder (it holds no config.toml)";
-        Err(Error::input(path.display(), problem, mend))
+        Err(Error::input(path.display(), problem, help))
     }
 
     /// Opens an existing run to go on with it: no other process may work in it. What a killed one
@@ -219,6 +225,16 @@ fn unborn(root: &Path) -> Result<PathBuf> {
 fn is_unborn(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().starts_with(UNBORN)
+}
+
+/// A path as a word for a shell, so that a command that is printed can be copied.
+pub fn word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "/._-=+,:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Processor, threads and operating system, for records of measurements.

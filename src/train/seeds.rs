@@ -21,7 +21,7 @@ impl Seeds {
     /// Seeds as a config file gives them: `3`, `[0, 1]` or `"0..4"`.
     ///
     /// # Errors
-    /// What is wrong, and the mend.
+    /// What is wrong, and the help.
     pub fn from_toml(value: &toml::Value) -> Result<Self, Refused> {
         use toml::Value::{Array, Integer, String};
         let text = match value {
@@ -33,8 +33,8 @@ impl Seeds {
             }
             other => format!("{other}"),
         };
-        let mend = "write whole numbers: 3, [0, 1] or \"0..4\"";
-        text.parse().map_err(|problem| (problem, mend.to_owned()))
+        let help = "write whole numbers: 3, [0, 1] or \"0..4\"";
+        text.parse().map_err(|problem| (problem, help.to_owned()))
     }
 
     /// The seeds in order.

@@ -5,18 +5,22 @@
 //! that they are written by hand.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 
-/// Writes scalars that TensorBoard shows.
+/// Bytes that are kept before they are handed to the operating system.
+const KEPT: usize = 32 << 10;
+
+/// Writes scalars that TensorBoard shows. Its file is open only while bytes are written: a population may have more
+/// members than a process may have open files.
 #[derive(Debug)]
 pub struct EventWriter {
     path: PathBuf,
-    out: BufWriter<File>,
+    kept: Vec<u8>,
 }
 
 impl EventWriter {
@@ -35,8 +39,9 @@ impl EventWriter {
         let path = dir.join(format!(
             "events.out.tfevents.{seconds:010}.h2oplus.{process}.{count}"
         ));
-        let out = BufWriter::new(File::create_new(&path).map_err(Error::io(&path))?);
-        let mut writer = Self { path, out };
+        File::create_new(&path).map_err(Error::io(&path))?;
+        let kept = Vec::new();
+        let mut writer = Self { path, kept };
         let mut version = Message::default();
         version.bytes(3, b"brain.Event:2");
         writer.event(0, version)?;
@@ -78,7 +83,14 @@ impl EventWriter {
     /// # Errors
     /// [`Error::Io`].
     pub fn flush(&mut self) -> Result<()> {
-        self.out.flush().map_err(Error::io(&self.path))
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let file = File::options().append(true).open(&self.path);
+        file.and_then(|mut file| file.write_all(&self.kept))
+            .map_err(Error::io(&self.path))?;
+        self.kept.clear();
+        Ok(())
     }
 
     fn event(&mut self, step: u64, what: Message) -> Result<()> {
@@ -93,7 +105,18 @@ impl EventWriter {
         record.extend(masked_crc(&length).to_le_bytes());
         record.extend(&payload);
         record.extend(masked_crc(&payload).to_le_bytes());
-        self.out.write_all(&record).map_err(Error::io(&self.path))
+        self.kept.extend(record);
+        match self.kept.len() < KEPT {
+            true => Ok(()),
+            false => self.flush(),
+        }
+    }
+}
+
+impl Drop for EventWriter {
+    fn drop(&mut self) {
+        // Those who must know of a failure have flushed before.
+        let _ = self.flush();
     }
 }
 

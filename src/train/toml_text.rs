@@ -26,7 +26,7 @@ impl TomlText {
         let wrong = |e: toml::de::Error| {
             let line = e.span().map_or(1, |span| line(text, span.start));
             let place = format!("{}:{line}", path.display());
-            Error::input(place, e.message().trim(), "mend the TOML there")
+            Error::input(place, e.message().trim(), "correct the TOML there")
         };
         let mut lines = BTreeMap::new();
         index(

@@ -20,6 +20,7 @@ use super::real_data::RealData;
 use super::rollout::Rollout;
 use super::rows;
 use super::run_folder::RunFolder;
+use super::run_folder::word;
 use super::simulator::Simulator;
 use super::stop;
 use crate::algo::{self, Agent};
@@ -185,7 +186,7 @@ impl Trainer {
         let recorded = folder.dynamics();
         // A file of before the first checkpoint may be missing: the same rows are drawn again.
         let dynamics = match checkpoint.is_some() && recorded.is_file() {
-            true => rows::load(&recorded, &task)?,
+            true => rows::load(&recorded, &task, seeds.len() * config.envs)?,
             false => config.dynamics(&task, members)?,
         };
         let keys = EnvKey::population(&seeds, config.envs);
@@ -290,16 +291,18 @@ impl Trainer {
     /// Runs to the end of the budget (or the target return, or the last sound member). Ctrl-C saves and gives
     /// [`Error::Stopped`].
     pub fn run(&mut self) -> Result<()> {
-        stop::install();
+        let saving = stop::Saving::begin();
         let total = self.config.updates;
         let label = format!("{} {}", self.config.algo, self.task.name);
         let progress = Progress::new(&label, self.agent.updates(), total);
         let begun = Instant::now();
         let steps_at_start = self.rollout.env_steps();
+        // A new run, or one that was stopped within an evaluation.
         if self.latest.is_empty() {
-            self.evaluate(&progress)?;
+            self.milestone(&progress)?;
         }
-        while self.agent.updates() < total
+        while !stop::asked()
+            && self.agent.updates() < total
             && !self.target_reached()
             && self.diverged.contains(&None)
         {
@@ -333,27 +336,43 @@ impl Trainer {
                 self.log_rates(k, per_s, steps_per_s)?;
             }
             if k.is_multiple_of(self.config.eval_every) || k == total {
-                self.evaluate(&progress)?;
+                self.milestone(&progress)?;
+            } else {
+                self.snapshot_if_due()?;
             }
-            if self.config.snapshot_every > 0 && k.is_multiple_of(self.config.snapshot_every) {
-                self.snapshot()?;
-            }
-            let stop = stop::asked();
             // The last one is written once, behind the loop.
-            if stop || (k.is_multiple_of(self.config.checkpoint_every) && k < total) {
+            if k.is_multiple_of(self.config.checkpoint_every) && k < total && !stop::asked() {
                 self.checkpoint()?;
-            }
-            if stop {
-                let at = self.folder.path().display();
-                progress.line(&format!(
-                    "stopped after {k} updates; go on with: {} {at}",
-                    self.go_on
-                ));
-                return Err(Error::Stopped);
             }
         }
         self.checkpoint()?;
-        self.phases.end()
+        self.phases.end()?;
+        drop(saving);
+        stop::check().inspect_err(|_| {
+            let (k, go_on) = (self.agent.updates(), self.go_on);
+            let at = word(self.folder.path());
+            progress.line(&format!(
+                "stopped after {k} updates; go on with: {go_on} {at}"
+            ));
+        })
+    }
+
+    /// Evaluates, and keeps a snapshot where one is due. One that is cut short by a stop leaves no evaluation behind:
+    /// the run that goes on begins with it.
+    fn milestone(&mut self, progress: &Progress) -> Result<()> {
+        self.latest.clear();
+        match self.evaluate(progress) {
+            Err(Error::Stopped) => Ok(()),
+            done => done.and_then(|()| self.snapshot_if_due()),
+        }
+    }
+
+    fn snapshot_if_due(&self) -> Result<()> {
+        let (k, every) = (self.agent.updates(), self.config.snapshot_every);
+        match every > 0 && k > 0 && k.is_multiple_of(every) {
+            true => self.snapshot(),
+            false => Ok(()),
+        }
     }
 
     /// Whether a member's latest evaluation is at the target.

@@ -103,7 +103,7 @@ fn damaged_files_are_named() {
             .unwrap_err()
             .to_string();
         assert!(
-            message.contains("sac.safetensors") && message.contains("mend:"),
+            message.contains("sac.safetensors") && message.contains("help:"),
             "{message}"
         );
     };

@@ -20,7 +20,7 @@ fn refused(dir: &Path, args: &[&str], parts: &[&str]) {
     let out = h2oplus(dir, args);
     let text = stderr(&out);
     assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
-    for part in parts.iter().chain(&["mend:"]) {
+    for part in parts.iter().chain(&["help:"]) {
         assert!(text.contains(part), "{args:?}: no `{part}` in: {text}");
     }
     assert!(!text.contains("panicked"), "{text}");

@@ -1,4 +1,4 @@
-//! Config files: natural forms are taken; what is not taken is named with file, line, key and mend.
+//! Config files: natural forms are taken; what is not taken is named with file, line, key and help.
 
 use std::path::Path;
 
@@ -229,7 +229,7 @@ fn what_is_refused_names_file_line_key_and_mend() {
         for part in parts {
             assert!(err.contains(part), "{text}: no `{part}` in: {err}");
         }
-        assert!(err.contains("mend: "), "{text}: {err}");
+        assert!(err.contains("help: "), "{text}: {err}");
         assert!(
             !dir.path().join("runs").exists(),
             "{text} left a run folder"

@@ -1,4 +1,4 @@
-//! Bad input: one message that names the place and the mend, exit code 2, nothing written.
+//! Bad input: one message that names the place and the help, exit code 2, nothing written.
 
 use super::{h2oplus, stderr, stdout};
 
@@ -111,4 +111,56 @@ fn usage_errors_and_help_have_their_codes() {
         h2oplus(dir.path(), &["completions", "zsh"]).status.code(),
         Some(0)
     );
+}
+
+/// What stands where a file is to be read: nothing, a folder, nothing in it, bytes that are no text, no end.
+#[test]
+#[cfg(unix)]
+fn every_file_that_is_read_may_be_something_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(at("folder.toml")).unwrap();
+    std::fs::write(at("empty.toml"), "").unwrap();
+    std::fs::write(at("odd.toml"), b"a = 1\nb = \"h\xf6hle\"\n").unwrap();
+    std::os::unix::fs::symlink("/dev/zero", at("endless.toml")).unwrap();
+    std::os::unix::fs::symlink("nowhere", at("missing.toml")).unwrap();
+    for (name, problem) in [
+        ("missing", "no such file"),
+        ("folder", "folder"),
+        ("empty", "help:"),
+        ("odd", "help:"),
+        ("endless", "help:"),
+    ] {
+        let file = at(&format!("{name}.toml"));
+        for args in [
+            &["train", "--config-file", &file, "--updates", "0"][..],
+            &["train", "--task", &file],
+            &["gaps", "--task", &file],
+            &["train", "--gap", &file],
+            &["train", "--data", &file],
+            &["eval", &file],
+            &["collect", "--from", &file],
+            &["verify", "physics", "--reference", &file],
+            &["verify", "algorithms", "--reference", &file],
+        ] {
+            let out = h2oplus(dir.path(), args);
+            let text = stderr(&out);
+            assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
+            assert!(text.contains("help: "), "{args:?}: {text}");
+            assert!(!text.contains("os error"), "{args:?}: {text}");
+            // Some name the folder that they looked in, or take what they cannot find for a name.
+            if args[1] == "--config-file" && name != "empty" {
+                assert!(text.contains(problem), "{args:?}: {text}");
+            }
+        }
+        if name == "odd" {
+            for args in [
+                &["train", "--config-file", &file][..],
+                &["train", "--task", &file],
+                &["train", "--gap", &file],
+            ] {
+                refused(args, &["odd.toml:2: holds bytes that are no UTF-8 text"]);
+            }
+        }
+    }
 }

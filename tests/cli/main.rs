@@ -11,7 +11,10 @@ mod numbers;
 mod population;
 mod resume;
 mod robot;
+mod robots;
 mod runs;
+mod signals;
+mod streams;
 mod train;
 
 use std::path::Path;

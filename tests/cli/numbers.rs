@@ -83,7 +83,7 @@ fn settings_out_of_their_ranges_are_refused_by_flag() {
         ("cql", "--penalty-actions", "0"),
         ("h2o", "--gap-min", "1e-60"),
     ] {
-        refused(&["train", "--algo", algo, flag, value], &[flag, "mend: "]);
+        refused(&["train", "--algo", algo, flag, value], &[flag, "help: "]);
     }
     refused(
         &["train", "--vary", "lambda=0,1", "--vary", "lambda=0,0.5"],
@@ -124,7 +124,7 @@ fn sizes_beyond_the_machine_are_refused_by_flag() {
         ("--sim-batch", "9223372036854775807"),
         ("--ratio-batch", "1000000000000"),
     ] {
-        refused(&["train", flag, value], &[flag, "GiB", "mend: "]);
+        refused(&["train", flag, value], &[flag, "GiB", "help: "]);
     }
     for (algo, flag) in [
         ("cql", "--penalty-actions"),

@@ -136,7 +136,7 @@ fn mistakes_are_named_with_their_line() {
     };
     let bench = ["bench", "sim", "--task", "task.toml"];
     std::fs::write(&robot, text.replace("0.035 0.17", "0.035 -0.17")).unwrap();
-    refused(&bench, &[format!("robot.xml:{shin}: "), "mend:".into()]);
+    refused(&bench, &[format!("robot.xml:{shin}: "), "help:".into()]);
     std::fs::write(&robot, &text).unwrap();
     std::fs::write(&task, toml.replace("frame_skip", "frameskip")).unwrap();
     let at = format!("task.toml:{}: ", line(&toml, "frame_skip"));

@@ -51,7 +51,7 @@ fn refused(dir: &Path, args: &[&str], parts: &[&str]) -> String {
     let out = h2oplus(dir, args);
     let text = stderr(&out);
     assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
-    for part in parts.iter().chain(&["mend:"]) {
+    for part in parts.iter().chain(&["help:"]) {
         assert!(text.contains(part), "{args:?}: no `{part}` in: {text}");
     }
     text
@@ -129,7 +129,7 @@ fn a_folder_that_is_deleted_meanwhile_is_not_made_again() {
     let out = child.wait_with_output().unwrap();
     let text = stderr(&out);
     assert_eq!(out.status.code(), Some(2), "{text}");
-    assert!(text.contains("gone") && text.contains("mend"), "{text}");
+    assert!(text.contains("gone") && text.contains("help:"), "{text}");
     assert!(!run.exists(), "half a folder was made anew");
 }
 

@@ -1,4 +1,4 @@
-//! Damaged files: one message that names the file and the mend, no panic, no runaway memory.
+//! Damaged files: one message that names the file and the help, no panic, no runaway memory.
 
 use std::path::Path;
 
@@ -144,7 +144,7 @@ fn each_fault_is_named() {
         (
             "observations",
             array("observations", &[3, 3], &[0.5f32; 9]),
-            "observations: shape [3, 3] where [4, 3] is needed\n  mend: store observations as [4, 3]",
+            "observations: shape [3, 3] where [4, 3] is needed\n  help: store observations as [4, 3]",
         ),
         (
             "next_observations",
@@ -154,12 +154,12 @@ fn each_fault_is_named() {
         (
             "actions",
             array("actions", &[8], &[0.5f32; 8]),
-            "actions: shape [8] where [rows, columns] is needed\n  mend: store actions as [rows, columns]",
+            "actions: shape [8] where [rows, columns] is needed\n  help: store actions as [rows, columns]",
         ),
         (
             "rewards",
             array("rewards", &[4, 2], &[0.5f32; 8]),
-            "rewards: shape [4, 2] where [rows] is needed\n  mend: store rewards as [rows]",
+            "rewards: shape [4, 2] where [rows] is needed\n  help: store rewards as [rows]",
         ),
         (
             "timeouts",
@@ -191,7 +191,7 @@ fn each_fault_is_named() {
             text.contains(message) && text.contains("data.hdf5"),
             "{message} in\n{text}"
         );
-        assert!(text.contains("\n  mend: "), "{text}");
+        assert!(text.contains("\n  help: "), "{text}");
     }
 }
 

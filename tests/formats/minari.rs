@@ -108,7 +108,7 @@ fn folder_and_metadata_must_agree() {
         let error = Dataset::read(folder.path())
             .expect_err("they disagree")
             .to_string();
-        assert!(error.contains(part) && error.contains("mend"), "{error}");
+        assert!(error.contains(part) && error.contains("help:"), "{error}");
     }
     let error = Dataset::read(folder.path().join(".."))
         .expect_err("no data here")

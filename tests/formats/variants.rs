@@ -100,12 +100,12 @@ fn what_training_does_not_use_never_stops_a_file() {
     assert!(columns(data) == columns(read("plain.hdf5").expect("a sound file")));
 }
 
-/// The message on `path`; it has a mend, and names nothing of the libraries beneath.
+/// The message on `path`; it has a help, and names nothing of the libraries beneath.
 fn refused(path: &Path) -> String {
     let error = Dataset::read(path).expect_err("refused");
     assert!(matches!(error, Error::Input { .. }), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains("\n  mend: "), "{text}");
+    assert!(text.contains("\n  help: "), "{text}");
     for word in [
         "damaged",
         "::",
@@ -122,7 +122,7 @@ fn refused(path: &Path) -> String {
 #[test]
 fn what_is_not_read_is_called_by_its_name() {
     let variants = reference("variants");
-    for (name, problem, mend) in [
+    for (name, problem, help) in [
         ("virtual.hdf5", "rewards: a virtual data set", "h5repack"),
         (
             "external_storage.hdf5",
@@ -161,13 +161,13 @@ fn what_is_not_read_is_called_by_its_name() {
     ] {
         let text = refused(&variants.join(name));
         assert!(
-            text.contains(problem) && text.contains(mend),
+            text.contains(problem) && text.contains(help),
             "{name}: {text}"
         );
     }
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("data.hdf5");
-    for (head, problem, mend) in [
+    for (head, problem, help) in [
         (&b"PK\x03\x04rest"[..], "zip archive (as .npz is)", "numpy"),
         (b"\x93NUMPY\x01", "NumPy array", "h5py"),
         (b"\x80\x04\x95", "pickle", "h5py"),
@@ -186,7 +186,7 @@ fn what_is_not_read_is_called_by_its_name() {
         std::fs::write(&path, head).expect("written");
         let text = refused(&path);
         assert!(text.contains("no HDF5 file: "), "{text}");
-        assert!(text.contains(problem) && text.contains(mend), "{text}");
+        assert!(text.contains(problem) && text.contains(help), "{text}");
     }
     let text = refused(&folder.path().join("none.hdf5"));
     assert!(text.contains("none.hdf5: no such file"), "{text}");

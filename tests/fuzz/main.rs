@@ -1,5 +1,5 @@
 //! Damaged and strange files, by the thousand: every format that the program reads, mutated, must end in a result or in
-//! one message of place, problem and mend; never in a panic, an abort, a hang, or memory beyond the file's worth.
+//! one message of place, problem and help; never in a panic, an abort, a hang, or memory beyond the file's worth.
 //!
 //! ```sh
 //! cargo test --test fuzz                                        # a few thousand, as among all tests

@@ -169,13 +169,13 @@ fn said(panic: &dyn Any) -> String {
     text.unwrap_or("without words").replace(['\n', '\t'], " ")
 }
 
-/// Whether a message is one that helps: place, problem and mend, in plain words, and no longer than a reader bears.
+/// Whether a message is one that helps: place, problem and help, in plain words, and no longer than a reader bears.
 fn judged(error: &Error, format: &Format, file: &Path, folder: &Path) -> String {
     let text = error.to_string();
     let shown: String = text.replace(['\n', '\t'], " ").chars().take(400).collect();
     let fault = |what: &str| format!("fault\t{what}: {shown}");
-    let Some((head, mend)) = text.split_once("\n  ") else {
-        return fault("no mend");
+    let Some((head, help)) = text.split_once("\n  ") else {
+        return fault("no help");
     };
     let (path, name) = (
         folder.to_string_lossy(),
@@ -184,7 +184,7 @@ fn judged(error: &Error, format: &Format, file: &Path, folder: &Path) -> String 
     let own = head.replace(&*path, "");
     if let Some(word) = JARGON
         .iter()
-        .find(|word| own.contains(**word) || mend.contains(**word))
+        .find(|word| own.contains(**word) || help.contains(**word))
     {
         return fault(&format!("jargon `{word}`"));
     }
@@ -201,9 +201,9 @@ fn judged(error: &Error, format: &Format, file: &Path, folder: &Path) -> String 
         .unwrap_or(folder)
         .to_string_lossy();
     let named = head.contains(&*root) || head.contains(&*name.to_string_lossy());
-    let told = mend
+    let told = help
         .split_once(": ")
-        .is_some_and(|(_, mend)| !mend.trim().is_empty());
+        .is_some_and(|(_, help)| !help.trim().is_empty());
     if format.named && !named || !head.contains(": ") || !told {
         return fault("no place");
     }

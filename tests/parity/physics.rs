@@ -139,7 +139,7 @@ fn a_damaged_file_is_named() {
             .expect("a cut file must not load")
             .to_string();
         assert!(
-            error.contains("halfcheetah-v2-none") && error.contains("mend"),
+            error.contains("halfcheetah-v2-none") && error.contains("help:"),
             "{error}"
         );
     }

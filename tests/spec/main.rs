@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic anywhere")]
 
+mod bounds;
 mod compile;
 mod domains;
 mod gaps;

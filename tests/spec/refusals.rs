@@ -303,7 +303,7 @@ fn by_line() {
         let message = error(from, to);
         assert!(message.starts_with(place.as_str()), "{to}: {message}");
         assert!(message.contains(problem), "{to}: {message}");
-        assert!(message.contains("\n  mend: "), "{message}");
+        assert!(message.contains("\n  help: "), "{message}");
     }
 }
 

@@ -139,7 +139,7 @@ fn limbs_that_may_not_touch() {
             "{message}"
         );
         assert!(
-            message.contains(problem) && message.contains("mend:"),
+            message.contains(problem) && message.contains("help:"),
             "{message}"
         );
     }

@@ -187,7 +187,7 @@ fn own_file() {
         assert!(base.contains(from), "{from}");
         let message = load(&base.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(message.contains(problem), "{to}: {message}");
-        assert!(message.contains("mend:"), "{message}");
+        assert!(message.contains("help:"), "{message}");
     }
     assert!(
         Task::load("no/such.toml")

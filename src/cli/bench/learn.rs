@@ -114,10 +114,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let (algo, rate, gflops) = (&m.algo, m.total_updates_per_s, m.gflops);
             emit(&format!(
                 "{algo} {rate:.1} updates/s {gflops:.1} GFLOP/s {share:.0} % of peak"
-            ));
+            ))
         }
         Format::Human => emit(&human(&m)),
-    }
+    }?;
     Ok(ExitCode::SUCCESS)
 }
 

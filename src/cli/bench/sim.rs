@@ -91,7 +91,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let parts: Vec<String> = all.iter().map(|m| m.text(Format::Json)).collect();
             format!("[{}]", parts.join(","))
         }
-    });
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,4 +1,4 @@
-//! What Linux says of graphics processors and the way to them, and what would mend it.
+//! What Linux says of graphics processors and the way to them, and what would help.
 
 use std::path::{Path, PathBuf};
 
@@ -30,13 +30,13 @@ pub struct Findings {
     pub container: bool,
 }
 
-/// A broken link and its mend.
+/// A broken link and what helps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Advice {
     /// What is wrong.
     pub problem: String,
     /// What to do.
-    pub mend: String,
+    pub help: String,
 }
 
 impl Findings {
@@ -66,10 +66,10 @@ impl Findings {
     /// `adapters` is how many processors (software ones aside) the engine sees.
     pub fn advice(&self, adapters: usize) -> Vec<Advice> {
         let mut all = Vec::new();
-        let mut say = |problem: &str, mend: &str| {
+        let mut say = |problem: &str, help: &str| {
             all.push(Advice {
                 problem: problem.into(),
-                mend: mend.into(),
+                help: help.into(),
             });
         };
         if self.vulkan_loader.is_none() {
@@ -102,14 +102,14 @@ impl Findings {
             );
         }
         if self.nvidia_driver.is_some() && self.nvidia_vulkan.is_none() {
-            let mend = if self.container {
+            let help = if self.container {
                 "start the container with `-e NVIDIA_DRIVER_CAPABILITIES=all` (the default leaves graphics out)"
             } else {
                 "install the driver's graphics part (`apt install libnvidia-gl` of the driver's own version)"
             };
             say(
                 "NVIDIA's Vulkan library (libGLX_nvidia.so.0) is missing; CUDA alone does not bring it",
-                mend,
+                help,
             );
         }
         if (has("AMD") || has("Intel")) && self.vulkan_drivers.is_empty() {

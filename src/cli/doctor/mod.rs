@@ -76,7 +76,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Format::Json => emit(&serde_json::json!(report).to_string()),
         Format::Short => emit(&report.short()),
         Format::Human => emit(&report.human()),
-    }
+    }?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -184,8 +184,8 @@ impl Report {
                 out += "only a software renderer: --device auto simulates on the CPU lanes, which are faster\n";
             }
         }
-        for Advice { problem, mend } in &self.advice {
-            out += &format!("\n! {problem}\n  {mend}\n");
+        for Advice { problem, help } in &self.advice {
+            out += &format!("\n! {problem}\n  {help}\n");
         }
         out
     }

@@ -94,7 +94,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             }
         }
     };
-    emit(&text);
+    emit(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -53,27 +53,27 @@ pub fn run(args: Args) -> Result<ExitCode> {
             })
         };
         let cases: Vec<Value> = outcomes.iter().map(case).collect();
-        emit(&serde_json::json!({ "cases": cases, "ok": !failed }).to_string());
+        emit(&serde_json::json!({ "cases": cases, "ok": !failed }).to_string())?;
     } else {
         for (case, worst) in &outcomes {
             let detail = worst.as_ref().map_or(String::new(), |w| {
                 format!(": worst relative error {:.1e} at {}", w.error, w.parameter)
             });
-            emit(&format!("{} {case}{detail}", verdict(worst)));
+            emit(&format!("{} {case}{detail}", verdict(worst)))?;
         }
         if args.format == Format::Human {
             emit(&format!(
                 "(error: |x − r| / max(|r|, largest |r| of the tensor / 10), after each update; \
                  tolerance {TOLERANCE:.0e})"
-            ));
+            ))?;
         }
     }
     Ok(ExitCode::from(u8::from(failed)))
 }
 
 fn cases(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mend = "name a folder of recorded cases with --reference";
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::input(folder.display(), e, mend))?;
+    let help = "name a folder of recorded cases with --reference";
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::input(folder.display(), e, help))?;
     let mut paths: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
@@ -83,7 +83,7 @@ fn cases(folder: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::input(
             folder.display(),
             "holds no *.safetensors",
-            mend,
+            help,
         ));
     }
     Ok(paths)

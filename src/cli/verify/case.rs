@@ -52,7 +52,7 @@ pub struct Case {
 impl Case {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = crate::text::bytes(path)?;
         let place = path.display().to_string();
         let bad = |problem: String| {
             Error::input(
@@ -87,7 +87,25 @@ impl Case {
             tensors.insert(name, values);
         }
         let (shapes, settings, updates) = (json("shapes")?, json("settings")?, json("updates")?);
-        let whole = |value: &Value| value.as_u64().map(|n| n as usize);
+        let recorded = tensors.values().map(Vec::len).sum();
+        let width = |value: &Value, what: &str| {
+            let n = value.as_u64().and_then(|n| usize::try_from(n).ok());
+            // The weights of a layer are in the file: no width is larger than all of them.
+            n.filter(|n| (1..=recorded).contains(n)).ok_or_else(|| {
+                let problem = format!("metadata `shapes.{what}` is no width of recorded layers");
+                bad(format!("{problem}: {value}"))
+            })
+        };
+        let dims = [width(&shapes["obs"], "obs")?, width(&shapes["act"], "act")?];
+        let hidden = shapes["hidden"].as_array().map_or(&[][..], Vec::as_slice);
+        let hidden = hidden.iter().map(|n| width(n, "hidden"));
+        let hidden = hidden.collect::<Result<Vec<usize>>>()?;
+        let layers = dims[..1].iter().chain(&hidden).zip(&hidden);
+        let weights = layers.map(|(inputs, outputs)| inputs.saturating_mul(*outputs));
+        if weights.fold(0, usize::saturating_add) > recorded {
+            let problem = "metadata `shapes` says more weights than were recorded";
+            return Err(bad(problem.into()));
+        }
         let need = |found: Option<_>, what: &str| {
             found.ok_or_else(|| bad(format!("metadata has no `{what}`")))
         };
@@ -97,13 +115,8 @@ impl Case {
                 .as_object()
                 .cloned()
                 .ok_or_else(|| bad("metadata `settings` is no object".into()))?,
-            dims: [
-                whole(&shapes["obs"]).ok_or_else(|| bad("metadata has no `shapes.obs`".into()))?,
-                whole(&shapes["act"]).ok_or_else(|| bad("metadata has no `shapes.act`".into()))?,
-            ],
-            hidden: shapes["hidden"]
-                .as_array()
-                .map_or(Vec::new(), |h| h.iter().filter_map(whole).collect()),
+            dims,
+            hidden,
             updates: updates.as_array().map_or(0, Vec::len),
             tensors,
             place,

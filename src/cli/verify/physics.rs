@@ -83,20 +83,20 @@ pub fn run(args: Args) -> Result<ExitCode> {
             "errors as median/99 %/max over a file's transitions; 1 step = a physics step, env = an env step;\n\
              scaled = error of qvel / max(1, |qvel|) after an env step; flips = transitions above {OUTLIER:.0e} in which\n\
              rounding made or lost a contact or limit, unexplained = above it without that"
-        ));
+        ))?;
     }
     if args.format == Format::Json {
         let cases: Vec<Value> = verdicts.iter().map(Verdict::json).collect();
-        emit(&json!({ "cases": cases, "ok": failed == 0 }).to_string());
+        emit(&json!({ "cases": cases, "ok": failed == 0 }).to_string())?;
     } else {
-        verdicts.iter().for_each(|v| emit(&v.line()));
+        verdicts.iter().try_for_each(|v| emit(&v.line()))?;
     }
     if args.format == Format::Human {
         emit(&format!(
             "{} of {} files within tolerance (float64 {TOLERANCE_F64:.0e}; float32 scaled median {MEDIAN_F32:.0e}, max {MAX_F32:.0e})",
             verdicts.len() - failed,
             verdicts.len()
-        ));
+        ))?;
     }
     Ok(ExitCode::from(u8::from(failed > 0)))
 }
@@ -281,7 +281,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for (name, gap) in gaps(&task, &args.gap)? {
         let replay = DataGap::measure(&task, &gap, &recorded, precision).map_err(|e| match e {
-            Error::Input { problem, mend, .. } => Error::input(&path, problem, mend),
+            Error::Input { problem, help, .. } => Error::input(&path, problem, help),
             other => other,
         })?;
         rows.push((name, replay));
@@ -299,7 +299,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
             .collect();
         emit(
             &json!({ "reference": path.to_string(), "task": task.name, "gaps": rows }).to_string(),
-        );
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.format == Format::Human {
@@ -307,7 +307,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
             "{path} against {} in the planar kernel, one env step from each recorded state\n\
              (error of the next state as median/99 %/max over transitions; scaled = qvel / max(1, |qvel|))",
             task.name
-        ));
+        ))?;
     }
     for (gap, r) in &rows {
         emit(&format!(
@@ -317,13 +317,13 @@ fn measure(args: &Args) -> Result<ExitCode> {
             spread(r.qvel),
             spread(r.scaled_qvel),
             spread(r.reward)
-        ));
+        ))?;
     }
     let nearest = rows
         .iter()
         .min_by(|a, b| a.1.scaled_qvel.median.total_cmp(&b.1.scaled_qvel.median));
     if let (Format::Human, true, Some((gap, _))) = (args.format, rows.len() > 1, nearest) {
-        emit(&format!("nearest by median: {gap}"));
+        emit(&format!("nearest by median: {gap}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -31,26 +31,26 @@ pub fn run(files: &[PathBuf], format: Format) -> Result<ExitCode> {
             .iter()
             .map(|(name, kinds)| case(name, kinds))
             .collect();
-        emit(&json!({ "physics": "rapier", "cases": rows, "ok": failed == 0 }).to_string());
+        emit(&json!({ "physics": "rapier", "cases": rows, "ok": failed == 0 }).to_string())?;
         return Ok(ExitCode::from(u8::from(failed > 0)));
     }
     if format == Format::Human {
         emit(
             "errors after an env step as median/99 %/max over a file's transitions, by what acted on the robot\n\
              in either engine; scaled = error of qvel / max(1, |qvel|)",
-        );
+        )?;
     }
     for (name, kinds) in &cases {
         let verdict = if passes(kinds) { "ok" } else { "FAIL" };
         let parts: Vec<String> = kinds.iter().map(part).collect();
-        emit(&format!("{verdict} {name}: {}", parts.join(" | ")));
+        emit(&format!("{verdict} {name}: {}", parts.join(" | ")))?;
     }
     if format == Format::Human {
         emit(&format!(
             "{} of {} files within tolerance (free: medians {TOLERANCE:.0e}; floor and limits are Rapier's own)",
             cases.len() - failed,
             cases.len()
-        ));
+        ))?;
     }
     Ok(ExitCode::from(u8::from(failed > 0)))
 }

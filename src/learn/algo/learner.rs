@@ -81,8 +81,8 @@ impl Learner {
         let members = seeds.len();
         if members == 0 || rows == 0 {
             let problem = "no seeds, or an empty batch";
-            let mend = "give at least one seed and one row";
-            return Err(Error::input("settings", problem, mend));
+            let help = "give at least one seed and one row";
+            return Err(Error::input("settings", problem, help));
         }
         let params = Params::new(spec, targets, seeds, device)?;
         let zeros = |floats: usize| Tensor::zeros((members, floats), DType::F32, device);
@@ -228,8 +228,8 @@ impl Learner {
             row == self.row().floats() && (parts.len() == 1 || parts.len() == self.members());
         if !fits || parts.iter().any(|span| span.len == 0) {
             let problem = format!("a replay of {row} floats a row, filled as {parts:?}");
-            let mend = "fill it first, with this task's transitions";
-            return Err(Error::input("replay", problem, mend));
+            let help = "fill it first, with this task's transitions";
+            return Err(Error::input("replay", problem, help));
         }
         let gather = Gather {
             members: self.members(),
@@ -367,8 +367,8 @@ pub fn set(name: &str, from: &[f32], to: &mut Tensor) -> Result<()> {
     if from.len() != to.elem_count() {
         let (have, want) = (from.len(), to.elem_count());
         let problem = format!("recorded {name} has {have} numbers, not {want}");
-        let mend = "use a record made with these sizes";
-        return Err(Error::input("recorded draws", problem, mend));
+        let help = "use a record made with these sizes";
+        return Err(Error::input("recorded draws", problem, help));
     }
     *to = Tensor::from_slice(from, to.shape(), to.device())?;
     Ok(())

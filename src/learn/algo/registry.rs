@@ -47,7 +47,7 @@ impl Method {
         let arg = self.flag(key).ok_or_else(|| self.lacks(key))?;
         let place = flag::name(key);
         let value = flag::value(arg, value)
-            .map_err(|(problem, mend)| Error::input(&place, problem, mend))?;
+            .map_err(|(problem, help)| Error::input(&place, problem, help))?;
         let Some(range) = self.range(key) else {
             return Ok(value);
         };
@@ -64,14 +64,14 @@ impl Method {
         let mut others = METHODS.iter().filter(|m| m.flag(key).is_some());
         let have: Vec<_> = others.by_ref().map(|m| m.name).collect();
         let problem = format!("is no setting of {}", self.name);
-        let mend = match have.is_empty() {
+        let help = match have.is_empty() {
             true => {
                 let all: Vec<_> = self.flags.iter().map(|f| f.get_id().to_string()).collect();
                 flag::among(key, &all)
             }
             false => format!("leave it out; {} has it", have.join(", ")),
         };
-        Error::input(flag::name(key), problem, mend)
+        Error::input(flag::name(key), problem, help)
     }
 }
 
@@ -123,8 +123,8 @@ pub fn simulates(method: &str) -> bool {
 
 fn find(name: &str) -> Result<&'static Method> {
     METHODS.iter().find(|m| m.name == name).ok_or_else(|| {
-        let mend = format!("methods: {}", methods().collect::<Vec<_>>().join(", "));
-        Error::input(format!("method `{name}`"), "there is no such method", mend)
+        let help = format!("methods: {}", methods().collect::<Vec<_>>().join(", "));
+        Error::input(format!("method `{name}`"), "there is no such method", help)
     })
 }
 
@@ -175,11 +175,11 @@ pub fn resolve_members(method: &str, given: &[Table]) -> Result<Vec<Table>> {
         if values().any(|v| v != first.get(key)) && !values().all(number) {
             let problem =
                 "differs between members, but it decides the shapes or the kernels that all share";
-            let mend = "give one value for all members; numbers such as lambda or qf_lr may differ";
+            let help = "give one value for all members; numbers such as lambda or qf_lr may differ";
             return Err(Error::input(
                 format!("setting `{key}` of {method}"),
                 problem,
-                mend,
+                help,
             ));
         }
     }
@@ -232,8 +232,8 @@ fn parse<T: DeserializeOwned>(method: &str, given: &Table) -> Result<T> {
         }
     }
     settings.try_into().map_err(|e: toml::de::Error| {
-        let mend = "`h2oplus train --help` lists each method's settings";
-        Error::input(format!("settings of {}", method.name), e.message(), mend)
+        let help = "`h2oplus train --help` lists each method's settings";
+        Error::input(format!("settings of {}", method.name), e.message(), help)
     })
 }
 

@@ -1,7 +1,7 @@
 //! Data sets of the real domain: D4RL and Minari files.
 //!
 //! [`Dataset::read`] tells the two apart by content. Whatever is wrong with a file comes back as one
-//! [`crate::error::Error::Input`] that names the file, the place in it and the mend.
+//! [`crate::error::Error::Input`] that names the file, the place in it and the help.
 
 mod atomic;
 pub mod d4rl;

@@ -57,12 +57,12 @@ pub fn open(kind: DeviceKind, precision: Precision) -> Result<OpenDevice> {
             Err((problem, _)) if kind == DeviceKind::Auto => {
                 cpu(Some(format!("device: cpu ({problem})")))
             }
-            Err((problem, mend)) => return Err(Error::input("--device cuda", problem, mend)),
+            Err((problem, help)) => return Err(Error::input("--device cuda", problem, help)),
         },
     };
     if opened.kind == DeviceKind::Cpu && precision == Precision::Tf32 {
-        let mend = "use --precision f32, or --device cuda where there is an NVIDIA GPU";
-        return Err(Error::input("--precision tf32", "the CPU has none", mend));
+        let help = "use --precision f32, or --device cuda where there is an NVIDIA GPU";
+        return Err(Error::input("--precision tf32", "the CPU has none", help));
     }
     Ok(opened)
 }
@@ -86,8 +86,8 @@ fn cuda(precision: Precision) -> std::result::Result<Device, (String, &'static s
 #[cfg(not(feature = "cuda"))]
 fn cuda(_: Precision) -> std::result::Result<Device, (String, &'static str)> {
     let problem = "this program was built without CUDA".to_owned();
-    let mend = "build it with `cargo build --release --features cuda`, or use --device cpu";
-    Err((problem, mend))
+    let help = "build it with `cargo build --release --features cuda`, or use --device cpu";
+    Err((problem, help))
 }
 
 /// Measured ceilings of a GPU: GFLOP/s of products, GB/s of copies; none for the CPU.

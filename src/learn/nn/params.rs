@@ -72,8 +72,8 @@ impl Params {
             .iter()
             .any(|(mlp, _)| mlp.layers.iter().any(|l| l.outputs == 0))
         {
-            let mend = "give every hidden layer at least one unit";
-            return Err(Error::input("hidden", "has a layer of width 0", mend));
+            let help = "give every hidden layer at least one unit";
+            return Err(Error::input("hidden", "has a layer of width 0", help));
         }
         let target_of = match (targets.first(), targets.last()) {
             (Some((a, _)), Some((b, _))) => a.range.start..b.range.end,
@@ -331,17 +331,17 @@ pub(crate) fn take(
     dtype: DType,
     device: &Device,
 ) -> Result<Tensor> {
-    let mend = "resume from a checkpoint of the same method, sizes and number of seeds";
+    let help = "resume from a checkpoint of the same method, sizes and number of seeds";
     let tensor = state
         .get(name)
-        .ok_or_else(|| Error::input("checkpoint", format!("tensor {name} is missing"), mend))?;
+        .ok_or_else(|| Error::input("checkpoint", format!("tensor {name} is missing"), help))?;
     if tensor.dims() != dims || tensor.dtype() != dtype {
         let problem = format!(
             "tensor {name} is {:?} {:?}, not {dtype:?} {dims:?}",
             tensor.dtype(),
             tensor.dims()
         );
-        return Err(Error::input("checkpoint", problem, mend));
+        return Err(Error::input("checkpoint", problem, help));
     }
     // A copy: kernels write in place, and the caller keeps its tensor.
     Ok(tensor.to_device(device)?.force_contiguous()?)

@@ -116,8 +116,8 @@ impl Acting {
                 "observations {:?} do not fit {members} members of {obs_dim}",
                 obs.dims()
             );
-            let mend = "pass observations [members, n, obs_dim]";
-            return Err(Error::input("policy", problem, mend));
+            let help = "pass observations [members, n, obs_dim]";
+            return Err(Error::input("policy", problem, help));
         }
         let noise = noise.map(|noise| noise.force_contiguous()).transpose()?;
         let noise = noise.map(Buf::from);

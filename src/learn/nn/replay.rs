@@ -56,8 +56,8 @@ impl Replay {
         device: &Device,
     ) -> Result<Self> {
         if capacities.is_empty() || capacities.contains(&0) {
-            let mend = "give the replay at least one row";
-            return Err(Error::input("replay", "has no room", mend));
+            let help = "give the replay at least one row";
+            return Err(Error::input("replay", "has no room", help));
         }
         let parts = side_by_side(capacities);
         let shape = (capacities.iter().sum::<usize>(), row_len(obs_dim, act_dim));
@@ -75,8 +75,8 @@ impl Replay {
         for data in sets {
             let (s, a, n) = (data.obs_dim, data.act_dim, data.rewards.len());
             if n == 0 {
-                let mend = "use a data set with some";
-                return Err(Error::input(&data.source, "has no transitions", mend));
+                let help = "use a data set with some";
+                return Err(Error::input(&data.source, "has no transitions", help));
             }
             for i in 0..n {
                 rows.extend_from_slice(&data.observations[i * s..][..s]);
@@ -136,8 +136,8 @@ impl Replay {
         if n * parts * row != rows.len() || n > room {
             let floats = rows.len();
             let problem = format!("{floats} floats are not {parts} × n rows of {row}, n ≤ {room}");
-            let mend = "push fewer rows at once, or raise the capacity";
-            return Err(Error::input("replay", problem, mend));
+            let help = "push fewer rows at once, or raise the capacity";
+            return Err(Error::input("replay", problem, help));
         }
         let mut runs = Vec::new();
         for (k, part) in self.parts.iter().enumerate() {
@@ -204,8 +204,8 @@ impl Replay {
             let (shape, kind, row) = (rows.dims(), rows.dtype(), self.row());
             let problem =
                 format!("{shape:?} rows of {kind:?} where {total} × {row} of F32 are due");
-            let mend = "resume with the settings that the run began with";
-            return Err(Error::input("replay", problem, mend));
+            let help = "resume with the settings that the run began with";
+            return Err(Error::input("replay", problem, help));
         }
         let mut from = 0;
         for Span { start, len } in spans {

@@ -10,6 +10,7 @@ pub mod rapier;
 pub mod reference;
 pub mod replay;
 mod rules;
+pub mod scale;
 mod snapshot;
 pub mod task;
 
@@ -19,6 +20,7 @@ pub use planar::PlanarVecEnv;
 pub use planar_gpu::PlanarGpuEnv;
 pub use rapier::RapierVecEnv;
 pub use rules::EnvKey;
+pub use scale::ActionScale;
 pub use task::Task;
 
 use crate::error::Result;
@@ -68,7 +70,7 @@ pub trait VecEnv: Send {
     }
     /// Starts a new episode everywhere; the observations, `[n, obs_dim]`.
     fn reset(&mut self) -> Result<&[f32]>;
-    /// One env step with `actions` `[n, act_dim]`.
+    /// One env step with `actions` `[n, act_dim]`, on the scale of [`Task::scale`].
     fn step(&mut self, actions: &[f32]) -> Result<&StepBatch>;
     /// `qpos` of every environment, `[n, nv]`, float32 as the lanes hold it.
     fn qpos(&self) -> Vec<f32>;

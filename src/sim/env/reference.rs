@@ -51,7 +51,7 @@ impl Reference {
     /// one of another shape or type, or one that is not finite.
     pub fn load(path: &Path) -> Result<Self> {
         let place = path.display();
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = crate::text::bytes(path)?;
         let stem = path
             .file_stem()
             .map(|s| s.to_string_lossy().into_owned())

@@ -1,6 +1,6 @@
 //! What every engine shares: keys of random draws, observation, reward, termination, autoreset.
 
-use crate::env::dynamics::Dynamics;
+use crate::env::dynamics::{Dynamics, Row};
 use crate::env::task::Noise;
 use crate::env::{StepBatch, Task};
 use crate::error::{Error, Result};
@@ -128,18 +128,22 @@ impl TaskRules {
     }
 
     /// The controls that reach the robot of `env` while it has parameter row `row`, with the row's
-    /// noise, into `ctrl` (`[act_dim]`); returns their cost.
+    /// noise, into `ctrl` (`[act_dim]`); returns their cost. Noise is clipped to the motors' ranges
+    /// before the task pays, as the published set-up does.
     pub fn act(&self, env: usize, row: u32, action: &[f32], ctrl: &mut [f64]) -> f64 {
-        let std = self.dynamics.rows[row as usize].noise;
-        for (c, a) in ctrl.iter_mut().zip(action) {
-            *c = f64::from(*a);
+        let Row {
+            noise: std, model, ..
+        } = &self.dynamics.rows[row as usize];
+        for (n, (c, a)) in ctrl.iter_mut().zip(action).enumerate() {
+            *c = self.task.scale.control(n, *a);
         }
-        if std != 0.0 {
+        if *std != 0.0 {
             let mut noise = vec![0f32; action.len()];
             let key = self.keys[env];
             fill_normal(&mut noise, key.seed, key.env, self.tick, Stream::JointNoise);
-            for (c, n) in ctrl.iter_mut().zip(noise) {
-                *c += std * f64::from(n);
+            for ((c, n), motor) in ctrl.iter_mut().zip(noise).zip(&model.actuators) {
+                let [lo, hi] = motor.ctrlrange;
+                *c = (*c + std * f64::from(n)).max(lo).min(hi);
             }
         }
         self.task.reward.control_cost * ctrl.iter().map(|a| a * a).sum::<f64>()

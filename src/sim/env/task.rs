@@ -1,5 +1,6 @@
 //! A task as data: robot, observation, reward, termination, reset, from `envs/<name>.toml`.
 
+use crate::env::ActionScale;
 use crate::error::{Error, Result};
 use crate::model::gap::impossible;
 use crate::model::{CapsuleMass, Gap, GapSet, GapTable, MarginRule, Model, Spec, toml_input};
@@ -58,7 +59,8 @@ pub struct Observation {
 pub struct Reward {
     /// Weight of the mean velocity along x, 1/(m/s).
     pub forward_velocity: f64,
-    /// Weight of the squared action, as it reaches the simulator (noise included, not clamped).
+    /// Weight of the squared control: clamped to the motors' ranges where a gap adds noise, else as it
+    /// was asked for.
     pub control_cost: f64,
     /// Paid on a healthy step.
     #[serde(default)]
@@ -169,6 +171,8 @@ pub struct Task {
     pub score: Option<Score>,
     /// Return at which a behaviour in training counts as `medium`.
     pub medium_return: Option<f64>,
+    /// How actions in [-1, 1] become controls.
+    pub scale: ActionScale,
     /// Lengths of `qpos` and of an action.
     nv_nu: (usize, usize),
 }
@@ -215,7 +219,7 @@ impl Task {
     /// # Errors
     /// When the file cannot be read.
     pub fn beside(path: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         let file: TaskFile = toml_input(&path.display().to_string(), &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let robot = Some(folder.join(&file.asset)).filter(|path| path.exists());
@@ -229,7 +233,7 @@ impl Task {
     }
 
     fn load_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         let name = path
             .file_stem()
             .map_or_else(|| "task".into(), |s| s.to_string_lossy().into_owned());
@@ -279,6 +283,7 @@ impl Task {
             reset: file.reset,
             score: file.score,
             medium_return: file.medium_return,
+            scale: ActionScale::of(&model.actuators),
             nv_nu: (model.nv(), model.nu()),
         };
         task.check(source)?;
@@ -286,8 +291,8 @@ impl Task {
     }
 
     fn check(&self, source: &str) -> Result<()> {
-        let bad = |key: &str, problem: String, mend: &str| {
-            Err(Error::input(format!("{source}: {key}"), problem, mend))
+        let bad = |key: &str, problem: String, help: &str| {
+            Err(Error::input(format!("{source}: {key}"), problem, help))
         };
         let (nv, nu) = self.nv_nu;
         if nu == 0 {
@@ -307,8 +312,8 @@ impl Task {
         }
         if self.frame_skip > MAX_FRAME_SKIP {
             let problem = format!("is {}", self.frame_skip);
-            let mend = format!("give at most {MAX_FRAME_SKIP}, or a larger timestep to the robot");
-            return bad("frame_skip", problem, &mend);
+            let help = format!("give at most {MAX_FRAME_SKIP}, or a larger timestep to the robot");
+            return bad("frame_skip", problem, &help);
         }
         if self.observation.qpos_from > nv {
             return bad(

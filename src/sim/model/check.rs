@@ -119,8 +119,8 @@ impl Spec {
         } else {
             None
         };
-        if let Some((problem, mend)) = wrong {
-            return Err(Error::input(self.place(option.line), problem, mend));
+        if let Some((problem, help)) = wrong {
+            return Err(Error::input(self.place(option.line), problem, help));
         }
         if self.compiler.settotalmass.is_some_and(|m| m <= 0.0) {
             return Err(Error::input(
@@ -149,7 +149,7 @@ impl Spec {
 
     fn check_joint(&self, joint: &Joint) -> Result<()> {
         let bad =
-            |problem: String, mend: &str| Err(Error::input(self.place(joint.line), problem, mend));
+            |problem: String, help: &str| Err(Error::input(self.place(joint.line), problem, help));
         if let Some([lo, hi]) = joint.range
             && lo >= hi
         {
@@ -175,7 +175,7 @@ impl Spec {
 
     fn check_geom(&self, geom: &Geom) -> Result<()> {
         let bad =
-            |problem: String, mend: &str| Err(Error::input(self.place(geom.line), problem, mend));
+            |problem: String, help: &str| Err(Error::input(self.place(geom.line), problem, help));
         if geom.friction[0] < 0.0 {
             return bad(
                 format!("friction of geom `{}` is {}", geom.name, geom.friction[0]),

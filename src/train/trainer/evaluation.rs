@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use super::Trainer;
 use crate::env::{EnvKey, PlanarVecEnv};
 use crate::error::Result;
-use crate::train::evaluate::{Episodes, evaluate};
+use crate::train::evaluate::{Episodes, STEADY, evaluate};
 use crate::train::phases::Phase;
 use crate::train::progress::Progress;
 use crate::train::rollout::zero_non_finite;
@@ -42,8 +42,12 @@ impl Trainer {
                 returns: all.returns[m * n..(m + 1) * n].to_vec(),
                 lengths: all.lengths[m * n..(m + 1) * n].to_vec(),
                 rows: all.rows[m * n..(m + 1) * n].to_vec(),
+                broken: all.broken[m * n..(m + 1) * n].to_vec(),
             })
             .collect();
+        if let Some(trouble) = all.trouble() {
+            progress.line(&format!("evaluation: {trouble}; {STEADY}"));
+        }
         let (k, seconds) = (self.agent.updates(), self.seconds());
         for (m, episodes) in self.latest.iter().enumerate() {
             let mut row = vec![

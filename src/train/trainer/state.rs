@@ -72,8 +72,8 @@ impl Trainer {
     pub(super) fn restore(&mut self, path: &Path, checkpoint: &Checkpoint) -> Result<()> {
         let header = &checkpoint.header;
         let wrong = |problem: String| {
-            let mend = "delete that file and resume again, from the checkpoint before it";
-            Error::input(path.display(), problem, mend)
+            let help = "delete that file and resume again, from the checkpoint before it";
+            Error::input(path.display(), problem, help)
         };
         let placed = |e: Error| match e {
             Error::Input { place, problem, .. } => wrong(format!("{place}: {problem}")),
@@ -82,8 +82,8 @@ impl Trainer {
         if !header.members.iter().map(String::as_str).eq(self.names()) {
             let members = self.names().collect::<Vec<_>>().join(", ");
             let problem = format!("its members are not those of the run: {members}");
-            let mend = "restore config.toml as the run wrote it";
-            return Err(Error::input(path.display(), problem, mend));
+            let help = "restore config.toml as the run wrote it";
+            return Err(Error::input(path.display(), problem, help));
         }
         let (p, n) = (header.members.len(), self.config.eval_episodes);
         let whole = |e: &Episodes| {

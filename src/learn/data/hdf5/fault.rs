@@ -1,4 +1,4 @@
-//! What is wrong with a file, in our own words: the place, the problem and a mend that helps.
+//! What is wrong with a file, in our own words: the place, the problem and what helps.
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};

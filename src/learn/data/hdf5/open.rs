@@ -146,13 +146,13 @@ fn other_kind(path: &Path, head: &[u8]) -> Error {
         (b"{", "JSON", "name the HDF5 file that lies beside it"),
     ];
     let found = known.iter().find(|(mark, ..)| head.starts_with(mark));
-    let (what, mend) = match found {
-        Some((_, what, mend)) => (*what, *mend),
+    let (what, help) = match found {
+        Some((_, what, help)) => (*what, *help),
         None if head.is_empty() => ("empty", "record, copy or download it again"),
         None => (
             "without HDF5's first bytes",
             "give a D4RL file (.hdf5) or a Minari folder; if it was one, copy or download it again",
         ),
     };
-    Error::input(path.display(), format!("no HDF5 file: {what}"), mend)
+    Error::input(path.display(), format!("no HDF5 file: {what}"), help)
 }

@@ -43,8 +43,8 @@ impl ValueRule {
         Ok(match value {
             Value::Expectile if tau > 0.0 && tau < 1.0 => Self::Expectile(tau as f32),
             Value::Expectile => {
-                let mend = "give a number between 0 and 1";
-                return Err(Error::input("tau", format!("is {tau}"), mend));
+                let help = "give a number between 0 and 1";
+                return Err(Error::input("tau", format!("is {tau}"), help));
             }
             Value::Sparse => Self::Sparse(above_zero("value_alpha", alpha)? as f32),
             Value::Exponential => Self::Exponential {

@@ -17,6 +17,9 @@ pub fn task(task: &Task, redrawn: bool) -> Constants {
     c.real("CONTROL_COST", task.reward.control_cost);
     c.real("HEALTHY_REWARD", task.reward.healthy);
     c.flag("HEALTHY_ON_FALL", task.reward.healthy_on_fall);
+    c.flag("SCALED", !task.scale.is_unit());
+    c.reals("ACTION_MIDDLE", task.scale.middle.iter().copied());
+    c.reals("ACTION_HALF", task.scale.half.iter().copied());
     let healthy = &task.healthy;
     c.number("HEALTHY", healthy.len());
     c.numbers("HEALTHY_QPOS", healthy.iter().map(|h| h.qpos));

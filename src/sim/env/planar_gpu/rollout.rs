@@ -76,7 +76,7 @@ impl ResidentRollout {
     /// Where the policies do not fit the task or the device, or a chunk of the environments cuts
     /// through members.
     pub fn new(env: PlanarGpuEnv, policies: &[Vec<Layer<'_>>], steps: usize) -> Result<Self> {
-        let wrong = |problem: String, mend: &str| Error::input("resident rollout", problem, mend);
+        let wrong = |problem: String, help: &str| Error::input("resident rollout", problem, help);
         let (n, members) = (env.num_envs(), policies.len());
         if members == 0 || n % members != 0 || steps == 0 {
             let problem = format!("{n} environments, {members} policies, {steps} steps");

@@ -79,7 +79,7 @@ impl Distribution {
 
     /// Refuses bounds that bound nothing; `place` says where they stand.
     pub(super) fn check(&self, place: impl fmt::Display) -> Result<()> {
-        let wrong = |problem: String, mend: &str| Err(Error::input(&place, problem, mend));
+        let wrong = |problem: String, help: &str| Err(Error::input(&place, problem, help));
         if self.extremes().iter().any(|k| !k.is_finite()) {
             return wrong(
                 format!("{self} holds a number that is not finite"),

@@ -265,7 +265,7 @@ impl GapTable {
     /// One alternative of `whole`.
     fn fields(&self, text: &str, whole: &str) -> Result<Vec<Field>> {
         let place = || format!("gap `{whole}`");
-        let wrong = |problem: String, mend: &str| Err(Error::input(place(), problem, mend));
+        let wrong = |problem: String, help: &str| Err(Error::input(place(), problem, help));
         if text.trim() == "none" {
             return Ok(Vec::new());
         }
@@ -312,7 +312,7 @@ impl GapTable {
 
     fn domain_file(&self, path: &Path) -> Result<GapSet> {
         let source = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         let file: DomainFile = toml_input(&source, &text)?;
         let mut fields = Vec::new();
         for (name, strength) in file.gaps {

@@ -157,18 +157,18 @@ impl GapTable {
     /// When the file cannot be read or says something unknown.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         Self::parse(&path.display().to_string(), &text)
     }
 
     fn parse(source: &str, text: &str) -> Result<Self> {
         let table: BTreeMap<String, GapDef> = crate::model::toml_input(source, text)?;
         for (name, def) in &table {
-            let bad = |problem: &str, mend: &str| {
+            let bad = |problem: &str, help: &str| {
                 Err(Error::input(
                     source,
                     format!("gap `{name}`: {problem}"),
-                    mend,
+                    help,
                 ))
             };
             if name == "none" || name.is_empty() || name.contains(['=', ',', '.', '/', ' ']) {

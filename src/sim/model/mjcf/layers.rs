@@ -4,6 +4,9 @@ use crate::error::{Error, Result};
 use roxmltree::{Document, Node};
 use std::collections::HashMap;
 
+/// Most default classes within one another. Each holds the chain of those around it.
+const MOST_CLASSES: usize = 64;
+
 /// A document and its name for messages.
 pub(super) struct Reader<'a> {
     pub source: &'a str,
@@ -120,6 +123,13 @@ impl<'a> Defaults<'a> {
         let chain = self.classes.entry(class.to_owned()).or_default();
         if chain.is_empty() {
             chain.extend(outer);
+        }
+        if chain.len() >= MOST_CLASSES {
+            return Err(reader.refuse(
+                node,
+                format!("more than {MOST_CLASSES} <default> within one another"),
+                "nest fewer classes",
+            ));
         }
         chain.push(node);
         let chain = chain.clone();
@@ -248,7 +258,7 @@ impl<'a, 'r> Layers<'a, 'r> {
         least: usize,
         most: usize,
     ) -> Result<Vec<f64>> {
-        let wrong = |problem: String, mend: String| Err(self.reader.refuse(node, problem, mend));
+        let wrong = |problem: String, help: String| Err(self.reader.refuse(node, problem, help));
         let mut values = Vec::new();
         for word in text.split_whitespace() {
             match word.parse::<f64>() {

@@ -11,7 +11,7 @@ use super::spec::{
 };
 use crate::error::{Error, Result};
 use layers::{Defaults, Layers, Reader};
-use roxmltree::{Document, Node};
+use roxmltree::{Document, Node, ParsingOptions};
 use std::path::Path;
 use supported::{
     ACTUATOR, BODY, COMPILER, CONTACT, DEFAULT, EXCLUDE, GEOM, JOINT, MOTOR, OPTION, ROOT,
@@ -26,7 +26,7 @@ impl Spec {
     /// names the line, what stands there, and what is supported.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = crate::text::read(path)?;
         Self::parse(&path.display().to_string(), &text)
     }
 
@@ -35,11 +35,15 @@ impl Spec {
     /// # Errors
     /// As [`Spec::load`].
     pub fn parse(source: &str, text: &str) -> Result<Self> {
-        let doc = Document::parse(text).map_err(|e| {
+        let options = ParsingOptions {
+            nodes_limit: MOST_NODES,
+            ..ParsingOptions::default()
+        };
+        let doc = Document::parse_with_options(text, options).map_err(|e| {
             Error::input(
                 format!("{source}:{}", e.pos().row),
                 format!("not well-formed XML: {e}"),
-                "mend the XML; MuJoCo's `compile` tool or any XML editor shows where",
+                "correct the XML; MuJoCo's `compile` tool or any XML editor shows where",
             )
         })?;
         let reader = Reader { source, doc: &doc };
@@ -54,6 +58,13 @@ impl Spec {
         Loader::load(&reader, root)
     }
 }
+
+/// Most nodes of a document: a robot needs a hundredth of them.
+const MOST_NODES: u32 = 50_000;
+/// Most bodies. The work of compiling them grows with their cube; the engines take fewer, and say how many.
+const MOST_BODIES: usize = 64;
+/// Most joints, geoms, motors and excluded pairs each.
+const MOST_PARTS: usize = 512;
 
 struct Loader<'a> {
     reader: &'a Reader<'a>,
@@ -163,7 +174,21 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
+    /// Refuses an element where `count` of its kind were read and `most` are taken.
+    fn room(&self, node: Node, count: usize, most: usize) -> Result<()> {
+        if count < most {
+            return Ok(());
+        }
+        let tag = node.tag_name().name();
+        Err(self.reader.refuse(
+            node,
+            format!("more than {most} elements <{tag}>"),
+            "simplify the robot",
+        ))
+    }
+
     fn body(&mut self, node: Node<'a, 'a>, parent: Option<usize>, class: &str) -> Result<()> {
+        self.room(node, self.spec.bodies.len(), MOST_BODIES)?;
         BODY.check(self.reader, node)?;
         let layers = Layers::new(self.reader, [node]);
         let index = self.spec.bodies.len();
@@ -180,6 +205,7 @@ impl<'a> Loader<'a> {
     }
 
     fn joint(&mut self, node: Node<'a, 'a>, body: usize, class: &str) -> Result<()> {
+        self.room(node, self.spec.joints.len(), MOST_PARTS)?;
         let layers = self.defaults.layers(self.reader, "joint", node, class)?;
         layers.check(&JOINT)?;
         let kind = match layers.keyword("type", &["hinge", "slide"])? {
@@ -213,6 +239,7 @@ impl<'a> Loader<'a> {
     }
 
     fn geom(&mut self, node: Node<'a, 'a>, body: Option<usize>, class: &str) -> Result<()> {
+        self.room(node, self.spec.geoms.len(), MOST_PARTS)?;
         let layers = self.defaults.layers(self.reader, "geom", node, class)?;
         layers.check(&GEOM)?;
         let shape = match layers.keyword("type", &["plane", "capsule"])? {
@@ -293,6 +320,7 @@ impl<'a> Loader<'a> {
     }
 
     fn exclude(&mut self, node: Node<'a, 'a>) -> Result<()> {
+        self.room(node, self.spec.excludes.len(), MOST_PARTS)?;
         EXCLUDE.check(self.reader, node)?;
         let body = |attribute| {
             let name = node.attribute(attribute).unwrap_or_default();
@@ -312,6 +340,7 @@ impl<'a> Loader<'a> {
     }
 
     fn motor(&mut self, node: Node<'a, 'a>) -> Result<()> {
+        self.room(node, self.spec.motors.len(), MOST_PARTS)?;
         let layers = self.defaults.layers(self.reader, "motor", node, "main")?;
         layers.check(&MOTOR)?;
         let Some(target) = node.attribute("joint") else {

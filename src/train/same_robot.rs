@@ -1,0 +1,142 @@
+//! Whether a file's rows are the task's robot's: by its name, by what it says of itself, and by what
+//! the planar kernel makes of its states.
+
+use std::path::Path;
+
+use crate::data::Dataset;
+use crate::env::Task;
+use crate::env::replay::{DataGap, Transitions};
+use crate::error::{Error, Result};
+use crate::model::Gap;
+use crate::physics::planar::Precision;
+
+/// Rows that are replayed.
+const SAMPLE: usize = 256;
+/// Half of the replayed rows miss their successors' velocities by this share: another robot, or
+/// another world.
+const MISS: f64 = 0.2;
+/// Another robot whose misses are smaller by this factor is the rows' own.
+const BETTER: f64 = 0.1;
+
+/// The robot and the version that a name says: `HalfCheetah-v5`, `halfcheetah_medium-v2.hdf5`,
+/// `walker2d-v5-random.hdf5`. D4RL's files end in the version of the data, recorded on v2.
+fn said(name: &str) -> Option<(&'static str, u32)> {
+    let name = name.to_ascii_lowercase();
+    let robot = Task::names()
+        .filter_map(|task| task.split('-').next())
+        .find(|robot| name.starts_with(robot))?;
+    let rest = &name[robot.len()..];
+    let digits = rest.strip_prefix("-v").and_then(|v| {
+        let end = v.find(|c: char| !c.is_ascii_digit()).unwrap_or(v.len());
+        v[..end].parse().ok()
+    });
+    Some((robot, digits.unwrap_or(2)))
+}
+
+/// Refuses rows of another robot; notes another version of it, and another world.
+///
+/// # Errors
+/// Where the file's name, its metadata or its states are another shipped robot's.
+pub fn check(path: &Path, data: &mut Dataset, task: &Task) -> Result<()> {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let refused = |problem: String, robot: &str| {
+        let help = format!("train on its own robot (--task {robot}), or give data of this one");
+        Err(Error::input(path.display(), problem, help))
+    };
+    let recorded = data.environment.clone();
+    let sources = [(recorded, "its metadata say"), (name, "its name says")];
+    if let Some((mine, version)) = said(&task.name) {
+        for (robot, theirs, who) in sources
+            .into_iter()
+            .filter_map(|(text, who)| said(&text?).map(|(robot, v)| (robot, v, who)))
+        {
+            if robot != mine {
+                let problem = format!("{who} {robot}, the task is {}", task.name);
+                return refused(problem, &format!("{robot}-v{theirs}"));
+            }
+            if theirs != version {
+                data.notes.push(format!(
+                    "{}: {who} {robot}-v{theirs}, the task is {}: physics and rewards may differ",
+                    data.source, task.name
+                ));
+                break;
+            }
+        }
+    }
+    // Rows of a gap miss the task's own robot, and say so themselves.
+    let Some(miss) = miss(data, task).filter(|m| *m > MISS && data.gap.is_empty()) else {
+        return Ok(());
+    };
+    let mut others = Vec::new();
+    let own = said(&task.name).map(|(robot, _)| robot);
+    let another = |other: &&str| said(other).map(|(robot, _)| robot) != own;
+    for other in Task::names().filter(another) {
+        let other = Task::load(other)?;
+        let theirs = self::miss(data, &other).unwrap_or(f64::INFINITY);
+        others.push((theirs, other.name));
+    }
+    others.sort_by(|a, b| a.0.total_cmp(&b.0));
+    match others.into_iter().next() {
+        Some((theirs, other)) if theirs < BETTER * miss => {
+            let problem = format!(
+                "its recorded states are not {}'s: replayed, half of them miss the next velocities by {:.0} % or more, \
+                 as {other} by {:.1} %",
+                task.name,
+                100.0 * miss,
+                100.0 * theirs
+            );
+            refused(problem, &other)
+        }
+        _ => {
+            data.notes.push(format!(
+                "{}: its recorded states, replayed on {}, miss the next velocities by {:.0} % at the median: \
+                 they are of another robot or another world",
+                data.source,
+                task.name,
+                100.0 * miss
+            ));
+            Ok(())
+        }
+    }
+}
+
+/// Median error of the next velocities of the first rows, by max(1, |qvel|), under `task`'s robot;
+/// none where the rows do not say their states, or are none of its shape.
+fn miss(data: &Dataset, task: &Task) -> Option<f64> {
+    let (qpos, qvel) = (data.qpos.as_ref()?, data.qvel.as_ref()?);
+    let n = data.len().min(SAMPLE);
+    let (nv, nu) = (qpos.len() / data.len().max(1), data.act_dim);
+    if nu != task.act_dim() || data.obs_dim != task.obs_dim() || qvel.len() != qpos.len() {
+        return None;
+    }
+    let rows = Transitions {
+        qpos: &qpos[..n * nv],
+        qvel: &qvel[..n * nv],
+        actions: &data.actions[..n * nu],
+        rewards: &data.rewards[..n],
+        ends: (0..n)
+            .map(|row| data.terminals[row] || data.timeouts[row])
+            .collect(),
+    };
+    let replay = DataGap::measure(task, &Gap::none(), &rows, Precision::F64).ok()?;
+    Some(replay.scaled_qvel.median)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_robot_and_version() {
+        for (name, want) in [
+            ("HalfCheetah-v5", Some(("halfcheetah", 5))),
+            ("halfcheetah_medium-v2.hdf5", Some(("halfcheetah", 2))),
+            ("walker2d-medium-replay-v0.hdf5", Some(("walker2d", 2))),
+            ("walker2d-v5-random.hdf5", Some(("walker2d", 5))),
+            ("hopper.hdf5", Some(("hopper", 2))),
+            ("data.hdf5", None),
+        ] {
+            assert_eq!(said(name), want, "{name}");
+        }
+    }
+}
