@@ -1,7 +1,7 @@
 //! What CQL and H2O add to the critics' loss, against autograd of its formulas.
 
 use candle_core::{Tensor, Var};
-use h2oplus::nn::kernel::Slot;
+use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::candidates::Candidates;
 use h2oplus::nn::ops::cql::CqlLoss;
@@ -25,7 +25,8 @@ fn piece(t: &Tensor, at: usize, len: usize) -> Tensor {
 }
 
 fn check_candidates(scale: f64, compare: Compare) {
-    let (stride, row) = (4 * N * A + 5, 3 + A);
+    let (stride, layout) = (4 * N * A + 5, RowLayout::new(3, A));
+    let row = layout.floats();
     let acts = (normals(1, &[P, stride]) * 0.8).unwrap();
     let theta = Tensor::new(
         &[[0f32, 1.1, -0.9], [0.0, 0.7, -0.5]],
@@ -38,13 +39,10 @@ fn check_candidates(scale: f64, compare: Compare) {
     let kernel = Candidates {
         members: P,
         states: N,
-        each: K,
-        act_dim: A,
-        raw: [2 * N * A, 0],
-        raw_stride: stride,
-        affine: 1,
-        param_stride: 3,
-        row: [row, 3],
+        draws: K,
+        raw: [2 * N * A, 0].map(Slot::new),
+        affine: Slot::new(1),
+        row: layout,
     };
     let (actions, density) = (poison(&[P, N * C * A]), poison(&[P, N * (C - 1)]));
     let input = [&acts, &theta, &uniforms, &noise, &batch];
@@ -56,7 +54,7 @@ fn check_candidates(scale: f64, compare: Compare) {
         let half_log = 0.5f64.ln() * A as f64;
         let mut densities =
             vec![Tensor::full(half_log, (N, K), &candle_core::Device::Cpu).unwrap()];
-        for (half, at) in kernel.raw.into_iter().enumerate() {
+        for (half, at) in kernel.raw.map(Slot::offset).into_iter().enumerate() {
             let raw = piece(&acts.get(p).unwrap(), at, 2 * N * A);
             let raw = f64(&raw.reshape((N, 2 * A)).unwrap());
             let wide = |column: usize| {

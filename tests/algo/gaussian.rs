@@ -5,7 +5,7 @@ use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::Spread;
 use h2oplus::nn::ops::awr::AwrLoss;
-use h2oplus::nn::ops::gaussian::{Gaussian, GaussianSample};
+use h2oplus::nn::ops::gaussian::GaussianSample;
 use h2oplus::nn::ops::standardise::Standardise;
 
 use crate::support::{f64, far, list, near, normals, poison, var, zeros};
@@ -16,15 +16,16 @@ const N: usize = 300; // more than a block
 const A: usize = 3;
 const S: usize = 4;
 
-fn gaussian() -> Gaussian {
-    Gaussian {
+/// Floats a member of the activations.
+const STRIDE: usize = N * (A + 4);
+
+fn gaussian() -> GaussianSample {
+    GaussianSample {
         members: P,
         rows: N,
         act_dim: A,
-        raw: N,
-        raw_stride: N * (A + 4),
-        log_std: 1,
-        param_stride: 6,
+        raw: Slot::new(N),
+        log_std: Slot::new(1),
     }
 }
 
@@ -39,9 +40,9 @@ fn theta() -> Tensor {
 
 fn check_sample(scale: f64, compare: Compare) {
     let g = gaussian();
-    let (acts, noise) = (normals(1, &[P, g.raw_stride]), normals(2, &[P, N * A]));
+    let (acts, noise) = (normals(1, &[P, STRIDE]), normals(2, &[P, N * A]));
     let actions = poison(&[P, N * A]);
-    launch(&GaussianSample(g), [&actions], [&acts, &theta(), &noise]).unwrap();
+    launch(&g, [&actions], [&acts, &theta(), &noise]).unwrap();
     for p in 0..P {
         let raw = f64(&acts.get(p).unwrap().narrow(0, N, N * A).unwrap());
         let noise = f64(&noise.get(p).unwrap()).reshape((N, A)).unwrap();
@@ -67,8 +68,8 @@ fn check_awr(beta: f64, compare: Compare) {
     let awr = AwrLoss {
         members: P,
         rows: N,
-        spread: Spread::Constant(Slot::new(g.log_std)),
-        raw: Slot::new(g.raw),
+        spread: Spread::Constant(g.log_std),
+        raw: g.raw,
         q: q.map(Slot::new),
         v: Slot::new(v),
         row: RowLayout::new(S, A),
@@ -76,10 +77,10 @@ fn check_awr(beta: f64, compare: Compare) {
         clip: 20.0.into(),
         stats_at: Slot::new(1),
     };
-    let acts = (normals(3, &[P, g.raw_stride]) * 0.8).unwrap();
+    let acts = (normals(3, &[P, STRIDE]) * 0.8).unwrap();
     let row = RowLayout::new(S, A).floats();
     let batch = normals(4, &[P, (N + 5) * row]).tanh().unwrap();
-    let (act_grads, grad, stats) = (poison(&[P, g.raw_stride]), poison(&[P, 6]), zeros(&[P, 4]));
+    let (act_grads, grad, stats) = (poison(&[P, STRIDE]), poison(&[P, 6]), zeros(&[P, 4]));
     launch(&awr, [&act_grads, &grad, &stats], [&acts, &theta(), &batch]).unwrap();
     for p in 0..P {
         let act = f64(&acts.get(p).unwrap());

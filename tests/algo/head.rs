@@ -5,7 +5,7 @@ use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::Spread;
 use h2oplus::nn::ops::awr::AwrLoss;
-use h2oplus::nn::ops::head::{Head, Sample, SampleGrad};
+use h2oplus::nn::ops::head::{Sample, SampleGrad};
 
 use crate::support::{f64, far, list, near, normals, poison, var, zeros};
 
@@ -14,19 +14,8 @@ const N: usize = 140;
 const A: usize = 3;
 const S: usize = 4;
 
-fn head() -> Head {
-    Head {
-        members: P,
-        rows: N,
-        act_dim: A,
-        raw: 0,
-        raw_stride: 2 * N * A + 2 * N * A + 3 * N,
-        noise: 0,
-        noise_stride: N * A,
-        affine: 1,
-        param_stride: 4,
-    }
-}
+/// Floats a member of the activations; the raw outputs begin them.
+const STRIDE: usize = 4 * N * A + 3 * N;
 
 /// log σ, clipped; far enough from the clips for most rows, beyond them for some.
 pub fn log_std(rho: &Tensor, m: &Var, o: &Var) -> Tensor {
@@ -53,8 +42,7 @@ pub fn log_pi(u: &Tensor, eps: &Tensor, log_std: &Tensor) -> Tensor {
 }
 
 fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
-    let h = head();
-    let stride = h.raw_stride;
+    let stride = STRIDE;
     let acts = (normals(1, &[P, stride]) * 0.8).unwrap();
     let theta = Tensor::new(
         &[[0f32, 1.1, -0.9, -0.3], [0.0, 2.0, -0.5, 0.2]],
@@ -65,12 +53,12 @@ fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let batch = normals(3, &[P, N * S]);
     let (fresh, log_pis) = (poison(&[P, N * (S + A)]), poison(&[P, N]));
     let sample = Sample {
-        head: h,
-        obs_dim: S,
-        row: S,
+        members: P,
+        rows: N,
         batch: N,
-        columns: [0, 0],
-        next_raw: 0,
+        raw: [Slot::new(0); 2],
+        affine: Slot::new(1),
+        row: RowLayout::state(S, A),
     };
     launch(&sample, [&fresh, &log_pis], [&acts, &theta, &noise, &batch]).unwrap();
 
@@ -90,9 +78,13 @@ fn check(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let act_grads = Tensor::from_vec(act_grads, (P, stride), crate::support::device()).unwrap();
     let grad = poison(&[P, 4]);
     let back = SampleGrad {
-        head: h,
-        d_action: [2 * N * A, 3 * N * A],
-        log_alpha: 3,
+        members: P,
+        rows: N,
+        act_dim: A,
+        raw: Slot::new(0),
+        d_action: [2 * N * A, 3 * N * A].map(Slot::new),
+        affine: Slot::new(1),
+        log_alpha: Slot::new(3),
     };
     launch(&back, [&act_grads, &grad], [&acts, &theta, &noise]).unwrap();
 
@@ -161,8 +153,7 @@ fn an_offset_off_by_one_percent_is_seen() {
 }
 
 fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
-    let h = head();
-    let stride = h.raw_stride;
+    let stride = STRIDE;
     let acts = (normals(5, &[P, stride]) * 0.8).unwrap();
     let theta = Tensor::new(
         &[[0f32, 1.1, -0.9, -0.3], [0.0, 0.7, -0.5, 0.2]],
@@ -175,8 +166,8 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let awr = AwrLoss {
         members: P,
         rows: N,
-        spread: Spread::Affine(Slot::new(h.affine)),
-        raw: Slot::new(h.raw),
+        spread: Spread::Affine(Slot::new(1)),
+        raw: Slot::new(0),
         q: [base, base + N].map(Slot::new),
         v: Slot::new(base + 2 * N),
         row: RowLayout::new(S, A),

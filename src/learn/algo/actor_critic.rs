@@ -10,12 +10,11 @@ use crate::algo::Recorded;
 use crate::algo::learner::{Group, Learner, set};
 use crate::error::{Result, above_zero};
 use crate::nn::kernel::{Acts, Buf, LogPi, Normals, Slot, StateActions, Theta};
-use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::actor::{ActorLoss, ActorLossBuffers};
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
-use crate::nn::ops::head::{Head, Sample, SampleGrad};
+use crate::nn::ops::head::{Sample, SampleBuffers, SampleGrad, SampleGradBuffers};
 use crate::nn::ops::target::{Exploration, Target, TargetBuffers};
 use crate::nn::ops::td::{TdLoss, TdLossBuffers};
 use crate::nn::spec::{LastLayer, Mlp, Spec};
@@ -251,46 +250,30 @@ impl ActorCritic {
             });
         }
         critics.extend(backs);
-        let head = self.head();
         self.stages = Some(Stages {
             first: plan.forward(&own),
             sample: Sample {
-                head: Head {
-                    rows: 2 * learner.rows,
-                    ..head
-                },
-                obs_dim: learner.obs_dim,
-                row: learner.row().floats(),
+                members: learner.members(),
+                rows: 2 * learner.rows,
                 batch: learner.rows,
-                columns: [0, learner.obs_dim + learner.act_dim],
-                next_raw: self.actions[1].out().offset(),
+                raw: self.actions.each_ref().map(Pass::out),
+                affine: self.nets.affine,
+                row: learner.row(),
             },
             second: plan.forward(&later),
             critics: plan.backward(&critics),
             sample_grad: SampleGrad {
-                head,
-                d_action: self.action_grads.map(Slot::offset),
-                log_alpha: self.nets.log_alpha.offset(),
+                members: learner.members(),
+                rows: learner.rows,
+                act_dim: learner.act_dim,
+                raw: self.actions[0].out(),
+                d_action: self.action_grads,
+                affine: self.nets.affine,
+                log_alpha: self.nets.log_alpha,
             },
             policy: plan.backward(&[Backprop::weights(&self.actions[0])]),
         });
         Ok(())
-    }
-
-    /// The policy's head on the batch's states. To be asked once all passes are laid out.
-    pub fn head(&self) -> Head {
-        let learner = &self.learner;
-        Head {
-            members: learner.members(),
-            rows: learner.rows,
-            act_dim: learner.act_dim,
-            raw: self.actions[0].out().offset(),
-            raw_stride: learner.plan.len(),
-            noise: 0,
-            noise_stride: 2 * learner.rows * learner.act_dim,
-            affine: self.nets.affine.offset(),
-            param_stride: learner.params.len(),
-        }
     }
 
     /// SAC's target, y = r + γ(1−d)·(min Q̂(s',a') + exploration), for a method to add to: γ and the reward's factor,
@@ -359,8 +342,14 @@ impl ActorCritic {
         ) = (&self.learner, self.stages());
         let input: [&Tensor; 4] = [&params.theta, &params.target, batch, &self.fresh];
         ws.forward(&stages.first, input)?;
-        let raw: [&Tensor; 4] = [&ws.acts, &params.theta, &self.noise, batch];
-        launch(&stages.sample, [&self.fresh, &self.log_pi], raw)?;
+        stages.sample.launch(SampleBuffers {
+            fresh: &self.fresh,
+            log_pi: &self.log_pi,
+            acts: &ws.acts,
+            theta: &params.theta,
+            noise: &self.noise,
+            batch_rows: batch,
+        })?;
         ws.forward(&stages.second, input)
     }
 
@@ -421,8 +410,13 @@ impl ActorCritic {
         ) = (&self.learner, self.stages());
         let (grad, theta) = (&params.grad, &params.theta);
         ws.backward(&stages.critics, grad, theta, &[batch, &self.fresh])?;
-        let raw: [&Tensor; 3] = [&ws.acts, theta, &self.noise];
-        launch(&stages.sample_grad, [&ws.act_grads, grad], raw)?;
+        stages.sample_grad.launch(SampleGradBuffers {
+            deltas: &ws.act_grads,
+            grad,
+            acts: &ws.acts,
+            theta,
+            noise: &self.noise,
+        })?;
         ws.backward(&stages.policy, grad, theta, &[batch])
     }
 }

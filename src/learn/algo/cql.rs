@@ -14,10 +14,9 @@ use crate::algo::settings::settings;
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
-use crate::nn::kernel::{Buf, Density, Normals, Uniforms};
-use crate::nn::launch::launch;
+use crate::nn::kernel::{Actions, Buf, Density, Normals, Uniforms};
 use crate::nn::ops::PerMember;
-use crate::nn::ops::candidates::Candidates;
+use crate::nn::ops::candidates::{Candidates, CandidatesBuffers};
 use crate::nn::ops::cql::{CqlLoss, CqlLossBuffers};
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::dense_grad::DenseGrad;
@@ -81,7 +80,7 @@ pub struct Cql {
     loss: CqlLoss,
     candidates: Candidates,
     /// `[P, rows, 1 + 3K, A]`.
-    actions: Tensor,
+    actions: Buf<Actions>,
     /// Log-densities of all but the data's, `[P, rows, 3K]`.
     density: Buf<Density>,
     uniforms: Buf<Uniforms>,
@@ -142,7 +141,6 @@ impl Cql {
             plan.forward(&critics[..2]),
             plan.backward(&critics.map(Backprop::weights)),
         );
-        let stride = plan.len();
         let (q, stats_at) = (
             q_many.each_ref().map(Pass::out),
             core.learner.places(&CqlLoss::STATS),
@@ -172,15 +170,12 @@ impl Cql {
             candidates: Candidates {
                 members,
                 states: rows,
-                each: kind,
-                act_dim,
-                raw: core.actions.each_ref().map(|pass| pass.out().offset()),
-                raw_stride: stride,
-                affine: core.nets.affine.offset(),
-                param_stride: core.learner.params.len(),
-                row: [core.learner.row().floats(), obs_dim],
+                draws: kind,
+                raw: core.actions.each_ref().map(Pass::out),
+                affine: core.nets.affine,
+                row: core.learner.row(),
             },
-            actions: zeros(rows * per * act_dim)?,
+            actions: zeros(rows * per * act_dim)?.into(),
             density: zeros(rows * 3 * kind)?.into(),
             uniforms: zeros(rows * kind * act_dim)?.into(),
             normals: zeros(2 * rows * kind * act_dim)?.into(),
@@ -227,9 +222,15 @@ impl Agent for Cql {
             ..
         } = &core.learner;
         let theta = &params.theta;
-        let own: [&Tensor; 2] = [&self.actions, &self.density];
-        let drawn: [&Tensor; 5] = [&ws.acts, theta, &self.uniforms, &self.normals, batch];
-        launch(&self.candidates, own, drawn)?;
+        self.candidates.launch(CandidatesBuffers {
+            actions: &self.actions,
+            density: &self.density,
+            acts: &ws.acts,
+            theta,
+            uniforms: &self.uniforms,
+            normals: &self.normals,
+            batch,
+        })?;
         let input: [&Tensor; 4] = [theta, &params.target, batch, &self.actions];
         ws.forward(&self.forward, input)?;
         core.targets(&self.target)?;

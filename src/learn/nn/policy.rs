@@ -4,12 +4,12 @@ use candle_core::{DType, Tensor};
 
 use crate::data::{BehaviourPolicy, DenseLayer, Distribution};
 use crate::error::{Error, Result};
-use crate::nn::kernel::{Acts, Buf};
+use crate::nn::kernel::{Actions, Acts, Buf, LogPi, Normals, RowLayout, StateActions};
 use crate::nn::launch::launch;
 use crate::nn::ops::Spread;
 use crate::nn::ops::dense::{Dense, View};
-use crate::nn::ops::gaussian::{self, Gaussian, GaussianSample};
-use crate::nn::ops::head::{Head, Sample, sample_row};
+use crate::nn::ops::gaussian::{self, GaussianSample, GaussianSampleBuffers};
+use crate::nn::ops::head::{Sample, SampleBuffers, sample_row};
 use crate::nn::ops::product::{Finish, product};
 use crate::nn::ops::wide::transposed;
 use crate::nn::params::Params;
@@ -43,16 +43,16 @@ pub struct Acting {
     forward: Dense,
     acts: Buf<Acts>,
     /// Noise of the deterministic action.
-    still: Tensor,
+    still: Buf<Normals>,
     head: ActingHead,
 }
 
 /// The launch that ends it, with what it writes.
 enum ActingHead {
     /// `[P, n, S + A]` and log π `[P, n]`.
-    Tanh(Sample, [Tensor; 2]),
+    Tanh(Sample, Buf<StateActions>, Buf<LogPi>),
     /// `[P, n, A]`.
-    Gaussian(GaussianSample, Tensor),
+    Gaussian(GaussianSample, Buf<Actions>),
 }
 
 impl Acting {
@@ -69,47 +69,35 @@ impl Acting {
             stride: rows * obs_dim,
         };
         let pass = plan.pass(&actor.mlp, Use::Infer, input, rows);
-        let (raw, raw_stride, param_stride) = (pass.out(), plan.len(), params.len());
         let head = match actor.spread {
             Spread::Affine(affine) => {
                 let sample = Sample {
-                    head: Head {
-                        members,
-                        rows,
-                        act_dim,
-                        raw: raw.offset(),
-                        raw_stride,
-                        noise: 0,
-                        noise_stride: rows * act_dim,
-                        affine: affine.offset(),
-                        param_stride,
-                    },
-                    obs_dim,
-                    row: obs_dim,
+                    members,
+                    rows,
                     batch: rows,
-                    columns: [0, 0],
-                    next_raw: 0,
+                    raw: [pass.out(); 2],
+                    affine,
+                    row: RowLayout::state(obs_dim, act_dim),
                 };
-                ActingHead::Tanh(sample, [zeros(obs_dim + act_dim)?, zeros(1)?])
+                let log_pi = zeros(1)?.into();
+                ActingHead::Tanh(sample, zeros(obs_dim + act_dim)?.into(), log_pi)
             }
             Spread::Constant(log_std) => {
-                let sample = GaussianSample(Gaussian {
+                let sample = GaussianSample {
                     members,
                     rows,
                     act_dim,
-                    raw: raw.offset(),
-                    raw_stride,
-                    log_std: log_std.offset(),
-                    param_stride,
-                });
-                ActingHead::Gaussian(sample, zeros(act_dim)?)
+                    raw: pass.out(),
+                    log_std,
+                };
+                ActingHead::Gaussian(sample, zeros(act_dim)?.into())
             }
         };
         Ok(Self {
             dims: [members, rows, obs_dim, act_dim],
             forward: plan.forward(&[&pass]),
             acts: plan.activations(device)?,
-            still: zeros(act_dim)?,
+            still: zeros(act_dim)?.into(),
             head,
         })
     }
@@ -132,18 +120,30 @@ impl Acting {
             return Err(Error::input("policy", problem, help));
         }
         let noise = noise.map(|noise| noise.force_contiguous()).transpose()?;
+        let noise = noise.map(Buf::from);
         let noise = noise.as_ref().unwrap_or(&self.still);
-        let (theta, obs) = (&params.theta, obs.force_contiguous()?);
+        let (acts, theta, obs) = (&self.acts, &params.theta, obs.force_contiguous()?);
         launch(&self.forward, [&self.acts], [theta, &params.target, &obs])?;
         Ok(match &self.head {
-            ActingHead::Tanh(sample, out) => {
-                let input: [&Tensor; 4] = [&self.acts, theta, noise, &obs];
-                launch(sample, out.each_ref(), input)?;
-                out[0].narrow(2, obs_dim, act_dim)?.contiguous()?
+            ActingHead::Tanh(sample, fresh, log_pi) => {
+                sample.launch(SampleBuffers {
+                    fresh,
+                    log_pi,
+                    acts,
+                    theta,
+                    noise,
+                    batch_rows: &obs.into(),
+                })?;
+                fresh.narrow(2, obs_dim, act_dim)?.contiguous()?
             }
-            ActingHead::Gaussian(sample, out) => {
-                launch(sample, [out], [&self.acts, theta, noise])?;
-                out.copy()?
+            ActingHead::Gaussian(sample, actions) => {
+                sample.launch(GaussianSampleBuffers {
+                    actions,
+                    acts,
+                    theta,
+                    noise,
+                })?;
+                actions.copy()?
             }
         })
     }

@@ -4,35 +4,24 @@ use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::ops::Spread;
 use h2oplus::nn::ops::awr::AwrLoss;
 use h2oplus::nn::ops::candidates::Candidates;
-use h2oplus::nn::ops::gaussian::{Gaussian, GaussianSample};
-use h2oplus::nn::ops::head::{Head, Sample, SampleGrad};
+use h2oplus::nn::ops::gaussian::GaussianSample;
+use h2oplus::nn::ops::head::{Sample, SampleGrad};
 
 use super::{A, Case, P, ROW, S, poison, random, scale};
 use crate::cuda_host::Host;
 
 pub fn head(host: &Host) {
     let (rows, stride, params) = (70, 1000, 16);
-    let head = Head {
-        members: P,
-        rows: 2 * rows,
-        act_dim: A,
-        raw: 8,
-        raw_stride: stride,
-        noise: 4,
-        noise_stride: 2 * rows * A + 4,
-        affine: 2,
-        param_stride: params,
-    };
-    let noise = random(14, P * (2 * rows * A + 4));
+    let noise = random(14, P * 2 * rows * A);
     let (raw, theta) = (random(15, P * stride), random(16, P * params));
     let case = Case {
         kernel: Sample {
-            head,
-            obs_dim: S,
-            row: ROW,
+            members: P,
+            rows: 2 * rows,
             batch: rows,
-            columns: [0, S + A],
-            next_raw: 500,
+            raw: [8, 500].map(Slot::new),
+            affine: Slot::new(2),
+            row: RowLayout::new(S, A),
         },
         out: [poison(P * 2 * rows * (S + A)), poison(P * 2 * rows)],
         input: [
@@ -45,16 +34,19 @@ pub fn head(host: &Host) {
         compared: usize::MAX,
     };
     case.check(host, |c| scale(&mut c.input[2]));
-    let head = Head { rows, ..head };
     let mut act_grads = random(18, P * stride);
     for member in act_grads.chunks_exact_mut(stride) {
         member[8..8 + 2 * rows * A].fill(f32::NAN);
     }
     let case = Case {
         kernel: SampleGrad {
-            head,
-            d_action: [400, 700],
-            log_alpha: 5,
+            members: P,
+            rows,
+            act_dim: A,
+            raw: Slot::new(8),
+            d_action: [400, 700].map(Slot::new),
+            affine: Slot::new(2),
+            log_alpha: Slot::new(5),
         },
         out: [act_grads, poison(P * params)],
         input: [raw.clone(), theta.clone(), noise],
@@ -65,10 +57,10 @@ pub fn head(host: &Host) {
     let mut batch = random(19, P * rows * ROW);
     batch.iter_mut().for_each(|x| *x = x.tanh());
     batch[S] = 1.0; // at the edge, where the inverse tanh is held
-    let places = ([head.raw, 400, 500, 600], [rows, stride, params]);
+    let places = ([8, 400, 500, 600], [rows, stride, params]);
     awr(
         host,
-        Spread::Affine(Slot::new(head.affine)),
+        Spread::Affine(Slot::new(2)),
         places,
         [raw, theta, batch],
     );
@@ -80,13 +72,10 @@ pub fn candidates(host: &Host) {
         kernel: Candidates {
             members: P,
             states,
-            each,
-            act_dim: A,
-            raw: [8, 100],
-            raw_stride: stride,
-            affine: 2,
-            param_stride: params,
-            row: [ROW, S],
+            draws: each,
+            raw: [8, 100].map(Slot::new),
+            affine: Slot::new(2),
+            row: RowLayout::new(S, A),
         },
         out: [
             poison(P * states * (1 + 3 * each) * A),
@@ -107,33 +96,26 @@ pub fn candidates(host: &Host) {
 
 pub fn gaussian(host: &Host) {
     let (rows, stride, params) = (290, 1600, 16);
-    let policy = Gaussian {
+    let policy = GaussianSample {
         members: P,
         rows,
         act_dim: A,
-        raw: 8,
-        raw_stride: stride,
-        log_std: 3,
-        param_stride: params,
+        raw: Slot::new(8),
+        log_std: Slot::new(3),
     };
     let (raw, mut theta) = (random(65, P * stride), random(66, P * params));
     theta[params + 3] = 2.5; // outside the bounds
     let case = Case {
-        kernel: GaussianSample(policy),
+        kernel: policy.clone(),
         out: [poison(P * rows * A)],
         input: [raw.clone(), theta.clone(), random(67, P * rows * A)],
         scratch: false,
         compared: usize::MAX,
     };
     case.check(host, |c| scale(&mut c.input[2]));
-    let places = ([policy.raw, 600, 900, 1200], [rows, stride, params]);
+    let places = ([8, 600, 900, 1200], [rows, stride, params]);
     let input = [raw, theta, random(68, P * rows * ROW)];
-    awr(
-        host,
-        Spread::Constant(Slot::new(policy.log_std)),
-        places,
-        input,
-    );
+    awr(host, Spread::Constant(policy.log_std), places, input);
 }
 
 /// `places`: of the raw outputs, Q1, Q2 and V; rows, and floats a member of the activations and of the parameters.

@@ -2,8 +2,7 @@
 //! correction for the tanh; acting, its sample is clipped to ±1.
 
 use super::head::LOG_STD;
-use crate::nn::cuda::{Program, THREADS, arguments, word};
-use crate::nn::launch::{Cost, Kernel};
+use crate::nn::kernel::{Acts, OnHost, Slot, Theta, kernel};
 
 /// Writes the action of one row: clip(tanh(raw) + σ·ε, −1, 1).
 pub(crate) fn sample_row(action: &mut [f32], raw: &[f32], log_std: &[f32], eps: &[f32]) {
@@ -13,67 +12,51 @@ pub(crate) fn sample_row(action: &mut [f32], raw: &[f32], log_std: &[f32], eps: 
     }
 }
 
-/// Where this policy's numbers lie; offsets within a member.
-#[derive(Clone, Copy, Debug)]
-pub struct Gaussian {
-    /// Members.
-    pub members: usize,
-    /// Rows.
-    pub rows: usize,
-    /// Length of an action, A.
-    pub act_dim: usize,
-    /// Raw outputs `[rows, A]` in the activations.
-    pub raw: usize,
-    /// Floats a member of the activations.
-    pub raw_stride: usize,
-    /// Offset of log σ, `[A]`, in the parameters.
-    pub log_std: usize,
-    /// Floats a member of the parameters.
-    pub param_stride: usize,
-}
-
-/// Kernel: outputs `[actions [members, rows, A]]`, inputs `[activations, parameters, noise [members, rows, A]]`.
-#[derive(Clone, Copy, Debug)]
-pub struct GaussianSample(pub Gaussian);
-
-arguments! { "gaussian_sample",
-    struct GaussianSampleArgs {
-        len: u32, act_dim: u32, raw: u32, raw_stride: u32, log_std: u32, param_stride: u32,
+kernel! {
+    /// Writes an action a row.
+    pub struct GaussianSample in "gaussian_sample";
+    fields {
+        /// Rows.
+        rows: usize,
+        /// Length of an action, A.
+        act_dim: usize,
+        /// Raw outputs, `[rows, A]`.
+        raw: Slot<Acts>,
+        /// log σ, `[A]`.
+        log_std: Slot<Theta>,
     }
-}
-
-impl Kernel<1, 3> for GaussianSample {
-    const NAME: &'static str = "gaussian_sample";
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: 0,
-            bytes: (4 * 3 * self.0.members * self.0.rows * self.0.act_dim) as u64,
+    each {}
+    buffers GaussianSampleBuffers {
+        out {
+            /// `[rows, A]`.
+            actions: Actions,
+        }
+        in {
+            /// Raw outputs.
+            acts: Acts,
+            /// Parameters.
+            theta: Theta,
+            /// ε, `[rows, A]`.
+            noise: Normals,
         }
     }
+    threads |k| k.rows * k.act_dim;
+    floats |k| 3 * k.rows * k.act_dim;
+}
 
-    fn cpu(&self, [actions]: [&mut [f32]; 1], [raw, parameters, noise]: [&[f32]; 3]) {
-        let g = self.0;
-        for (n, action) in actions.chunks_exact_mut(g.act_dim).enumerate() {
-            let (member, row) = (n / g.rows, n % g.rows);
-            let raw = &raw[member * g.raw_stride + g.raw + row * g.act_dim..][..g.act_dim];
-            let log_std = &parameters[member * g.param_stride + g.log_std..][..g.act_dim];
-            sample_row(action, raw, log_std, &noise[n * g.act_dim..]);
+impl GaussianSample {
+    fn twin(&self, b: GaussianSampleBuffers<OnHost<'_>>) {
+        let floats = self.rows * self.act_dim;
+        for member in 0..self.members {
+            // SAFETY: one task writes.
+            let actions = unsafe { b.actions.part(member, 0, floats) };
+            let raw = b.acts.at(member, self.raw, floats);
+            let log_std = b.theta.at(member, self.log_std, self.act_dim);
+            let rows = actions.chunks_exact_mut(self.act_dim);
+            let rows = rows.zip(raw.chunks_exact(self.act_dim));
+            for ((action, raw), eps) in rows.zip(b.noise.of(member).chunks_exact(self.act_dim)) {
+                sample_row(action, raw, log_std, eps);
+            }
         }
-    }
-
-    fn cuda(&self, _floats: &[usize]) -> Program {
-        let g = &self.0;
-        let len = g.rows * g.act_dim;
-        let args = GaussianSampleArgs {
-            len: word(len),
-            act_dim: word(g.act_dim),
-            raw: word(g.raw),
-            raw_stride: word(g.raw_stride),
-            log_std: word(g.log_std),
-            param_stride: word(g.param_stride),
-        };
-        let blocks = len.div_ceil(THREADS as usize);
-        Program::run(&args, &[], [blocks, g.members, 1])
     }
 }

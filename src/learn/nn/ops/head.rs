@@ -3,9 +3,8 @@
 //! raw = (mean, ρ); log σ = clip(m·ρ + o, −20, 2); u = mean + σ·ε; a = tanh(u);
 //! log π(a) = Σ −ε²/2 − log σ − ½ log 2π − 2(log 2 − u − softplus(−2u)).
 
-use super::{Shared, TILE, blocks, each, tile_sums};
-use crate::nn::cuda::{Program, THREADS, arguments, word};
-use crate::nn::launch::{Cost, Kernel};
+use super::{TILE, blocks, each, tile_sums};
+use crate::nn::kernel::{Acts, OnHost, RowLayout, Slot, Theta, kernel};
 
 /// Bounds of log σ.
 pub const LOG_STD: [f32; 2] = [-20.0, 2.0];
@@ -17,113 +16,70 @@ pub(crate) fn softplus(x: f32) -> f32 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// Where the head finds things; shared by forward and backward. Offsets within a member.
-#[derive(Clone, Copy, Debug)]
-pub struct Head {
-    /// Members.
-    pub members: usize,
-    /// Rows.
-    pub rows: usize,
-    /// Length of an action, A.
-    pub act_dim: usize,
-    /// Raw outputs `[rows, 2A]` in the activations.
-    pub raw: usize,
-    /// Floats a member of the activations.
-    pub raw_stride: usize,
-    /// Normals `[rows, A]` in the noise buffer.
-    pub noise: usize,
-    /// Floats a member of the noise buffer.
-    pub noise_stride: usize,
-    /// Offset of m in the parameters; o follows it.
-    pub affine: usize,
-    /// Floats a member of the parameters.
-    pub param_stride: usize,
-}
-
-/// Kernel: outputs `[state-action rows [members, rows, S + A], log π [members, rows]]`, inputs
-/// `[raw, parameters, noise, batch]`. The state is copied from the batch, so that the critics read one matrix.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample {
-    /// The head.
-    pub head: Head,
-    /// Length of an observation, S.
-    pub obs_dim: usize,
-    /// Length of a batch row.
-    pub row: usize,
-    /// Rows of the batch per member. Row i of the head takes batch row i mod this.
-    pub batch: usize,
-    /// Column of the state in the batch row: rows below `batch`, and the others.
-    pub columns: [usize; 2],
-    /// Raw outputs of the others (`head.raw` are those of rows below `batch`).
-    pub next_raw: usize,
-}
-
-arguments! { "sample",
-    struct SampleArgs {
-        rows: u32, act_dim: u32, obs_dim: u32, raw: [u32; 2], raw_stride: u32, noise: u32, noise_stride: u32,
-        affine: u32, param_stride: u32, row: u32, batch: u32, columns: [u32; 2],
+kernel! {
+    /// Writes fresh actions beside a copy of their states, so that the critics read one matrix, and log π.
+    pub struct Sample in "sample";
+    fields {
+        /// Rows. Row i takes batch row i mod `batch`.
+        rows: usize,
+        /// Rows of a member's batch.
+        batch: usize,
+        /// Raw outputs `[batch, 2A]` at the states, and at the next states of rows from `batch` on.
+        raw: [Slot<Acts>; 2],
+        /// m; o follows it.
+        affine: Slot<Theta>,
+        /// A row of the batch.
+        row: RowLayout,
     }
-}
-
-impl Kernel<2, 4> for Sample {
-    const NAME: &'static str = "sample";
-
-    fn cost(&self) -> Cost {
-        let h = &self.head;
-        Cost {
-            flops: 0,
-            bytes: (4 * h.members * h.rows * (4 * h.act_dim + 2 * self.obs_dim + 1)) as u64,
+    each {}
+    buffers SampleBuffers {
+        out {
+            /// `[rows, S + A]`.
+            fresh: StateActions,
+            /// `[rows]`.
+            log_pi: LogPi,
+        }
+        in {
+            /// Raw outputs.
+            acts: Acts,
+            /// Parameters.
+            theta: Theta,
+            /// ε, `[rows, A]`.
+            noise: Normals,
+            /// States.
+            batch_rows: Rows,
         }
     }
+    threads |k| 32 * k.rows;
+    floats |k| k.rows * (4 * k.row.act_dim + 2 * k.row.obs_dim + 1);
+}
 
-    fn cpu(&self, [fresh, log_pi]: [&mut [f32]; 2], [raw, parameters, noise, batch]: [&[f32]; 4]) {
-        let h = self.head;
-        let (fresh, log_pi) = (Shared::new(fresh), Shared::new(log_pi));
-        let tiles: Vec<_> = blocks(h.rows, TILE).collect();
-        each(h.members * tiles.len(), |task| {
-            let (member, tile) = (task % h.members, &tiles[task / h.members]);
-            let affine = &parameters[member * h.param_stride + h.affine..][..2];
-            let width = self.obs_dim + h.act_dim;
+impl Sample {
+    fn twin(&self, b: SampleBuffers<OnHost<'_>>) {
+        let (obs_dim, act_dim) = (self.row.obs_dim, self.row.act_dim);
+        let (width, columns) = (obs_dim + act_dim, [self.row.obs(), self.row.next_obs()]);
+        let tiles: Vec<_> = blocks(self.rows, TILE).collect();
+        each(self.members * tiles.len(), |task| {
+            let (member, tile) = (task % self.members, &tiles[task / self.members]);
+            let affine = b.theta.at(member, self.affine, 2);
             // SAFETY: row blocks are disjoint.
             let (fresh, log_pi) = unsafe {
-                let first = member * h.rows + tile.start;
                 (
-                    fresh.at(first * width, tile.len() * width),
-                    log_pi.at(first, tile.len()),
+                    b.fresh.part(member, tile.start * width, tile.len() * width),
+                    b.log_pi.part(member, tile.start, tile.len()),
                 )
             };
             for ((n, to), log_pi) in tile.clone().zip(fresh.chunks_exact_mut(width)).zip(log_pi) {
-                let state = (member * self.batch + n % self.batch) * self.row
-                    + self.columns[n / self.batch];
-                let (s, a) = to.split_at_mut(self.obs_dim);
-                s.copy_from_slice(&batch[state..][..self.obs_dim]);
-                let block = if n < self.batch { h.raw } else { self.next_raw };
-                let at = member * h.raw_stride + block + 2 * h.act_dim * (n % self.batch);
-                let raw = &raw[at..][..2 * h.act_dim];
-                let eps = &noise[member * h.noise_stride + h.noise + h.act_dim * n..][..h.act_dim];
+                let (row, part) = (n % self.batch, n / self.batch);
+                let state = &b.batch_rows.of(member)[row * self.row.floats() + columns[part]..];
+                let (s, a) = to.split_at_mut(obs_dim);
+                s.copy_from_slice(&state[..obs_dim]);
+                let raw = self.raw[part].row(row, 2 * act_dim);
+                let raw = b.acts.at(member, raw, 2 * act_dim);
+                let eps = &b.noise.of(member)[act_dim * n..][..act_dim];
                 *log_pi = sample_row(a, raw, affine, eps);
             }
         });
-    }
-
-    fn cuda(&self, _floats: &[usize]) -> Program {
-        let h = &self.head;
-        let args = SampleArgs {
-            rows: word(h.rows),
-            act_dim: word(h.act_dim),
-            obs_dim: word(self.obs_dim),
-            raw: [h.raw, self.next_raw].map(word),
-            raw_stride: word(h.raw_stride),
-            noise: word(h.noise),
-            noise_stride: word(h.noise_stride),
-            affine: word(h.affine),
-            param_stride: word(h.param_stride),
-            row: word(self.row),
-            batch: word(self.batch),
-            columns: self.columns.map(word),
-        };
-        let blocks = h.rows.div_ceil(THREADS as usize / 32);
-        Program::run(&args, &[], [blocks, h.members, 1])
     }
 }
 
@@ -141,55 +97,61 @@ pub(crate) fn sample_row(action: &mut [f32], raw: &[f32], affine: &[f32], eps: &
     log_pi
 }
 
-/// Kernel: gradient of mean(β log π − min Q) with respect to the raw outputs, m and o, given ∂/∂a of the
-/// critics' part. Outputs `[act_grads, gradient]`, inputs `[activations, parameters, noise]`.
-#[derive(Clone, Copy, Debug)]
-pub struct SampleGrad {
-    /// The head.
-    pub head: Head,
-    /// Offsets of ∂/∂a `[rows, A]` of either critic in `act_grads`; their sum counts.
-    pub d_action: [usize; 2],
-    /// Offset of log β in the parameters.
-    pub log_alpha: usize,
-}
-
-arguments! { "sample_grad",
-    struct SampleGradArgs {
-        rows: u32, act_dim: u32, raw: u32, raw_stride: u32, noise: u32, noise_stride: u32, affine: u32,
-        param_stride: u32, d_action: [u32; 2], log_alpha: u32,
+kernel! {
+    /// Writes the gradient of mean(β log π − min Q) with respect to the raw outputs, m and o, given ∂/∂a of the critics'
+    /// part.
+    pub struct SampleGrad in "sample_grad";
+    fields {
+        /// Rows.
+        rows: usize,
+        /// Length of an action, A.
+        act_dim: usize,
+        /// Raw outputs, `[rows, 2A]`.
+        raw: Slot<Acts>,
+        /// ∂/∂a `[rows, A]` of either critic, which lie among the deltas; their sum counts.
+        d_action: [Slot<Acts>; 2],
+        /// m; o follows it.
+        affine: Slot<Theta>,
+        /// log β.
+        log_alpha: Slot<Theta>,
     }
-}
-
-impl Kernel<2, 3> for SampleGrad {
-    const NAME: &'static str = "sample_grad";
-
-    fn cost(&self) -> Cost {
-        let h = &self.head;
-        Cost {
-            flops: 0,
-            bytes: (4 * h.members * h.rows * 7 * h.act_dim) as u64,
+    each {}
+    buffers SampleGradBuffers {
+        out {
+            /// Where the gradient of the raw outputs goes.
+            deltas: Deltas,
+            /// Where that of m and o goes.
+            grad: Grad,
+        }
+        in {
+            /// Raw outputs.
+            acts: Acts,
+            /// Parameters.
+            theta: Theta,
+            /// ε, of which the first rows are these rows'.
+            noise: Normals,
         }
     }
+    threads |_| super::BLOCK;
+    floats |k| 7 * k.rows * k.act_dim;
+}
 
-    fn cpu(&self, [act_grads, grad]: [&mut [f32]; 2], [raw, parameters, noise]: [&[f32]; 3]) {
-        let h = self.head;
-        let a_dim = h.act_dim;
-        let act_grads = Shared::new(act_grads);
-        let sums = tile_sums(h.members, h.rows, |member, tile| {
-            let p = &parameters[member * h.param_stride..][..h.param_stride];
-            let (m, o) = (p[h.affine], p[h.affine + 1]);
-            let weight = p[self.log_alpha].exp() / h.rows as f32;
-            let at =
-                |offset: usize, width: usize| member * h.raw_stride + offset + tile.start * width;
+impl SampleGrad {
+    fn twin(&self, b: SampleGradBuffers<OnHost<'_>>) {
+        let a_dim = self.act_dim;
+        let sums = tile_sums(self.members, self.rows, |member, tile| {
+            let affine = b.theta.at(member, self.affine, 2);
+            let (m, o) = (affine[0], affine[1]);
+            let weight = b.theta.from(member, self.log_alpha)[0].exp() / self.rows as f32;
             let (len, pair) = (tile.len() * a_dim, 2 * a_dim);
-            let raw = &raw[at(h.raw, pair)..][..2 * len];
-            let noise = &noise[member * h.noise_stride + h.noise + tile.start * a_dim..][..len];
+            let raw_at = self.raw.row(tile.start, pair);
+            let raw = b.acts.at(member, raw_at, 2 * len);
+            let noise = &b.noise.of(member)[tile.start * a_dim..][..len];
             // SAFETY: members, tiles, and the places within a member are disjoint.
             let ([d1, d2], d_raw) = unsafe {
-                let d_action = self
-                    .d_action
-                    .map(|offset| &*act_grads.at(at(offset, a_dim), len));
-                (d_action, act_grads.at(at(h.raw, pair), 2 * len))
+                let d_action = self.d_action.map(|at| at.row(tile.start, a_dim));
+                let d_action = d_action.map(|at| &*b.deltas.at(member, at, len));
+                (d_action, b.deltas.at(member, raw_at, 2 * len))
             };
             let mut d_affine = [0.0; 2];
             for n in 0..tile.len() {
@@ -214,24 +176,9 @@ impl Kernel<2, 3> for SampleGrad {
             d_affine
         });
         for (member, sums) in sums.iter().enumerate() {
-            grad[member * h.param_stride + h.affine..][..2].copy_from_slice(sums);
+            // SAFETY: nobody else writes.
+            let grad = unsafe { b.grad.at(member, self.affine, sums.len()) };
+            grad.copy_from_slice(sums);
         }
-    }
-
-    fn cuda(&self, _floats: &[usize]) -> Program {
-        let h = &self.head;
-        let args = SampleGradArgs {
-            rows: word(h.rows),
-            act_dim: word(h.act_dim),
-            raw: word(h.raw),
-            raw_stride: word(h.raw_stride),
-            noise: word(h.noise),
-            noise_stride: word(h.noise_stride),
-            affine: word(h.affine),
-            param_stride: word(h.param_stride),
-            d_action: self.d_action.map(word),
-            log_alpha: word(self.log_alpha),
-        };
-        Program::run(&args, &[], [h.members, 1, 1])
     }
 }
