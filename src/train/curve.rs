@@ -301,7 +301,7 @@ mod tests {
             let point = |(x, y)| Point {
                 x,
                 y,
-                band: Some((y - 1.0, y + 1e300)),
+                band: Some((y - 1.0, (y + 1e300).min(f64::MAX))),
             };
             let figure = Figure {
                 series: vec![Series {

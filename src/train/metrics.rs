@@ -365,7 +365,7 @@ mod tests {
         bytes[second] = 0xff;
         std::fs::write(&path, bytes).expect("written");
         let error = read_jsonl(&path).expect_err("no text").to_string();
-        assert!(error.contains("metrics.jsonl:2: bytes"), "{error}");
+        assert!(error.contains("metrics.jsonl:2: holds bytes"), "{error}");
         for (from, to) in [("\"step\":1000", "\"step\":-1000"), ("null}\n", "\"x\"}\n")] {
             std::fs::write(&path, text.replacen(from, to, 1)).expect("written");
             let line = if from.contains("step") {

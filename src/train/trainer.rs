@@ -291,6 +291,15 @@ impl Trainer {
     /// Runs to the end of the budget (or the target return, or the last sound member). Ctrl-C saves and gives
     /// [`Error::Stopped`].
     pub fn run(&mut self) -> Result<()> {
+        let done = self.run_loop();
+        // What the system says of a folder that is gone does not help.
+        done.map_err(|e| match e {
+            Error::Io { .. } => self.folder.still_there().err().unwrap_or(e),
+            e => e,
+        })
+    }
+
+    fn run_loop(&mut self) -> Result<()> {
         let saving = stop::Saving::begin();
         let total = self.config.updates;
         let label = format!("{} {}", self.config.algo, self.task.name);

@@ -62,10 +62,11 @@ fn a_run_records_its_rows_and_goes_on_from_them() {
     let reference = tensors(&whole, 40);
     std::fs::remove_dir_all(dir.path().join("runs")).unwrap();
 
-    // Half of it, then the file changes: the run goes on with the rows that it drew.
+    // Half of it, then the file changes: the run would no longer be the one that its config describes.
     train("20");
     let run = only_run(dir.path());
-    std::fs::write(&file, FILE.replace("0.5", "1.5")).unwrap();
+    let changed = FILE.replace("0.5", "1.5");
+    std::fs::write(&file, &changed).unwrap();
     let resume = [
         "train",
         "--resume",
@@ -74,10 +75,15 @@ fn a_run_records_its_rows_and_goes_on_from_them() {
         "40",
     ];
     let out = h2oplus(dir.path(), &resume);
+    assert_eq!(out.status.code(), Some(2), "{}", stderr(&out));
+    assert!(stderr(&out).contains("random.toml"), "{}", stderr(&out));
+    std::fs::write(&file, FILE).unwrap();
+    let out = h2oplus(dir.path(), &resume);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
     assert!(tensors(&run, 40) == reference, "resumed to other bits");
 
     // Negative control: other rows, another outcome.
+    std::fs::write(&file, &changed).unwrap();
     std::fs::remove_dir_all(dir.path().join("runs")).unwrap();
     train("40");
     assert!(tensors(&only_run(dir.path()), 40) != reference);
@@ -271,7 +277,7 @@ fn bad_domains_are_refused() {
         ),
         (
             vec!["train", "--gap", "good.toml", "--gap-rows", "0"],
-            vec!["0 parameter rows"],
+            vec!["--gap-rows"],
         ),
         (
             vec!["train", "--gap", "big-thigh=0..1"],

@@ -73,7 +73,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 fn cases(folder: &Path) -> Result<Vec<PathBuf>> {
     let help = "name a folder of recorded cases with --reference";
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::input(folder.display(), e, help))?;
+    let entries = std::fs::read_dir(folder).map_err(Error::io(folder))?;
     let mut paths: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))

@@ -31,12 +31,6 @@ impl Trainer {
     /// Writes a checkpoint, and keeps the one before it.
     pub(super) fn checkpoint(&mut self) -> Result<()> {
         self.phases.enter(Phase::Recording)?;
-        let written = self.write_checkpoint();
-        // What the system says of a folder that is gone does not help.
-        written.map_err(|e| self.folder.still_there().err().unwrap_or(e))
-    }
-
-    fn write_checkpoint(&mut self) -> Result<()> {
         self.folder.still_there()?;
         // The checkpoint counts on these lines.
         self.metrics.sync()?;
