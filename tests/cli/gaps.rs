@@ -304,7 +304,7 @@ fn bad_domains_are_refused() {
                 "--trajectories",
                 "0",
             ],
-            vec!["--trajectories", "at least 1"],
+            vec!["--trajectories", "from 1"],
         ),
     ] {
         let out = h2oplus(dir.path(), &args);
