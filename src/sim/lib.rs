@@ -5,14 +5,14 @@
 //! A thousand half-cheetahs, each under a gravity of its own, stepped together:
 //!
 //! ```
-//! use h2oplus_sim::env::{Dynamics, EnvKey, Physics, Place, Task, build};
+//! use h2oplus_sim::env::{Backend, Dynamics, EnvKey, Physics, Task, build};
 //!
 //! # fn main() -> h2oplus_sim::error::Result<()> {
 //! let task = Task::load("halfcheetah-v2")?;
 //! let gaps = task.domain("gravity=0.5..2.0")?;
 //! let dynamics = Dynamics::draw(&task, &gaps, 0, 1000)?;
 //! let keys = EnvKey::population(&[0], 1000);
-//! let mut robots = build(Physics::Planar, &Place::Cpu, &task, dynamics, keys)?;
+//! let mut robots = build(Physics::Planar, &Backend::Cpu, &task, dynamics, keys)?;
 //! assert_eq!(robots.reset()?.len(), 1000 * 17);
 //!
 //! let actions = vec![0.1; 1000 * robots.act_dim()];
