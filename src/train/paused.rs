@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 use toml::{Table, Value};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Header};
 use super::checkpoints::{self, Newest};
 use super::config::TrainConfig;
 use super::inputs;
@@ -82,40 +82,52 @@ impl Paused {
         let Some((path, Checkpoint { header, .. })) = &self.checkpoint else {
             return Ok(());
         };
-        let place = self.folder.config().display().to_string();
-        let help = "restore the file as the run wrote it, or start a new run";
-        let changed = |problem: String| Err(Error::input(&place, problem, help));
         if self.config.updates < header.updates {
             let (updates, done) = (self.config.updates, header.updates);
-            return changed(format!("updates = {updates}, but {done} are done"));
+            let problem = format!("updates = {updates}, but {done} are done");
+            return Err(Error::input(
+                self.folder.config().display(),
+                problem,
+                RESTORE,
+            ));
         }
-        let table = |text: &str| {
-            text.parse::<Table>()
-                .map_err(|e| Error::input(&place, e.message(), help))
-        };
-        let (now, began) = (table(&self.config.to_toml()?)?, table(&header.config)?);
-        let part = |table: &Table, key: &str| match table.get(key) {
-            Some(Value::Table(part)) => part.clone(),
-            _ => Table::new(),
-        };
-        for (what, now, began) in [
-            ("", &now, &began),
-            (
-                "settings.",
-                &part(&now, "settings"),
-                &part(&began, "settings"),
-            ),
-            ("vary.", &part(&now, "vary"), &part(&began, "vary")),
-        ] {
-            if let Some(key) = difference(now, began) {
-                let shown =
-                    |table: &Table| table.get(&key).map_or("nothing".into(), Value::to_string);
-                let (now, began) = (shown(now), shown(began));
-                return changed(format!("{what}{key} is {now}; the run began with {began}"));
-            }
-        }
+        same_config(&self.folder, &self.config, header)?;
         inputs::check(&self.folder, &self.config, path, &header.inputs)
     }
+}
+
+/// What helps against a config that was edited.
+const RESTORE: &str = "restore the file as the run wrote it, or start a new run";
+
+/// Refuses a config that is not the one under which the checkpoint with this `header` was written.
+pub(super) fn same_config(folder: &RunFolder, config: &TrainConfig, header: &Header) -> Result<()> {
+    let place = folder.config().display().to_string();
+    let table = |text: &str| {
+        text.parse::<Table>()
+            .map_err(|e| Error::input(&place, e.message(), RESTORE))
+    };
+    let (now, began) = (table(&config.to_toml()?)?, table(&header.config)?);
+    let part = |table: &Table, key: &str| match table.get(key) {
+        Some(Value::Table(part)) => part.clone(),
+        _ => Table::new(),
+    };
+    for (what, now, began) in [
+        ("", &now, &began),
+        (
+            "settings.",
+            &part(&now, "settings"),
+            &part(&began, "settings"),
+        ),
+        ("vary.", &part(&now, "vary"), &part(&began, "vary")),
+    ] {
+        if let Some(key) = difference(now, began) {
+            let shown = |table: &Table| table.get(&key).map_or("nothing".into(), Value::to_string);
+            let (now, began) = (shown(now), shown(began));
+            let problem = format!("{what}{key} is {now}; the run began with {began}");
+            return Err(Error::input(&place, problem, RESTORE));
+        }
+    }
+    Ok(())
 }
 
 /// A key by which a run with the config `now` is not the one that `began`.

@@ -13,7 +13,7 @@ use super::evaluate::Episodes;
 use super::inputs::{self, Input};
 use super::members::Member;
 use super::metrics::Metrics;
-use super::paused::Paused;
+use super::paused::{self, Paused};
 use super::phases::{Phase, Phases, Spent};
 use super::progress::Progress;
 use super::real_data::RealData;
@@ -43,7 +43,6 @@ pub fn load_agent(
     let device = Device::Cpu;
     let members = config.population()?;
     config.check_networks(&task, &members)?;
-    let mut agent = build(&config, &members, &task, &device)?;
     let checkpoint = match checkpoint {
         Some(path) => Checkpoint::load(path, &device)?,
         None => match checkpoints::newest(&run.checkpoints(), &device)? {
@@ -60,6 +59,9 @@ pub fn load_agent(
             }
         },
     };
+    // An edited config could ask for networks of any size, which the checkpoint would not fit.
+    paused::same_config(run, &config, &checkpoint.header)?;
+    let mut agent = build(&config, &members, &task, &device)?;
     agent.load_state(&checkpoint.agent())?;
     Ok((config, agent))
 }

@@ -8,7 +8,7 @@ use h2oplus::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
 use h2oplus::error::Result;
 use h2oplus::nn::PolicySnapshot;
 use h2oplus::train::config::{self, TrainConfig};
-use h2oplus::train::given::Given;
+use h2oplus::train::given::Overrides;
 use h2oplus::train::seal;
 
 use crate::draws::Draws;
@@ -185,7 +185,7 @@ fn resume(folder: &Path) -> Result<()> {
 /// The run's policies are evaluated; then its config is taken for one of a new run, which is not begun.
 fn settings(folder: &Path) -> Result<()> {
     eval::run(flags(&[text(folder), "--episodes", "1"]))?;
-    let given: Given<TrainConfig> = flags(&[]);
+    let given: Overrides<TrainConfig> = flags(&[]);
     let config = config::resolve(
         &given,
         Some(&folder.join("config.toml")),
