@@ -322,7 +322,7 @@ fn unknown_settings_and_methods_are_refused() {
         // Zero as a float, though not as written.
         ("h2o", "gap_min = 1e-46", "gap_min"),
         ("h2o", "sim_batch = 0", "sim_batch"),
-        ("h2o", "gap_max = 1e-46", "gap_min"),
+        ("h2o", "gap_max = 1e-46", "gap_max"),
         ("h2o", "gap_padding = -1.0", "gap_padding"),
         ("h2o", "ratio_min = 2.0", "ratio_min"),
         ("h2oplus", "ratio_max = 1e-6", "ratio_min"),
