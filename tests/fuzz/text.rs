@@ -123,7 +123,7 @@ pub fn mutate(file: &mut Vec<u8>, other: &[u8], draws: &mut Draws) {
             file.splice(from..from, opener.repeat(times).into_bytes());
         }
         12 => {
-            let letter = *draws.pick(&[b'a', b'9', b' ', b'-', b'.']);
+            let letter = *draws.pick(b"a9 -.");
             let times = draws.length(20_000);
             file.splice(from..from, std::iter::repeat_n(letter, times));
         }
