@@ -280,10 +280,8 @@ fn measure(args: &Args) -> Result<ExitCode> {
     };
     let mut rows = Vec::new();
     for (name, gap) in gaps(&task, &args.gap)? {
-        let replay = DataGap::measure(&task, &gap, &recorded, precision).map_err(|e| match e {
-            Error::Input { problem, help, .. } => Error::input(&path, problem, help),
-            other => other,
-        })?;
+        let replay = DataGap::measure(&task, &gap, &recorded, precision)
+            .map_err(|e| e.of(&path.to_string()))?;
         rows.push((name, replay));
     }
     if args.format == Format::Json {
