@@ -13,7 +13,7 @@ use crate::env::{Physics, Task};
 use crate::error::{Error, Result};
 use crate::model::Gap;
 use crate::physics::planar::Precision;
-use crate::train::real_data::episode_rules;
+use crate::train::real_data::{episode_rules, log_notes};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -253,7 +253,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
     let path = args.reference.display();
     let task = Task::load(&args.task)?;
     let data = Dataset::read_as(&args.reference, &episode_rules(&task))?;
-    data.log_notes();
+    log_notes(&data);
     let (Some(qpos), Some(qvel)) = (&data.qpos, &data.qvel) else {
         return Err(Error::input(
             path,
