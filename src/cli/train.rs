@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use super::collect::MANIFEST;
 use super::{Format, emit, table};
 use crate::algo::{self, SettingsFlags};
-use crate::env::{self, Device, Task};
+use crate::cli::of_flag;
+use crate::engine::{self, Device};
+use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::train::config::{TrainConfig, resolve};
 use crate::train::given::Overrides;
@@ -58,8 +60,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let task = Task::load(&config.task)?;
     // Before the data are made, which takes seconds. A run that goes on was tried when it began.
     let (_, place) = match resumed {
-        None => config.try_out(&task)?,
-        Some(_) => env::choose(config.physics, config.sim_device)?,
+        None => config.try_out(&task).map_err(of_flag("--sim-device"))?,
+        Some(_) => {
+            engine::choose(config.physics, config.sim_device).map_err(of_flag("--sim-device"))?
+        }
     };
     if config.sim_device != Device::Cpu {
         crate::log!("{place}");

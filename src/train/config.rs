@@ -10,7 +10,8 @@ use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
 use crate::algo;
 use crate::choice::choice;
-use crate::env::{self, Backend, Device, Dynamics, Physics, Task};
+use crate::engine::{self, Backend, Device, Physics};
+use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::flag;
 use crate::model::GapSet;
@@ -281,7 +282,7 @@ impl TrainConfig {
         for member in &members {
             self.domain(task, member)?;
         }
-        env::choose(self.physics, self.sim_device)
+        engine::choose(self.physics, self.sim_device)
     }
 
     /// The simulator's gaps of `member`, tried on the robot.

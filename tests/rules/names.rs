@@ -7,6 +7,20 @@ use crate::source::{File, Rust, files};
 /// Names that may have several homes, and why.
 const ALLOWED: [(&str, &str); 1] = [("Args", "the flags of a subcommand, read as `train::Args`")];
 
+/// Names whose second home is about to go.
+const PENDING: [&str; 10] = [
+    "Acting",
+    "Actor",
+    "Distribution",
+    "Group",
+    "Kernel",
+    "Layer",
+    "Noise",
+    "Rows",
+    "Spec",
+    "Spread",
+];
+
 const KINDS: [&str; 5] = ["struct ", "enum ", "trait ", "type ", "union "];
 
 /// Names of the public types that `source` declares.
@@ -22,7 +36,10 @@ fn declared(source: &str) -> Vec<String> {
             .collect()
     };
     // What a macro names, `$name`, is no word.
-    named.map(word).filter(|name: &String| !name.is_empty()).collect()
+    named
+        .map(word)
+        .filter(|name: &String| !name.is_empty())
+        .collect()
 }
 
 /// Names with more than one home, and their homes.

@@ -1,13 +1,14 @@
 //! `h2oplus bench sim` for an engine whose inside is not ours to measure.
 
 use crate::cli::Format;
+use crate::engine::Physics;
 use crate::env::Task;
 use serde_json::json;
 
 /// What was measured.
 pub struct EngineReport {
     /// The engine.
-    pub physics: &'static str,
+    pub physics: Physics,
     /// What it runs on.
     pub device: String,
     /// What it stepped.
