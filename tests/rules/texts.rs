@@ -54,10 +54,8 @@ fn the_towers_do_not_print() {
 }
 
 #[test]
-fn the_towers_name_no_flags() {
-    for tower in ["src/sim", "src/learn"] {
-        assert_eq!(flags(&files(tower, "rs")), [""; 0]);
-    }
+fn the_simulation_names_no_flags() {
+    assert_eq!(flags(&files("src/sim", "rs")), [""; 0]);
 }
 
 #[test]
