@@ -24,7 +24,7 @@ impl Trainer {
         let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
         let mut env = PlanarVecEnv::keyed(&self.task, &[], keys)?;
         let s = self.task.obs_dim();
-        let (agent, device) = (self.agent.as_ref(), &self.device);
+        let (agent, device) = (&self.agent, &self.device);
         let mut lost = BTreeSet::new();
         let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
             let obs = Tensor::from_slice(obs, (p, n, s), device)?;
