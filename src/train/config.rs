@@ -10,11 +10,12 @@ use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
 use crate::algo;
 use crate::choice::choice;
-use crate::env::{self, Backend, Device, Dynamics, Physics, Task};
+use crate::engine::{self, Backend, Device, Physics};
+use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::flag;
 use crate::model::GapSet;
-use crate::nn::device::{self, DeviceKind, Precision};
+use crate::nn::device::{self, DeviceKind, MatmulPrecision};
 use crate::range::{Range, Ranges};
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
@@ -104,9 +105,9 @@ pub struct TrainConfig {
     #[arg(long, value_parser = choice::<DeviceKind>(), default_value_t)]
     pub device: DeviceKind,
     /// How matrix products round on a GPU
-    #[arg(long, value_parser = choice::<Precision>(), default_value_t)]
+    #[arg(long, value_parser = choice::<MatmulPrecision>(), default_value_t)]
     #[serde(default)]
-    pub precision: Precision,
+    pub precision: MatmulPrecision,
     /// The method's own settings, resolved
     #[arg(skip)]
     #[serde(default)]
@@ -281,7 +282,7 @@ impl TrainConfig {
         for member in &members {
             self.domain(task, member)?;
         }
-        env::choose(self.physics, self.sim_device)
+        engine::choose(self.physics, self.sim_device)
     }
 
     /// The simulator's gaps of `member`, tried on the robot.

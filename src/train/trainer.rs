@@ -25,7 +25,8 @@ use super::simulator::Simulator;
 use super::stop;
 use crate::algo::{self, Agent};
 use crate::data::{Dataset, moments};
-use crate::env::{self, EnvKey, Task};
+use crate::engine;
+use crate::env::{EnvKey, Task};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
 use crate::nn::device::{self, OpenDevice};
@@ -191,7 +192,7 @@ impl Trainer {
                 "restore the file as the run wrote it",
             ));
         }
-        let (place, _) = env::choose(config.physics, config.sim_device)?;
+        let (place, _) = engine::choose(config.physics, config.sim_device)?;
         let (simulator, why_not) = Simulator::new(&config, &place, &task, dynamics, &agent)?;
         if let Some(why_not) = why_not {
             crate::log!("policies act on the learner's device, not on the simulator's: {why_not}");

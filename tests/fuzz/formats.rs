@@ -4,7 +4,9 @@ use std::path::Path;
 
 use h2oplus::cli::{eval, gaps, train, verify};
 use h2oplus::data::Dataset;
-use h2oplus::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
+use h2oplus::engine::PlanarVecEnv;
+use h2oplus::engine::planar::Arithmetic;
+use h2oplus::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use h2oplus::error::Result;
 use h2oplus::nn::PolicySnapshot;
 use h2oplus::train::config::{self, TrainConfig};
@@ -207,8 +209,10 @@ fn robot(folder: &Path) -> Result<()> {
     let keys = EnvKey::population(&[1], 3);
     let drawn = Dynamics::draw(&task, &domain, 1, 3)?;
     for dynamics in [Dynamics::new(&task, &[])?, drawn] {
-        let mut env =
-            PlanarVecEnv::with_dynamics(&task, dynamics, keys.clone(), Default::default())?;
+        let mut env = PlanarVecEnv::new(
+            EnvSpec::new(&task, dynamics, keys.clone()),
+            Arithmetic::default(),
+        )?;
         env.reset()?;
         for action in [0.0, 1.0] {
             env.step(&vec![action; 3 * task.act_dim()])?;
