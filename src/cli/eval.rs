@@ -15,12 +15,13 @@ use crate::engine::planar::Arithmetic;
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
-use crate::nn::device::{self, DeviceKind, OpenDevice, Precision};
+use crate::nn::device::{self, DeviceKind, MatmulPrecision, OpenDevice};
 use crate::nn::{DevicePolicy, PolicySnapshot};
 use crate::range::Range;
 use crate::train::behaviour::Behaviour;
 use crate::train::evaluate::{Episodes, STEADY, evaluate};
 use crate::train::memory;
+use crate::train::real_data::log_notes;
 use crate::train::run_folder::RunFolder;
 use crate::train::trainer;
 
@@ -94,7 +95,7 @@ struct EpisodeRow {
 
 /// Evaluates and prints.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let OpenDevice { device, note, .. } = device::open(args.device, Precision::F32)?;
+    let OpenDevice { device, note, .. } = device::open(args.device, MatmulPrecision::F32)?;
     if let Some(note) = note {
         crate::log!("{note}");
     }
@@ -212,7 +213,7 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
         return Ok((task, candidates.collect()));
     }
     let data = Dataset::read(path)?;
-    data.log_notes();
+    log_notes(&data);
     match data.policy {
         Some(policy) => Ok((task, vec![Candidate { name, policy }])),
         None => Err(Error::input(

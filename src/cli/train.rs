@@ -15,7 +15,7 @@ use crate::train::given::Overrides;
 use crate::train::paused::Paused;
 use crate::train::phases::Spent;
 use crate::train::real_data::RealData;
-use crate::train::report::{self, Line};
+use crate::train::report::{self, ResultLine};
 use crate::train::run_folder::RunFolder;
 use crate::train::trainer::Trainer;
 
@@ -73,7 +73,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         algo::resolve_settings(algo, &toml::Table::new())?;
     }
     let data = RealData::load(&config, &task)?;
-    let mut lines: Vec<_> = data.sets.iter().map(Line::data).collect();
+    let mut lines: Vec<_> = data.sets.iter().map(ResultLine::data).collect();
     let (main, spent) = train(&args, &config, &data, resumed, &mut lines)?;
     let mut runs = vec![main.path().to_path_buf()];
     let mut times = vec![spent];
@@ -101,7 +101,7 @@ fn train(
     config: &TrainConfig,
     data: &RealData,
     resumed: Option<Paused>,
-    lines: &mut Vec<Line>,
+    lines: &mut Vec<ResultLine>,
 ) -> Result<(RunFolder, Spent)> {
     let resume = resumed.is_some();
     let mut trainer = match resumed {
@@ -115,7 +115,7 @@ fn train(
     crate::log!("time: {spent}");
     let members = trainer.config().members.iter().zip(trainer.latest());
     let members = members.zip(trainer.diverged());
-    lines.extend(members.map(|((member, e), at)| Line::member(config, member, e, *at)));
+    lines.extend(members.map(|((member, e), at)| ResultLine::member(config, member, e, *at)));
     Ok((trainer.folder().clone(), spent))
 }
 
@@ -145,14 +145,14 @@ fn resume(args: &Args, path: &Path) -> Result<Paused> {
 }
 
 /// What a result line says of a member that diverged.
-fn diverged(line: &Line) -> String {
+fn diverged(line: &ResultLine) -> String {
     let said = |at| format!(" (diverged in update {at})");
     line.diverged_at.map_or(String::new(), said)
 }
 
 fn print(
     args: &Args,
-    lines: &[Line],
+    lines: &[ResultLine],
     runs: &[PathBuf],
     times: &[Spent],
     curve: &Path,

@@ -15,7 +15,7 @@ use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::flag;
 use crate::model::GapSet;
-use crate::nn::device::{self, DeviceKind, Precision};
+use crate::nn::device::{self, DeviceKind, MatmulPrecision};
 use crate::range::{Range, Ranges};
 
 /// A training run. The method's own settings stand beside it, in `[settings]`.
@@ -105,9 +105,9 @@ pub struct TrainConfig {
     #[arg(long, value_parser = choice::<DeviceKind>(), default_value_t)]
     pub device: DeviceKind,
     /// How matrix products round on a GPU
-    #[arg(long, value_parser = choice::<Precision>(), default_value_t)]
+    #[arg(long, value_parser = choice::<MatmulPrecision>(), default_value_t)]
     #[serde(default)]
-    pub precision: Precision,
+    pub precision: MatmulPrecision,
     /// The method's own settings, resolved
     #[arg(skip)]
     #[serde(default)]

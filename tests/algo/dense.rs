@@ -6,7 +6,7 @@ use candle_core::{D, Tensor, Var};
 use h2oplus::nn::ops::dense::View;
 use h2oplus::nn::params::Params;
 use h2oplus::nn::spec::{LastLayer, Mlp, Spec};
-use h2oplus::nn::workspace::{Backprop, Plan, Use};
+use h2oplus::nn::workspace::{Backprop, Bank, Plan};
 
 use crate::support::{far, list, near, normals, poison, var};
 
@@ -57,7 +57,7 @@ pub fn composed(layers: &[(Var, Var)], x: &Tensor) -> Tensor {
 
 /// Forward and backward of a network on part of a wider input; `spoil` is added to one weight of the reference.
 fn check(sizes: &[usize], spoil: f64) {
-    let (params, mlp) = params(sizes);
+    let (mut params, mlp) = params(sizes);
     let outputs = *sizes.last().unwrap();
     let x = normals(1, &[MEMBERS, ROWS, COLUMNS]);
     let view = View {
@@ -67,25 +67,28 @@ fn check(sizes: &[usize], spoil: f64) {
         stride: ROWS * COLUMNS,
     };
     let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
-    let train = plan.pass(&mlp, Use::Train, view, ROWS);
-    let through = plan.pass(&mlp, Use::Train, view, ROWS);
-    let infer = plan.pass(&mlp, Use::Infer, view, ROWS);
-    let target = plan.pass(&params.target_of(&mlp), Use::Target, view, ROWS);
+    let mut train = plan.pass(&mlp, Bank::Trained, view, ROWS);
+    train.save_for_backward();
+    let mut through = plan.pass(&mlp, Bank::Trained, view, ROWS);
+    through.save_for_backward();
+    let infer = plan.pass(&mlp, Bank::Trained, view, ROWS);
+    let target = plan.pass(&params.target_of(&mlp), Bank::Target, view, ROWS);
     let (first, columns) = (2, sizes[0] - 2);
     let input_grad = plan.input_grad(&through, columns);
     let mut ws = plan.alloc(crate::support::device()).unwrap();
-    ws.acts = poison(&[MEMBERS, plan.len()]).into();
-    let grad = poison(&[MEMBERS, params.len()]).into();
+    ws.acts = poison(&[MEMBERS, plan.room()]).into();
+    params.grad = poison(&[MEMBERS, params.len()]).into();
     let x_flat = x.reshape((MEMBERS, ROWS * COLUMNS)).unwrap();
     ws.forward(
         &plan.forward(&[&train, &through, &infer, &target]),
-        [&params.theta, &params.target, &x_flat],
+        &params,
+        std::slice::from_ref(&x_flat),
     )
     .unwrap();
 
     // Losses write the last deltas; here they are given.
     let dy = normals(2, &[MEMBERS, ROWS, outputs]);
-    let mut act_grads = vec![f32::NAN; MEMBERS * plan.len()];
+    let mut act_grads = vec![f32::NAN; MEMBERS * plan.room()];
     for (m, dy) in dy
         .flatten(1, D::Minus1)
         .unwrap()
@@ -95,10 +98,10 @@ fn check(sizes: &[usize], spoil: f64) {
         .enumerate()
     {
         for pass in [&train, &through] {
-            act_grads[m * plan.len() + pass.out().offset()..][..dy.len()].copy_from_slice(dy);
+            act_grads[m * plan.room() + pass.out().offset()..][..dy.len()].copy_from_slice(dy);
         }
     }
-    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.len()), crate::support::device())
+    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.room()), crate::support::device())
         .unwrap()
         .into();
     let backs = [
@@ -113,7 +116,7 @@ fn check(sizes: &[usize], spoil: f64) {
             input: Some((first, columns, input_grad)),
         },
     ];
-    ws.backward(&plan.backward(&backs), &grad, &params.theta, &[&x_flat])
+    ws.backward(&plan.backward(&backs), &params, &[x_flat])
         .unwrap();
 
     for m in 0..MEMBERS {
@@ -136,7 +139,7 @@ fn check(sizes: &[usize], spoil: f64) {
             compare(what, &acts[pass.out().offset()..][..ROWS * outputs], &y);
         }
         let (grad, act_grads) = (
-            list(&grad.get(m).unwrap()),
+            list(&params.grad.get(m).unwrap()),
             list(&ws.act_grads.get(m).unwrap()),
         );
         let dx = grads

@@ -2,7 +2,7 @@
 
 use candle_core::{D, Tensor, Var};
 use h2oplus::nn::ops::dense::View;
-use h2oplus::nn::workspace::{Backprop, Plan, Use};
+use h2oplus::nn::workspace::{Backprop, Plan};
 
 use crate::dense::{MEMBERS, composed, params, variables};
 use crate::support::{far, list, near, normals, poison, var};
@@ -40,29 +40,33 @@ fn spread(t: &Tensor) -> Tensor {
 
 /// Forward and backward where shared and own columns lie side by side; `spoil` is added to one weight of the reference.
 fn check(sizes: &[usize], spoil: f64) {
-    let (params, mlp) = params(sizes);
+    let (mut params, mlp) = params(sizes);
     let (shared, own) = (
         normals(1, &[MEMBERS, GROUPS, SHARED]),
         normals(2, &[MEMBERS, ROWS, OWN]),
     );
     let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
-    let base = plan.shared(&mlp, Use::Train, view(0, GROUPS, SHARED), 0..SHARED, GROUPS);
+    let mut base = plan.shared(&mlp, view(0, GROUPS, SHARED), 0..SHARED, GROUPS);
     let all = SHARED..SHARED + OWN;
-    let pass = plan.grouped(&mlp, Use::Train, &base, view(1, ROWS, OWN), all, PER);
+    let mut pass = plan.grouped(&mlp, &base, view(1, ROWS, OWN), all, PER);
+    base.save_for_backward();
+    pass.save_for_backward();
     let mut ws = plan.alloc(crate::support::device()).unwrap();
-    ws.acts = poison(&[MEMBERS, plan.len()]).into();
-    let grad = poison(&[MEMBERS, params.len()]).into();
+    ws.acts = poison(&[MEMBERS, plan.room()]).into();
+    params.grad = poison(&[MEMBERS, params.len()]).into();
     let (x, own_x) = (flat(&shared), flat(&own));
-    let input: [&Tensor; 4] = [&params.theta, &params.target, &x, &own_x];
-    ws.forward(&plan.forward(&[&base]), input).unwrap();
-    ws.forward(&plan.forward(&[&pass]), input).unwrap();
+    let input = [x, own_x];
+    ws.forward(&plan.forward(&[&base]), &params, &input)
+        .unwrap();
+    ws.forward(&plan.forward(&[&pass]), &params, &input)
+        .unwrap();
 
     let dy = normals(3, &[MEMBERS, ROWS]);
-    let mut act_grads = vec![f32::NAN; MEMBERS * plan.len()];
+    let mut act_grads = vec![f32::NAN; MEMBERS * plan.room()];
     for (m, dy) in dy.to_vec2::<f32>().unwrap().iter().enumerate() {
-        act_grads[m * plan.len() + pass.out().offset()..][..ROWS].copy_from_slice(dy);
+        act_grads[m * plan.room() + pass.out().offset()..][..ROWS].copy_from_slice(dy);
     }
-    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.len()), crate::support::device())
+    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.room()), crate::support::device())
         .unwrap()
         .into();
     let back = [&pass, &base].map(|pass| Backprop {
@@ -70,8 +74,7 @@ fn check(sizes: &[usize], spoil: f64) {
         weights: true,
         input: None,
     });
-    ws.backward(&plan.backward(&back), &grad, &params.theta, &[&x, &own_x])
-        .unwrap();
+    ws.backward(&plan.backward(&back), &params, &input).unwrap();
 
     let compare = if spoil == 0.0 { near } else { far };
     for m in 0..MEMBERS {
@@ -98,7 +101,7 @@ fn check(sizes: &[usize], spoil: f64) {
             &list(&ws.acts.get(m).unwrap())[pass.out().offset()..][..ROWS],
             &y,
         );
-        let grad = list(&grad.get(m).unwrap());
+        let grad = list(&params.grad.get(m).unwrap());
         for (l, (layer, (w, b))) in mlp.layers.iter().zip(&layers).enumerate() {
             if spoil != 0.0 && l == last {
                 continue; // dW of the last layer does not depend on its W
@@ -124,15 +127,17 @@ fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     );
     let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
     let input = view(0, GROUPS, SHARED);
-    let base = plan.shared(&mlp, Use::Infer, input, 0..SHARED, GROUPS);
+    let base = plan.shared(&mlp, input, 0..SHARED, GROUPS);
     let columns = SHARED - OWN..SHARED;
-    let pass = plan.grouped(&mlp, Use::Infer, &base, view(1, ROWS, OWN), columns, PER);
+    let pass = plan.grouped(&mlp, &base, view(1, ROWS, OWN), columns, PER);
     let mut ws = plan.alloc(crate::support::device()).unwrap();
-    ws.acts = poison(&[MEMBERS, plan.len()]).into();
+    ws.acts = poison(&[MEMBERS, plan.room()]).into();
     let (x, own_x) = (flat(&shared), flat(&own));
-    let input: [&Tensor; 4] = [&params.theta, &params.target, &x, &own_x];
-    ws.forward(&plan.forward(&[&base]), input).unwrap();
-    ws.forward(&plan.forward(&[&pass]), input).unwrap();
+    let input = [x, own_x];
+    ws.forward(&plan.forward(&[&base]), &params, &input)
+        .unwrap();
+    ws.forward(&plan.forward(&[&pass]), &params, &input)
+        .unwrap();
     for m in 0..MEMBERS {
         let layers = variables(&params, m, &sizes);
         let added = (crate::support::f64(&own.get(m).unwrap()) * scale).unwrap();

@@ -1,4 +1,5 @@
 //! Contacts between limbs: along a chain (the hopper's), and across the branches of a tree.
+//! Longer than 400 lines because the specification's vectors stand beside the test that reads them.
 
 use crate::physics::{close, run};
 use h2oplus::engine::PlanarVecEnv;

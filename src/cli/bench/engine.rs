@@ -6,7 +6,7 @@ use crate::env::Task;
 use serde_json::json;
 
 /// What was measured.
-pub struct Report {
+pub struct EngineReport {
     /// The engine.
     pub physics: Physics,
     /// What it runs on.
@@ -27,7 +27,7 @@ pub struct Report {
     pub plan: Option<String>,
 }
 
-impl Report {
+impl EngineReport {
     /// As `format` wants it.
     pub fn text(&self, format: Format) -> String {
         let Self {

@@ -25,7 +25,7 @@ pub struct Drawn {
 }
 
 /// What was measured.
-pub struct Report {
+pub struct LanesReport {
     /// What was stepped.
     pub task: Task,
     drawn: Drawn,
@@ -45,7 +45,7 @@ pub struct Report {
     stages: Vec<(&'static str, f64)>,
 }
 
-impl Report {
+impl LanesReport {
     /// Measures `num_envs` environments with `dynamics` for `seconds` s, and its inside apart.
     ///
     /// # Errors

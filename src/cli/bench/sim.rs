@@ -2,7 +2,7 @@
 
 use crate::choice::choice;
 use crate::cli::bench::engine;
-use crate::cli::bench::lanes::{Drawn, Report};
+use crate::cli::bench::lanes::{Drawn, LanesReport};
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit, of_flag, table};
 use crate::engine::{Backend, Device, Physics};
@@ -100,9 +100,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
 /// One combination.
 enum Measured {
     /// Our lanes, whose inside is measured too.
-    Lanes(Box<Report>),
+    Lanes(Box<LanesReport>),
     /// Any other engine.
-    Engine(Box<engine::Report>),
+    Engine(Box<engine::EngineReport>),
 }
 
 impl Measured {
@@ -164,7 +164,7 @@ fn measure(
         domain,
         seconds: drawing,
     };
-    let report = Report::measure(task, drawn, &dynamics, num_envs, seconds)?;
+    let report = LanesReport::measure(task, drawn, &dynamics, num_envs, seconds)?;
     Ok(Measured::Lanes(Box::new(report)))
 }
 
@@ -175,14 +175,14 @@ fn foreign(
     task: Task,
     (dynamics, num_envs): (Dynamics, usize),
     seconds: f64,
-) -> Result<engine::Report> {
+) -> Result<engine::EngineReport> {
     let keys = EnvKey::population(&[0], num_envs);
     let (before, begun) = (engine::resident(), Instant::now());
     let mut env = crate::engine::build(physics, place, EnvSpec::new(&task, dynamics, keys))?;
     let building = begun.elapsed().as_secs_f64();
     let rate = steps_per_second(env.as_mut(), seconds)?;
     let after = engine::resident();
-    Ok(engine::Report {
+    Ok(engine::EngineReport {
         physics,
         device: match place {
             Backend::Cpu => "cpu".into(),

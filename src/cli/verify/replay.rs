@@ -10,7 +10,7 @@ use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::measure::replay::{DataGap, Transitions};
 use crate::model::Gap;
-use crate::train::real_data::episode_rules;
+use crate::train::real_data::{episode_rules, log_notes};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -40,7 +40,7 @@ pub fn measure(args: &Args) -> Result<ExitCode> {
     let path = args.reference.display();
     let task = Task::load(&args.task)?;
     let data = Dataset::read_as(&args.reference, &episode_rules(&task))?;
-    data.log_notes();
+    log_notes(&data);
     let (Some(qpos), Some(qvel)) = (&data.qpos, &data.qvel) else {
         return Err(Error::input(
             path,

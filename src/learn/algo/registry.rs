@@ -11,15 +11,14 @@ use toml::{Table, Value};
 
 use super::settings::ordered;
 use super::{
-    Agent, Cql, CqlSettings, Darc, DarcSettings, H2o, H2oPlus, H2oPlusSettings, H2oSettings, Iql,
-    IqlSettings, Sac, SacSettings,
+    Agent, CqlSettings, DarcSettings, H2oPlusSettings, H2oSettings, IqlSettings, SacSettings,
 };
 use crate::error::{Error, Result};
 use crate::flag;
 use crate::range::{Range, Ranges};
 
 /// Settings, observation, action, seeds, device → a fresh population.
-type Build = fn(&[Table], usize, usize, &[u64], &Device) -> Result<Box<dyn Agent>>;
+type Build = fn(&[Table], usize, usize, &[u64], &Device) -> Result<Agent>;
 
 /// What the registry knows of a method.
 struct Method {
@@ -83,7 +82,7 @@ fn check(range: Range, place: &str, number: &Value) -> Result<()> {
 
 /// A row of [`METHODS`], with what differs from the settings' own defaults.
 macro_rules! method {
-    ($name:literal, $agent:ty, $settings:ident $(, $key:ident = $value:expr)*) => {
+    ($name:literal, $settings:ident $(, $key:ident = $value:expr)*) => {
         Method {
             name: $name,
             flags: LazyLock::new(flags_of::<$settings>),
@@ -92,23 +91,21 @@ macro_rules! method {
             resolve: |given| Ok(table(&parse::<$settings>($name, given)?)),
             build: |given, obs_dim, act_dim, seeds, device| {
                 let settings = given.iter().map(|given| parse::<$settings>($name, given));
-                let settings = settings.collect::<Result<Vec<_>>>()?;
-                Ok(Box::new(<$agent>::new(
-                    obs_dim, act_dim, &settings, seeds, device,
-                )?))
+                let settings = settings.collect::<Result<Vec<$settings>>>()?;
+                super::Method::agent(&settings, [obs_dim, act_dim], seeds, device)
             },
         }
     };
 }
 
 static METHODS: [Method; 7] = [
-    method!("h2oplus", H2oPlus, H2oPlusSettings),
-    method!("h2o", H2o, H2oSettings),
-    method!("sac", Sac, SacSettings),
-    method!("rlpd", Sac, SacSettings, real_batch = 128, batch = 128),
-    method!("darc", Darc, DarcSettings),
-    method!("iql", Iql, IqlSettings),
-    method!("cql", Cql, CqlSettings),
+    method!("h2oplus", H2oPlusSettings),
+    method!("h2o", H2oSettings),
+    method!("sac", SacSettings),
+    method!("rlpd", SacSettings, real_batch = 128, batch = 128),
+    method!("darc", DarcSettings),
+    method!("iql", IqlSettings),
+    method!("cql", CqlSettings),
 ];
 
 /// Names of the methods.
@@ -194,7 +191,7 @@ pub fn build(
     act_dim: usize,
     seeds: &[u64],
     device: &Device,
-) -> Result<Box<dyn Agent>> {
+) -> Result<Agent> {
     let settings = vec![settings.clone(); seeds.len()];
     build_members(method, &settings, obs_dim, act_dim, seeds, device)
 }
@@ -210,7 +207,7 @@ pub fn build_members(
     act_dim: usize,
     seeds: &[u64],
     device: &Device,
-) -> Result<Box<dyn Agent>> {
+) -> Result<Agent> {
     assert_eq!(settings.len(), seeds.len(), "settings of each member");
     let settings = resolve_members(method, settings)?;
     (find(method)?.build)(&settings, obs_dim, act_dim, seeds, device)

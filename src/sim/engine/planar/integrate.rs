@@ -2,7 +2,7 @@
 
 use crate::engine::planar::inertia::{factor, inertia, solve};
 use crate::engine::planar::profile::Stage;
-use crate::engine::planar::real::{Kernel, Mask, Param, Real};
+use crate::engine::planar::real::{LaneKernel, Mask, Param, Real};
 use crate::engine::planar::solver::acceleration;
 use crate::engine::planar::tables::Tables;
 use crate::engine::planar::topology::{MAX_DOFS, Topology};
@@ -75,7 +75,7 @@ pub struct EnvStep<'a, R: Real, X, const LIMBS: bool> {
     pub frames: usize,
 }
 
-impl<R: Real, X: Param<R>, const LIMBS: bool> Kernel for EnvStep<'_, R, X, LIMBS> {
+impl<R: Real, X: Param<R>, const LIMBS: bool> LaneKernel for EnvStep<'_, R, X, LIMBS> {
     #[inline(always)]
     fn run(self) {
         let Self {

@@ -1,6 +1,6 @@
 //! What the kernel's time goes into: its stages, and the processor's peak.
 
-use crate::engine::planar::real::{Kernel, Real};
+use crate::engine::planar::real::{LaneKernel, Real};
 use crate::engine::planar::{Lanes, Visitor};
 use std::hint::black_box;
 use std::time::Instant;
@@ -126,7 +126,7 @@ struct Peak<'a, R: Real> {
 /// Independent chains, enough to fill two pipes of latency four and then some.
 const CHAINS: usize = 12;
 
-impl<R: Real> Kernel for Peak<'_, R> {
+impl<R: Real> LaneKernel for Peak<'_, R> {
     #[inline(always)]
     fn run(self) {
         let (a, b) = (black_box(R::splat(0.999_999)), black_box(R::splat(1e-6)));

@@ -81,12 +81,12 @@ pub trait Real:
     /// self to the power `p`, lane by lane (slow, and only for unusual `solimp`).
     fn powf(self, p: Self) -> Self;
     /// Runs `kernel` in a function compiled for the instructions that this type needs.
-    fn vectorize<K: Kernel>(kernel: K);
+    fn vectorize<K: LaneKernel>(kernel: K);
 }
 
 /// Code to be compiled for a lane type's instructions. `run` must be `#[inline(always)]`, and so
 /// must everything it calls: what is not inlined would be compiled for the baseline processor.
-pub trait Kernel {
+pub trait LaneKernel {
     /// Does the work.
     fn run(self);
 }

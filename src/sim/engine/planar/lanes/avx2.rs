@@ -1,7 +1,7 @@
 //! 8 float32 environments in an AVX2 register.
 
 use crate::engine::planar::lanes::register::register;
-use crate::engine::planar::real::{self, Kernel, Mask, Param, Quadrant, Real};
+use crate::engine::planar::real::{self, LaneKernel, Mask, Param, Quadrant, Real};
 use std::arch::x86_64::*;
 
 register! {

@@ -1,7 +1,7 @@
 //! 16 float32 environments in an AVX-512 register.
 
 use crate::engine::planar::lanes::register::register;
-use crate::engine::planar::real::{self, Kernel, Mask, Param, Quadrant, Real};
+use crate::engine::planar::real::{self, LaneKernel, Mask, Param, Quadrant, Real};
 use std::arch::x86_64::*;
 
 register! {

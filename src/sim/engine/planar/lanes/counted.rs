@@ -1,6 +1,6 @@
 //! A lane type that counts what it is asked to do: the arithmetic behind `bench sim`'s GFLOP/s.
 
-use crate::engine::planar::real::{Kernel, Real};
+use crate::engine::planar::real::{LaneKernel, Real};
 use std::cell::Cell;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -112,7 +112,7 @@ impl<R: Real> Real for Counted<R> {
         count(1, self.0.powf(p.0))
     }
     #[inline(always)]
-    fn vectorize<K: Kernel>(kernel: K) {
+    fn vectorize<K: LaneKernel>(kernel: K) {
         R::vectorize(kernel);
     }
 }

@@ -136,9 +136,9 @@ macro_rules! register {
                 Self::from_array(std::array::from_fn(|lane| x[lane].powf(p[lane])))
             }
             #[inline(always)]
-            fn vectorize<K: Kernel>(kernel: K) {
+            fn vectorize<K: LaneKernel>(kernel: K) {
                 #[target_feature(enable = $features)]
-                unsafe fn vectorized<K: Kernel>(kernel: K) {
+                unsafe fn vectorized<K: LaneKernel>(kernel: K) {
                     kernel.run();
                 }
                 // SAFETY: a kernel on these lanes runs only where the instructions were detected.

@@ -1,6 +1,6 @@
 //! One environment: float64 is the oracle, float32 the portable path.
 
-use crate::engine::planar::real::{self, Kernel, Mask, Quadrant, Real};
+use crate::engine::planar::real::{self, LaneKernel, Mask, Quadrant, Real};
 
 impl Mask for bool {
     #[inline(always)]
@@ -85,12 +85,12 @@ macro_rules! scalar {
                 $type::powf(self, p)
             }
             #[inline(always)]
-            fn vectorize<K: Kernel>(kernel: K) {
+            fn vectorize<K: LaneKernel>(kernel: K) {
                 #[cfg(target_arch = "x86_64")]
                 if std::arch::is_x86_feature_detected!("fma") {
                     // Without the instruction each fused multiply-add is a library call.
                     #[target_feature(enable = "avx2,fma")]
-                    unsafe fn with_fma<K: Kernel>(kernel: K) {
+                    unsafe fn with_fma<K: LaneKernel>(kernel: K) {
                         kernel.run();
                     }
                     if std::arch::is_x86_feature_detected!("avx2") {
