@@ -2,7 +2,7 @@
 
 use crate::algo::Agent;
 use crate::data::{DenseLayer, Distribution};
-use crate::engine::wgsl::{Layer, ResidentRollout};
+use crate::engine::wgsl::{PolicyLayer, ResidentRollout};
 use crate::engine::{self, Backend, Physics, PlanarGpuEnv};
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::{Error, Result};
@@ -96,10 +96,10 @@ pub fn policies(agent: &Agent) -> Result<Vec<PolicySnapshot>> {
 }
 
 /// As the shaders take them.
-pub fn layers(policies: &[PolicySnapshot]) -> Vec<Vec<Layer<'_>>> {
-    fn layer(l: &DenseLayer) -> Layer<'_> {
+pub fn layers(policies: &[PolicySnapshot]) -> Vec<Vec<PolicyLayer<'_>>> {
+    fn layer(l: &DenseLayer) -> PolicyLayer<'_> {
         let (weight, bias) = (&l.weight, &l.bias);
-        Layer { weight, bias }
+        PolicyLayer { weight, bias }
     }
     let of = policies
         .iter()

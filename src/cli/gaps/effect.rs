@@ -7,7 +7,7 @@ use super::json;
 use crate::cli::{Format, table};
 use crate::env::{Dynamics, Task};
 use crate::error::Result;
-use crate::measure::effect::{Actor, Apart, FLOOR, Original};
+use crate::measure::effect::{Apart, Controller, FLOOR, Original};
 use crate::measure::statistics::Quantiles;
 use crate::model::GapSet;
 use crate::nn::PolicySnapshot;
@@ -73,7 +73,7 @@ impl EffectReport {
             .map(|d| Ok((d.to_string(), Dynamics::draw(task, d, seed, n)?)))
             .collect::<Result<_>>()?;
         let (s, a) = (task.obs_dim(), task.act_dim());
-        let measure = |name: String, actor: &mut Actor<'_>| -> Result<ByActions> {
+        let measure = |name: String, actor: &mut Controller<'_>| -> Result<ByActions> {
             let original = Original::record(task, n, seed, &HORIZONS, actor)?;
             let floor = original.floor()?;
             let mut gaps = dynamics

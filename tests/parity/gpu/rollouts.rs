@@ -5,7 +5,7 @@ use candle_core::Device;
 use h2oplus::algo::build;
 use h2oplus::data::DenseLayer;
 use h2oplus::engine::planar::Precision;
-use h2oplus::engine::wgsl::{Layer, ResidentRollout};
+use h2oplus::engine::wgsl::{PolicyLayer, ResidentRollout};
 use h2oplus::engine::{Backend, PlanarGpuEnv, PlanarVecEnv};
 use h2oplus::env::{Dynamics, EnvKey, EnvSpec, RolloutBuffer, Task, VecEnv};
 use h2oplus::nn::Replay;
@@ -45,9 +45,9 @@ fn policy(seed: u64, task: &Task) -> PolicySnapshot {
     }
 }
 
-fn layers(policies: &[PolicySnapshot]) -> Vec<Vec<Layer<'_>>> {
-    fn layer(l: &DenseLayer) -> Layer<'_> {
-        Layer {
+fn layers(policies: &[PolicySnapshot]) -> Vec<Vec<PolicyLayer<'_>>> {
+    fn layer(l: &DenseLayer) -> PolicyLayer<'_> {
+        PolicyLayer {
             weight: &l.weight,
             bias: &l.bias,
         }

@@ -13,7 +13,7 @@ mod tests;
 mod vector;
 
 pub use batch::GpuBatch;
-pub use network::Layer;
+pub use network::PolicyLayer;
 pub use rollout::ResidentRollout;
 pub use vector::PlanarGpuEnv;
 pub(super) use vector::build;

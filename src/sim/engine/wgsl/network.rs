@@ -6,14 +6,14 @@ use crate::gpu::constants::Constants;
 /// A dense layer of a policy; all but the last are followed by a ReLU. The last gives mean and log-std
 /// side by side.
 #[derive(Clone, Copy, Debug)]
-pub struct Layer<'a> {
+pub struct PolicyLayer<'a> {
     /// `[outputs, inputs]`.
     pub weight: &'a [f32],
     /// `[outputs]`.
     pub bias: &'a [f32],
 }
 
-impl Layer<'_> {
+impl PolicyLayer<'_> {
     pub(super) fn outputs(&self) -> usize {
         self.bias.len()
     }
@@ -24,7 +24,11 @@ impl Layer<'_> {
 }
 
 /// Inputs of the first layer, then outputs of each.
-pub(super) fn sizes(layers: &[Layer<'_>], obs_dim: usize, act_dim: usize) -> Result<Vec<usize>> {
+pub(super) fn sizes(
+    layers: &[PolicyLayer<'_>],
+    obs_dim: usize,
+    act_dim: usize,
+) -> Result<Vec<usize>> {
     let mut sizes = vec![obs_dim];
     for layer in layers {
         if layer.outputs() == 0 || Some(&layer.inputs()) != sizes.last() {
@@ -75,7 +79,7 @@ pub(super) fn network(sizes: &[usize], tile: usize) -> Constants {
 }
 
 /// Appends the weights of one member to `flat`.
-pub(super) fn append(flat: &mut Vec<f32>, layers: &[Layer<'_>]) {
+pub(super) fn append(flat: &mut Vec<f32>, layers: &[PolicyLayer<'_>]) {
     for layer in layers {
         let (inputs, outputs) = (layer.inputs(), layer.outputs());
         // Neighbouring outputs, which neighbouring invocations compute, lie side by side.
