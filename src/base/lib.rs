@@ -4,6 +4,7 @@ pub mod choice;
 pub mod error;
 pub mod log;
 pub mod memory;
+pub mod policy;
 pub mod range;
 pub mod rng;
 pub mod text;

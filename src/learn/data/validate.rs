@@ -143,13 +143,25 @@ impl Dataset {
         let Some(policy) = &self.policy else {
             return Ok(());
         };
-        let mut width = self.obs_dim;
-        for (k, layer) in policy.hidden.iter().enumerate() {
-            self.check_layer(&format!("fc{k}"), layer, width, layer.outputs)?;
-            width = layer.outputs;
+        let layers = &policy.policy.layers;
+        let sound = |l: &PolicyLayer| {
+            (l.weight.len(), l.bias.len()) == (l.inputs * l.outputs, l.outputs)
+        };
+        if layers.is_empty() || !layers.iter().all(sound) {
+            return Err(Error::input(
+                format!("{}: metadata/policy", self.source),
+                "its layers do not hold as many numbers as their sizes say",
+                "store the policy that acted, or none",
+            ));
         }
-        self.check_layer("last_fc", &policy.mean, width, self.act_dim)?;
-        self.check_layer("last_fc_log_std", &policy.log_std, width, self.act_dim)
+        let mut width = self.obs_dim;
+        for (name, layer) in &to_layers(&policy.policy) {
+            let head = name.starts_with("last_fc");
+            let outputs = if head { self.act_dim } else { layer.outputs };
+            self.check_layer(name, layer, width, outputs)?;
+            width = if head { width } else { outputs };
+        }
+        Ok(())
     }
 
     fn check_layer(
