@@ -1,7 +1,8 @@
 //! What every data set must hold before anything learns from it.
 
-use super::{Dataset, DenseLayer};
+use super::{Dataset, DenseLayer, to_layers};
 use crate::error::{Error, Result};
+use crate::policy::PolicyLayer;
 
 /// Infos of a row each, as [`Dataset::qpos`], [`Dataset::qvel`] and [`Dataset::action_log_probs`].
 const INFOS: [&str; 3] = ["infos/qpos", "infos/qvel", "infos/action_log_probs"];
@@ -144,9 +145,8 @@ impl Dataset {
             return Ok(());
         };
         let layers = &policy.policy.layers;
-        let sound = |l: &PolicyLayer| {
-            (l.weight.len(), l.bias.len()) == (l.inputs * l.outputs, l.outputs)
-        };
+        let sound =
+            |l: &PolicyLayer| (l.weight.len(), l.bias.len()) == (l.inputs * l.outputs, l.outputs);
         if layers.is_empty() || !layers.iter().all(sound) {
             return Err(Error::input(
                 format!("{}: metadata/policy", self.source),
