@@ -23,7 +23,7 @@ use super::run_folder::RunFolder;
 use super::run_folder::word;
 use super::simulator::Simulator;
 use super::stop;
-use crate::algo::{self, Agent};
+use crate::algo::{self, Agent, Method};
 use crate::data::{Dataset, moments};
 use crate::env::{self, EnvKey, Task};
 use crate::error::{Error, Result};
@@ -38,11 +38,7 @@ pub fn load_agent(
     run: &RunFolder,
     checkpoint: Option<&Path>,
 ) -> Result<(TrainConfig, Box<dyn Agent>)> {
-    let config: TrainConfig = run.read_config()?;
-    let task = Task::load(&config.task)?;
     let device = Device::Cpu;
-    let members = config.population()?;
-    config.check_networks(&task, &members)?;
     let checkpoint = match checkpoint {
         Some(path) => Checkpoint::load(path, &device)?,
         None => match checkpoints::newest(&run.checkpoints(), &device)? {
@@ -59,6 +55,10 @@ pub fn load_agent(
             }
         },
     };
+    let config = run.read_config()?;
+    let task = Task::load(&config.task)?;
+    let members = config.population()?;
+    config.check_networks(&task, &members)?;
     // An edited config could ask for networks of any size, which the checkpoint would not fit.
     paused::same_config(run, &config, &checkpoint.header)?;
     let mut agent = build(&config, &members, &task, &device)?;
@@ -74,7 +74,7 @@ fn settle(config: &mut TrainConfig) -> Result<Device> {
     if let Some(note) = note {
         crate::log!("{note}");
     }
-    config.settings = algo::resolve_settings(&config.algo, &config.settings)?;
+    config.settings = Method::named(&config.algo)?.resolve(&config.settings)?;
     config.members = config.population()?;
     Ok(device)
 }
@@ -483,7 +483,7 @@ fn plan_memory(real: usize, sim: &[usize], obs_dim: usize, act_dim: usize) {
     let mib = |rows: usize| Replay::bytes(rows, obs_dim, act_dim) as f64 / f64::from(1 << 20);
     let (members, rows) = (sim.len(), sim.iter().sum::<usize>());
     crate::log!(
-        "memory: real data {real} rows, {:.0} MiB; replays of {members} members in the simulator {rows} rows, {:.0} MiB (--replay-cap ROWS limits each)",
+        "memory: real data {real} rows, {:.0} MiB; replays of {members} members in the simulator {rows} rows, {:.0} MiB (`replay_cap` limits each)",
         mib(real),
         mib(rows),
     );

@@ -1,8 +1,8 @@
 //! `h2oplus bench sim`: full env steps (observation, reward, autoreset) with random actions.
 
-use crate::choice::choice;
 use crate::cli::bench::engine;
 use crate::cli::bench::lanes::{Drawn, Report};
+use crate::cli::choice::choice;
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit, table};
 use crate::env::{self, Backend, Device, Dynamics, EnvKey, Physics, Task, VecEnv};

@@ -3,7 +3,7 @@
 //! A folder (or file) of recorded transitions is judged, float64 and float32 lanes; a data set in
 //! D4RL's or Minari's layout is measured: how far is our next state from the recorded one?
 
-use crate::choice::choice;
+use crate::cli::choice::choice;
 use crate::cli::verify::rapier;
 use crate::cli::{Format, emit};
 use crate::data::Dataset;

@@ -49,7 +49,7 @@ macro_rules! rules {
                 hidden: &s.hidden,
                 rates: [s.policy_lr, s.alpha_lr, s.qf_lr],
                 target_entropy: s.target_entropy,
-                target_rate: s.target_rate,
+                target_rate: s.polyak,
                 initial_alpha: s.initial_alpha,
             })
             .collect::<Vec<_>>()

@@ -7,10 +7,12 @@
 
 use candle_core::{DType, Device, Tensor};
 
+use h2oplus_base::settings;
+
 use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::learner::{BATCH, Learner, set};
 use crate::algo::measures::Measured;
-use crate::algo::settings::settings;
+use crate::algo::settings::{actor_critic, networks, penalty};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
@@ -31,43 +33,15 @@ use crate::rng::Stream;
 settings! {
     /// Settings of CQL; the defaults are its authors'. (CORL's, for D4RL's locomotion: `penalty_weight` 10,
     /// `policy_lr` 3e-5, three hidden layers.)
-    pub struct CqlSettings {
-        /// Widths of the hidden layers of every network.
-        #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256] => SOME,
+    pub struct CqlSettings: networks, actor_critic, penalty {
         /// Transitions per update.
         batch: usize = 256 => SOME,
-        /// γ.
-        discount: f64 = 0.99 => UNIT,
-        /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0 => POSITIVE,
-        /// w, the weight of the conservative term.
-        penalty_weight: f64 = 2.0 => NOT_NEGATIVE,
-        /// T of the conservative term's T·logsumexp(·/T).
-        penalty_temperature: f64 = 1.0 => POSITIVE,
         /// Actions of each kind at a state: uniform, of the policy at s, of the policy at s'.
         penalty_actions: usize = 10 => SOME,
         /// Whether log-densities of the actions are subtracted, which leaves the data's action out of the logsumexp.
-        #[arg(action = clap::ArgAction::Set)]
         importance: bool = true,
-        /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005 => UNIT,
-        /// β before the first update.
-        initial_alpha: f64 = 1.0 => POSITIVE,
-        /// H̄; none: −(length of an action).
-        target_entropy: Option<f64> = None => FINITE,
-        /// The exploration term of the target.
-        #[arg(value_enum)]
-        exploration: Exploration = Exploration::None,
-        /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0 => NOT_NEGATIVE,
     }
+    default exploration = Exploration::None;
 }
 
 // ---- agent ----

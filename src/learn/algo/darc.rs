@@ -6,17 +6,19 @@
 
 use candle_core::Device;
 
+use h2oplus_base::settings;
+
 use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::classifiers::Classifiers;
 use crate::algo::learner::Learner;
 use crate::algo::measures::Measured;
-use crate::algo::settings::settings;
+use crate::algo::settings::{actor_critic, classifiers, networks};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::kernel::{Acts, Slot};
 use crate::nn::ops::PerMember;
-use crate::nn::ops::target::{Exploration, Target};
+use crate::nn::ops::target::Target;
 use crate::nn::ops::td::TdLoss;
 use crate::nn::spec::Spec;
 use crate::nn::workspace::Use;
@@ -26,41 +28,11 @@ use crate::rng::Stream;
 
 settings! {
     /// Settings of DARC; the defaults are those of H2O+'s port (the original: reward scale 0.1, warm-up 1e5, noise 1).
-    pub struct DarcSettings {
-        /// Widths of the hidden layers of every network.
-        #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256] => SOME,
+    pub struct DarcSettings: networks, actor_critic, classifiers {
         /// Simulated transitions per update.
         batch: usize = 256 => SOME,
-        /// Real, and as many simulated, transitions on which the classifiers train per update.
-        ratio_batch: usize = 256 => SOME,
-        /// γ.
-        discount: f64 = 0.99 => UNIT,
-        /// Factor of the corrected reward in the target.
-        reward_scale: f64 = 1.0 => POSITIVE,
-        /// The exploration term of the target.
-        #[arg(value_enum)]
-        exploration: Exploration = Exploration::Entropy,
-        /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0 => NOT_NEGATIVE,
         /// Updates before the correction counts.
         ratio_warmup: u64 = 0 => COUNT,
-        /// σ of the normals added to the classifiers' inputs.
-        ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
-        /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the classifiers.
-        ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005 => UNIT,
-        /// β before the first update.
-        initial_alpha: f64 = 1.0 => POSITIVE,
-        /// H̄; none: −(length of an action).
-        target_entropy: Option<f64> = None => FINITE,
     }
 }
 

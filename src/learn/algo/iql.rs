@@ -6,10 +6,12 @@
 
 use candle_core::Device;
 
+use h2oplus_base::settings;
+
 use crate::algo::in_sample::{InSample, Passes};
 use crate::algo::learner::{Learner, set};
 use crate::algo::measures::Measured;
-use crate::algo::settings::settings;
+use crate::algo::settings::networks;
 use crate::algo::{Agent, Recorded};
 use crate::error::Result;
 use crate::nn::kernel::Slot;
@@ -25,34 +27,20 @@ use crate::rng::Stream;
 
 settings! {
     /// Settings of IQL; the defaults are CORL's for half-cheetah and walker.
-    pub struct IqlSettings {
-        /// Widths of the hidden layers of every network.
-        #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256] => SOME,
+    pub struct IqlSettings: networks {
         /// Transitions per update.
         batch: usize = 256 => SOME,
-        /// γ.
-        discount: f64 = 0.99 => UNIT,
-        /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0 => POSITIVE,
         /// τ of the expectile.
-        tau: f64 = 0.7 => INSIDE_UNIT,
+        expectile: f64 = 0.7 => INSIDE_UNIT,
         /// β of the advantage weights, exp(β(min Q̂ − V)).
         beta: f64 = 3.0 => NOT_NEGATIVE,
         /// Largest advantage weight.
         weight_max: f64 = 100.0 => POSITIVE,
-        /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Updates over which the policy's rate falls to 0 along half a cosine (0: it stays).
         policy_lr_updates: u64 = 1_000_000 => COUNT,
-        /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for V.
         vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005 => UNIT,
         /// Whether states are seen on the data set's scale.
-        #[arg(action = clap::ArgAction::Set)]
         standardise: bool = true,
     }
 }
@@ -94,7 +82,7 @@ impl Iql {
             spread: Spread::Constant(Slot::new(log_std.start)),
         };
         let dims = [obs_dim, act_dim, s.batch];
-        let smoothing = each(|s| s.target_rate);
+        let smoothing = each(|s| s.polyak);
         let mut learner = Learner::new(spec, actor, &targets, smoothing, dims, seeds, device)?;
         if s.standardise {
             learner.standardise_states()?;
@@ -128,7 +116,7 @@ impl Iql {
         // Launches.
         learner.alloc()?;
         let members = learner.members();
-        let rule = |s: &IqlSettings| ValueRule::new(Value::Expectile, s.tau, 1.0, 1.0);
+        let rule = |s: &IqlSettings| ValueRule::new(Value::Expectile, s.expectile, 1.0, 1.0);
         let rule = settings.iter().map(rule).collect::<Result<Vec<_>>>()?;
         let value = ValueLoss {
             members,

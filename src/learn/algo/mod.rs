@@ -28,10 +28,7 @@ pub use darc::{Darc, DarcSettings};
 pub use h2o::{H2o, H2oSettings};
 pub use h2oplus::{H2oPlus, H2oPlusSettings};
 pub use iql::{Iql, IqlSettings};
-pub use registry::{
-    SettingsFlags, build, build_members, methods, resolve_members, resolve_settings, setting,
-    setting_flag, setting_names, simulates,
-};
+pub use registry::{METHODS, Method, build, build_members, methods, renamed, setting, settings};
 pub use sac::{Sac, SacSettings};
 
 use learner::Learner;

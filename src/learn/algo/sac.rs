@@ -8,15 +8,17 @@
 
 use candle_core::Device;
 
+use h2oplus_base::settings;
+
 use crate::algo::actor_critic::{ActorCritic, Nets, rules};
 use crate::algo::learner::Learner;
 use crate::algo::measures::Measured;
-use crate::algo::settings::settings;
+use crate::algo::settings::{actor_critic, networks};
 use crate::algo::{Agent, Recorded};
 use crate::error::{Result, above_zero};
 use crate::nn::Replay;
 use crate::nn::ops::PerMember;
-use crate::nn::ops::target::{Exploration, Target};
+use crate::nn::ops::target::Target;
 use crate::nn::ops::td::TdLoss;
 use crate::nn::spec::Spec;
 use crate::rng::Stream;
@@ -25,35 +27,11 @@ use crate::rng::Stream;
 
 settings! {
     /// Settings of SAC; the defaults are those published with H2O+.
-    pub struct SacSettings {
-        /// Widths of the hidden layers of every network.
-        #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256] => SOME,
+    pub struct SacSettings: networks, actor_critic {
         /// Simulated transitions per update.
         batch: usize = 256 => SOME,
         /// Real transitions per update, beside them.
         real_batch: usize = 0 => COUNT,
-        /// γ.
-        discount: f64 = 0.99 => UNIT,
-        /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0 => POSITIVE,
-        /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005 => UNIT,
-        /// β before the first update.
-        initial_alpha: f64 = 1.0 => POSITIVE,
-        /// H̄; none: −(length of an action).
-        target_entropy: Option<f64> = None => FINITE,
-        /// The exploration term of the target.
-        #[arg(value_enum)]
-        exploration: Exploration = Exploration::Entropy,
-        /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0 => NOT_NEGATIVE,
     }
 }
 
