@@ -1,9 +1,10 @@
 //! Whole env steps of the planar kernel and its stages, on one thread.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use h2oplus::env::{PlanarVecEnv, Task, VecEnv};
-use h2oplus::physics::planar::Precision;
-use h2oplus::physics::planar::profile::{Stage, ticks};
+use h2oplus::engine::PlanarVecEnv;
+use h2oplus::engine::planar::Precision;
+use h2oplus::engine::planar::profile::{Stage, ticks};
+use h2oplus::env::{EnvSpec, Task, VecEnv};
 use h2oplus::rng::{Stream, fill_unit};
 use rayon::ThreadPool;
 use std::hint::black_box;
@@ -14,7 +15,11 @@ const ENVS: usize = 256;
 /// Environments that have moved for a while, and random actions for them.
 fn rolled(task: &str) -> (PlanarVecEnv, Vec<f32>) {
     let task = Task::load(task).expect("an embedded task");
-    let mut env = PlanarVecEnv::new(&task, &[], ENVS, 0, Precision::F32).expect("no gap");
+    let mut env = PlanarVecEnv::new(
+        EnvSpec::of_gaps(&task, &[], ENVS, 0).expect("no gap"),
+        Precision::F32,
+    )
+    .expect("no gap");
     let mut actions = vec![0.0; ENVS * env.act_dim()];
     env.reset().expect("resets");
     for step in 0..60 {
@@ -55,13 +60,13 @@ fn stages(c: &mut Criterion) {
         group.throughput(Throughput::Elements(ENVS as u64));
         for stage in Stage::ALL {
             let mut spent_in = |steps: u64| {
-                env.start_stage_times();
+                env.engine_mut().start_stage_times();
                 let (start, begun) = (Instant::now(), ticks());
                 for _ in 0..steps {
                     black_box(env.step(&actions).is_ok());
                 }
                 let tick = start.elapsed().as_secs_f64() / (ticks() - begun) as f64;
-                let spent = env.take_stage_times()[stage as usize] as f64 * tick;
+                let spent = env.engine_mut().take_stage_times()[stage as usize] as f64 * tick;
                 // A stage that is never reached still takes some time, for the statistics' sake.
                 Duration::from_secs_f64(spent).max(Duration::from_nanos(1))
             };

@@ -1,5 +1,5 @@
 // The result of every stage at the state of each environment, `[fields, n]` in the order in which
-// `physics::planar::probe` lists those of the CPU twins.
+// `engine::planar::probe` lists those of the CPU twins.
 #import shared::topology::{NB, NV, NU, NP, NL, ENTRIES, LIMITED, PAIRS, LEVERS}
 #import shared::parameters::ARMATURE
 #import shared::integrate::{ctrl, motors}

@@ -8,7 +8,8 @@
 //!
 //! ```
 //! use candle_core::Device;
-//! use h2oplus::env::{EnvKey, PlanarVecEnv, Task};
+//! use h2oplus::engine::{PlanarVecEnv, planar::Precision};
+//! use h2oplus::env::{EnvSpec, Task};
 //! use h2oplus::nn::{PolicySnapshot, Replay};
 //! use h2oplus::train::{behaviour::random_data, evaluate::evaluate};
 //!
@@ -26,7 +27,7 @@
 //! }
 //!
 //! let policy = PolicySnapshot::from(&agent.policy(0)?);
-//! let mut robots = PlanarVecEnv::keyed(&task, &[], EnvKey::population(&[1], 8))?;
+//! let mut robots = PlanarVecEnv::new(EnvSpec::of_gaps(&task, &[], 8, 1)?, Precision::F32)?;
 //! let mut act = |obs: &[f32], noise: Option<&[f32]>| Ok(policy.act(obs, noise));
 //! let episodes = evaluate(&mut robots, &mut act, None)?;
 //! assert!(episodes.mean().is_finite());
@@ -39,4 +40,4 @@ pub mod train;
 
 pub use h2oplus_base::{error, log, range, rng, setting, text};
 pub use h2oplus_learn::{algo, data, nn};
-pub use h2oplus_sim::{env, gpu, model, physics};
+pub use h2oplus_sim::{engine, env, gpu, measure, model};

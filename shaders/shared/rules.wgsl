@@ -59,7 +59,7 @@ fn unsound(value: f32) -> bool {
     return (bitcast<u32>(value) & 0x7fffffffu) > LARGEST;
 }
 
-// Bits of `physics::status`.
+// Bits of `env::status`.
 fn status() -> u32 {
     var broken = false;
     for (var i = 0u; i < NV; i++) {

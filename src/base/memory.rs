@@ -4,11 +4,11 @@ use crate::error::{Error, Result};
 
 /// Bytes by the setting that decides them.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub struct MemoryBudget {
     parts: Vec<(&'static str, u128)>,
 }
 
-impl Plan {
+impl MemoryBudget {
     /// Adds the product of `factors`, bytes that the setting `key` decides.
     pub fn add(&mut self, key: &'static str, factors: &[usize]) {
         let bytes = factors
@@ -60,11 +60,11 @@ mod tests {
 
     #[test]
     fn the_part_too_many_is_named_and_nothing_wraps() {
-        let mut plan = Plan::default();
-        plan.add("envs", &[1000, 8]);
-        assert!(plan.within(8000).is_ok());
-        plan.add("rows", &[usize::MAX, usize::MAX, usize::MAX]);
-        let error = plan.within(1 << 60).unwrap_err().to_string();
+        let mut budget = MemoryBudget::default();
+        budget.add("envs", &[1000, 8]);
+        assert!(budget.within(8000).is_ok());
+        budget.add("rows", &[usize::MAX, usize::MAX, usize::MAX]);
+        let error = budget.within(1 << 60).unwrap_err().to_string();
         assert!(error.starts_with("rows: asks for"), "{error}");
         assert!(limit() > 1 << 20);
     }

@@ -19,6 +19,7 @@ use crate::train::config::TrainConfig;
 use crate::train::inputs;
 use crate::train::memory;
 use crate::train::paused::Paused;
+use crate::train::real_data::log_notes;
 use crate::train::run_folder::word;
 use crate::train::stop::Saving;
 use crate::train::trainer::Trainer;
@@ -264,7 +265,7 @@ impl Job {
 
     /// Writes a data set called `name`.
     fn write(&self, name: &str, mut data: Dataset) -> Result<(PathBuf, Dataset)> {
-        data.log_notes();
+        log_notes(&data);
         data.source = format!("{} {name}", self.task.name);
         let path = self.path(&format!("{name}.hdf5"));
         if path.exists() {

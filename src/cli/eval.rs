@@ -10,16 +10,18 @@ use super::domain::DomainFlags;
 use super::{Format, emit, table};
 use crate::cli::choice::choice;
 use crate::data::{BehaviourPolicy, Dataset};
-use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
+use crate::engine::PlanarVecEnv;
+use crate::engine::planar::Arithmetic;
+use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
-use crate::nn::device::{self, DeviceKind, OpenDevice, Precision};
+use crate::nn::device::{self, DeviceKind, MatmulPrecision, OpenDevice};
 use crate::nn::{DevicePolicy, PolicySnapshot};
-use crate::physics::planar::Arithmetic;
 use crate::range::Range;
 use crate::train::behaviour::Behaviour;
 use crate::train::evaluate::{Episodes, STEADY, evaluate};
 use crate::train::memory;
+use crate::train::real_data::log_notes;
 use crate::train::run_folder::RunFolder;
 use crate::train::trainer;
 
@@ -93,7 +95,7 @@ struct EpisodeRow {
 
 /// Evaluates and prints.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let OpenDevice { device, note, .. } = device::open(args.device, Precision::F32)?;
+    let OpenDevice { device, note, .. } = device::open(args.device, MatmulPrecision::F32)?;
     if let Some(note) = note {
         crate::log!("{note}");
     }
@@ -132,7 +134,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 let keys = EnvKey::population(&[args.seed], args.episodes);
                 let dynamics = dynamics.clone();
                 let with = Arithmetic::default();
-                let mut env = PlanarVecEnv::with_dynamics(&task, dynamics, keys, with)?;
+                let mut env = PlanarVecEnv::new(EnvSpec::new(&task, dynamics, keys), with)?;
                 let mut actor = |obs: &[f32], n: Option<&[f32]>| match &on_device {
                     Some(policy) => policy.act(obs, n),
                     None => Ok(policy.act(obs, n)),
@@ -211,7 +213,7 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
         return Ok((task, candidates.collect()));
     }
     let data = Dataset::read(path)?;
-    data.log_notes();
+    log_notes(&data);
     match data.policy {
         Some(policy) => Ok((task, vec![Candidate { name, policy }])),
         None => Err(Error::input(

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result};
+use crate::gpu::Gpu;
 use crate::range::Range;
 
 pub mod bench;
@@ -123,6 +124,15 @@ fn unwritten(error: std::io::Error) -> Result<()> {
     match error.kind() {
         std::io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(Error::io("stdout")(error)),
+    }
+}
+
+/// Has an error name `flag`, which asked for a GPU, where the simulation speaks of its device alone.
+pub fn of_flag(flag: &str) -> impl Fn(Error) -> Error {
+    let place = format!("{flag} gpu");
+    move |error| match &error {
+        Error::Input { place: at, .. } if at == Gpu::PLACE => error.of(&place),
+        _ => error,
     }
 }
 

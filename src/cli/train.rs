@@ -5,16 +5,17 @@ use std::process::ExitCode;
 
 use super::collect::MANIFEST;
 use super::given::{Given, GivenSettings};
-use super::{Format, emit, table};
+use super::{Format, emit, of_flag, table};
 use crate::algo::Method;
-use crate::env::{self, Device, Task};
+use crate::engine::{self, Device};
+use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::train::config::{self, TrainConfig, resolve};
 use crate::train::members::Axis;
 use crate::train::paused::Paused;
 use crate::train::phases::Spent;
 use crate::train::real_data::RealData;
-use crate::train::report::{self, Line};
+use crate::train::report::{self, ResultLine};
 use crate::train::run_folder::RunFolder;
 use crate::train::trainer::Trainer;
 
@@ -68,8 +69,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let task = Task::load(&config.task)?;
     // Before the data are made, which takes seconds. A run that goes on was tried when it began.
     let (_, place) = match resumed {
-        None => config.try_out(&task)?,
-        Some(_) => env::choose(config.physics, config.sim_device)?,
+        None => config.try_out(&task).map_err(of_flag("--sim-device"))?,
+        Some(_) => {
+            engine::choose(config.physics, config.sim_device).map_err(of_flag("--sim-device"))?
+        }
     };
     if config.sim_device != Device::Cpu {
         crate::log!("{place}");
@@ -79,7 +82,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Method::named(algo)?;
     }
     let data = RealData::load(&config, &task)?;
-    let mut lines: Vec<_> = data.sets.iter().map(Line::data).collect();
+    let mut lines: Vec<_> = data.sets.iter().map(ResultLine::data).collect();
     let (main, spent) = train(&args, &config, &data, resumed, &mut lines)?;
     let mut runs = vec![main.path().to_path_buf()];
     let mut times = vec![spent];
@@ -107,7 +110,7 @@ fn train(
     config: &TrainConfig,
     data: &RealData,
     resumed: Option<Paused>,
-    lines: &mut Vec<Line>,
+    lines: &mut Vec<ResultLine>,
 ) -> Result<(RunFolder, Spent)> {
     let resume = resumed.is_some();
     let mut trainer = match resumed {
@@ -121,7 +124,7 @@ fn train(
     crate::log!("time: {spent}");
     let members = trainer.config().members.iter().zip(trainer.latest());
     let members = members.zip(trainer.diverged());
-    lines.extend(members.map(|((member, e), at)| Line::member(config, member, e, *at)));
+    lines.extend(members.map(|((member, e), at)| ResultLine::member(config, member, e, *at)));
     Ok((trainer.folder().clone(), spent))
 }
 
@@ -154,14 +157,14 @@ fn resume(args: &Args, path: &Path) -> Result<Paused> {
 }
 
 /// What a result line says of a member that diverged.
-fn diverged(line: &Line) -> String {
+fn diverged(line: &ResultLine) -> String {
     let said = |at| format!(" (diverged in update {at})");
     line.diverged_at.map_or(String::new(), said)
 }
 
 fn print(
     args: &Args,
-    lines: &[Line],
+    lines: &[ResultLine],
     runs: &[PathBuf],
     times: &[Spent],
     curve: &Path,

@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::evaluate::{STEADY, broke};
 use crate::data::{BehaviourPolicy, Dataset, DenseLayer, Distribution};
-use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
+use crate::engine::PlanarVecEnv;
+use crate::engine::planar::Arithmetic;
+use crate::env::status::BROKEN;
+use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
 use crate::nn::PolicySnapshot;
-use crate::physics::planar::Arithmetic;
-use crate::physics::status::BROKEN;
 use crate::rng::{Stream, fill_normal, fill_unit, seed_of};
 
 /// Which of the shipped recipes.
@@ -378,7 +379,7 @@ fn stream(
         .collect();
     let keys = EnvKey::population(&[seed], n);
     let with = Arithmetic::default();
-    let mut env = PlanarVecEnv::with_dynamics(task, dynamics.clone(), keys, with)?;
+    let mut env = PlanarVecEnv::new(EnvSpec::new(task, dynamics.clone(), keys), with)?;
     let (s, a) = (env.obs_dim(), env.act_dim());
     let mut parts = vec![
         Dataset {
@@ -395,7 +396,7 @@ fn stream(
     let mut obs = env.reset()?.to_vec();
     for t in 0..steps.min(rows) {
         super::stop::check()?;
-        let (qpos, qvel, row) = (env.qpos(), env.qvel(), env.row().to_vec());
+        let (qpos, qvel, row) = (env.qpos()?, env.qvel()?, env.param_row().to_vec());
         let nv = qpos.len() / n;
         let actions = actor.act(&obs, (n, a), seed, t);
         let mut controls = actions.clone();

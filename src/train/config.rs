@@ -8,10 +8,11 @@ use super::config_file::ConfigFile;
 use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
 use crate::algo::Method;
-use crate::env::{self, Backend, Device, Dynamics, Physics, Task};
+use crate::engine::{self, Backend, Device, Physics};
+use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
-use crate::nn::device::{self, DeviceKind, Precision};
+use crate::nn::device::{self, DeviceKind, MatmulPrecision};
 use crate::setting::Settings;
 
 settings! {
@@ -68,7 +69,7 @@ settings! {
         /// Where the learner runs
         device: DeviceKind = DeviceKind::default(),
         /// How matrix products round on a GPU
-        precision: Precision = Precision::default(),
+        precision: MatmulPrecision = MatmulPrecision::default(),
     }
     beside {
         /// What members differ in besides the seeds.
@@ -223,7 +224,7 @@ impl TrainConfig {
         for member in &members {
             self.domain(task, member)?;
         }
-        env::choose(self.physics, self.sim_device)
+        engine::choose(self.physics, self.sim_device)
     }
 
     /// The simulator's gaps of `member`, tried on the robot.

@@ -41,7 +41,7 @@ pub struct Figure {
     /// The curves, in the legend's order.
     pub series: Vec<Series>,
     /// Dashed horizontal lines, such as the return of the data's behaviour policy.
-    pub references: Vec<Reference>,
+    pub references: Vec<ReferenceLine>,
 }
 
 /// A curve.
@@ -68,7 +68,7 @@ pub struct Point {
 
 /// A dashed horizontal line with its name on it.
 #[derive(Clone, Debug)]
-pub struct Reference {
+pub struct ReferenceLine {
     /// Written above the line.
     pub name: String,
     /// Vertical place.
@@ -310,7 +310,7 @@ mod tests {
                     points: x.into_iter().zip(y).map(point).collect(),
                 }],
                 references: [f64::NAN, f64::INFINITY, 1e308]
-                    .map(|y| Reference {
+                    .map(|y| ReferenceLine {
                         name: "b".into(),
                         y,
                     })

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::stop;
 use crate::data::moments;
 use crate::env::VecEnv;
+use crate::env::status::BROKEN;
 use crate::error::Result;
-use crate::physics::status::BROKEN;
 use crate::rng::{Stream, fill_normal};
 
 /// Chooses actions `[n, act_dim]` for observations `[n, obs_dim]`, given standard normals of the
@@ -82,7 +82,7 @@ pub fn evaluate(
     let mut out = Episodes {
         returns: vec![0.0; n],
         lengths: vec![0; n],
-        rows: env.row().to_vec(),
+        rows: env.param_row().to_vec(),
         broken: vec![false; n],
     };
     let mut running = vec![true; n];

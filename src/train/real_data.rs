@@ -171,6 +171,13 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
         same_robot::check(Path::new(name), &mut data, task)?;
     }
     scale_actions(&mut data, &task.scale);
-    data.log_notes();
+    log_notes(&data);
     Ok(data)
+}
+
+/// Says on stderr what is odd about `data`, a line each.
+pub fn log_notes(data: &Dataset) {
+    for note in &data.notes {
+        crate::log!("note: {note}");
+    }
 }

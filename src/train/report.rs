@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::config::TrainConfig;
-use super::curve::{Figure, PALETTE, Point, Reference, Series};
+use super::curve::{Figure, PALETTE, Point, ReferenceLine, Series};
 use super::evaluate::Episodes;
 use super::inputs;
 use super::members::Member;
@@ -17,7 +17,7 @@ use crate::error::Result;
 
 /// One line of a result table: returns over episodes.
 #[derive(Clone, Debug, Serialize)]
-pub struct Line {
+pub struct ResultLine {
     /// What was evaluated.
     pub what: String,
     /// Mean return.
@@ -33,7 +33,7 @@ pub struct Line {
     pub diverged_at: Option<u64>,
 }
 
-impl Line {
+impl ResultLine {
     /// The data set's own episodes.
     pub fn data(data: &Dataset) -> Self {
         let s = data.stats();
@@ -110,7 +110,7 @@ pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &[Dataset]) -> Res
                 _ => format!("data ({})", set.source),
             };
             let y = stats.return_mean;
-            references.push(Reference { name, y });
+            references.push(ReferenceLine { name, y });
         }
     }
     let path = folder.curve();

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::simulator::{Simulator, layers, policies};
 use crate::algo::Agent;
 use crate::data::moments;
-use crate::env::planar_gpu::ResidentRollout;
+use crate::engine::wgsl::ResidentRollout;
+use crate::env::status::{BROKEN, offenders};
 use crate::env::{RolloutBuffer, VecEnv};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
-use crate::physics::status::{BROKEN, offenders};
 use crate::rng::{Stream, fill_normal, fill_unit};
 
 /// The simulator side of a run: environment `m * per_member + i` belongs to member `m`.
@@ -244,8 +244,11 @@ impl Rollout {
     }
 
     /// State for a checkpoint.
-    pub fn save(&self, bytes: &mut HashMap<String, Vec<u8>>) {
-        bytes.insert("env".into(), self.env().snapshot());
+    ///
+    /// # Errors
+    /// Where the simulator's device fails.
+    pub fn save(&self, bytes: &mut HashMap<String, Vec<u8>>) -> Result<()> {
+        bytes.insert("env".into(), self.env().snapshot()?);
         bytes.insert("obs".into(), bytemuck::cast_slice(&self.obs).to_vec());
         bytes.insert(
             "running".into(),
@@ -253,6 +256,7 @@ impl Rollout {
         );
         let finished = serde_json::to_vec(&(&self.counters, &self.finished));
         bytes.insert("rollout".into(), finished.expect("plain numbers are JSON"));
+        Ok(())
     }
 
     /// Puts a saved state back.

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use crate::data::Dataset;
+use crate::engine::planar::Precision;
 use crate::env::Task;
-use crate::env::replay::{DataGap, Transitions};
 use crate::error::{Error, Result};
+use crate::measure::replay::{DataGap, Transitions};
 use crate::model::Gap;
-use crate::physics::planar::Precision;
 
 /// Rows that are replayed.
 const SAMPLE: usize = 256;

@@ -2,8 +2,9 @@
 
 use crate::algo::Agent;
 use crate::data::{DenseLayer, Distribution};
-use crate::env::planar_gpu::{Layer, ResidentRollout};
-use crate::env::{self, Backend, Dynamics, EnvKey, Physics, PlanarGpuEnv, Task, VecEnv};
+use crate::engine::wgsl::{Layer, ResidentRollout};
+use crate::engine::{self, Backend, Physics, PlanarGpuEnv};
+use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::nn::PolicySnapshot;
 use crate::train::config::TrainConfig;
@@ -21,7 +22,7 @@ impl Simulator {
     /// they could.
     ///
     /// # Errors
-    /// As [`env::build`].
+    /// As [`engine::build`].
     pub fn new(
         config: &TrainConfig,
         place: &Backend,
@@ -29,21 +30,20 @@ impl Simulator {
         dynamics: Dynamics,
         agent: &dyn Agent,
     ) -> Result<(Self, Option<String>)> {
-        let seeds = &agent.learner().seeds;
+        let keys = EnvKey::population(&agent.learner().seeds, config.envs);
+        let spec = EnvSpec::new(task, dynamics, keys);
         let mut why_not = None;
         if let (Physics::Planar, Backend::Gpu(gpu), true) =
             (config.physics, place, agent.simulates())
         {
-            let dynamics = dynamics.clone();
-            let env = PlanarGpuEnv::population(gpu, task, dynamics, seeds, config.envs)?;
+            let env = PlanarGpuEnv::new(spec.clone(), gpu)?;
             let steps = config.cycle_steps.div_ceil(config.envs);
             match Self::resident(env, agent, segment(steps)) {
                 Ok(resident) => return Ok((resident, None)),
                 Err(error) => why_not = Some(error.to_string()),
             }
         }
-        let keys = EnvKey::population(seeds, config.envs);
-        let env = env::build(config.physics, place, task, dynamics, keys)?;
+        let env = engine::build(config.physics, place, spec)?;
         Ok((Self::Stepped(env), why_not))
     }
 

@@ -25,7 +25,8 @@ use super::simulator::Simulator;
 use super::stop;
 use crate::algo::{self, Agent, Method};
 use crate::data::{Dataset, moments};
-use crate::env::{self, EnvKey, Task};
+use crate::engine;
+use crate::env::{EnvKey, Task};
 use crate::error::{Error, Result};
 use crate::nn::Replay;
 use crate::nn::device::{self, OpenDevice};
@@ -199,7 +200,7 @@ impl Trainer {
                 "restore the file as the run wrote it",
             ));
         }
-        let (place, _) = env::choose(config.physics, config.sim_device)?;
+        let (place, _) = engine::choose(config.physics, config.sim_device)?;
         let (simulator, why_not) =
             Simulator::new(&config, &place, &task, dynamics, agent.as_ref())?;
         if let Some(why_not) = why_not {

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::adam::{Adam, Group};
+use h2oplus::nn::ops::adam::{Adam, ParamGroup};
 use h2oplus::nn::ops::guard::{BROKEN, FROZEN, Guard, HEALTH};
 use h2oplus::nn::ops::polyak::Polyak;
 
@@ -28,14 +28,13 @@ fn check(rate: f64, compare: fn(&str, &[f64], &candle_core::Tensor)) {
     for step in 1..=4 {
         let grad = normals(step, &[P, LEN]);
         // Two groups with the same rate: the split must not show.
-        let group = |range| Group {
+        let group = |range| ParamGroup {
             range,
             rate: 1e-3.into(),
             step,
         };
         let ours = Adam {
             members: P,
-            stride: LEN,
             groups: vec![group(0..123), group(123..LEN)],
         };
         let health = zeros(&[P, HEALTH]);
@@ -60,23 +59,19 @@ fn adam_parity() {
 fn groups_keep_their_own_rates_and_leave_others_alone() {
     let (theta, m, v) = (zeros(&[1, 48]), zeros(&[1, 48]), zeros(&[1, 48]));
     let groups = vec![
-        Group {
+        ParamGroup {
             range: 0..16,
             rate: 1e-3.into(),
             step: 1,
         },
-        Group {
+        ParamGroup {
             range: 32..48,
             rate: 2e-3.into(),
             step: 1,
         },
     ];
     launch(
-        &Adam {
-            members: 1,
-            stride: 48,
-            groups,
-        },
+        &Adam { members: 1, groups },
         [&theta, &m, &v, &zeros(&[1, HEALTH])],
         [&normals(1, &[1, 48])],
     )
@@ -138,8 +133,7 @@ fn a_member_that_breaks_is_frozen_alone() {
     let step = |grad: &Tensor, state: &[Tensor; 4], rate: f64| {
         let adam = Adam {
             members,
-            stride: len,
-            groups: vec![Group {
+            groups: vec![ParamGroup {
                 range: 0..len,
                 rate: vec![1e-3, 1e-3, rate].into(),
                 step: 1,

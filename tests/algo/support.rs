@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor, Var};
-use h2oplus::nn::device::{DeviceKind, Precision, open};
+use h2oplus::nn::device::{DeviceKind, MatmulPrecision, open};
 use h2oplus::rng::{Stream, fill_normal};
 
 /// Within f32 rounding of an f64 reference.
@@ -15,7 +15,7 @@ pub const FAR: f64 = 1e-4;
 pub fn device() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(|| {
-        let opened = open(DeviceKind::Auto, Precision::F32).unwrap();
+        let opened = open(DeviceKind::Auto, MatmulPrecision::F32).unwrap();
         if let Some(note) = opened.note {
             h2oplus::log!("SKIPPED on a GPU: {note}");
         }

@@ -43,6 +43,19 @@ fn a_missing_gpu_is_refused_and_auto_does_without() {
     );
 }
 
+/// `--device` is the learner's in `train`, and the simulator's in `bench sim`.
+#[test]
+fn a_simulator_that_cannot_have_a_gpu_names_the_flag_that_asked() {
+    refused(
+        &["train", "--physics", "rapier", "--sim-device", "gpu"],
+        &["--sim-device gpu", "rapier", "CPU"],
+    );
+    refused(
+        &["bench", "sim", "--physics", "rapier", "--device", "gpu"],
+        &["--device gpu: ", "rapier", "CPU"],
+    );
+}
+
 #[test]
 fn unknown_names_are_refused() {
     refused(&["train", "--task", "cheetah"], &["cheetah", "halfcheetah"]);

@@ -16,6 +16,7 @@ mod runs;
 mod signals;
 mod streams;
 mod train;
+mod verify;
 
 use std::path::Path;
 use std::process::{Command, Output};

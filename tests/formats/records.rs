@@ -1,6 +1,6 @@
 //! Run records: TensorBoard reads our events back, figures are sound SVG.
 
-use h2oplus::train::curve::{Figure, PALETTE, Point, Reference, Series};
+use h2oplus::train::curve::{Figure, PALETTE, Point, ReferenceLine, Series};
 use h2oplus::train::tensorboard::EventWriter;
 
 use crate::python::python;
@@ -67,7 +67,7 @@ fn figure_is_sound_svg() {
         x_label: "environment steps".into(),
         y_label: "return".into(),
         series: series.collect(),
-        references: vec![Reference {
+        references: vec![ReferenceLine {
             name: "behaviour data: 4569".into(),
             y: 4569.0,
         }],

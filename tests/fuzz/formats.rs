@@ -4,11 +4,12 @@ use std::path::Path;
 
 use h2oplus::cli::{eval, gaps, train, verify};
 use h2oplus::data::Dataset;
-use h2oplus::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
+use h2oplus::engine::PlanarVecEnv;
+use h2oplus::engine::planar::Arithmetic;
+use h2oplus::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use h2oplus::error::Result;
 use h2oplus::nn::PolicySnapshot;
-use h2oplus::train::config::{self, TrainConfig};
-use h2oplus::train::given::Overrides;
+use h2oplus::train::config;
 use h2oplus::train::seal;
 
 use crate::draws::Draws;
@@ -185,12 +186,8 @@ fn resume(folder: &Path) -> Result<()> {
 /// The run's policies are evaluated; then its config is taken for one of a new run, which is not begun.
 fn settings(folder: &Path) -> Result<()> {
     eval::run(flags(&[text(folder), "--episodes", "1"]))?;
-    let given: Overrides<TrainConfig> = flags(&[]);
-    let config = config::resolve(
-        &given,
-        Some(&folder.join("config.toml")),
-        &toml::Table::new(),
-    )?;
+    let file = folder.join("config.toml");
+    let config = config::resolve(&config::Given::default(), Some(&file))?;
     let task = Task::load(&config.task)?;
     config.try_out(&task)?;
     config.dynamics(&task, &config.population()?).map(drop)
@@ -207,8 +204,10 @@ fn robot(folder: &Path) -> Result<()> {
     let keys = EnvKey::population(&[1], 3);
     let drawn = Dynamics::draw(&task, &domain, 1, 3)?;
     for dynamics in [Dynamics::new(&task, &[])?, drawn] {
-        let mut env =
-            PlanarVecEnv::with_dynamics(&task, dynamics, keys.clone(), Default::default())?;
+        let mut env = PlanarVecEnv::new(
+            EnvSpec::new(&task, dynamics, keys.clone()),
+            Arithmetic::default(),
+        )?;
         env.reset()?;
         for action in [0.0, 1.0] {
             env.step(&vec![action; 3 * task.act_dim()])?;

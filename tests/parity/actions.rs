@@ -1,25 +1,16 @@
 //! What an action becomes on every engine: the motors' range, and noise that is clipped to it before
 //! the task pays.
 
-use super::gpu::gpu;
-use h2oplus::env::{Dynamics, EnvKey, PlanarGpuEnv, PlanarVecEnv, RapierVecEnv, Task, VecEnv};
-use h2oplus::physics::planar::Arithmetic;
+use crate::contract;
+use h2oplus::env::{EnvSpec, Task, VecEnv};
 
 /// `n` environments of `task`, in turn with each of `gaps`, on every engine that is here.
-fn engines(task: &Task, gaps: &[&str], n: usize) -> Vec<(&'static str, Box<dyn VecEnv>)> {
+fn engines(task: &Task, gaps: &[&str], n: usize) -> Vec<(String, Box<dyn VecEnv>)> {
     let gaps: Vec<_> = gaps.iter().map(|g| task.gap(g).unwrap()).collect();
-    let dynamics = || Dynamics::new(task, &gaps).unwrap();
-    let keys = || EnvKey::population(&[7], n);
-    let with = Arithmetic::default();
-    let cpu = PlanarVecEnv::with_dynamics(task, dynamics(), keys(), with).unwrap();
-    let rapier = RapierVecEnv::with_dynamics(task, dynamics(), keys()).unwrap();
-    let mut all: Vec<(&str, Box<dyn VecEnv>)> =
-        vec![("planar", Box::new(cpu)), ("rapier", Box::new(rapier))];
-    if let Some(gpu) = gpu() {
-        let env = PlanarGpuEnv::keyed(&gpu, task, dynamics(), keys()).unwrap();
-        all.push(("gpu", Box::new(env)));
-    }
-    all
+    let spec = EnvSpec::of_gaps(task, &gaps, n, 7).unwrap();
+    let all = contract::engines().into_iter();
+    all.map(|engine| (engine.to_string(), engine.build(&spec)))
+        .collect()
 }
 
 /// What each environment's first step costs under the action `a` of every motor: the way along x is
@@ -27,9 +18,9 @@ fn engines(task: &Task, gaps: &[&str], n: usize) -> Vec<(&'static str, Box<dyn V
 fn costs(env: &mut dyn VecEnv, a: f32) -> Vec<f64> {
     env.reset().unwrap();
     let (n, nu, dt) = (env.num_envs(), env.act_dim(), env.task().dt());
-    let before = env.qpos();
+    let before = env.qpos().unwrap();
     let reward = env.step(&vec![a; n * nu]).unwrap().reward.clone();
-    let after = env.qpos();
+    let after = env.qpos().unwrap();
     let nv = after.len() / n;
     let x = |q: &[f32], e: usize| f64::from(q[e * nv]);
     let one = |e: usize| (x(&after, e) - x(&before, e)) / dt - f64::from(reward[e]);
@@ -82,7 +73,7 @@ fn the_whole_range_of_every_motor_is_reached() {
                 assert!((is - 1.8 * square).abs() < 1e-3, "{name}: {is} at {a}");
                 assert!((want - 0.2 * square).abs() < 1e-3, "{name}: {want}");
             }
-            for (x, y) in wide.qpos().iter().zip(unit.qpos()) {
+            for (x, y) in wide.qpos().unwrap().iter().zip(unit.qpos().unwrap()) {
                 assert!((x - y).abs() < 1e-4, "{name}: {x} {y} at {a}");
             }
         }

@@ -1,7 +1,8 @@
 //! Whole env steps of the hopper against Gymnasium's: observation, reward, termination.
 
-use h2oplus::env::{PlanarVecEnv, StepBatch, Task, VecEnv};
-use h2oplus::physics::planar::Precision;
+use h2oplus::engine::PlanarVecEnv;
+use h2oplus::engine::planar::Precision;
+use h2oplus::env::{EnvSpec, StepBatch, Task, VecEnv};
 use safetensors::SafeTensors;
 use std::path::Path;
 
@@ -67,7 +68,8 @@ impl Recorded {
 /// with another end.
 fn each_step(task: &Task, recorded: &Recorded) -> ([f64; 2], usize) {
     let n = recorded.reward.len();
-    let mut env = PlanarVecEnv::new(task, &[], n, 0, Precision::F64).unwrap();
+    let mut env =
+        PlanarVecEnv::new(EnvSpec::of_gaps(task, &[], n, 0).unwrap(), Precision::F64).unwrap();
     env.reset().unwrap();
     for e in 0..n {
         let row = |values: &[f64]| values[e * 6..][..6].to_vec();
@@ -132,7 +134,9 @@ fn whole_episodes_are_gymnasiums() {
     for name in ["hopper-v4", "hopper-v5"] {
         let (task, recorded) = (Task::load(name).unwrap(), Recorded::load(name));
         for episode in recorded.bounds.windows(2) {
-            let mut env = PlanarVecEnv::new(&task, &[], 1, 0, Precision::F64).unwrap();
+            let mut env =
+                PlanarVecEnv::new(EnvSpec::of_gaps(&task, &[], 1, 0).unwrap(), Precision::F64)
+                    .unwrap();
             env.reset().unwrap();
             let first = episode[0];
             let row = |values: &[f64]| values[first * 6..][..6].to_vec();

@@ -1,14 +1,15 @@
-//! An environment's bits do not depend on its lane, its neighbours, the width or the threads.
+//! An environment's bits do not depend on the width of the registers, nor on the rows of its neighbours.
 
-use h2oplus::env::{Dynamics, EnvKey, PlanarVecEnv, StepBatch, Task, VecEnv};
+use h2oplus::engine::PlanarVecEnv;
+use h2oplus::engine::planar::{Precision, Width};
+use h2oplus::env::{Dynamics, EnvKey, EnvSpec, StepBatch, Task, VecEnv};
 use h2oplus::model::Gap;
-use h2oplus::physics::planar::{Precision, Width};
 use h2oplus::rng::{Stream, fill_unit};
 
 fn of_width(task: &Task, gaps: &[Gap], n: usize, seed: u64, width: Width) -> PlanarVecEnv {
     let dynamics = Dynamics::new(task, gaps).unwrap();
     let keys = EnvKey::population(&[seed], n);
-    PlanarVecEnv::with_dynamics(task, dynamics, keys, width.into()).unwrap()
+    PlanarVecEnv::new(EnvSpec::new(task, dynamics, keys), width).unwrap()
 }
 
 /// What a rollout returned, step after step.
@@ -84,52 +85,6 @@ fn every_width_has_the_same_bits() {
 }
 
 #[test]
-fn neighbours_and_lane_do_not_matter() {
-    let task = Task::load("walker2d-v2").unwrap();
-    let all: Vec<usize> = (0..33).collect();
-    let key = |env: usize| EnvKey {
-        seed: 2,
-        env: env as u32,
-    };
-    let make = |names: &[usize]| {
-        PlanarVecEnv::new(&task, &[], names.len(), 0, Precision::F32)
-            .unwrap()
-            .with_keys(names.iter().map(|&e| key(e)).collect())
-    };
-    let whole = roll(&mut make(&all), &all, 120);
-    for alone in [0, 5, 16, 32] {
-        let one = roll(&mut make(&[alone]), &[alone], 120);
-        assert_same(&whole, alone, &one, 0, "alone");
-    }
-    let mut reversed = all.clone();
-    reversed.reverse();
-    let turned = roll(&mut make(&reversed), &reversed, 120);
-    (0..33).for_each(|e| assert_same(&whole, e, &turned, 32 - e, "reversed"));
-}
-
-#[test]
-fn threads_do_not_matter() {
-    let task = Task::load("halfcheetah-v2").unwrap();
-    let gaps = [
-        task.gap("joint-noise=0.5").unwrap(),
-        task.gap("gravity").unwrap(),
-    ];
-    let names: Vec<usize> = (0..100).collect();
-    let on = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| {
-            let mut env = PlanarVecEnv::new(&task, &gaps, 100, 1, Precision::F32).unwrap();
-            roll(&mut env, &names, 40)
-        })
-    };
-    let (one, five) = (on(1), on(5));
-    (0..100).for_each(|e| assert_same(&one, e, &five, e, "threads"));
-}
-
-#[test]
 fn a_mixed_batch_equals_separate_batches() {
     for (name, texts) in [
         (
@@ -156,7 +111,11 @@ fn a_mixed_batch_equals_separate_batches() {
         let task = Task::load(name).unwrap();
         let gaps: Vec<Gap> = texts.iter().map(|t| task.gap(t).unwrap()).collect();
         let names: Vec<usize> = (0..40).collect();
-        let mut env = PlanarVecEnv::new(&task, &gaps, 40, 3, Precision::F32).unwrap();
+        let mut env = PlanarVecEnv::new(
+            EnvSpec::of_gaps(&task, &gaps, 40, 3).unwrap(),
+            Precision::F32,
+        )
+        .unwrap();
         let mixed = roll(&mut env, &names, 80);
         for (g, gap) in gaps.iter().enumerate() {
             let own: Vec<usize> = names
@@ -172,16 +131,19 @@ fn a_mixed_batch_equals_separate_batches() {
                 })
                 .collect();
             let gap = std::slice::from_ref(gap);
-            let mut env = PlanarVecEnv::new(&task, gap, own.len(), 0, Precision::F32)
-                .unwrap()
-                .with_keys(keys);
+            let spec = EnvSpec::new(&task, Dynamics::new(&task, gap).unwrap(), keys);
+            let mut env = PlanarVecEnv::new(spec, Precision::F32).unwrap();
             let separate = roll(&mut env, &own, 80);
             for (i, &e) in own.iter().enumerate() {
                 assert_same(&mixed, e, &separate, i, &format!("{name} {gap:?}"));
             }
         }
         // The gaps do differ: environment 0 and a copy of it with a gap part ways.
-        let other = PlanarVecEnv::new(&task, &gaps[1..2], 1, 3, Precision::F32).unwrap();
+        let other = PlanarVecEnv::new(
+            EnvSpec::of_gaps(&task, &gaps[1..2], 1, 3).unwrap(),
+            Precision::F32,
+        )
+        .unwrap();
         let other = roll(&mut { other }, &[0], 80);
         let differs = mixed
             .iter()

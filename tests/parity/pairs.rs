@@ -1,11 +1,13 @@
 //! Contacts between limbs: along a chain (the hopper's), and across the branches of a tree.
+//! Longer than 400 lines because the specification's vectors stand beside the test that reads them.
 
 use crate::physics::{close, run};
-use h2oplus::env::reference::{Reference, compare};
-use h2oplus::env::{PlanarVecEnv, Task, VecEnv};
+use h2oplus::engine::PlanarVecEnv;
+use h2oplus::engine::planar::probe::stages;
+use h2oplus::engine::planar::{Arithmetic, Batch, Precision, RowSet, Width};
+use h2oplus::env::{EnvSpec, Task, VecEnv};
+use h2oplus::measure::reference::{Reference, compare};
 use h2oplus::model::{Gap, Model};
-use h2oplus::physics::planar::probe::stages;
-use h2oplus::physics::planar::{Arithmetic, Batch, Precision, RowSet, Width};
 use std::path::{Path, PathBuf};
 
 /// Recorded states in many of which limbs touch.
@@ -179,7 +181,8 @@ fn neighbours_do_not_matter() {
     task.healthy_state = None;
     let roll = |order: &[usize]| {
         let n = order.len();
-        let mut env = PlanarVecEnv::new(&task, &[], n, 0, Precision::F32).unwrap();
+        let mut env =
+            PlanarVecEnv::new(EnvSpec::of_gaps(&task, &[], n, 0).unwrap(), Precision::F32).unwrap();
         env.reset().unwrap();
         for (lane, &e) in order.iter().enumerate() {
             let bend = e as f64 / n as f64;

@@ -1,8 +1,8 @@
 //! The planar kernel against MuJoCo's recorded transitions.
 
-use h2oplus::env::reference::{Comparison, Reference, compare};
+use h2oplus::engine::planar::Precision;
+use h2oplus::measure::reference::{Comparison, Reference, compare};
 use h2oplus::model::Model;
-use h2oplus::physics::planar::Precision;
 use std::path::{Path, PathBuf};
 
 /// Recorded transitions of the shipped tasks.

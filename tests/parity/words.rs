@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const PLANAR: &str = "src/sim/physics/planar";
+const PLANAR: &str = "src/sim/engine/planar";
 
 fn read(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

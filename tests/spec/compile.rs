@@ -1,4 +1,5 @@
 //! Compiled tables against MuJoCo's, recorded in tests/reference/physics and in the tables below.
+//! Longer than 400 lines because the tables of two robots stand beside the test that reads them.
 
 use h2oplus::env::Task;
 use h2oplus::model::{Gap, Model, Spec};

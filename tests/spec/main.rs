@@ -5,6 +5,7 @@
 mod bounds;
 mod compile;
 mod domains;
+mod draws;
 mod gaps;
 mod refusals;
 mod robot;

@@ -1,13 +1,14 @@
 //! `h2oplus bench sim` for an engine whose inside is not ours to measure.
 
 use crate::cli::Format;
+use crate::engine::Physics;
 use crate::env::Task;
 use serde_json::json;
 
 /// What was measured.
-pub struct Report {
+pub struct EngineReport {
     /// The engine.
-    pub physics: &'static str,
+    pub physics: Physics,
     /// What it runs on.
     pub device: String,
     /// What it stepped.
@@ -26,7 +27,7 @@ pub struct Report {
     pub plan: Option<String>,
 }
 
-impl Report {
+impl EngineReport {
     /// As `format` wants it.
     pub fn text(&self, format: Format) -> String {
         let Self {

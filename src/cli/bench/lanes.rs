@@ -1,12 +1,13 @@
 //! What `bench sim` measures of our lanes: rate, operations, share of peak, stages.
 
 use crate::cli::bench::sim::{WARM_UP, action_batches, roll, steps_per_second};
-use crate::env::{Dynamics, EnvKey, PlanarVecEnv, Task, VecEnv};
+use crate::engine::PlanarVecEnv;
+use crate::engine::planar::lanes::counted::take_flops;
+use crate::engine::planar::profile::{PeakFlops, Stage, ticks};
+use crate::engine::planar::{Arithmetic, Precision, Width};
+use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
-use crate::physics::planar::lanes::counted::take_flops;
-use crate::physics::planar::profile::{PeakFlops, Stage, ticks};
-use crate::physics::planar::{Arithmetic, Precision, Width};
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -24,7 +25,7 @@ pub struct Drawn {
 }
 
 /// What was measured.
-pub struct Report {
+pub struct LanesReport {
     /// What was stepped.
     pub task: Task,
     drawn: Drawn,
@@ -44,7 +45,7 @@ pub struct Report {
     stages: Vec<(&'static str, f64)>,
 }
 
-impl Report {
+impl LanesReport {
     /// Measures `num_envs` environments with `dynamics` for `seconds` s, and its inside apart.
     ///
     /// # Errors
@@ -62,7 +63,7 @@ impl Report {
         Ok(Self {
             num_envs,
             threads,
-            lanes: env.width(),
+            lanes: env.engine().width(),
             rate,
             needed: flops_per_step(&task, dynamics, Width::One)?,
             executed: match Width::detect() {
@@ -188,7 +189,7 @@ fn make(
     with: Arithmetic,
 ) -> Result<PlanarVecEnv> {
     let keys = EnvKey::population(&[0], num_envs);
-    PlanarVecEnv::with_dynamics(task, dynamics.clone(), keys, with)
+    PlanarVecEnv::new(EnvSpec::new(task, dynamics.clone(), keys), with)
 }
 
 /// Floating-point operations of an env step, counted on one thread.
@@ -221,12 +222,12 @@ fn one_thread() -> Result<rayon::ThreadPool> {
 /// Peak of all threads together, FLOP/s.
 fn peak_flops(task: &Task, threads: usize) -> Result<f64> {
     let envs: Vec<_> = (0..threads)
-        .map(|_| PlanarVecEnv::new(task, &[], 1, 0, Precision::F32))
+        .map(|_| PlanarVecEnv::new(EnvSpec::of_gaps(task, &[], 1, 0)?, Precision::F32))
         .collect::<Result<_>>()?;
     Ok(envs
         .into_par_iter()
         .with_max_len(1)
-        .map(|mut env| env.visit(PeakFlops))
+        .map(|mut env| env.engine_mut().visit(PeakFlops))
         .sum())
 }
 
@@ -237,13 +238,16 @@ fn stage_shares(task: &Task, dynamics: &Dynamics) -> Result<Vec<(&'static str, f
         let mut env = make(task, dynamics, 256, Arithmetic::default())?;
         roll(&mut env, WARM_UP)?;
         let actions = action_batches(&env);
-        env.start_stage_times();
+        env.engine_mut().start_stage_times();
         let start = ticks();
         for i in 0..300 {
             env.step(&actions[i % actions.len()])?;
         }
         let whole = (ticks() - start) as f64;
-        let times = env.take_stage_times().map(|t| t as f64 / whole);
+        let times = env
+            .engine_mut()
+            .take_stage_times()
+            .map(|t| t as f64 / whole);
         let mut shares: Vec<_> = Stage::ALL.iter().map(|l| l.label()).zip(times).collect();
         shares.push(("environment", 1.0 - times.iter().sum::<f64>()));
         Ok(shares)

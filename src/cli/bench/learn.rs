@@ -12,7 +12,7 @@ use crate::cli::choice::choice;
 use crate::cli::{Format, emit};
 use crate::error::Result;
 use crate::nn::Replay;
-use crate::nn::device::{self, DeviceKind, OpenDevice, Precision};
+use crate::nn::device::{self, DeviceKind, MatmulPrecision, OpenDevice};
 use crate::nn::launch::{Tally, reset_tally, tally};
 use crate::nn::ops::product::{Finish, product};
 use crate::nn::replay::row_len;
@@ -38,8 +38,8 @@ pub struct Args {
     #[arg(long, value_parser = choice::<DeviceKind>(), default_value_t)]
     pub device: DeviceKind,
     /// How matrix products round on a GPU
-    #[arg(long, value_parser = choice::<Precision>(), default_value_t)]
-    pub precision: Precision,
+    #[arg(long, value_parser = choice::<MatmulPrecision>(), default_value_t)]
+    pub precision: MatmulPrecision,
     /// Seconds to measure
     #[arg(long, default_value_t = 5.0, value_name = "S", value_parser = Range::POSITIVE.parser::<f64>())]
     pub seconds: f64,
@@ -56,7 +56,7 @@ pub struct Args {
 
 /// What was measured.
 #[derive(Clone, Debug, Serialize)]
-pub struct Measured {
+pub struct LearnReport {
     /// Method.
     pub algo: String,
     /// Members.
@@ -121,7 +121,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn human(m: &Measured) -> String {
+fn human(m: &LearnReport) -> String {
     let mut lines = vec![
         format!(
             "{} × {} members on {}",
@@ -157,7 +157,7 @@ fn human(m: &Measured) -> String {
 }
 
 /// Runs updates on random data for the time asked.
-pub fn measure(args: &Args) -> Result<Measured> {
+pub fn measure(args: &Args) -> Result<LearnReport> {
     let OpenDevice { device, kind, note } = device::open(args.device, args.precision)?;
     if let Some(note) = note {
         crate::log!("{note}");
@@ -223,7 +223,7 @@ fn report(
     rate: f64,
     device: DeviceKind,
     (peak_gflops, peak_gbytes_per_s): (f64, Option<f64>),
-) -> Measured {
+) -> LearnReport {
     let members = args.population as f64;
     let sum = |f: fn(&Tally) -> u64| kernels.iter().map(f).sum::<u64>() as f64;
     let (flops, bytes) = (sum(|t| t.cost.flops), sum(|t| t.cost.bytes));
@@ -238,7 +238,7 @@ fn report(
         })
         .collect();
     times.sort_by(|a, b| b.microseconds.total_cmp(&a.microseconds));
-    Measured {
+    LearnReport {
         algo: args.algo.clone(),
         population: args.population,
         threads: rayon::current_num_threads(),

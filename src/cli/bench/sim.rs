@@ -1,14 +1,15 @@
 //! `h2oplus bench sim`: full env steps (observation, reward, autoreset) with random actions.
 
 use crate::cli::bench::engine;
-use crate::cli::bench::lanes::{Drawn, Report};
+use crate::cli::bench::lanes::{Drawn, LanesReport};
 use crate::cli::choice::choice;
 use crate::cli::domain::DomainFlags;
-use crate::cli::{Format, emit, table};
-use crate::env::{self, Backend, Device, Dynamics, EnvKey, Physics, Task, VecEnv};
+use crate::cli::{Format, emit, of_flag, table};
+use crate::engine::{Backend, Device, Physics};
+use crate::env::status::{BROKEN, UNCONVERGED, offenders};
+use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::Result;
 use crate::model::GapSet;
-use crate::physics::status::{BROKEN, UNCONVERGED, offenders};
 use crate::range::Range;
 use crate::rng::{Stream, fill_unit};
 use crate::train::memory;
@@ -58,15 +59,16 @@ pub fn run(args: Args) -> Result<ExitCode> {
             .iter()
             .flat_map(|p| args.device.iter().map(move |d| (p, d)))
         {
-            let (place, note) = match env::choose(physics, device) {
-                Ok(chosen) => chosen,
-                // One combination among others that cannot be is left out.
-                Err(error) if args.physics.len() * args.device.len() > 1 => {
-                    crate::log!("left out: {error}");
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
+            let (place, note) =
+                match crate::engine::choose(physics, device).map_err(of_flag("--device")) {
+                    Ok(chosen) => chosen,
+                    // One combination among others that cannot be is left out.
+                    Err(error) if args.physics.len() * args.device.len() > 1 => {
+                        crate::log!("left out: {error}");
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
             if device == Device::Auto {
                 crate::log!("{note}");
             }
@@ -98,9 +100,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
 /// One combination.
 enum Measured {
     /// Our lanes, whose inside is measured too.
-    Lanes(Box<Report>),
+    Lanes(Box<LanesReport>),
     /// Any other engine.
-    Engine(Box<engine::Report>),
+    Engine(Box<engine::EngineReport>),
 }
 
 impl Measured {
@@ -153,16 +155,16 @@ fn measure(
     let begun = Instant::now();
     let dynamics = Dynamics::draw(&task, &domain, 0, num_envs)?;
     let drawing = begun.elapsed().as_secs_f64();
-    if physics == Physics::Rapier || matches!(place, Backend::Gpu(_)) {
+    let (Physics::Planar, Backend::Cpu) = (physics, place) else {
         let report = foreign(physics, place, task, (dynamics, num_envs), seconds)?;
         return Ok(Measured::Engine(Box::new(report)));
-    }
+    };
     let drawn = Drawn {
         rows: dynamics.rows.len(),
         domain,
         seconds: drawing,
     };
-    let report = Report::measure(task, drawn, &dynamics, num_envs, seconds)?;
+    let report = LanesReport::measure(task, drawn, &dynamics, num_envs, seconds)?;
     Ok(Measured::Lanes(Box::new(report)))
 }
 
@@ -173,18 +175,15 @@ fn foreign(
     task: Task,
     (dynamics, num_envs): (Dynamics, usize),
     seconds: f64,
-) -> Result<engine::Report> {
+) -> Result<engine::EngineReport> {
     let keys = EnvKey::population(&[0], num_envs);
     let (before, begun) = (engine::resident(), Instant::now());
-    let mut env = env::build(physics, place, &task, dynamics, keys)?;
+    let mut env = crate::engine::build(physics, place, EnvSpec::new(&task, dynamics, keys))?;
     let building = begun.elapsed().as_secs_f64();
     let rate = steps_per_second(env.as_mut(), seconds)?;
     let after = engine::resident();
-    Ok(engine::Report {
-        physics: match physics {
-            Physics::Planar => "planar",
-            Physics::Rapier => "rapier",
-        },
+    Ok(engine::EngineReport {
+        physics,
         device: match place {
             Backend::Cpu => "cpu".into(),
             Backend::Gpu(gpu) => gpu.label(),

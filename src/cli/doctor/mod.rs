@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Format, emit, table};
+use crate::engine::planar::Width;
 use crate::error::Result;
 use crate::gpu::wgpu;
-use crate::physics::planar::Width;
 use crate::train::run_folder::hardware;
 use findings::{Advice, Findings};
 

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::json;
 use crate::cli::{Format, table};
-use crate::env::effect::{Actor, Apart, FLOOR, Original, Quantiles};
 use crate::env::{Dynamics, Task};
 use crate::error::Result;
+use crate::measure::effect::{Actor, Apart, FLOOR, Original, Quantiles};
 use crate::model::GapSet;
 use crate::nn::PolicySnapshot;
 use crate::rng::{Stream, fill_normal, fill_unit};

@@ -10,6 +10,8 @@ pub mod case;
 pub mod physics;
 pub mod published;
 mod rapier;
+mod replay;
+mod verdict;
 
 /// Flags of `verify`.
 #[derive(Debug, clap::Args)]

@@ -1,10 +1,10 @@
 //! `h2oplus verify physics --physics rapier`: how far the second engine is from recorded transitions.
 
-use crate::cli::verify::physics::{spread, spread_json};
+use crate::cli::verify::verdict::{spread, spread_json};
 use crate::cli::{Format, emit};
-use crate::env::distance::{Acting, Distance, distance};
-use crate::env::reference::Reference;
 use crate::error::Result;
+use crate::measure::distance::{Acting, Distance, distance};
+use crate::measure::reference::Reference;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -168,13 +168,6 @@ impl Dataset {
         Ok(data)
     }
 
-    /// Say the notes on stderr, a line each.
-    pub fn log_notes(&self) {
-        for note in &self.notes {
-            h2oplus_base::log!("note: {note}");
-        }
-    }
-
     /// Number of transitions.
     pub fn len(&self) -> usize {
         self.rewards.len()

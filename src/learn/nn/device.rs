@@ -20,7 +20,7 @@ choices! {
 
 choices! {
     /// How the matrix products of a GPU round.
-    pub enum Precision {
+    pub enum MatmulPrecision {
         /// float32 throughout.
         F32 = "f32",
         /// Factors rounded to TF32's 11 bits on tensor cores, sums in float32.
@@ -40,7 +40,7 @@ pub struct OpenDevice {
 }
 
 /// Opens the device that `kind` names.
-pub fn open(kind: DeviceKind, precision: Precision) -> Result<OpenDevice> {
+pub fn open(kind: DeviceKind, precision: MatmulPrecision) -> Result<OpenDevice> {
     let cpu = |note| OpenDevice {
         device: Device::Cpu,
         kind: DeviceKind::Cpu,
@@ -60,7 +60,7 @@ pub fn open(kind: DeviceKind, precision: Precision) -> Result<OpenDevice> {
             Err((problem, help)) => return Err(Error::input("device cuda", problem, help)),
         },
     };
-    if opened.kind == DeviceKind::Cpu && precision == Precision::Tf32 {
+    if opened.kind == DeviceKind::Cpu && precision == MatmulPrecision::Tf32 {
         let help = "use `precision f32`, or `device cuda` where there is an NVIDIA GPU";
         return Err(Error::input("precision tf32", "the CPU has none", help));
     }
@@ -68,7 +68,7 @@ pub fn open(kind: DeviceKind, precision: Precision) -> Result<OpenDevice> {
 }
 
 #[cfg(feature = "cuda")]
-fn cuda(precision: Precision) -> std::result::Result<Device, (String, &'static str)> {
+fn cuda(precision: MatmulPrecision) -> std::result::Result<Device, (String, &'static str)> {
     use crate::nn::cuda::engine;
     let fail = |problem: String| {
         let line = problem.lines().next().unwrap_or_default();
@@ -84,7 +84,7 @@ fn cuda(precision: Precision) -> std::result::Result<Device, (String, &'static s
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(_: Precision) -> std::result::Result<Device, (String, &'static str)> {
+fn cuda(_: MatmulPrecision) -> std::result::Result<Device, (String, &'static str)> {
     let problem = "this program was built without CUDA".to_owned();
     let help = "build it with `cargo build --release --features cuda`, or use `device cpu`";
     Err((problem, help))

@@ -8,9 +8,8 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::nn::kernel::{Buf, Grad, Health, Moment, Smoothed, Stats, Theta};
-use crate::nn::launch::launch;
 use crate::nn::ops::PerMember;
-use crate::nn::ops::adam::{Adam, Group};
+use crate::nn::ops::adam::{Adam, AdamBuffers, ParamGroup};
 use crate::nn::ops::guard::{FROZEN, Guard, GuardBuffers, HEALTH};
 use crate::nn::ops::polyak::{Polyak, PolyakBuffers};
 use crate::nn::ops::wide::{transpose, transposed};
@@ -124,7 +123,7 @@ impl Params {
         let groups = groups.iter_mut().map(|g| {
             let rate = g.rate();
             g.steps += 1;
-            Group {
+            ParamGroup {
                 range: g.range.clone(),
                 rate,
                 step: g.steps,
@@ -132,11 +131,16 @@ impl Params {
         });
         let adam = Adam {
             members: self.members,
-            stride: self.spec.len(),
             groups: groups.collect(),
         };
         let [m, v] = &self.moments;
-        launch(&adam, [&self.theta, m, v, &self.health], [&self.grad])
+        adam.launch(AdamBuffers {
+            theta: &self.theta,
+            m,
+            v,
+            health: &self.health,
+            grad: &self.grad,
+        })
     }
 
     /// Moves the targets a step of `rate` towards the parameters.

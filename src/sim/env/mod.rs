@@ -1,26 +1,19 @@
-//! Tasks and vectors of environments.
+//! Tasks, and vectors of environments on any engine: a [`HostEnv`] is one on the processor.
 
-mod build;
-pub mod distance;
 pub mod dynamics;
-pub mod effect;
-pub mod planar;
-pub mod planar_gpu;
-pub mod rapier;
-pub mod reference;
-pub mod replay;
-mod rules;
+mod host;
+pub(crate) mod rules;
 pub mod scale;
-mod snapshot;
+pub(crate) mod snapshot;
+mod spec;
+pub mod status;
 pub mod task;
 
-pub use build::{Backend, Device, Physics, build, choose};
 pub use dynamics::{Dynamics, Row};
-pub use planar::PlanarVecEnv;
-pub use planar_gpu::PlanarGpuEnv;
-pub use rapier::RapierVecEnv;
+pub use host::{Engine, Group, HostEnv, Job};
 pub use rules::EnvKey;
 pub use scale::ActionScale;
+pub use spec::EnvSpec;
 pub use task::Task;
 
 use crate::error::Result;
@@ -50,7 +43,7 @@ pub struct RolloutBuffer {
     pub terminated: Vec<bool>,
     /// `[members, steps, per_member]`.
     pub truncated: Vec<bool>,
-    /// Bits of [`status`](crate::physics::status), `[members, steps, per_member]`.
+    /// Bits of [`status`](crate::env::status), `[members, steps, per_member]`.
     pub status: Vec<u32>,
 }
 
@@ -73,13 +66,21 @@ pub trait VecEnv: Send {
     /// Replaces the env steps that the running episodes have behind them, `[n]`: who sets them apart from one another
     /// has episodes that end in turn, not all at once.
     fn set_steps(&mut self, steps: &[u32]);
+    /// Puts one environment at `qpos`, `qvel` (`[nv]` each), at the start of an episode.
+    fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]);
     /// One env step with `actions` `[n, act_dim]`, on the scale of [`Task::scale`].
     fn step(&mut self, actions: &[f32]) -> Result<&StepBatch>;
-    /// `qpos` of every environment, `[n, nv]`, float32 as the lanes hold it.
-    fn qpos(&self) -> Vec<f32>;
-    /// `qvel` of every environment, `[n, nv]`.
-    fn qvel(&self) -> Vec<f32>;
-    /// Bits of [`status`](crate::physics::status) of the latest step, `[n]`.
+    /// `qpos` of every environment, `[n, nv]`, rounded to float32.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn qpos(&self) -> Result<Vec<f32>>;
+    /// `qvel` of every environment, `[n, nv]`, rounded to float32.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn qvel(&self) -> Result<Vec<f32>>;
+    /// Bits of [`status`](crate::env::status) of the latest step, `[n]`.
     fn status(&self) -> &[u32];
     /// Where a device's memory goes; none for an engine on the CPU.
     fn memory(&self) -> Option<&MemoryPlan> {
@@ -89,9 +90,15 @@ pub trait VecEnv: Send {
     fn dynamics(&self) -> &Dynamics;
     /// Row of [`dynamics`](VecEnv::dynamics) that each environment has at present, `[n]`; a step that
     /// ends an episode may change it.
-    fn row(&self) -> &[u32];
+    fn param_row(&self) -> &[u32];
     /// Everything that the future depends on (state, warm starts, rows, counters), as bytes for a checkpoint.
-    fn snapshot(&self) -> Vec<u8>;
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn snapshot(&self) -> Result<Vec<u8>>;
     /// Goes back to a [`snapshot`](VecEnv::snapshot) of an equal vector.
+    ///
+    /// # Errors
+    /// Where the bytes are another vector's, and where the device fails.
     fn restore(&mut self, bytes: &[u8]) -> Result<()>;
 }

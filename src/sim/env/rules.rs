@@ -1,10 +1,10 @@
 //! What every engine shares: keys of random draws, observation, reward, termination, autoreset.
 
 use crate::env::dynamics::{Dynamics, Row};
+use crate::env::status::BROKEN;
 use crate::env::task::Noise;
-use crate::env::{StepBatch, Task};
+use crate::env::{EnvSpec, StepBatch, Task};
 use crate::error::{Error, Result};
-use crate::physics::status::BROKEN;
 use crate::rng::{Stream, fill_normal, fill_unit};
 use rayon::prelude::*;
 
@@ -26,7 +26,7 @@ impl EnvKey {
 }
 
 /// What all environments of a vector share, whatever the engine.
-pub(super) struct TaskRules {
+pub(crate) struct TaskRules {
     pub task: Task,
     pub dynamics: Dynamics,
     /// What the draws of each environment are keyed by, `[n]`.
@@ -36,16 +36,21 @@ pub(super) struct TaskRules {
 }
 
 /// How an env step ended.
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     pub reward: f64,
     pub terminated: bool,
     pub status: u32,
 }
 
 impl TaskRules {
-    pub fn new(task: &Task, dynamics: Dynamics, keys: Vec<EnvKey>) -> Self {
+    pub fn new(spec: EnvSpec) -> Self {
+        let EnvSpec {
+            task,
+            dynamics,
+            keys,
+        } = spec;
         Self {
-            task: task.clone(),
+            task,
             dynamics,
             keys,
             tick: 0,
@@ -176,7 +181,7 @@ impl TaskRules {
 
 /// Reward of an env step that went `dx` m along x, ended at `qpos`, `qvel` and cost `cost`; whether
 /// it terminates the episode.
-pub(super) fn reward(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64) -> (f64, bool) {
+pub(crate) fn reward(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64) -> (f64, bool) {
     let healthy = task.is_healthy(qpos, qvel);
     let alive = if healthy || task.reward.healthy_on_fall {
         task.reward.healthy
@@ -190,7 +195,7 @@ pub(super) fn reward(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64
 }
 
 /// The episodes of a vector and what their latest step returned.
-pub(super) struct Episodes {
+pub(crate) struct Episodes {
     obs_dim: usize,
     /// Env steps of the running episode, `[n]`.
     pub steps: Vec<u32>,
@@ -261,7 +266,7 @@ impl Episodes {
 }
 
 /// Some neighbouring environments of [`Episodes`].
-pub(super) struct Piece<'a> {
+pub(crate) struct Piece<'a> {
     obs_dim: usize,
     steps: &'a mut [u32],
     /// Parameter rows.

@@ -1,28 +1,29 @@
 //! The bytes of a vector's snapshot: counters, parameter rows, and numbers of the engine's.
 
-use crate::env::rules::{Episodes, TaskRules};
+use crate::env::rules::TaskRules;
 use crate::error::{Error, Result};
 
 /// What the future of a vector depends on.
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     /// [`TaskRules::tick`].
     pub tick: u32,
-    /// [`Episodes::steps`].
+    /// [`Episodes::steps`](crate::env::rules::Episodes::steps).
     pub steps: Vec<u32>,
-    /// [`Episodes::row`].
+    /// [`Episodes::row`](crate::env::rules::Episodes::row).
     pub row: Vec<u32>,
     /// The engine's, any number of them.
     pub state: Vec<f64>,
 }
 
 /// Of a vector whose engine is at `state`, as bytes.
-pub(super) fn bytes(
-    rules: &TaskRules,
-    episodes: &Episodes,
+pub(crate) fn bytes(
+    tick: u32,
+    steps: &[u32],
+    row: &[u32],
     state: impl IntoIterator<Item = f64>,
 ) -> Vec<u8> {
-    let mut bytes = rules.tick.to_le_bytes().to_vec();
-    for counts in [&episodes.steps, &episodes.row] {
+    let mut bytes = tick.to_le_bytes().to_vec();
+    for counts in [steps, row] {
         bytes.extend(counts.iter().flat_map(|s| s.to_le_bytes()));
     }
     bytes.extend(state.into_iter().flat_map(f64::to_le_bytes));

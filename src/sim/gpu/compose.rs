@@ -64,7 +64,7 @@ pub const WORKGROUP: u32 = 64;
 /// Where the shader does not compile: a mistake in it, not in the input.
 pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Result<naga::Module> {
     let mut composer = Composer::default();
-    let mut known = unroll::Constants::new();
+    let mut known = unroll::ConstantValues::new();
     let mut literals: &[f32] = &[];
     let mut on: HashMap<String, ShaderDefValue> = HashMap::new();
     on.insert("WORKGROUP".into(), ShaderDefValue::UInt(WORKGROUP));

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub struct Constants {
     name: &'static str,
     text: String,
-    known: unroll::Constants,
+    known: unroll::ConstantValues,
     defs: Vec<&'static str>,
     literals: Vec<f32>,
 }
@@ -18,7 +18,7 @@ impl Constants {
         Self {
             name,
             text: String::new(),
-            known: unroll::Constants::new(),
+            known: unroll::ConstantValues::new(),
             defs: Vec::new(),
             literals: Vec::new(),
         }
@@ -89,7 +89,7 @@ impl Constants {
     }
 
     /// Whole numbers by name.
-    pub(super) fn known(&self) -> &unroll::Constants {
+    pub(super) fn known(&self) -> &unroll::ConstantValues {
         &self.known
     }
 

@@ -48,6 +48,9 @@ pub fn adapters() -> Vec<wgpu::Adapter> {
 }
 
 impl Gpu {
+    /// What errors call the wish for a GPU; whoever knows the flag that asked for one names that.
+    pub const PLACE: &str = "device gpu";
+
     /// The process's device: the best adapter, or the one that [`ADAPTER_VARIABLE`] names. All
     /// simulators of a process share it.
     ///
@@ -89,10 +92,10 @@ impl Gpu {
                     format!("adapters: {}", names.join("; ")),
                 ),
                 _ => Error::input(
-                    "--device gpu",
+                    Self::PLACE,
                     "no adapter for Vulkan, Metal or DirectX 12 was found",
                     "install the GPU's driver with its Vulkan part (or Mesa's software driver: \
-                     mesa-vulkan-drivers libvulkan1), or take `--device cpu`",
+                     mesa-vulkan-drivers libvulkan1), or simulate on the CPU",
                 ),
             });
         };
@@ -116,7 +119,7 @@ impl Gpu {
             Error::input(
                 format!("adapter {}", info.name),
                 format!("gives no device: {e}"),
-                "update its driver, free its memory, or take `--device cpu`",
+                "update its driver, free its memory, or simulate on the CPU",
             )
         })?;
         let failure = Arc::new(Mutex::new(None));
@@ -199,7 +202,7 @@ impl Gpu {
         Error::input(
             format!("adapter {}", self.info.name),
             problem,
-            "resume from the last checkpoint; with fewer environments if memory ran out, or with `--device cpu`",
+            "resume from the last checkpoint; with fewer environments if memory ran out, or on the CPU",
         )
     }
 }

@@ -38,7 +38,7 @@ impl MemoryPlan {
             Error::input(
                 "environments on the GPU",
                 format!("{what} take {bytes} bytes, but the adapter's buffers hold {most_bytes}"),
-                "take fewer parameter rows or a shorter rollout, or `--device cpu`",
+                "take fewer parameter rows or a shorter rollout, or simulate on the CPU",
             )
         };
         if let Some((name, bytes)) = shared.iter().find(|(_, bytes)| *bytes > most_bytes) {

@@ -8,14 +8,18 @@
 use std::collections::HashMap;
 
 /// Constants by name: a number is a list of one.
-pub type Constants = HashMap<String, Vec<i64>>;
+pub type ConstantValues = HashMap<String, Vec<i64>>;
 
 /// `source` with every `for` written out, and every `parameter(FIELD)` that `literals` holds as its
 /// value.
 ///
 /// # Errors
 /// The header of a loop whose bounds are not constants.
-pub fn unroll(source: &str, constants: &Constants, literals: &[f32]) -> Result<String, String> {
+pub fn unroll(
+    source: &str,
+    constants: &ConstantValues,
+    literals: &[f32],
+) -> Result<String, String> {
     let bare: String = source
         .lines()
         .map(|line| line.split("//").next().unwrap_or_default())
@@ -29,7 +33,7 @@ pub fn unroll(source: &str, constants: &Constants, literals: &[f32]) -> Result<S
 /// Copies `text`, writing out its loops; `known` gains the constants it meets.
 fn expand(
     text: &str,
-    known: &mut Constants,
+    known: &mut ConstantValues,
     literals: &[f32],
     out: &mut String,
 ) -> Result<(), String> {
@@ -85,7 +89,7 @@ fn keep<'a>(rest: &'a str, word: &str, out: &mut String) -> &'a str {
 }
 
 /// Value of the call `parameter(FIELD)` that `text` begins with, and where it ends.
-fn literal(text: &str, known: &Constants, literals: &[f32]) -> Option<(f32, usize)> {
+fn literal(text: &str, known: &ConstantValues, literals: &[f32]) -> Option<(f32, usize)> {
     let field = text.strip_prefix("parameter(")?;
     let close = field.find(')')?;
     let at = usize::try_from(value(&field[..close], known)?).ok()?;
@@ -131,7 +135,7 @@ fn block(text: &str) -> Option<&str> {
 }
 
 /// Name, first value and end of `for (var NAME = FROM; NAME < TO; NAME++)`.
-fn bounds<'a>(header: &'a str, known: &Constants) -> Option<(&'a str, i64, i64)> {
+fn bounds<'a>(header: &'a str, known: &ConstantValues) -> Option<(&'a str, i64, i64)> {
     let inside = header.strip_prefix("for")?.trim();
     let inside = inside.strip_prefix('(')?.strip_suffix(')')?;
     let mut parts = inside.split(';').map(str::trim);
@@ -144,7 +148,7 @@ fn bounds<'a>(header: &'a str, known: &Constants) -> Option<(&'a str, i64, i64)>
 }
 
 /// The statement `let NAME = VALUE;` as a `const`, where the value is known.
-fn constant(statement: &str, known: &mut Constants) -> Option<String> {
+fn constant(statement: &str, known: &mut ConstantValues) -> Option<String> {
     let (name, is) = statement.strip_prefix("let")?.split_once('=')?;
     let name = name.trim();
     // It may hide a constant of that name.
@@ -155,7 +159,7 @@ fn constant(statement: &str, known: &mut Constants) -> Option<String> {
 }
 
 /// Value of a whole-number expression.
-fn value(text: &str, known: &Constants) -> Option<i64> {
+fn value(text: &str, known: &ConstantValues) -> Option<i64> {
     let mut reader = Reader {
         rest: text.trim(),
         known,
@@ -168,7 +172,7 @@ fn value(text: &str, known: &Constants) -> Option<i64> {
 /// Recursive descent over sums, products, names, elements and `min(a, b)`.
 struct Reader<'a> {
     rest: &'a str,
-    known: &'a Constants,
+    known: &'a ConstantValues,
 }
 
 impl<'a> Reader<'a> {
@@ -249,7 +253,7 @@ mod tests {
 
     #[test]
     fn nested_loops_follow_tables() {
-        let known = Constants::from([
+        let known = ConstantValues::from([
             ("N".into(), vec![3]),
             ("LEN".into(), vec![0, 2, 1]),
             ("AT".into(), vec![7, 8, 9]),
@@ -273,7 +277,7 @@ mod tests {
 
     #[test]
     fn parameters_become_literals_where_they_are_known() {
-        let known = Constants::from([("MASS".into(), vec![1]), ("N".into(), vec![2])]);
+        let known = ConstantValues::from([("MASS".into(), vec![1]), ("N".into(), vec![2])]);
         let source =
             "for (var b = 0u; b < N; b++) { let m = parameter(MASS + b) * parameter(kind); }";
         let text = unroll(source, &known, &[9.0, 0.5, f32::INFINITY]).expect("constant bounds");
@@ -288,7 +292,7 @@ mod tests {
     fn a_loop_without_constant_bounds_is_named() {
         let error = unroll(
             "for (var i = 0u; i < count; i++) { }",
-            &Constants::new(),
+            &ConstantValues::new(),
             &[],
         );
         assert!(error.is_err_and(|e| e.contains("i < count")));

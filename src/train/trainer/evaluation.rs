@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use candle_core::Tensor;
 
 use super::Trainer;
-use crate::env::{EnvKey, PlanarVecEnv};
+use crate::engine::PlanarVecEnv;
+use crate::engine::planar::Precision;
+use crate::env::{Dynamics, EnvKey, EnvSpec};
 use crate::error::Result;
 use crate::train::evaluate::{Episodes, STEADY, evaluate};
 use crate::train::phases::Phase;
@@ -22,7 +24,8 @@ impl Trainer {
         let (p, n) = (self.agent.members(), self.config.eval_episodes);
         // Every member and every evaluation meets the same initial states.
         let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
-        let mut env = PlanarVecEnv::keyed(&self.task, &[], keys)?;
+        let none = Dynamics::new(&self.task, &[])?;
+        let mut env = PlanarVecEnv::new(EnvSpec::new(&self.task, none, keys), Precision::F32)?;
         let s = self.task.obs_dim();
         let (agent, device) = (self.agent.as_ref(), &self.device);
         let mut lost = BTreeSet::new();

@@ -55,7 +55,7 @@ impl Trainer {
         if let Some(rows) = self.sim.state()? {
             checkpoint.tensors.insert("replay.rows".into(), rows);
         }
-        self.rollout.save(&mut checkpoint.bytes);
+        self.rollout.save(&mut checkpoint.bytes)?;
         let folder = self.folder.checkpoints();
         checkpoint.save(&folder.join(checkpoints::name(self.agent.updates())))?;
         checkpoints::prune(&folder, 2)

@@ -1,6 +1,6 @@
 //! Adam, target smoothing, and the guard that freezes who diverges.
 
-use h2oplus::nn::ops::adam::{Adam, Group};
+use h2oplus::nn::ops::adam::{Adam, ParamGroup};
 use h2oplus::nn::ops::guard::{BROKEN, FROZEN, Guard, HEALTH};
 use h2oplus::nn::ops::polyak::Polyak;
 
@@ -18,7 +18,7 @@ const STRIDE: usize = 3000;
 
 pub fn adam(host: &Host) {
     let stride = STRIDE;
-    let group = |range, rate: [f64; P], step| Group {
+    let group = |range, rate: [f64; P], step| ParamGroup {
         range,
         rate: rate.to_vec().into(),
         step,
@@ -31,7 +31,6 @@ pub fn adam(host: &Host) {
     let case = Case {
         kernel: Adam {
             members: P,
-            stride,
             groups: vec![
                 group(16..1500, [1e-2, 2e-2, 3e-2], 3),
                 group(1504..1507, [2e-2; P], 1),

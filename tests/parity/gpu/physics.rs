@@ -2,8 +2,8 @@
 
 use super::gpu;
 use crate::physics::{close, files, robots};
-use h2oplus::env::reference::{Comparison, Reference, compare_gpu};
 use h2oplus::gpu::Gpu;
+use h2oplus::measure::reference::{Comparison, Reference, compare_gpu};
 use h2oplus::model::Model;
 use std::path::Path;
 use std::sync::Arc;

@@ -4,10 +4,10 @@ use super::gpu;
 use candle_core::Device;
 use h2oplus::algo::build;
 use h2oplus::data::DenseLayer;
-use h2oplus::env::planar_gpu::{Layer, ResidentRollout};
-use h2oplus::env::{
-    Backend, Dynamics, EnvKey, PlanarGpuEnv, PlanarVecEnv, RolloutBuffer, Task, VecEnv,
-};
+use h2oplus::engine::planar::Precision;
+use h2oplus::engine::wgsl::{Layer, ResidentRollout};
+use h2oplus::engine::{Backend, PlanarGpuEnv, PlanarVecEnv};
+use h2oplus::env::{Dynamics, EnvKey, EnvSpec, RolloutBuffer, Task, VecEnv};
 use h2oplus::nn::Replay;
 use h2oplus::nn::policy::PolicySnapshot;
 use h2oplus::rng::{Stream, fill_normal};
@@ -62,7 +62,15 @@ fn layers(policies: &[PolicySnapshot]) -> Vec<Vec<Layer<'_>>> {
 fn on_cpu(task: &Task, policies: &[PolicySnapshot], first: u32) -> (Vec<f32>, Vec<bool>) {
     let (s, a) = (task.obs_dim(), task.act_dim());
     let keys = EnvKey::population(&SEEDS, PER_MEMBER);
-    let mut env = PlanarVecEnv::keyed(task, &[task.gap("gravity=1.2").unwrap()], keys).unwrap();
+    let mut env = PlanarVecEnv::new(
+        EnvSpec::new(
+            task,
+            Dynamics::new(task, &[task.gap("gravity=1.2").unwrap()]).unwrap(),
+            keys,
+        ),
+        Precision::F32,
+    )
+    .unwrap();
     let mut obs = env.reset().unwrap().to_vec();
     let row = 2 * s + a + 2;
     let mut rows = vec![f32::NAN; MEMBERS * STEPS * PER_MEMBER * row];
@@ -95,7 +103,11 @@ fn on_cpu(task: &Task, policies: &[PolicySnapshot], first: u32) -> (Vec<f32>, Ve
 
 fn resident(task: &Task, policies: &[PolicySnapshot], steps: usize) -> Option<ResidentRollout> {
     let dynamics = Dynamics::new(task, &[task.gap("gravity=1.2").unwrap()]).unwrap();
-    let mut env = PlanarGpuEnv::population(&gpu()?, task, dynamics, &SEEDS, PER_MEMBER).unwrap();
+    let mut env = PlanarGpuEnv::new(
+        EnvSpec::new(task, dynamics, EnvKey::population(&SEEDS, PER_MEMBER)),
+        &gpu()?,
+    )
+    .unwrap();
     env.reset().unwrap();
     Some(ResidentRollout::new(env, &layers(policies), steps).unwrap())
 }
@@ -211,7 +223,7 @@ fn collected(place: &Backend, from: Option<&HashMap<String, Vec<u8>>>) -> Collec
     }
     for cycle in if from.is_some() { 2..3 } else { 0..3 } {
         if cycle == 2 {
-            rollout.save(&mut saved);
+            rollout.save(&mut saved).unwrap();
         }
         // The first cycle is random.
         let random = CYCLE as u64;

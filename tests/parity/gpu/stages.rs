@@ -1,10 +1,10 @@
 //! Every stage against its CPU twin.
 
 use super::gpu;
-use h2oplus::env::reference::Reference;
+use h2oplus::engine::planar::probe::stages;
+use h2oplus::engine::wgsl::GpuBatch;
+use h2oplus::measure::reference::Reference;
 use h2oplus::model::Model;
-use h2oplus::physics::gpu::GpuBatch;
-use h2oplus::physics::planar::probe::stages;
 use std::path::Path;
 
 /// States of each robot that are compared.

@@ -1,26 +1,27 @@
-// Four floats a thread, over the groups laid end to end. The tail: a row for each group, then rate / bias1 of each
+struct AdamGroup { unsigned first, len; float root; };
+
+// Four floats a thread, over the groups laid end to end. The table: a row for each group, then rate / bias1 of each
 // member and group. A step to what is not finite is not taken, and said.
-extern "C" __global__ void adam(float* theta, float* m, float* v, float* health, const float* grad,
-                                const AdamArgs* args) {
-    const AdamGroup* groups = tail<AdamGroup>(args);
-    unsigned member = blockIdx.y;
-    if (health[member * HEALTH + FROZEN] != 0.0f) return;
-    const float* rates = reinterpret_cast<const float*>(groups + args->groups) + member * args->groups;
+__device__ inline void adam_body(const Adam& k) {
+    const AdamGroup* groups = reinterpret_cast<const AdamGroup*>(k.table);
+    if (k.health[FROZEN] != 0.0f) return;
+    unsigned count = k.args.groups;
+    const float* rates = reinterpret_cast<const float*>(groups + count) + k.member * count;
     unsigned first = blockIdx.x * blockDim.x * 4 + threadIdx.x;
-    for (unsigned k = 0; k < 4; ++k) {
-        unsigned n = first + k * blockDim.x, group = 0;
-        while (group < args->groups && n >= groups[group].len) n -= groups[group++].len;
-        if (group == args->groups) return;
-        size_t at = (size_t)member * args->stride + groups[group].first + n;
-        float g = grad[at], m1 = args->beta[0] * m[at] + args->rest[0] * g;
-        float v1 = args->beta[1] * v[at] + args->rest[1] * g * g;
-        float next = theta[at] - rates[group] * m1 / (sqrtf(v1) / groups[group].root + args->eps);
-        m[at] = m1;
-        v[at] = v1;
+    for (unsigned i = 0; i < 4; ++i) {
+        unsigned n = first + i * blockDim.x, group = 0;
+        while (group < count && n >= groups[group].len) n -= groups[group++].len;
+        if (group == count) return;
+        size_t at = (size_t)groups[group].first + n;
+        float g = k.grad[at], m = BETA_1 * k.m[at] + REST_1 * g;
+        float v = BETA_2 * k.v[at] + REST_2 * g * g;
+        float next = k.theta[at] - rates[group] * m / (sqrtf(v) / groups[group].root + EPS);
+        k.m[at] = m;
+        k.v[at] = v;
         if (fabsf(next) <= -LOWEST) {
-            theta[at] = next;
+            k.theta[at] = next;
         } else {
-            health[member * HEALTH + BROKEN] = 1.0f; // whoever writes it writes the same
+            k.health[BROKEN] = 1.0f; // whoever writes it writes the same
         }
     }
 }

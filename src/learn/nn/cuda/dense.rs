@@ -1,7 +1,9 @@
 //! Networks on a GPU: batched products layer by layer over all passes, members and networks of one shape; biases,
 //! ReLUs, their gradients and narrow last layers in kernels between them, one launch for all passes.
 
-use super::{Arguments, Block, Entry, Product, Program, Run, Shape, Step, arguments, table, word};
+use super::{
+    Arguments, Entry, Operand, Product, ProductShape, Program, Run, Step, arguments, table, word,
+};
 use crate::nn::ops::dense::{Apply, Layer, View};
 use crate::nn::ops::dense_grad::Back;
 
@@ -78,7 +80,7 @@ impl Products {
         }
     }
 
-    fn push(&mut self, shape: Shape, blocks: [Block; 3]) {
+    fn push(&mut self, shape: ProductShape, blocks: [Operand; 3]) {
         match self.all.iter_mut().find(|p| p.shape == shape) {
             Some(product) => product.blocks.push(blocks),
             None => self.all.push(Product {
@@ -160,12 +162,12 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
                 continue;
             }
             let (x, ld) = input(&job.x, &job.layers, l, [ACTS, INPUTS], stride);
-            let shape = Shape {
+            let shape = ProductShape {
                 size: [job.rows, layer.outputs, layer.inputs],
                 transposed: [false, false],
                 ld: [ld, layer.outputs, layer.outputs],
             };
-            let weight = Block {
+            let weight = Operand {
                 buffer: BANKS + job.bank,
                 offset: layer.weight,
                 stride: job.bank_stride,
@@ -199,8 +201,8 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
     Program { steps }
 }
 
-fn place(buffer: usize, offset: usize, stride: usize) -> Block {
-    Block {
+fn place(buffer: usize, offset: usize, stride: usize) -> Operand {
+    Operand {
         buffer,
         offset,
         stride,
@@ -214,7 +216,7 @@ fn input(
     l: usize,
     [acts, inputs]: [usize; 2],
     stride: usize,
-) -> (Block, usize) {
+) -> (Operand, usize) {
     match l {
         0 => (place(inputs + x.buffer, x.offset, x.stride), x.ld),
         l => (place(acts, layers[l - 1].out, stride), layers[l].inputs),
@@ -314,7 +316,7 @@ pub(crate) fn backward(
             if job.weights {
                 let views = [BACK_ACTS, BACK_INPUTS];
                 let (x, ld) = input(&job.x, &job.layers, l, views, act_stride);
-                let shape = Shape {
+                let shape = ProductShape {
                     size: [layer.inputs, layer.outputs, job.rows],
                     transposed: [true, false],
                     ld: [ld, layer.outputs, layer.outputs],
@@ -334,7 +336,7 @@ pub(crate) fn backward(
                     (layer.inputs, layer.weight, delta(below))
                 }
             };
-            let shape = Shape {
+            let shape = ProductShape {
                 size: [job.rows, columns, layer.outputs],
                 transposed: [false, true],
                 ld: [layer.outputs, layer.outputs, columns],

@@ -56,7 +56,7 @@ pub struct Run {
 
 /// A matrix in a buffer: one a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
+pub struct Operand {
     /// Which of the launch's buffers, outputs counted first.
     pub buffer: usize,
     /// First float within a member.
@@ -71,30 +71,20 @@ pub struct Product {
     /// Members.
     pub members: usize,
     /// Shape and steps.
-    pub shape: Shape,
+    pub shape: ProductShape,
     /// A, B, C.
-    pub blocks: Vec<[Block; 3]>,
+    pub blocks: Vec<[Operand; 3]>,
 }
 
 /// C `[m, n]` ← A `[m, k]` · B `[k, n]`. A transposed operand lies in memory as `[k, m]` or `[n, k]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct ProductShape {
     /// m, n, k.
     pub size: [usize; 3],
     /// Whether A, and whether B, lies transposed.
     pub transposed: [bool; 2],
     /// Floats from a row in memory to the next: A, B, C.
     pub ld: [usize; 3],
-}
-
-impl Program {
-    /// One launch that takes all buffers.
-    pub fn run<A: Arguments>(arguments: &A, tail: &[u32], grid: [usize; 3]) -> Self {
-        let run = Run::new(arguments, tail, grid);
-        Self {
-            steps: vec![Step::Run(run)],
-        }
-    }
 }
 
 impl Run {
@@ -125,10 +115,8 @@ pub(crate) fn table<T: Pod>(rows: &[T]) -> Vec<u32> {
 /// All CUDA sources as one translation unit: what is shared, then every kernel behind its arguments.
 pub fn source() -> String {
     let mut unit = String::new();
-    for (name, value) in super::ops::cuda_constants()
-        .into_iter()
-        .chain(dense::CONSTANTS)
-    {
+    let dense = dense::CONSTANTS.map(|(name, word)| (name, word.to_string()));
+    for (name, value) in super::ops::cuda_constants().into_iter().chain(dense) {
         unit += &format!("#define {name} {value}\n");
     }
     unit += include_str!("common.cuh");

@@ -7,19 +7,28 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::guard::{BROKEN, FROZEN, HEALTH};
+use super::guard::{BROKEN, FROZEN};
 use super::wide::wide;
-use super::{PerMember, Shared, blocks, member_of};
-use crate::nn::cuda::{Program, THREADS, arguments, table, word};
-use crate::nn::launch::{Cost, Kernel};
+use super::{PerMember, blocks, member_of};
+use crate::nn::cuda::word;
+use crate::nn::kernel::{OnHost, fields, kernel};
 
 const BLOCK: usize = 16_384;
+/// PyTorch's defaults.
 const BETA: [f64; 2] = [0.9, 0.999];
 const EPS: f32 = 1e-8;
 
+/// Numbers by name, as the CUDA source knows them.
+pub(super) fn cuda_constants() -> [(&'static str, f32); 5] {
+    let [b1, b2] = BETA.map(|b| b as f32);
+    let [c1, c2] = BETA.map(|b| (1.0 - b) as f32);
+    let names = ["BETA_1", "BETA_2", "REST_1", "REST_2", "EPS"];
+    std::array::from_fn(|n| (names[n], [b1, b2, c1, c2, EPS][n]))
+}
+
 /// Parameters with one rate and one count of steps.
 #[derive(Clone, Debug)]
-pub struct Group {
+pub struct ParamGroup {
     /// Which parameters of a member.
     pub range: Range<usize>,
     /// Learning rate.
@@ -28,94 +37,105 @@ pub struct Group {
     pub step: u64,
 }
 
-/// Kernel: outputs `[parameters, first moments, second moments, health]`, inputs `[gradient]`.
-#[derive(Clone, Debug)]
-pub struct Adam {
-    /// Members.
-    pub members: usize,
-    /// Floats a member.
-    pub stride: usize,
-    /// What to step; ranges are disjoint.
-    pub groups: Vec<Group>,
-}
-
-arguments! { "adam",
-    struct AdamArgs { stride: u32, groups: u32, beta: [f32; 2], rest: [f32; 2], eps: f32 }
-    struct AdamGroup { first: u32, len: u32, root: f32 }
-}
-
-impl Kernel<4, 1> for Adam {
-    const NAME: &'static str = "adam";
-
-    fn cost(&self) -> Cost {
-        let floats: usize = self.groups.iter().map(|g| g.range.len()).sum();
-        Cost {
-            flops: 0,
-            bytes: (4 * 7 * self.members * floats) as u64,
-        }
+impl ParamGroup {
+    /// 1 − βᵗ of either moment.
+    fn bias(&self) -> [f64; 2] {
+        BETA.map(|b| 1.0 - b.powf(self.step as f64))
     }
 
-    fn cpu(&self, [theta, m, v, health]: [&mut [f32]; 4], [grad]: [&[f32]; 1]) {
-        let (theta, m, v) = (Shared::new(theta), Shared::new(m), Shared::new(v));
+    /// What a member's step is a multiple of: rate / (1 − β₁ᵗ).
+    fn rate(&self, member: usize) -> f32 {
+        (self.rate.of(member) / self.bias()[0]) as f32
+    }
+
+    /// √(1 − β₂ᵗ).
+    fn root(&self) -> f32 {
+        self.bias()[1].sqrt() as f32
+    }
+}
+
+// Their number; they themselves stand in the table.
+fields! { Vec<ParamGroup>, "unsigned", 1, |x| [word(x.len())]; }
+
+kernel! {
+    /// A step of every group, from the gradient.
+    pub struct Adam in "adam";
+    fields {
+        /// What to step; ranges are disjoint.
+        groups: Vec<ParamGroup>,
+    }
+    each {}
+    buffers AdamBuffers {
+        out {
+            /// Parameters.
+            theta: Theta,
+            /// Means of the gradient.
+            m: Moment,
+            /// Means of its square.
+            v: Moment,
+            /// Which members are frozen, and which have a step that is not finite.
+            health: Health,
+        }
+        in {
+            /// The gradient.
+            grad: Grad,
+        }
+    }
+    threads |k| k.floats().div_ceil(4);
+    floats |k| 7 * k.floats();
+    table |k| k.table();
+}
+
+impl Adam {
+    /// Parameters of a member that are stepped.
+    fn floats(&self) -> usize {
+        self.groups.iter().map(|g| g.range.len()).sum()
+    }
+
+    /// First parameter, length and root of each group, then the rates `[members, groups]`.
+    fn table(&self) -> Vec<u32> {
+        let row = |g: &ParamGroup| [word(g.range.start), word(g.range.len()), g.root().to_bits()];
+        let mut table: Vec<_> = self.groups.iter().flat_map(row).collect();
+        for m in 0..self.members {
+            table.extend(self.groups.iter().map(|g| g.rate(m).to_bits()));
+        }
+        table
+    }
+
+    fn twin(&self, b: AdamBuffers<OnHost<'_>>) {
         let tasks: Vec<_> = self
             .groups
             .iter()
             .flat_map(|g| blocks(g.range.len(), BLOCK).map(move |b| (g, b)))
+            .collect();
+        // SAFETY: no task is running.
+        let health = |member| unsafe { b.health.of(member) };
+        let frozen: Vec<_> = (0..self.members)
+            .map(|m| health(m)[FROZEN] != 0.0)
             .collect();
         let mut broken = vec![0; self.members * tasks.len()];
         let flags = broken.par_iter_mut().with_max_len(1).enumerate();
         flags.for_each(|(task, broken)| {
             let (member, n) = member_of(task, tasks.len());
             let (group, block) = &tasks[n];
-            if health[member * HEALTH + FROZEN] != 0.0 {
+            if frozen[member] {
                 return;
             }
-            let at = member * self.stride + group.range.start + block.start;
-            let len = block.len();
+            let (at, len) = (group.range.start + block.start, block.len());
             // SAFETY: blocks, groups and members are disjoint.
-            let (theta, m, v) = unsafe { (theta.at(at, len), m.at(at, len), v.at(at, len)) };
-            let [b1, b2] = BETA.map(|b| 1.0 - b.powf(group.step as f64));
-            step(
-                theta,
-                m,
-                v,
-                &grad[at..at + len],
-                (group.rate.of(member) / b1) as f32,
-                b2.sqrt() as f32,
-                broken,
-            );
+            let [theta, m, v] = unsafe {
+                [
+                    b.theta.part(member, at, len),
+                    b.m.part(member, at, len),
+                    b.v.part(member, at, len),
+                ]
+            };
+            let grad = &b.grad.of(member)[at..at + len];
+            step(theta, m, v, grad, group.rate(member), group.root(), broken);
         });
-        for (task, _) in broken
-            .iter()
-            .enumerate()
-            .filter(|(_, broken)| **broken != 0)
-        {
-            health[task / tasks.len() * HEALTH + BROKEN] = 1.0;
+        for task in (0..broken.len()).filter(|task| broken[*task] != 0) {
+            health(task / tasks.len())[BROKEN] = 1.0;
         }
-    }
-
-    fn cuda(&self, _floats: &[usize]) -> Program {
-        let bias = |g: &Group| BETA.map(|b| 1.0 - b.powf(g.step as f64));
-        let args = AdamArgs {
-            stride: word(self.stride),
-            groups: word(self.groups.len()),
-            beta: BETA.map(|b| b as f32),
-            rest: BETA.map(|b| (1.0 - b) as f32),
-            eps: EPS,
-        };
-        let groups = self.groups.iter().map(|g| AdamGroup {
-            first: word(g.range.start),
-            len: word(g.range.len()),
-            root: bias(g)[1].sqrt() as f32,
-        });
-        let mut tail = table(&groups.collect::<Vec<_>>());
-        for m in 0..self.members {
-            let rates = self.groups.iter().map(|g| g.rate.of(m) / bias(g)[0]);
-            tail.extend(rates.map(|rate| (rate as f32).to_bits()));
-        }
-        let floats: usize = self.groups.iter().map(|g| g.range.len()).sum();
-        let blocks = floats.div_ceil(4 * THREADS as usize);
-        Program::run(&args, &tail, [blocks, self.members, 1])
     }
 }
 

@@ -34,14 +34,14 @@ pub use per_member::PerMember;
 use rayon::prelude::*;
 pub use spread::Spread;
 
-use crate::nn::cuda::{Arguments, Entry, word};
+use crate::nn::cuda::{Entry, word};
 
-/// Choices and places by name, as the CUDA sources know them.
-pub(super) fn cuda_constants() -> Vec<(&'static str, u32)> {
+/// Choices, places and numbers by name, as the CUDA sources know them.
+pub(super) fn cuda_constants() -> Vec<(&'static str, String)> {
     use noise::Draw;
     use target::Exploration;
     use value::Value;
-    vec![
+    let words = [
         ("HEALTH", word(guard::HEALTH)),
         ("FROZEN", word(guard::FROZEN)),
         ("BROKEN", word(guard::BROKEN)),
@@ -51,14 +51,18 @@ pub(super) fn cuda_constants() -> Vec<(&'static str, u32)> {
         ("EXPECTILE", Value::Expectile as u32),
         ("SPARSE", Value::Sparse as u32),
         ("EXPONENTIAL", Value::Exponential as u32),
-    ]
+    ];
+    let words = words.map(|(name, word)| (name, word.to_string()));
+    // The shortest digits that give the same float again.
+    let floats = adam::cuda_constants().map(|(name, float)| (name, format!("{float:?}f")));
+    words.into_iter().chain(floats).collect()
 }
 
 /// Every CUDA kernel of this folder.
 pub(super) fn cuda_entries() -> Vec<Entry> {
     vec![
         actor::ActorLoss::ENTRY,
-        adam::AdamArgs::ENTRY,
+        adam::Adam::ENTRY,
         awr::AwrLoss::ENTRY,
         candidates::Candidates::ENTRY,
         cql::CqlLoss::ENTRY,

@@ -352,7 +352,7 @@ impl GapTable {
                 place,
                 format!("there is no gap `{name}`"),
                 format!(
-                    "gaps: none, {}; or a field that `h2oplus gaps --task …` prints, as `joint bthigh damping`",
+                    "gaps: none, {}; or a field that the command `gaps` prints, as `joint bthigh damping`",
                     known.join(", ")
                 ),
             )

@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::queue::Queue;
 use super::{Engine, Result, engine};
-use crate::nn::cuda::{Block, Product, Program, Shape, Step};
+use crate::nn::cuda::{Operand, Product, ProductShape, Program, Step};
 
 /// Ceilings of this device: GFLOP/s of 256×256×256 products, many at once and at the precision set, and GB/s of a copy
 /// (read and written).
@@ -21,14 +21,14 @@ pub fn ceilings() -> Result<[f64; 2]> {
     let buffers = [(); 3].map(|()| Tensor::ones((MATRICES, N * N), DType::F32, &device));
     let [a, b, c] = buffers;
     let (a, b, c) = (a?, b?, c?);
-    let block = |buffer| Block {
+    let block = |buffer| Operand {
         buffer,
         offset: 0,
         stride: N * N,
     };
     let product = Product {
         members: MATRICES,
-        shape: Shape {
+        shape: ProductShape {
             size: [N; 3],
             transposed: [false; 2],
             ld: [N; 3],

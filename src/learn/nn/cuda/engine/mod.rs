@@ -25,7 +25,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaStream, DevicePtr};
 use candle_core::{CudaDevice, DType, Device, Storage, Tensor};
 
 use super::Program;
-use crate::nn::device::Precision;
+use crate::nn::device::MatmulPrecision;
 pub use ceilings::ceilings;
 pub use compile::compile;
 use graphs::Graphs;
@@ -62,7 +62,7 @@ fn engine() -> Result<MutexGuard<'static, Engine>> {
 }
 
 /// How matrix products round, from now on.
-pub fn set_precision(precision: Precision) -> Result<()> {
+pub fn set_precision(precision: MatmulPrecision) -> Result<()> {
     let mut engine = engine()?;
     engine.forget_graphs()?;
     engine.issuer.products.precision = precision;

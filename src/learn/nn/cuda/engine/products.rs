@@ -8,7 +8,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr
 
 use super::Result;
 use super::queue::Batch;
-use crate::nn::device::Precision;
+use crate::nn::device::MatmulPrecision;
 
 /// Scratch of cuBLAS: what it is advised to have on this generation. Fixed, so that graphs hold no allocations.
 const WORKSPACE: usize = 32 << 20;
@@ -18,7 +18,7 @@ pub(super) struct Products {
     blas: CudaBlas,
     /// One for all: what is issued and what is captured runs on one stream in the end.
     workspace: CudaSlice<u8>,
-    pub precision: Precision,
+    pub precision: MatmulPrecision,
 }
 
 impl Products {
@@ -28,7 +28,7 @@ impl Products {
             blas: CudaBlas::new(stream.clone()).w()?,
             // SAFETY: scratch, never read before it is written.
             workspace: unsafe { stream.alloc::<u8>(WORKSPACE) }.w()?,
-            precision: Precision::F32,
+            precision: MatmulPrecision::F32,
         };
         products.aim(stream)?;
         Ok(products)
@@ -63,7 +63,7 @@ impl Products {
         let compute = match self.precision {
             // cuBLAS does not see where the matrices of a batch begin, and its fast kernels want 16 bytes: a first
             // layer's input, which is part of a row of the batch, may begin anywhere.
-            Precision::Tf32 if batch.aligned => {
+            MatmulPrecision::Tf32 if batch.aligned => {
                 cublas::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32
             }
             _ => cublas::cublasComputeType_t::CUBLAS_COMPUTE_32F,

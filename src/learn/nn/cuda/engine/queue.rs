@@ -1,6 +1,6 @@
 //! Launches with their places resolved, and the bytes of their arguments.
 
-use crate::nn::cuda::{Product, Program, Shape, Step};
+use crate::nn::cuda::{Product, ProductShape, Program, Step};
 
 /// Arguments begin at multiples of this many bytes.
 const ALIGN: usize = 16;
@@ -22,7 +22,7 @@ pub(super) enum Command {
 /// Matrix products of one shape.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Batch {
-    pub shape: Shape,
+    pub shape: ProductShape,
     pub count: usize,
     /// Byte in the arena: pointers to every A, then every B, then every C.
     pub pointers: usize,
@@ -91,7 +91,7 @@ fn addresses(product: &Product, buffers: &[u64]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::cuda::Block;
+    use crate::nn::cuda::Operand;
     use crate::nn::launch::Kernel;
     use crate::nn::ops::noise::{Draw, Noise};
     use crate::rng::Stream;
@@ -120,14 +120,14 @@ mod tests {
     #[test]
     fn a_matrix_off_its_16_bytes_is_seen_in_any_member() {
         let aligned = |stride| {
-            let block = |buffer| Block {
+            let block = |buffer| Operand {
                 buffer,
                 offset: 4,
                 stride: if buffer == 1 { stride } else { 64 },
             };
             let product = Product {
                 members: 2,
-                shape: Shape {
+                shape: ProductShape {
                     size: [4; 3],
                     transposed: [false; 2],
                     ld: [4; 3],

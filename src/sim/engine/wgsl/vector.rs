@@ -1,0 +1,334 @@
+//! Environments whose state stays on the device.
+
+use crate::engine::planar::batch;
+use crate::engine::planar::topology::Topology;
+use crate::engine::wgsl::constants::{self, topology};
+use crate::engine::wgsl::rows::Rows;
+use crate::engine::wgsl::store::{Begin, Dispatch, Store, Widths};
+use crate::env::rules::{Episodes, TaskRules};
+use crate::env::snapshot::{self, Snapshot};
+use crate::env::status::{BROKEN, UNCONVERGED};
+use crate::env::{Dynamics, EnvSpec, Row, StepBatch, Task, VecEnv};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::gpu::buffers::Flight;
+use crate::gpu::compose::{Kernel, WORKGROUP};
+use crate::gpu::constants::Constants;
+use crate::gpu::memory::MemoryPlan;
+use crate::gpu::pipeline::Pipeline;
+use std::sync::Arc;
+
+/// Bits of an ending in `env_step.wgsl`; those above are the status.
+pub(super) const STATUS: u32 = BROKEN | UNCONVERGED;
+pub(super) const TERMINATED: u32 = 1;
+pub(super) const TRUNCATED: u32 = 2;
+pub(super) const STATUS_FROM: u32 = 2;
+/// The parameter row from then on lies above them.
+pub(super) const ROW_FROM: u32 = 8;
+
+/// Environments of one task on a GPU, an invocation each. As
+/// [`PlanarVecEnv`](crate::engine::PlanarVecEnv), with its draws; results agree within float32.
+pub struct PlanarGpuEnv {
+    pub(super) gpu: Arc<Gpu>,
+    pub(super) rules: TaskRules,
+    pub(super) topology: Topology,
+    pub(super) constants: Vec<Constants>,
+    plan: MemoryPlan,
+    pub(super) chunks: Vec<Chunk>,
+    pub(super) parameters: wgpu::Buffer,
+    reset: Arc<Pipeline>,
+    step: Arc<Pipeline>,
+    pub(super) episodes: Episodes,
+}
+
+/// Some neighbouring environments with buffers of their own.
+pub(super) struct Chunk {
+    pub store: Store,
+    reset: wgpu::BindGroup,
+    step: wgpu::BindGroup,
+}
+
+/// As [`PlanarGpuEnv::new`].
+pub(in crate::engine) fn build(spec: EnvSpec, gpu: &Arc<Gpu>) -> Result<Box<dyn VecEnv>> {
+    Ok(Box::new(PlanarGpuEnv::new(spec, gpu)?))
+}
+
+impl PlanarGpuEnv {
+    /// The environments of `spec`, not yet [`reset`](VecEnv::reset). No chunk takes a part of a
+    /// member's environments where it can take the whole.
+    ///
+    /// # Errors
+    /// Where the robots exceed the kernel's limits or their shapes differ, the environments do not
+    /// fit the device, or it fails.
+    pub fn new(spec: EnvSpec, gpu: &Arc<Gpu>) -> Result<Self> {
+        let n = spec.keys.len();
+        let unit = spec.per_member().unwrap_or(WORKGROUP as usize);
+        let rules = TaskRules::new(spec);
+        let task = &rules.task;
+        let (topology_, tables) = batch::tables(&rules.dynamics.models(), n)?;
+        if tables.len() >> (32 - ROW_FROM) != 0 {
+            return Err(Error::input(
+                "environments on the GPU",
+                format!("{} parameter rows", tables.len()),
+                "take fewer than 16,777,216, or simulate on the CPU",
+            ));
+        }
+        let noise: Vec<f64> = rules.dynamics.rows.iter().map(|row| row.noise).collect();
+        let start = |row: &Row| row.model.dofs.iter().map(|d| d.qpos0).collect();
+        let qpos0: Vec<Vec<f64>> = rules.dynamics.rows.iter().map(start).collect();
+        let rows = Rows::new(&topology_, &tables, &noise, &qpos0);
+        let constants = vec![
+            topology(&topology_, task.frame_skip),
+            rows.constants(true),
+            constants::task(task, rules.dynamics.redrawn),
+        ];
+        let (od, nu) = (task.obs_dim(), task.act_dim());
+        let widths = Widths {
+            nv: topology_.nv(),
+            nu,
+            outcome: 2 * od + 2,
+        };
+        let parameter_bytes = 4 * rows.numbers.len() as u64;
+        let plan = MemoryPlan::new(
+            n,
+            &widths.bytes(),
+            &[("parameters", parameter_bytes)],
+            unit,
+            gpu.caps(),
+        )?;
+        let parameters = gpu.storage("parameters", parameter_bytes);
+        gpu.queue
+            .write_buffer(&parameters, 0, bytemuck::cast_slice(&rows.numbers));
+        let all: Vec<&Constants> = constants.iter().collect();
+        let reset = Pipeline::new(gpu, Kernel::RESET, &all, &[])?;
+        let step = Pipeline::new(gpu, Kernel::ENV_STEP, &all, &[])?;
+        let chunks = plan.chunks.iter().map(|envs| {
+            let begin = |e: usize| {
+                let pool = rules.dynamics.pool(e);
+                Begin {
+                    seed: rules.keys[e].seed,
+                    env: rules.keys[e].env,
+                    row: rules.row(e),
+                    pool: [pool.start as u32, pool.len() as u32],
+                }
+            };
+            let begins: Vec<_> = envs.clone().map(begin).collect();
+            let store = Store::new(gpu, envs.clone(), widths, &begins);
+            let buffers = [&store.buffers()[..], &[(0, &parameters)]].concat();
+            Chunk {
+                reset: reset.bind(gpu, &buffers, Store::WINDOW),
+                step: step.bind(gpu, &buffers, Store::WINDOW),
+                store,
+            }
+        });
+        let chunks = chunks.collect();
+        gpu.check()?;
+        Ok(Self {
+            gpu: gpu.clone(),
+            episodes: Episodes::new(&rules),
+            rules,
+            topology: topology_,
+            constants,
+            plan,
+            chunks,
+            parameters,
+            reset,
+            step,
+        })
+    }
+
+    /// Records one kernel on every chunk and fetches what comes of it.
+    fn run(
+        &mut self,
+        pipeline: fn(&Self) -> &Pipeline,
+        group: fn(&Chunk) -> &wgpu::BindGroup,
+    ) -> Result<()> {
+        // All chunks are under way before the first is waited for: its copy overlaps with the next
+        // one's compute.
+        let flights: Vec<Flight> = self
+            .chunks
+            .iter()
+            .map(|chunk| {
+                let store = &chunk.store;
+                let dispatch = Dispatch {
+                    num_envs: store.envs.len() as u32,
+                    tick: self.rules.tick,
+                    ..Default::default()
+                };
+                Store::write_dispatches(&self.gpu, &store.dispatch, [dispatch].into_iter());
+                let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                let workgroups = dispatch.num_envs.div_ceil(WORKGROUP);
+                pipeline(self).dispatch(&mut pass, group(chunk), 0, workgroups);
+                drop(pass);
+                store
+                    .staging
+                    .copy(&mut encoder, &store.outcome, store.outcome.size());
+                store.staging.send(&self.gpu, encoder)
+            })
+            .collect();
+        let od = self.rules.task.obs_dim();
+        for (chunk, flight) in self.chunks.iter().zip(flights) {
+            let (envs, episodes) = (chunk.store.envs.clone(), &mut self.episodes);
+            let out = &mut episodes.out;
+            chunk.store.staging.receive(&self.gpu, flight, |bytes| {
+                let (n, words) = (envs.len(), bytemuck::cast_slice::<u8, u32>(bytes));
+                let numbers = bytemuck::cast_slice::<u8, f32>(bytes);
+                let wide = envs.start * od..envs.end * od;
+                out.obs[wide.clone()].copy_from_slice(&numbers[..n * od]);
+                out.next_obs[wide].copy_from_slice(&numbers[n * od..2 * n * od]);
+                out.reward[envs.clone()].copy_from_slice(&numbers[2 * n * od..][..n]);
+                let endings = &words[2 * n * od + n..][..n];
+                for (i, ending) in endings.iter().enumerate() {
+                    out.terminated[envs.start + i] = ending & TERMINATED != 0;
+                    out.truncated[envs.start + i] = ending & TRUNCATED != 0;
+                    episodes.status[envs.start + i] = ending >> STATUS_FROM & STATUS;
+                    episodes.row[envs.start + i] = ending >> ROW_FROM;
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Positions (0), velocities (1) or warm starts (2) in the model's own coordinates, `[n, nv]`.
+    fn part(&self, part: usize) -> Result<Vec<f32>> {
+        let nv = self.topology.nv();
+        let mut out = Vec::with_capacity(self.num_envs() * nv);
+        for chunk in &self.chunks {
+            let (n, state) = (chunk.store.envs.len(), chunk.store.read_state(&self.gpu)?);
+            let signs = &self.topology.sign[..nv];
+            let one = |e: usize| {
+                let field =
+                    |(i, sign): (usize, &f64)| *sign as f32 * state[(part * nv + i) * n + e];
+                signs.iter().enumerate().map(field).collect::<Vec<_>>()
+            };
+            out.extend((0..n).flat_map(one));
+        }
+        Ok(out)
+    }
+}
+
+impl VecEnv for PlanarGpuEnv {
+    fn num_envs(&self) -> usize {
+        self.rules.keys.len()
+    }
+
+    fn task(&self) -> &Task {
+        &self.rules.task
+    }
+
+    fn reset(&mut self) -> Result<&[f32]> {
+        self.rules.tick += 1;
+        self.run(|e| &e.reset, |c| &c.reset)?;
+        Ok(&self.episodes.out.obs)
+    }
+
+    fn set_steps(&mut self, steps: &[u32]) {
+        for chunk in &self.chunks {
+            let envs = chunk.store.envs.clone();
+            let (row, steps) = (&self.episodes.row[envs.clone()], &steps[envs]);
+            chunk.store.write_episodes(&self.gpu, row, steps);
+        }
+        self.episodes.steps.copy_from_slice(steps);
+    }
+
+    fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
+        let turned = |part: &[f64]| -> Vec<f32> {
+            part.iter()
+                .zip(&self.topology.sign)
+                .map(|(x, sign)| (sign * x) as f32)
+                .collect()
+        };
+        let still = vec![0.0; qpos.len()];
+        let chunk = self.chunks.iter().find(|c| c.store.envs.contains(&env));
+        let store = &chunk.expect("chunks cover all environments").store;
+        let at = env - store.envs.start;
+        store.write_env(&self.gpu, at, [&turned(qpos), &turned(qvel), &still]);
+        store.write_steps(&self.gpu, at, 0);
+        let obs = self.episodes.start(&self.rules, env, qpos, qvel);
+        store.write_obs(&self.gpu, at, obs);
+    }
+
+    fn step(&mut self, actions: &[f32]) -> Result<&StepBatch> {
+        self.rules.check_actions(actions)?;
+        self.rules.tick += 1;
+        let ad = self.act_dim();
+        for chunk in &self.chunks {
+            let envs = &chunk.store.envs;
+            let part = &actions[envs.start * ad..envs.end * ad];
+            self.gpu
+                .queue
+                .write_buffer(&chunk.store.actions, 0, bytemuck::cast_slice(part));
+        }
+        self.run(|e| &e.step, |c| &c.step)?;
+        Ok(&self.episodes.out)
+    }
+
+    fn qpos(&self) -> Result<Vec<f32>> {
+        self.part(0)
+    }
+
+    fn qvel(&self) -> Result<Vec<f32>> {
+        self.part(1)
+    }
+
+    fn status(&self) -> &[u32] {
+        &self.episodes.status
+    }
+
+    fn memory(&self) -> Option<&MemoryPlan> {
+        Some(&self.plan)
+    }
+
+    fn dynamics(&self) -> &Dynamics {
+        &self.rules.dynamics
+    }
+
+    fn param_row(&self) -> &[u32] {
+        &self.episodes.row
+    }
+
+    fn snapshot(&self) -> Result<Vec<u8>> {
+        let mut steps = Vec::with_capacity(self.num_envs());
+        for chunk in &self.chunks {
+            steps.extend(chunk.store.read_steps(&self.gpu)?);
+        }
+        let parts = [self.part(0)?, self.part(1)?, self.part(2)?];
+        let state = parts.into_iter().flatten().map(f64::from);
+        let (tick, row) = (self.rules.tick, &self.episodes.row);
+        Ok(snapshot::bytes(tick, &steps, row, state))
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+        let (total, nv) = (self.num_envs(), self.topology.nv());
+        let Snapshot {
+            tick,
+            steps,
+            row,
+            state,
+        } = Snapshot::parse(bytes, &self.rules, 3 * nv)?;
+        for chunk in &self.chunks {
+            let envs = chunk.store.envs.clone();
+            let mut words = Vec::with_capacity(3 * nv * envs.len());
+            for (part, i) in (0..3).flat_map(|part| (0..nv).map(move |i| (part, i))) {
+                let sign = self.topology.sign[i];
+                let of = |e: usize| (sign * state[(part * total + e) * nv + i]) as f32;
+                words.extend(envs.clone().map(of));
+            }
+            chunk.store.write_state(&self.gpu, &words);
+            let od = self.rules.task.obs_dim();
+            let obs = &mut self.episodes.out.obs[envs.start * od..envs.end * od];
+            for (e, obs) in envs.clone().zip(obs.chunks_mut(od)) {
+                let [qpos, qvel] = [0, 1].map(|part| &state[(part * total + e) * nv..][..nv]);
+                self.rules.observe(qpos, qvel, obs);
+            }
+            chunk.store.write_obs(&self.gpu, 0, obs);
+            chunk
+                .store
+                .write_episodes(&self.gpu, &row[envs.clone()], &steps[envs]);
+        }
+        self.rules.tick = tick;
+        (self.episodes.row, self.episodes.steps) = (row, steps);
+        self.gpu.check()
+    }
+}

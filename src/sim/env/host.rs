@@ -1,0 +1,276 @@
+//! The vector of environments for every engine that runs on the host: draws, reward, autoreset and
+//! snapshots are written here once. An engine says how its robots are set, stepped and read.
+
+use crate::env::rules::{Episodes, TaskRules};
+use crate::env::snapshot::{self, Snapshot};
+use crate::env::{Dynamics, EnvSpec, StepBatch, Task, VecEnv};
+use crate::error::Result;
+use crate::model::Model;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// The robots of a vector, a parameter row each.
+pub trait Engine: Send {
+    /// Runs `job` on all robots: hands [`Job::on`] the [`Group`]s, in order of their environments.
+    fn run(&mut self, job: Job<'_>);
+    /// Gives one robot parameter row `row` from now on.
+    fn set_param_row(&mut self, env: usize, row: usize);
+    /// Puts one robot at `qpos`, `qvel` (`[nv]` each), with no memory of what was before.
+    fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]);
+    /// Positions and velocities of all robots, `[n, nv]` each.
+    fn states(&self) -> [Vec<f64>; 2];
+    /// Numbers of [`save`](Self::save) a robot.
+    fn saved_width(&self) -> usize;
+    /// What the future of all robots depends on, but for their parameter rows.
+    fn save(&self) -> Vec<f64>;
+    /// Goes back to what [`save`](Self::save) said of robots with the present parameter rows.
+    fn load(&mut self, saved: &[f64]);
+}
+
+/// Some neighbouring robots that one thread steps together; `i` counts within the group.
+pub trait Group: Send {
+    /// The environments that they belong to.
+    fn envs(&self) -> Range<usize>;
+    /// Gives robot `i` parameter row `row` from now on.
+    fn set_param_row(&mut self, i: usize, row: usize);
+    /// Puts robot `i` at `qpos`, `qvel` (`[nv]` each), with no memory of what was before.
+    fn set_state(&mut self, i: usize, qpos: &[f64], qvel: &[f64]);
+    /// Sets the controls of robot `i`, `[nu]`; they are clamped to the motors' ranges.
+    fn set_ctrl(&mut self, i: usize, ctrl: &[f64]);
+    /// `frames` physics steps of the whole group with the present controls.
+    fn step(&mut self, frames: usize);
+    /// Position and velocity of robot `i` into `qpos` and `qvel`, `[nv]` each.
+    fn state(&self, i: usize, qpos: &mut [f64], qvel: &mut [f64]);
+    /// Way of robot `i` along x during the latest [`step`](Self::step), m.
+    fn dx(&self, i: usize) -> f64;
+    /// Bits of [`status`](crate::env::status) of robot `i` after it.
+    fn status(&self, i: usize) -> u32;
+}
+
+/// What is to happen to every environment: a reset, or an env step with actions.
+pub struct Job<'a> {
+    rules: &'a TaskRules,
+    episodes: &'a mut Episodes,
+    /// `[n, act_dim]`; none for a reset.
+    actions: Option<&'a [f32]>,
+}
+
+/// Numbers that a thread needs for one group.
+struct Scratch {
+    /// `[width]`.
+    costs: Vec<f64>,
+    ctrl: Vec<f64>,
+    qpos: Vec<f64>,
+    qvel: Vec<f64>,
+}
+
+impl Job<'_> {
+    /// Does it to `groups` of `width` neighbours each (the last may have fewer), over all threads.
+    pub fn on<G: Group>(self, width: usize, groups: impl IndexedParallelIterator<Item = G>) {
+        let Self {
+            rules,
+            episodes,
+            actions,
+        } = self;
+        let (nv, act_dim) = (rules.nv(), rules.task.act_dim());
+        let scratch = || Scratch {
+            costs: vec![0.0; width],
+            ctrl: vec![0.0; act_dim],
+            qpos: vec![0.0; nv],
+            qvel: vec![0.0; nv],
+        };
+        let both = groups.zip(episodes.pieces(width));
+        let Some(actions) = actions else {
+            return both.for_each_init(scratch, |s, (mut group, mut piece)| {
+                for i in 0..group.envs().len() {
+                    piece.begin(i, |row, obs| restart(rules, &mut group, i, row, obs, s));
+                }
+            });
+        };
+        both.zip(actions.par_chunks(width * act_dim)).for_each_init(
+            scratch,
+            |s, ((mut group, mut piece), actions)| {
+                let first = group.envs().start;
+                for (i, action) in actions.chunks(act_dim).enumerate() {
+                    s.costs[i] = rules.act(first + i, piece.row[i], action, &mut s.ctrl);
+                    group.set_ctrl(i, &s.ctrl);
+                }
+                group.step(rules.task.frame_skip);
+                for i in 0..group.envs().len() {
+                    group.state(i, &mut s.qpos, &mut s.qvel);
+                    let (dx, status) = (group.dx(i), group.status(i));
+                    let next_obs = piece.next_obs(i);
+                    let end = rules.outcome(&s.qpos, &s.qvel, dx, s.costs[i], status, next_obs);
+                    piece.end(i, &rules.task, &end, |row, obs| {
+                        restart(rules, &mut group, i, row, obs, s);
+                    });
+                }
+            },
+        );
+    }
+}
+
+/// Puts robot `i` of `group` at a new initial state, with the parameter row that it has from now on,
+/// and observes it.
+fn restart(
+    rules: &TaskRules,
+    group: &mut impl Group,
+    i: usize,
+    row: &mut u32,
+    obs: &mut [f32],
+    s: &mut Scratch,
+) {
+    let env = group.envs().start + i;
+    let drawn = rules.row(env);
+    if *row != drawn {
+        group.set_param_row(i, drawn as usize);
+        *row = drawn;
+    }
+    rules.initial(env, drawn, &mut s.qpos, &mut s.qvel);
+    group.set_state(i, &s.qpos, &s.qvel);
+    // As the engine holds it: rounded.
+    group.state(i, &mut s.qpos, &mut s.qvel);
+    rules.observe(&s.qpos, &s.qvel, obs);
+}
+
+/// Environments of one task on the engine `E`.
+///
+/// An environment whose state breaks (NaN, or beyond 1e10) starts anew, as MuJoCo's would: the
+/// step is truncated, pays 0, and shows in [`status`](VecEnv::status).
+pub struct HostEnv<E> {
+    rules: TaskRules,
+    engine: E,
+    episodes: Episodes,
+}
+
+impl<E: Engine> HostEnv<E> {
+    /// The environments of `spec`, not yet [`reset`](VecEnv::reset). `engine` makes the robots from
+    /// the models of all parameter rows and the row of each environment, `[n]`.
+    ///
+    /// # Errors
+    /// As `engine`.
+    pub fn with(
+        spec: EnvSpec,
+        engine: impl FnOnce(&[&Model], &[usize]) -> Result<E>,
+    ) -> Result<Self> {
+        let rules = TaskRules::new(spec);
+        let episodes = Episodes::new(&rules);
+        let rows: Vec<usize> = episodes.row.iter().map(|&row| row as usize).collect();
+        let engine = engine(&rules.dynamics.models(), &rows)?;
+        Ok(Self {
+            rules,
+            engine,
+            episodes,
+        })
+    }
+
+    /// The engine, to be measured. Whoever moves its robots leaves the episodes behind.
+    pub fn engine_mut(&mut self) -> &mut E {
+        &mut self.engine
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    /// The present observations, `[n, obs_dim]`.
+    pub fn observations(&self) -> &[f32] {
+        &self.episodes.out.obs
+    }
+
+    fn run(&mut self, actions: Option<&[f32]>) {
+        self.rules.tick += 1;
+        self.engine.run(Job {
+            rules: &self.rules,
+            episodes: &mut self.episodes,
+            actions,
+        });
+    }
+}
+
+fn rounded(numbers: &[f64]) -> Vec<f32> {
+    numbers.iter().map(|x| *x as f32).collect()
+}
+
+impl<E: Engine> VecEnv for HostEnv<E> {
+    fn num_envs(&self) -> usize {
+        self.rules.keys.len()
+    }
+
+    fn task(&self) -> &Task {
+        &self.rules.task
+    }
+
+    fn reset(&mut self) -> Result<&[f32]> {
+        self.run(None);
+        Ok(&self.episodes.out.obs)
+    }
+
+    fn set_steps(&mut self, steps: &[u32]) {
+        self.episodes.steps.copy_from_slice(steps);
+    }
+
+    fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
+        self.engine.set_state(env, qpos, qvel);
+        self.episodes.start(&self.rules, env, qpos, qvel);
+    }
+
+    fn step(&mut self, actions: &[f32]) -> Result<&StepBatch> {
+        self.rules.check_actions(actions)?;
+        self.run(Some(actions));
+        Ok(&self.episodes.out)
+    }
+
+    fn qpos(&self) -> Result<Vec<f32>> {
+        let [qpos, _] = self.engine.states();
+        Ok(rounded(&qpos))
+    }
+
+    fn qvel(&self) -> Result<Vec<f32>> {
+        let [_, qvel] = self.engine.states();
+        Ok(rounded(&qvel))
+    }
+
+    fn status(&self) -> &[u32] {
+        &self.episodes.status
+    }
+
+    fn dynamics(&self) -> &Dynamics {
+        &self.rules.dynamics
+    }
+
+    fn param_row(&self) -> &[u32] {
+        &self.episodes.row
+    }
+
+    fn snapshot(&self) -> Result<Vec<u8>> {
+        let saved = self.engine.save();
+        let Episodes { steps, row, .. } = &self.episodes;
+        Ok(snapshot::bytes(self.rules.tick, steps, row, saved))
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+        let width = self.engine.saved_width();
+        let Snapshot {
+            tick,
+            steps,
+            row,
+            state,
+        } = Snapshot::parse(bytes, &self.rules, width)?;
+        for (env, (&row, old)) in row.iter().zip(&self.episodes.row).enumerate() {
+            if row != *old {
+                self.engine.set_param_row(env, row as usize);
+            }
+        }
+        self.engine.load(&state);
+        let nv = self.rules.nv();
+        let [qpos, qvel] = self.engine.states();
+        for (env, (qpos, qvel)) in qpos.chunks(nv).zip(qvel.chunks(nv)).enumerate() {
+            self.episodes.start(&self.rules, env, qpos, qvel);
+        }
+        self.rules.tick = tick;
+        (self.episodes.steps, self.episodes.row) = (steps, row);
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! The rules of the house, held by tests. Each rule is a function from texts to what breaks it, so that a short text
+//! that breaks it can show that it is seen.
+
+mod crates;
+mod links;
+mod names;
+mod places;
+mod sizes;
+mod source;
+mod tables;
+mod texts;

@@ -1,0 +1,81 @@
+//! What a table lists has its files, and a file has its line in the table. (That a listed file is there, the compiler
+//! sees: it is included.)
+
+use std::collections::BTreeSet;
+
+use h2oplus::env::Task;
+
+use crate::source::{File, Rust, files, read};
+
+fn stems(files: &[File]) -> BTreeSet<String> {
+    files.iter().map(|file| file.stem().to_owned()).collect()
+}
+
+/// Files among `files` whose stem no text of `table`, Rust, says; `ending` may follow it there.
+fn unlisted(files: &[File], table: &str, ending: &str) -> Vec<String> {
+    let texts: BTreeSet<String> = Rust::of(table)
+        .texts
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
+    let listed = |file: &&File| {
+        let stem = file.stem();
+        texts.contains(stem) || texts.contains(&format!("{stem}{ending}"))
+    };
+    files
+        .iter()
+        .filter(|file| !listed(file))
+        .map(|file| file.path.clone())
+        .collect()
+}
+
+#[test]
+fn every_cuda_source_is_a_kernel_of_the_table() {
+    let listed: Vec<_> = h2oplus::nn::cuda::entries()
+        .iter()
+        .map(|entry| entry.name.to_owned())
+        .collect();
+    let names: BTreeSet<_> = listed.iter().cloned().collect();
+    assert_eq!(names.len(), listed.len(), "no name twice");
+    assert_eq!(names, stems(&files("src/learn", "cu")));
+}
+
+#[test]
+fn every_shader_is_listed() {
+    let table = read("src/sim/gpu/compose.rs");
+    assert_eq!(unlisted(&files("shaders", "wgsl"), &table, ""), [""; 0]);
+}
+
+#[test]
+fn every_task_of_envs_is_built_in() {
+    let tasks = files("envs", "toml");
+    let tasks = tasks
+        .into_iter()
+        .filter(|file| file.text.starts_with("doc = "));
+    let shipped = tasks.filter(|file| file.path.matches('/').count() == 1);
+    let shipped: Vec<_> = shipped.collect();
+    let names: BTreeSet<_> = Task::names().map(str::to_owned).collect();
+    assert_eq!(names, stems(&shipped));
+}
+
+#[test]
+fn every_robot_of_assets_is_built_in() {
+    let table = read("src/sim/env/task.rs");
+    assert_eq!(unlisted(&files("assets", "xml"), &table, ".xml"), [""; 0]);
+}
+
+#[test]
+fn a_file_without_a_line_is_seen() {
+    let all = [
+        File::of("shaders/reset.wgsl", ""),
+        File::of("shaders/blur.wgsl", ""),
+    ];
+    assert_eq!(
+        unlisted(
+            &all,
+            "const KERNELS: [&str; 1] = [\"reset\"]; // \"blur\"",
+            ""
+        ),
+        ["shaders/blur.wgsl"]
+    );
+}
