@@ -35,10 +35,9 @@
 //! # }
 //! ```
 
-pub mod choice;
 pub mod cli;
 pub mod train;
 
-pub use h2oplus_base::{error, log, policy, range, rng, text};
-pub use h2oplus_learn::{algo, data, flag, nn};
+pub use h2oplus_base::{error, log, policy, range, rng, setting, text};
+pub use h2oplus_learn::{algo, data, nn};
 pub use h2oplus_sim::{engine, env, gpu, measure, model};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::domain::DomainFlags;
 use super::{Format, emit, table};
-use crate::choice::choice;
+use crate::cli::choice::choice;
 use crate::data::Dataset;
 use crate::engine::PlanarVecEnv;
 use crate::engine::planar::Arithmetic;

@@ -118,9 +118,9 @@ impl Behaviour {
         match SHIPPED.iter().find(|(name, _)| *name == robot) {
             Some((name, bytes)) => Self::parse(bytes, &format!("shipped behaviour of {name}")),
             None => Err(Error::input(
-                format!("--task {}", task.name),
+                format!("task {}", task.name),
                 "no behaviour snapshots are shipped for this robot",
-                "give a data file with --data FILE (`h2oplus collect` makes one), or --data random",
+                "give a data file with `data FILE` (`h2oplus collect` makes one), or `data random`",
             )),
         }
     }

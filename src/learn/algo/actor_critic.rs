@@ -35,7 +35,7 @@ macro_rules! family {
                 [self.policy_lr, self.alpha_lr, self.qf_lr]
             }
             fn polyak(&self) -> f64 {
-                self.target_rate
+                self.polyak
             }
             fn initial_alpha(&self) -> f64 {
                 self.initial_alpha
