@@ -1,4 +1,4 @@
-//! What the two towers, simulation and learning, stand on: one error type, counted random numbers, text files, one door to stderr.
+#![doc = include_str!("README.md")]
 
 pub mod choice;
 pub mod error;

@@ -1,5 +1,6 @@
-//! Learning from a fixed data set and an imperfect simulator: populations of agents in batched kernels, and the files
-//! of data that they learn from. Layers, each of which names only those below it: [`algo`] → [`nn`] → [`data`].
+#![doc = include_str!("README.md")]
+//!
+//! Layers, each of which names only those below it: [`algo`] → [`nn`] → [`data`].
 
 pub mod algo;
 pub mod data;

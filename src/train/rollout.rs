@@ -72,7 +72,7 @@ impl Rollout {
     /// is frozen, and its robots rest.
     pub fn collect(
         &mut self,
-        agent: &mut dyn Agent,
+        agent: &mut Agent,
         replay: &mut Replay,
         steps: usize,
         random_steps: u64,
@@ -89,12 +89,7 @@ impl Rollout {
     }
 
     /// Segments of a resident simulator: one is computed while the one before goes to the learner.
-    fn segments(
-        &mut self,
-        agent: &mut dyn Agent,
-        replay: &mut Replay,
-        mut steps: usize,
-    ) -> Result<()> {
+    fn segments(&mut self, agent: &mut Agent, replay: &mut Replay, mut steps: usize) -> Result<()> {
         let policies = policies(agent)?;
         self.resident().set_policies(&layers(&policies))?;
         let first = self.counters.vector_steps;
@@ -121,7 +116,7 @@ impl Rollout {
     /// `steps` steps whose actions come from the host.
     fn step(
         &mut self,
-        agent: &mut dyn Agent,
+        agent: &mut Agent,
         steps: usize,
         random_steps: u64,
         device: &Device,
@@ -178,7 +173,7 @@ impl Rollout {
     fn keep(
         &mut self,
         mut segment: RolloutBuffer,
-        agent: &mut dyn Agent,
+        agent: &mut Agent,
         replay: &mut Replay,
     ) -> Result<()> {
         let (p, e) = (self.seeds.len(), self.per_member);

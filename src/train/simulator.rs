@@ -28,9 +28,9 @@ impl Simulator {
         place: &Backend,
         task: &Task,
         dynamics: Dynamics,
-        agent: &dyn Agent,
+        agent: &Agent,
     ) -> Result<(Self, Option<String>)> {
-        let keys = EnvKey::population(&agent.learner().seeds, config.envs);
+        let keys = EnvKey::population(agent.seeds(), config.envs);
         let spec = EnvSpec::new(task, dynamics, keys);
         let mut why_not = None;
         if let (Physics::Planar, Backend::Gpu(gpu), true) =
@@ -47,7 +47,7 @@ impl Simulator {
         Ok((Self::Stepped(env), why_not))
     }
 
-    fn resident(env: PlanarGpuEnv, agent: &dyn Agent, steps: usize) -> Result<Self> {
+    fn resident(env: PlanarGpuEnv, agent: &Agent, steps: usize) -> Result<Self> {
         let policies = policies(agent)?;
         let rollout = ResidentRollout::new(env, &layers(&policies), steps)?;
         Ok(Self::Resident(Box::new(rollout)))
@@ -80,7 +80,7 @@ fn segment(steps: usize) -> usize {
 ///
 /// # Errors
 /// Where the shaders do not have their head.
-pub fn policies(agent: &dyn Agent) -> Result<Vec<PolicySnapshot>> {
+pub fn policies(agent: &Agent) -> Result<Vec<PolicySnapshot>> {
     let one = |member| {
         let policy = PolicySnapshot::from(&agent.policy(member)?);
         match policy.distribution {

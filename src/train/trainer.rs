@@ -35,10 +35,7 @@ mod evaluation;
 mod state;
 
 /// The config of a run and its agent, from `checkpoint` or from the newest one.
-pub fn load_agent(
-    run: &RunFolder,
-    checkpoint: Option<&Path>,
-) -> Result<(TrainConfig, Box<dyn Agent>)> {
+pub fn load_agent(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(TrainConfig, Agent)> {
     let device = Device::Cpu;
     let checkpoint = match checkpoint {
         Some(path) => Checkpoint::load(path, &device)?,
@@ -81,12 +78,7 @@ fn settle(config: &mut TrainConfig) -> Result<Device> {
 }
 
 /// A fresh agent with these members.
-fn build(
-    config: &TrainConfig,
-    members: &[Member],
-    task: &Task,
-    device: &Device,
-) -> Result<Box<dyn Agent>> {
+fn build(config: &TrainConfig, members: &[Member], task: &Task, device: &Device) -> Result<Agent> {
     let (s, a) = (task.obs_dim(), task.act_dim());
     let seeds: Vec<_> = members.iter().map(|member| member.seed).collect();
     algo::build_members(
@@ -105,7 +97,7 @@ pub struct Trainer {
     folder: RunFolder,
     task: Task,
     device: Device,
-    agent: Box<dyn Agent>,
+    agent: Agent,
     real: Replay,
     sim: Replay,
     rollout: Rollout,
@@ -201,8 +193,7 @@ impl Trainer {
             ));
         }
         let (place, _) = engine::choose(config.physics, config.sim_device)?;
-        let (simulator, why_not) =
-            Simulator::new(&config, &place, &task, dynamics, agent.as_ref())?;
+        let (simulator, why_not) = Simulator::new(&config, &place, &task, dynamics, &agent)?;
         if let Some(why_not) = why_not {
             crate::log!("policies act on the learner's device, not on the simulator's: {why_not}");
         }
@@ -421,7 +412,7 @@ impl Trainer {
             } = &mut *self;
             let steps = (config.cycle_steps, config.random_steps);
             // From inside the pool, every step forks without waking a thread of its own.
-            rayon::scope(|_| rollout.collect(agent.as_mut(), sim, steps.0, steps.1, device))?;
+            rayon::scope(|_| rollout.collect(agent, sim, steps.0, steps.1, device))?;
             self.cycles += 1;
         }
         Ok(())

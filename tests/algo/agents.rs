@@ -32,7 +32,7 @@ pub fn settings(method: &str, warmup: i64) -> toml::Table {
     table
 }
 
-fn agent(method: &str, warmup: i64, seeds: &[u64]) -> Box<dyn Agent> {
+fn agent(method: &str, warmup: i64, seeds: &[u64]) -> Agent {
     build(method, &settings(method, warmup), S, A, seeds, &Device::Cpu).unwrap()
 }
 
@@ -57,18 +57,18 @@ pub fn replay_on(device: &Device, seed: u64, groups: usize, rows: usize) -> Repl
     replay
 }
 
-fn run(agent: &mut dyn Agent, updates: u64) {
+fn run(agent: &mut Agent, updates: u64) {
     run_on(agent, updates, 400);
 }
 
-fn run_on(agent: &mut dyn Agent, updates: u64, rows: usize) {
+fn run_on(agent: &mut Agent, updates: u64, rows: usize) {
     let (real, sim) = (replay(1, 1, rows), replay(2, agent.members(), rows));
     for _ in 0..updates {
         agent.update(&real, &sim).unwrap();
     }
 }
 
-pub fn bits(agent: &dyn Agent, member: usize) -> Vec<u32> {
+pub fn bits(agent: &Agent, member: usize) -> Vec<u32> {
     agent
         .parameters(member)
         .unwrap()
@@ -82,7 +82,7 @@ fn two_hundred_updates_learn_and_stay_finite() {
     for method in methods() {
         let mut agent = agent(method, 20, &[1]);
         let before: HashMap<_, _> = agent.parameters(0).unwrap().into_iter().collect();
-        run(agent.as_mut(), 200);
+        run(&mut agent, 200);
         assert_eq!(agent.updates(), 200);
         for (name, values) in agent.metrics().unwrap() {
             assert!(
@@ -109,17 +109,17 @@ fn losses_fall() {
             settings.insert("penalty_weight".into(), 0.1.into());
         }
         let mut agent = build(method, &settings, S, A, &[1], &Device::Cpu).unwrap();
-        let loss = |agent: &dyn Agent| {
+        let loss = |agent: &Agent| {
             let all: HashMap<_, _> = agent.metrics().unwrap().into_iter().collect();
             all["losses/qf1_loss"][0] + all["losses/qf2_loss"][0]
         };
-        run_on(agent.as_mut(), 1, 20);
-        let first = loss(agent.as_ref());
-        run_on(agent.as_mut(), 1000, 20);
+        run_on(&mut agent, 1, 20);
+        let first = loss(&agent);
+        run_on(&mut agent, 1000, 20);
         assert!(
-            loss(agent.as_ref()) < 0.5 * first,
+            loss(&agent) < 0.5 * first,
             "{method}: {first} → {}",
-            loss(agent.as_ref())
+            loss(&agent)
         );
     }
 }
@@ -135,7 +135,7 @@ fn td_errors_add_up_to_the_losses_and_the_ratio_is_spread_within_its_clip() {
             settings.insert("ratio_max".into(), high.into());
         }
         let mut agent = build(method, &settings, S, A, &[1, 2], &Device::Cpu).unwrap();
-        run(agent.as_mut(), 10);
+        run(&mut agent, 10);
         let all = agent.metrics().unwrap();
         all.into_iter().collect::<HashMap<_, _>>()
     };
@@ -192,8 +192,8 @@ fn bits_do_not_depend_on_threads() {
                 .unwrap();
             pool.install(|| {
                 let mut agent = agent(method, 5, &[3]);
-                run(agent.as_mut(), 30);
-                bits(agent.as_ref(), 0)
+                run(&mut agent, 30);
+                bits(&agent, 0)
             })
         };
         assert_eq!(on(1), on(2), "{method}");
@@ -205,21 +205,17 @@ fn bits_do_not_depend_on_threads() {
 fn a_member_learns_as_it_would_alone() {
     for method in methods() {
         let mut all = agent(method, 5, &[3, 4, 5]);
-        run(all.as_mut(), 30);
+        run(&mut all, 30);
         for (member, seed) in [3, 4, 5].into_iter().enumerate() {
             let mut alone = agent(method, 5, &[seed]);
-            run(alone.as_mut(), 30);
+            run(&mut alone, 30);
             assert_eq!(
-                bits(all.as_ref(), member),
-                bits(alone.as_ref(), 0),
+                bits(&all, member),
+                bits(&alone, 0),
                 "{method}, member {member}"
             );
         }
-        assert_ne!(
-            bits(all.as_ref(), 0),
-            bits(all.as_ref(), 1),
-            "{method}: seeds must differ"
-        );
+        assert_ne!(bits(&all, 0), bits(&all, 1), "{method}: seeds must differ");
     }
 }
 
@@ -229,19 +225,19 @@ fn resume_is_exact() {
         // 12 lies within the warm start, 30 after it.
         for stop in [12, 30] {
             let mut through = agent(method, 20, &[3, 4]);
-            run(through.as_mut(), 50);
+            run(&mut through, 50);
             let mut before = agent(method, 20, &[3, 4]);
-            run(before.as_mut(), stop);
+            run(&mut before, stop);
             let state: HashMap<String, Tensor> = before.state().unwrap().into_iter().collect();
-            run(before.as_mut(), 7); // what was saved must not change any more
+            run(&mut before, 7); // what was saved must not change any more
             let mut after = agent(method, 20, &[3, 4]);
             after.load_state(&state).unwrap();
             assert_eq!(after.updates(), stop);
-            run(after.as_mut(), 50 - stop);
+            run(&mut after, 50 - stop);
             for member in 0..2 {
                 assert_eq!(
-                    bits(after.as_ref(), member),
-                    bits(through.as_ref(), member),
+                    bits(&after, member),
+                    bits(&through, member),
                     "{method} at {stop}"
                 );
             }
@@ -249,12 +245,8 @@ fn resume_is_exact() {
             let mut forgetful = state.clone();
             forgetful.insert("adam_m".into(), state["adam_m"].zeros_like().unwrap());
             after.load_state(&forgetful).unwrap();
-            run(after.as_mut(), 50 - stop);
-            assert_ne!(
-                bits(after.as_ref(), 0),
-                bits(through.as_ref(), 0),
-                "{method} at {stop}"
-            );
+            run(&mut after, 50 - stop);
+            assert_ne!(bits(&after, 0), bits(&through, 0), "{method} at {stop}");
         }
     }
 }
@@ -346,7 +338,7 @@ fn plain_mixing_is_h2oplus_without_its_parts() {
     let build = |method: &str, own: &str| {
         let settings = table(&format!("{sizes}{own}"));
         let mut agent = build(method, &settings, S, A, &[3], &Device::Cpu).unwrap();
-        run(agent.as_mut(), 30);
+        run(&mut agent, 30);
         agent.parameters(0).unwrap()
     };
     let without = |lambda: f64| {
@@ -371,7 +363,7 @@ fn darc_without_its_correction_is_sac() {
         let mut settings = settings("darc", 0);
         settings.insert("ratio_warmup".into(), ratio_warmup.into());
         let mut agent = build("darc", &settings, S, A, &[3], &Device::Cpu).unwrap();
-        run(agent.as_mut(), 30);
+        run(&mut agent, 30);
         agent
             .parameters(0)
             .unwrap()
@@ -380,7 +372,7 @@ fn darc_without_its_correction_is_sac() {
     };
     let (without, with) = (darc(30), darc(29));
     let mut sac = agent("sac", 0, &[3]);
-    run(sac.as_mut(), 30);
+    run(&mut sac, 30);
     let sac = sac.parameters(0).unwrap();
     assert!(sac.iter().all(|(name, values)| *values == without[name]));
     assert!(sac.iter().any(|(name, values)| *values != with[name]));
@@ -395,8 +387,8 @@ fn exploration_is_one_choice() {
             settings.insert("exploration".into(), term.into());
             settings.insert("optimism".into(), optimism.into());
             let mut agent = build(method, &settings, S, A, &[3], &Device::Cpu).ok()?;
-            run(agent.as_mut(), 20);
-            Some(bits(agent.as_ref(), 0))
+            run(&mut agent, 20);
+            Some(bits(&agent, 0))
         };
         let Some(none) = with("none", 1.0) else {
             assert_eq!(method, "iql", "the only one without");
@@ -417,7 +409,7 @@ fn the_cosine_ends_at_no_step() {
     let mut settings = settings("iql", 0);
     settings.insert("policy_lr_updates".into(), 10.into());
     let mut agent = build("iql", &settings, S, A, &[3], &Device::Cpu).unwrap();
-    let policy = |agent: &dyn Agent| -> Vec<f32> {
+    let policy = |agent: &Agent| -> Vec<f32> {
         let all = agent.parameters(0).unwrap();
         let own = all
             .into_iter()
@@ -426,9 +418,9 @@ fn the_cosine_ends_at_no_step() {
     };
     let mut moved = Vec::new();
     for _ in 0..12 {
-        let before = policy(agent.as_ref());
-        run(agent.as_mut(), 1);
-        let steps = policy(agent.as_ref());
+        let before = policy(&agent);
+        run(&mut agent, 1);
+        let steps = policy(&agent);
         let largest = steps.iter().zip(&before).map(|(a, b)| (a - b).abs());
         moved.push(largest.fold(0f32, f32::max));
     }
@@ -483,7 +475,7 @@ fn snapshots_act_as_the_agent() {
 
 fn snapshot_acts_as(method: &str) {
     let mut agent = agent(method, 0, &[3, 4]);
-    run(agent.as_mut(), 50);
+    run(&mut agent, 50);
     let n = 9;
     let (obs, noise) = (normals(5, &[2, n, S]), normals(6, &[2, n, A]));
     for noise in [None, Some(&noise)] {

@@ -16,7 +16,7 @@ fn gpu() -> Option<&'static Device> {
 /// More updates than it takes for a graph to be captured and replayed, before and after a warm start.
 const UPDATES: u64 = 12;
 
-fn trained(device: &Device, method: &str, seeds: &[u64]) -> Box<dyn Agent> {
+fn trained(device: &Device, method: &str, seeds: &[u64]) -> Agent {
     let mut agent = build(method, &settings(method, 5), S, A, seeds, device).unwrap();
     let (real, mut sim) = (
         replay_on(device, 1, 1, 400),
@@ -34,7 +34,7 @@ fn trained(device: &Device, method: &str, seeds: &[u64]) -> Box<dyn Agent> {
     agent
 }
 
-fn distance(a: &dyn Agent, member: usize, b: &dyn Agent, other: usize) -> f64 {
+fn distance(a: &Agent, member: usize, b: &Agent, other: usize) -> f64 {
     let b: HashMap<_, _> = b.parameters(other).unwrap().into_iter().collect();
     let wide = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
     let each = a.parameters(member).unwrap();
@@ -51,11 +51,11 @@ fn a_gpu_learns_as_the_cpu() {
             trained(&Device::Cpu, method, &[3, 4]),
         );
         for member in 0..2 {
-            let e = distance(ours.as_ref(), member, twin.as_ref(), member);
+            let e = distance(&ours, member, &twin, member);
             assert!(e < 2e-3, "{method}: {e:.1e}");
         }
         assert!(
-            distance(ours.as_ref(), 0, twin.as_ref(), 1) > 1e-2,
+            distance(&ours, 0, &twin, 1) > 1e-2,
             "{method}: seeds must differ"
         );
     }
@@ -68,7 +68,7 @@ fn a_member_on_a_gpu_learns_as_it_would_alone() {
         let all = trained(gpu, method, &[3, 4, 5]);
         for (member, seed) in [3, 4, 5].into_iter().enumerate() {
             let alone = trained(gpu, method, &[seed]);
-            let e = distance(all.as_ref(), member, alone.as_ref(), 0);
+            let e = distance(&all, member, &alone, 0);
             assert!(e < 1e-3, "{method}, member {member}: {e:.1e}");
         }
     }

@@ -2,9 +2,10 @@
 
 use candle_core::{D, Tensor, Var};
 use h2oplus::nn::ops::dense::View;
-use h2oplus::nn::workspace::{Backprop, Plan, Use};
+use h2oplus::nn::ops::norm::Norm;
+use h2oplus::nn::workspace::{Backprop, Plan};
 
-use crate::dense::{MEMBERS, composed, params, variables};
+use crate::dense::{MEMBERS, compare_gradients, composed, params, variables};
 use crate::support::{far, list, near, normals, poison, var};
 
 const GROUPS: usize = 50;
@@ -39,30 +40,34 @@ fn spread(t: &Tensor) -> Tensor {
 }
 
 /// Forward and backward where shared and own columns lie side by side; `spoil` is added to one weight of the reference.
-fn check(sizes: &[usize], spoil: f64) {
-    let (params, mlp) = params(sizes);
+fn check(sizes: &[usize], norm: Norm, spoil: f64) {
+    let (mut params, mlp) = params(sizes, norm);
     let (shared, own) = (
         normals(1, &[MEMBERS, GROUPS, SHARED]),
         normals(2, &[MEMBERS, ROWS, OWN]),
     );
     let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
-    let base = plan.shared(&mlp, Use::Train, view(0, GROUPS, SHARED), 0..SHARED, GROUPS);
+    let mut base = plan.shared(&mlp, view(0, GROUPS, SHARED), 0..SHARED, GROUPS);
     let all = SHARED..SHARED + OWN;
-    let pass = plan.grouped(&mlp, Use::Train, &base, view(1, ROWS, OWN), all, PER);
+    let mut pass = plan.grouped(&mlp, &base, view(1, ROWS, OWN), all, PER);
+    base.save_for_backward();
+    pass.save_for_backward();
     let mut ws = plan.alloc(crate::support::device()).unwrap();
-    ws.acts = poison(&[MEMBERS, plan.len()]).into();
-    let grad = poison(&[MEMBERS, params.len()]).into();
+    ws.acts = poison(&[MEMBERS, plan.room()]).into();
+    params.grad = poison(&[MEMBERS, params.len()]).into();
     let (x, own_x) = (flat(&shared), flat(&own));
-    let input: [&Tensor; 4] = [&params.theta, &params.target, &x, &own_x];
-    ws.forward(&plan.forward(&[&base]), input).unwrap();
-    ws.forward(&plan.forward(&[&pass]), input).unwrap();
+    let input = [x, own_x];
+    ws.forward(&plan.forward(&[&base]), &params, &input)
+        .unwrap();
+    ws.forward(&plan.forward(&[&pass]), &params, &input)
+        .unwrap();
 
     let dy = normals(3, &[MEMBERS, ROWS]);
-    let mut act_grads = vec![f32::NAN; MEMBERS * plan.len()];
+    let mut act_grads = vec![f32::NAN; MEMBERS * plan.room()];
     for (m, dy) in dy.to_vec2::<f32>().unwrap().iter().enumerate() {
-        act_grads[m * plan.len() + pass.out().offset()..][..ROWS].copy_from_slice(dy);
+        act_grads[m * plan.room() + pass.out().offset()..][..ROWS].copy_from_slice(dy);
     }
-    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.len()), crate::support::device())
+    ws.act_grads = Tensor::from_vec(act_grads, (MEMBERS, plan.room()), crate::support::device())
         .unwrap()
         .into();
     let back = [&pass, &base].map(|pass| Backprop {
@@ -70,15 +75,14 @@ fn check(sizes: &[usize], spoil: f64) {
         weights: true,
         input: None,
     });
-    ws.backward(&plan.backward(&back), &grad, &params.theta, &[&x, &own_x])
-        .unwrap();
+    ws.backward(&plan.backward(&back), &params, &input).unwrap();
 
     let compare = if spoil == 0.0 { near } else { far };
     for m in 0..MEMBERS {
-        let mut layers = variables(&params, m, sizes);
+        let mut layers = variables(&params, m, &mlp);
         let last = layers.len() - 1;
-        let scaled = (layers[last].0.as_tensor() * (1.0 + spoil)).unwrap();
-        layers[last].0 = Var::from_tensor(&scaled).unwrap();
+        let scaled = (layers[last].weight.as_tensor() * (1.0 + spoil)).unwrap();
+        layers[last].weight = Var::from_tensor(&scaled).unwrap();
         let input = Tensor::cat(
             &[
                 spread(&shared.get(m).unwrap()),
@@ -98,43 +102,34 @@ fn check(sizes: &[usize], spoil: f64) {
             &list(&ws.acts.get(m).unwrap())[pass.out().offset()..][..ROWS],
             &y,
         );
-        let grad = list(&grad.get(m).unwrap());
-        for (l, (layer, (w, b))) in mlp.layers.iter().zip(&layers).enumerate() {
-            if spoil != 0.0 && l == last {
-                continue; // dW of the last layer does not depend on its W
-            }
-            let (dw, db) = (grads.get(w).unwrap(), grads.get(b).unwrap());
-            compare(
-                "dW",
-                &grad[layer.weight..][..layer.inputs * layer.outputs],
-                dw,
-            );
-            compare("db", &grad[layer.bias..][..layer.outputs], db);
-        }
+        let grad = list(&params.grad.get(m).unwrap());
+        compare_gradients(&mlp, &layers, &grads, &grad, spoil != 0.0);
     }
 }
 
 /// The rows add to columns that the shared part reads as well.
 fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let sizes = [SHARED, 33, 20, 2];
-    let (params, mlp) = params(&sizes);
+    let (params, mlp) = params(&sizes, Norm::None);
     let (shared, own) = (
         normals(4, &[MEMBERS, GROUPS, SHARED]),
         normals(5, &[MEMBERS, ROWS, OWN]),
     );
     let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
     let input = view(0, GROUPS, SHARED);
-    let base = plan.shared(&mlp, Use::Infer, input, 0..SHARED, GROUPS);
+    let base = plan.shared(&mlp, input, 0..SHARED, GROUPS);
     let columns = SHARED - OWN..SHARED;
-    let pass = plan.grouped(&mlp, Use::Infer, &base, view(1, ROWS, OWN), columns, PER);
+    let pass = plan.grouped(&mlp, &base, view(1, ROWS, OWN), columns, PER);
     let mut ws = plan.alloc(crate::support::device()).unwrap();
-    ws.acts = poison(&[MEMBERS, plan.len()]).into();
+    ws.acts = poison(&[MEMBERS, plan.room()]).into();
     let (x, own_x) = (flat(&shared), flat(&own));
-    let input: [&Tensor; 4] = [&params.theta, &params.target, &x, &own_x];
-    ws.forward(&plan.forward(&[&base]), input).unwrap();
-    ws.forward(&plan.forward(&[&pass]), input).unwrap();
+    let input = [x, own_x];
+    ws.forward(&plan.forward(&[&base]), &params, &input)
+        .unwrap();
+    ws.forward(&plan.forward(&[&pass]), &params, &input)
+        .unwrap();
     for m in 0..MEMBERS {
-        let layers = variables(&params, m, &sizes);
+        let layers = variables(&params, m, &mlp);
         let added = (crate::support::f64(&own.get(m).unwrap()) * scale).unwrap();
         let input = var(&spread(&shared.get(m).unwrap()));
         let zeros = input
@@ -151,14 +146,17 @@ fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
 
 #[test]
 fn parity_with_autograd() {
-    check(&[SHARED + OWN, 33, 19, 1], 0.0);
-    check(&[SHARED + OWN, 130, 1], 0.0);
-    check(&[SHARED + OWN, 1], 0.0);
+    for norm in [Norm::None, Norm::Layer, Norm::LayerAffine] {
+        check(&[SHARED + OWN, 33, 19, 1], norm, 0.0);
+        check(&[SHARED + OWN, 130, 1], norm, 0.0);
+    }
+    check(&[SHARED + OWN, 1], Norm::None, 0.0);
     check_offsets(1.0, near);
 }
 
 #[test]
 fn one_percent_is_seen() {
-    check(&[SHARED + OWN, 33, 19, 1], 0.01);
+    check(&[SHARED + OWN, 33, 19, 1], Norm::None, 0.01);
+    check(&[SHARED + OWN, 33, 19, 1], Norm::LayerAffine, 0.01);
     check_offsets(1.01, far);
 }

@@ -67,15 +67,15 @@ fn sets() -> Vec<Dataset> {
 }
 
 /// `updates` updates of a population of `members`; their rings are written over meanwhile.
-fn run(method: &str, members: &[Member], updates: u64) -> Box<dyn Agent> {
+fn run(method: &str, members: &[Member], updates: u64) -> Agent {
     let all: Vec<_> = members.iter().map(|m| m.settings.clone()).collect();
     let seeds: Vec<_> = members.iter().map(|m| m.seed).collect();
     let mut agent = build_members(method, &all, S, A, &seeds, &Device::Cpu).unwrap();
-    go_on(agent.as_mut(), members, updates);
+    go_on(&mut agent, members, updates);
     agent
 }
 
-fn go_on(agent: &mut dyn Agent, members: &[Member], updates: u64) {
+fn go_on(agent: &mut Agent, members: &[Member], updates: u64) {
     let device = Device::Cpu;
     let set: Vec<_> = members.iter().map(|m| m.set).collect();
     let real = Replay::from_datasets(&sets(), set.into(), &device).unwrap();
@@ -107,7 +107,7 @@ fn members_with_numbers_and_data_of_their_own_learn_as_they_would_alone() {
         assert_eq!(all.diverged().unwrap(), [None; 3], "{method}");
         for (k, member) in members.iter().enumerate() {
             let alone = run(method, std::slice::from_ref(member), 30);
-            let same = bits(all.as_ref(), k) == bits(alone.as_ref(), 0);
+            let same = bits(&all, k) == bits(&alone, 0);
             assert!(same, "{method} {shared}, member {k}");
         }
         // Negative control: another data set, another number, or another capacity, shows.
@@ -121,7 +121,7 @@ fn members_with_numbers_and_data_of_their_own_learn_as_they_would_alone() {
             let alone = run(method, &[other], 30);
             let offline = !alone.simulates();
             let untouched = offline && change == 2 || method == "sac" && change == 0;
-            let same = bits(all.as_ref(), 1) == bits(alone.as_ref(), 0);
+            let same = bits(&all, 1) == bits(&alone, 0);
             assert_eq!(same, untouched, "{method}, change {change}");
         }
     }
@@ -144,8 +144,8 @@ fn a_member_that_diverges_stands_still_and_the_others_do_not_notice() {
             "{method}: {diverged:?}"
         );
         let without = run(method, &[members[0].clone(), members[2].clone()], 30);
-        assert_eq!(bits(all.as_ref(), 0), bits(without.as_ref(), 0), "{method}");
-        assert_eq!(bits(all.as_ref(), 2), bits(without.as_ref(), 1), "{method}");
+        assert_eq!(bits(&all, 0), bits(&without, 0), "{method}");
+        assert_eq!(bits(&all, 2), bits(&without, 1), "{method}");
         let frozen = all.parameters(1).unwrap();
         assert!(
             frozen.iter().flat_map(|(_, v)| v).all(|x| x.is_finite()),
@@ -156,9 +156,9 @@ fn a_member_that_diverges_stands_still_and_the_others_do_not_notice() {
         let mut back = run(method, &members, 1);
         back.load_state(&state).unwrap();
         assert_eq!(back.diverged().unwrap(), diverged);
-        go_on(all.as_mut(), &members, 5);
+        go_on(&mut all, &members, 5);
         assert_eq!(all.parameters(1).unwrap(), frozen, "{method}");
-        assert_ne!(bits(all.as_ref(), 0), bits(without.as_ref(), 0), "{method}");
+        assert_ne!(bits(&all, 0), bits(&without, 0), "{method}");
     }
 }
 

@@ -23,7 +23,7 @@ fn case(name: &str) -> Case {
 
 fn error(case: &Case) -> f64 {
     let mut agent = case.agent().unwrap().expect("the method is built");
-    let worst = case.replay(agent.as_mut()).unwrap();
+    let worst = case.replay(&mut agent).unwrap();
     println!("{}: {:.2e} at {}", case.name, worst.error, worst.parameter);
     worst.error
 }

@@ -3,8 +3,9 @@
 use h2oplus::engine::planar::{Batch, Precision};
 use h2oplus::engine::rapier::{Robot, Scratch, World};
 use h2oplus::env::Task;
-use h2oplus::measure::distance::{Acting, Distance, distance};
-use h2oplus::measure::reference::{Reference, distances};
+use h2oplus::measure::distance::{ActiveConstraint, Distance, distance};
+use h2oplus::measure::reference::Reference;
+use h2oplus::measure::statistics::distances;
 use h2oplus::model::{Gap, Model};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,9 @@ fn free(name: &str, edit: impl Fn(&mut Model)) -> Distance {
     let (mut model, _) = reference.task.model(&reference.gap).unwrap();
     edit(&mut model);
     let kinds = distance(&reference, &model).unwrap();
-    let free = kinds.into_iter().find(|k| k.acting == Acting::Free);
+    let free = kinds
+        .into_iter()
+        .find(|k| k.acting == ActiveConstraint::Free);
     free.expect("some transitions are free")
 }
 

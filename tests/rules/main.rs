@@ -4,6 +4,7 @@
 mod crates;
 mod links;
 mod names;
+mod packages;
 mod places;
 mod sizes;
 mod source;

@@ -8,15 +8,20 @@ use crate::source::{File, Rust, files};
 const ALLOWED: [(&str, &str); 1] = [("Args", "the flags of a subcommand, read as `train::Args`")];
 
 /// Names whose second home is about to go.
-const PENDING: [&str; 10] = [
+const PENDING: [&str; 15] = [
     "Acting",
     "Actor",
+    "Batch",
+    "Block",
     "Distribution",
+    "Gap",
     "Group",
     "Kernel",
     "Layer",
     "Noise",
+    "Program",
     "Rows",
+    "Span",
     "Spec",
     "Spread",
 ];

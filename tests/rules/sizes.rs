@@ -13,12 +13,8 @@ const LIMITS: [(&str, &str, usize); 6] = [
 ];
 
 /// Files that are about to be split.
-const PENDING: [&str; 9] = [
+const PENDING: [&str; 5] = [
     "src/learn/algo/actor_critic.rs",
-    "src/sim/engine/wgsl/rollout.rs",
-    "src/sim/env/task.rs",
-    "src/sim/measure/effect.rs",
-    "src/sim/model/mjcf/mod.rs",
     "src/train/behaviour.rs",
     "src/train/trainer.rs",
     "tests/algo/agents.rs",

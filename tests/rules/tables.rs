@@ -60,7 +60,7 @@ fn every_task_of_envs_is_built_in() {
 
 #[test]
 fn every_robot_of_assets_is_built_in() {
-    let table = read("src/sim/env/task.rs");
+    let table = read("src/sim/env/task/file.rs");
     assert_eq!(unlisted(&files("assets", "xml"), &table, ".xml"), [""; 0]);
 }
 

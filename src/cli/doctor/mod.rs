@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::cli::{Format, emit, table};
 use crate::engine::planar::Width;
+use crate::engine::{ENGINES, Physics};
 use crate::error::Result;
 use crate::gpu::wgpu;
 use crate::train::run_folder::hardware;
@@ -43,9 +44,18 @@ struct AdapterReport {
     features: Vec<String>,
 }
 
+/// An engine of the table.
+#[derive(Clone, Debug, Serialize)]
+struct EngineReport {
+    name: Physics,
+    /// Whether it runs on a GPU too.
+    gpu: bool,
+}
+
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     hardware: Value,
+    engines: Vec<EngineReport>,
     /// Environments a register of the CPU lanes.
     lanes: usize,
     adapters: Vec<AdapterReport>,
@@ -63,6 +73,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let findings = Findings::look();
     let report = Report {
         hardware: hardware(),
+        engines: ENGINES
+            .iter()
+            .map(|card| EngineReport {
+                name: card.physics,
+                gpu: card.runs_on_gpu(),
+            })
+            .collect(),
         lanes: match Width::detect() {
             Width::One => 1,
             Width::Eight => 8,
@@ -136,6 +153,12 @@ impl Report {
             self.hardware["cpu"].as_str().unwrap_or("unknown")
         );
         out += &format!("threads     {}\n", rayon::current_num_threads());
+        let engines = self.engines.iter().map(|EngineReport { name, gpu }| {
+            let on = if *gpu { "CPU and GPU" } else { "CPU" };
+            format!("{name} ({on})")
+        });
+        let engines: Vec<String> = engines.collect();
+        out += &format!("engines     {}\n", engines.join(", "));
         out += &format!("CPU lanes   {} environments a register\n", self.lanes);
         let cuda = if cfg!(feature = "cuda") {
             "built in"

@@ -30,7 +30,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         let case = Case::read(&path)?;
         let worst = case
             .agent()?
-            .map(|mut agent| case.replay(agent.as_mut()))
+            .map(|mut agent| case.replay(&mut agent))
             .transpose()?;
         outcomes.push((case.name, worst));
     }

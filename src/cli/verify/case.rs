@@ -124,7 +124,7 @@ impl Case {
     }
 
     /// A fresh agent with the case's settings and parameters; none for a method that is not built.
-    pub fn agent(&self) -> Result<Option<Box<dyn Agent>>> {
+    pub fn agent(&self) -> Result<Option<Agent>> {
         let Some(method) = published::method(&self.name) else {
             return Ok(None);
         };
@@ -143,7 +143,7 @@ impl Case {
     }
 
     /// Runs the recorded updates and compares after each.
-    pub fn replay(&self, agent: &mut dyn Agent) -> Result<Worst> {
+    pub fn replay(&self, agent: &mut Agent) -> Result<Worst> {
         let mut worst = Worst {
             error: 0.0,
             parameter: String::from("nothing compared"),

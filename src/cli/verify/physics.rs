@@ -1,7 +1,7 @@
 //! `h2oplus verify physics`: the planar kernel against another engine's transitions.
 //!
 //! A folder (or file) of recorded transitions is judged: float64 and float32 lanes, or the shaders on a GPU.
-//! A data set in D4RL's or Minari's layout is measured by [`replay`].
+//! A data set in D4RL's or Minari's layout is measured by `replay.rs`.
 
 use crate::cli::choice::choice;
 use crate::cli::verify::verdict::{Kernel, MAX_F32, MEDIAN_F32, TOLERANCE_F64, Verdict};

@@ -3,7 +3,7 @@
 use crate::cli::verify::verdict::{spread, spread_json};
 use crate::cli::{Format, emit};
 use crate::error::Result;
-use crate::measure::distance::{Acting, Distance, distance};
+use crate::measure::distance::{ActiveConstraint, Distance, distance};
 use crate::measure::reference::Reference;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ pub fn run(files: &[PathBuf], format: Format) -> Result<ExitCode> {
 }
 
 fn passes(kinds: &[Distance]) -> bool {
-    let free = kinds.iter().filter(|k| k.acting == Acting::Free);
+    let free = kinds.iter().filter(|k| k.acting == ActiveConstraint::Free);
     let mut medians = free.flat_map(|k| [k.qpos.median, k.scaled_qvel.median]);
     medians.all(|m| m <= TOLERANCE)
 }

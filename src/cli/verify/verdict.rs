@@ -3,7 +3,8 @@
 use crate::engine::planar::Precision;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::measure::reference::{Comparison, Reference, Spread, compare, compare_gpu};
+use crate::measure::reference::{Comparison, Reference, compare, compare_gpu};
+use crate::measure::statistics::Spread;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;

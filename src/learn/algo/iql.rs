@@ -4,24 +4,16 @@
 //! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256): 0.54 GFLOP of products, all in one
 //! forward and one backward launch.
 
-use candle_core::Device;
-
 use h2oplus_base::settings;
 
-use crate::algo::in_sample::{InSample, Passes};
-use crate::algo::learner::{Learner, set};
-use crate::algo::measures::Measured;
-use crate::algo::settings::networks;
-use crate::algo::{Agent, Recorded};
+use super::in_sample::InSample;
+use super::settings::networks;
+use super::{Each, Record};
 use crate::error::Result;
-use crate::nn::kernel::Slot;
 use crate::nn::ops::PerMember;
-use crate::nn::ops::awr::AwrLoss;
-use crate::nn::ops::value::{Value, ValueLoss, ValueRule};
-use crate::nn::spec::{LastLayer, Spec};
-use crate::nn::workspace::{Pass, Use};
-use crate::nn::{Actor, Replay, Spread};
-use crate::rng::Stream;
+use crate::nn::ops::value::{Value, ValueRule};
+use crate::nn::spec::LastLayer::Linear;
+use crate::nn::tape::Tape;
 
 // ---- settings ----
 
@@ -45,144 +37,42 @@ settings! {
     }
 }
 
-// ---- agent ----
-
-/// A population of IQL agents.
-pub struct Iql {
-    learner: Learner,
-    in_sample: InSample,
-}
-
-impl Iql {
-    // ---- layout ----
-
-    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
-    pub fn new(
-        obs_dim: usize,
-        act_dim: usize,
-        settings: &[IqlSettings],
-        seeds: &[u64],
-        device: &Device,
-    ) -> Result<Self> {
-        let (s, width) = (&settings[0], obs_dim + act_dim);
-        let each = |of: fn(&IqlSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
-        let rate = |of: fn(&IqlSettings) -> f64| PerMember::over(settings, of);
-        let mut spec = Spec::default();
-        let mut net = |name, inputs: usize, outputs: usize| {
-            let sizes = [&[inputs], &s.hidden[..], &[outputs]].concat();
-            spec.mlp(name, &sizes, LastLayer::Linear)
-        };
-        let policy = net("policy", obs_dim, act_dim);
-        let q = ["qf1", "qf2"].map(|name| net(name, width, 1));
-        let vf = net("vf", obs_dim, 1);
-        let log_std = spec.vector("policy.log_std", act_dim, 0.0);
-        let targets = [(&q[0], "target_qf1"), (&q[1], "target_qf2")];
-        let actor = Actor {
-            mlp: policy.clone(),
-            spread: Spread::Constant(Slot::new(log_std.start)),
-        };
-        let dims = [obs_dim, act_dim, s.batch];
-        let smoothing = each(|s| s.polyak);
-        let mut learner = Learner::new(spec, actor, &targets, smoothing, dims, seeds, device)?;
-        if s.standardise {
-            learner.standardise_states()?;
-        }
-        // One loss for both critics, the mean of theirs.
-        learner.w = (learner.w.ones_like()? * 0.5)?.into();
-        let mut groups = vec![
-            learner.group(q[0].range.start..q[1].range.end, rate(|s| s.qf_lr)),
-            learner.group(vf.range.clone(), rate(|s| s.vf_lr)),
-        ];
-        for range in [policy.range.clone(), log_std.clone()] {
-            let group = learner.group(range, rate(|s| s.policy_lr));
-            if s.policy_lr_updates > 0 {
-                learner.anneal(group, s.policy_lr_updates);
-            }
-            groups.push(group);
-        }
-
-        // Passes.
-        let [at_s, at_s2] = [0, width].map(|column| learner.batch_view(0, column));
-        let q_target = q.each_ref().map(|q| learner.params.target_of(q));
-        let (plan, rows) = (&mut learner.plan, s.batch);
-        let policy = plan.pass(&policy, Use::Train, at_s, rows);
-        let v = plan.pass(&vf, Use::Train, at_s, rows);
-        let v_next = plan.pass(&vf, Use::Infer, at_s2, rows);
-        let q = q.each_ref().map(|q| plan.pass(q, Use::Train, at_s, rows));
-        let q_target = q_target
-            .each_ref()
-            .map(|q| plan.pass(q, Use::Target, at_s, rows));
-
-        // Launches.
-        learner.alloc()?;
-        let members = learner.members();
-        let rule = |s: &IqlSettings| ValueRule::new(Value::Expectile, s.expectile, 1.0, 1.0);
-        let rule = settings.iter().map(rule).collect::<Result<Vec<_>>>()?;
-        let value = ValueLoss {
-            members,
-            rows,
-            v: v.out(),
-            q: q_target.each_ref().map(Pass::out),
-            rule: rule.into(),
-            stats_at: learner.places(&ValueLoss::STATS),
-        };
-        let awr = AwrLoss {
-            members,
-            rows,
-            spread: learner.actor.spread,
-            raw: policy.out(),
-            q: q_target.each_ref().map(Pass::out),
-            v: v.out(),
-            row: learner.row(),
-            beta: each(|s| s.beta),
-            clip: each(|s| s.weight_max),
-            stats_at: learner.places(&AwrLoss::STATS),
-        };
-        let passes = Passes {
-            policy: &policy,
-            q: &q,
-            q_target: &q_target,
-            v: &v,
-            v_next: &v_next,
-        };
-        let rules = [each(|s| s.discount), each(|s| s.reward_scale)];
-        let in_sample = InSample::new(&mut learner, &passes, rules, value, awr, groups)?;
-        Ok(Self { learner, in_sample })
-    }
-}
-
 // ---- update ----
 
-impl Agent for Iql {
-    fn learner(&self) -> &Learner {
-        &self.learner
-    }
-
-    fn learner_mut(&mut self) -> &mut Learner {
-        &mut self.learner
-    }
-
-    fn draw(&mut self, real: &Replay, _sim: &Replay) -> Result<()> {
-        if self.learner.updates == 0 {
-            self.learner.fit_states(real)?;
+impl Record for IqlSettings {
+    fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
+        let rule = |s: &Self| ValueRule::new(Value::Expectile, s.expectile, 1.0, 1.0);
+        let rule = s.all().iter().map(rule).collect::<Result<Vec<_>>>()?;
+        let (obs_dim, act_dim, hidden) = (t.obs_dim(), t.act_dim(), &s.hidden);
+        let rate = s.exact(|s| s.policy_lr);
+        let mean = t.mlp("policy", [obs_dim, act_dim], hidden, Linear, rate.clone());
+        let smoothing = s.each(|s| s.polyak);
+        let q = t.twin(hidden, Linear, s.exact(|s| s.qf_lr), smoothing);
+        let vf = t.mlp("vf", [obs_dim, 1], hidden, Linear, s.exact(|s| s.vf_lr));
+        let policy = t.gaussian(mean, rate);
+        if s.policy_lr_updates > 0 {
+            t.anneal(&policy.groups, s.policy_lr_updates);
         }
-        self.learner
-            .draw(real, Stream::SampleReal, 0, self.learner.rows)
-    }
+        let batch = t.rows([s.batch, 0])?;
+        if s.standardise {
+            t.standardise_states()?;
+        }
+        t.draw(&batch);
 
-    fn set_draws(&mut self, draws: &Recorded) -> Result<()> {
-        set("batch", &draws.batch, &mut self.learner.batch)
-    }
+        // Losses. One for both critics, the mean of theirs.
+        let losses = InSample {
+            rule: PerMember::from(rule),
+            discount: s.each(|s| s.discount),
+            reward_scale: s.each(|s| s.reward_scale),
+            weight: 0.5,
+        };
+        let at = losses.losses(t, &batch, &q, &vf.mlp)?;
+        let raw = t.at(&policy.mlp, &batch.obs());
+        let numbers = [s.each(|s| s.beta), s.each(|s| s.weight_max)];
+        t.awr_loss(&batch, &policy, raw, (at.q_target, at.v), numbers);
 
-    fn learn(&mut self) -> Result<()> {
-        self.in_sample.learn(&mut self.learner)
-    }
-
-    fn measured(&self) -> Measured<'_> {
-        self.in_sample.measured()
-    }
-
-    fn simulates(&self) -> bool {
-        false
+        // Step.
+        t.step(&[&[q.group, vf.group], &policy.groups[..]].concat());
+        Ok(())
     }
 }

@@ -1,37 +1,34 @@
 //! What the losses alone do not show: how the dynamics ratio is spread, and the critics' error on either half. All of it
 //! is read from what the last update left behind, so an update does nothing for it.
 
-use crate::algo::learner::Learner;
 use crate::error::Result;
-use crate::nn::kernel::{Acts, Slot};
+use crate::nn::kernel::{Acts, Buf, Slot, W, Y};
 use crate::nn::ops::ratio::RatioWeight;
 use crate::nn::ops::td::TdLoss;
 
-/// Where a method's last update left its TD errors and its weights.
-pub struct Measured<'a> {
+/// Where an update leaves its TD errors and its weights.
+pub struct Measured {
     /// The critics' loss; its first rows are the real ones.
-    pub td: &'a TdLoss,
+    pub td: TdLoss,
     /// How many rows are real.
     pub real: usize,
-    /// The weights w of the simulated rows, where the method has them.
-    pub weight: Option<&'a RatioWeight>,
+    /// The kernel of the simulated rows' weights, where the method has them.
+    pub weight: Option<RatioWeight>,
+    /// The targets, `[P, rows]`.
+    pub y: Buf<Y>,
+    /// The weights, `[P, rows]`.
+    pub w: Buf<W>,
 }
 
-impl Measured<'_> {
-    /// Name and `[P]` values of every measure that the method has: `td_error_real` and `td_error_sim`, the mean of
-    /// (Q − y)² over rows and both critics without w; `ratio_p10` and `ratio_p90` of w over the simulated rows, and
-    /// `ratio_floor_share`, the share of them at the clip's lower end.
-    pub fn read(&self, learner: &Learner) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        let (td, rows) = (self.td, self.td.rows());
-        let y = learner.y.to_vec2::<f32>()?;
+impl Measured {
+    /// Name and `[P]` values of every measure that the method has, from the activations of the last update:
+    /// `td_error_real` and `td_error_sim`, the mean of (Q − y)² over rows and both critics without w; `ratio_p10` and
+    /// `ratio_p90` of w over the simulated rows, and `ratio_floor_share`, the share of them at the clip's lower end.
+    pub fn read(&self, acts: &Buf<Acts>) -> Result<Vec<(&'static str, Vec<f32>)>> {
+        let (td, rows) = (&self.td, self.td.rows());
+        let y = self.y.to_vec2::<f32>()?;
         let floats = (rows - 1) * td.step + 1;
-        let values = |at: Slot<Acts>| {
-            learner
-                .ws
-                .acts
-                .narrow(1, at.offset(), floats)?
-                .to_vec2::<f32>()
-        };
+        let values = |at: Slot<Acts>| acts.narrow(1, at.offset(), floats)?.to_vec2::<f32>();
         let q = [values(td.q[0])?, values(td.q[1])?];
         let error = |rows: std::ops::Range<usize>| {
             let of_member = |m: usize| {
@@ -50,8 +47,8 @@ impl Measured<'_> {
         if self.real < rows {
             measures.push(("losses/td_error_sim", error(self.real..rows)));
         }
-        if let Some(weight) = self.weight.filter(|weight| weight.raw.is_some()) {
-            let w = learner.w.to_vec2::<f32>()?;
+        if let Some(weight) = self.weight.as_ref().filter(|weight| weight.raw.is_some()) {
+            let w = self.w.to_vec2::<f32>()?;
             let mut spread = [const { Vec::new() }; 3];
             for (m, w) in w.iter().enumerate() {
                 let [floor, _] = weight.clip.of(m);

@@ -7,13 +7,13 @@ use toml::{Table, Value};
 
 use super::settings::ordered;
 use super::{
-    Agent, Cql, CqlSettings, Darc, DarcSettings, H2o, H2oPlus, H2oPlusSettings, H2oSettings, Iql,
-    IqlSettings, Sac, SacSettings,
+    Agent, CqlSettings, DarcSettings, H2oPlusSettings, H2oSettings, IqlSettings, Record,
+    SacSettings,
 };
 use crate::error::{Error, Result};
 
 /// All settings of each member, lengths of an observation and an action, seeds, device → a fresh population.
-type Build = fn(&[Table], usize, usize, &[u64], &Device) -> Result<Box<dyn Agent>>;
+type Build = fn(&[Table], usize, usize, &[u64], &Device) -> Result<Agent>;
 
 /// A method by its name.
 pub struct Method {
@@ -29,7 +29,7 @@ pub struct Method {
 
 /// A row of [`METHODS`], with what differs from the settings' own defaults.
 macro_rules! method {
-    ($name:literal, offline: $offline:literal, $agent:ty, $settings:ident $(, $key:ident = $value:expr)*) => {
+    ($name:literal, offline: $offline:literal, $settings:ident $(, $key:ident = $value:expr)*) => {
         Method {
             name: $name,
             offline: $offline,
@@ -44,7 +44,7 @@ macro_rules! method {
                     all.expect("checked settings have the types of their fields")
                 };
                 let settings: Vec<_> = settings.iter().map(typed).collect();
-                Ok(Box::new(<$agent>::new(obs_dim, act_dim, &settings, seeds, device)?))
+                Record::agent(&settings, [obs_dim, act_dim], seeds, device)
             },
         }
     };
@@ -52,13 +52,13 @@ macro_rules! method {
 
 /// Every method.
 pub static METHODS: [Method; 7] = [
-    method!("h2oplus", offline: false, H2oPlus, H2oPlusSettings),
-    method!("h2o", offline: false, H2o, H2oSettings),
-    method!("sac", offline: false, Sac, SacSettings),
-    method!("rlpd", offline: false, Sac, SacSettings, real_batch = 128, batch = 128),
-    method!("darc", offline: false, Darc, DarcSettings),
-    method!("iql", offline: true, Iql, IqlSettings),
-    method!("cql", offline: true, Cql, CqlSettings),
+    method!("h2oplus", offline: false, H2oPlusSettings),
+    method!("h2o", offline: false, H2oSettings),
+    method!("sac", offline: false, SacSettings),
+    method!("rlpd", offline: false, SacSettings, real_batch = 128, batch = 128),
+    method!("darc", offline: false, DarcSettings),
+    method!("iql", offline: true, IqlSettings),
+    method!("cql", offline: true, CqlSettings),
 ];
 
 /// Names that settings had before, or have elsewhere: the name, what is wrong with it, the help.
@@ -209,7 +209,7 @@ pub fn build(
     act_dim: usize,
     seeds: &[u64],
     device: &Device,
-) -> Result<Box<dyn Agent>> {
+) -> Result<Agent> {
     let settings = vec![settings.clone(); seeds.len()];
     build_members(method, &settings, obs_dim, act_dim, seeds, device)
 }
@@ -225,7 +225,7 @@ pub fn build_members(
     act_dim: usize,
     seeds: &[u64],
     device: &Device,
-) -> Result<Box<dyn Agent>> {
+) -> Result<Agent> {
     assert_eq!(settings.len(), seeds.len(), "settings of each member");
     let method = Method::named(method)?;
     let settings = method.resolve_members(settings)?;

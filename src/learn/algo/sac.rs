@@ -6,22 +6,13 @@
 //! this with halves of 128. (RLPD, Ball et al., ICML 2023, mixes so; its ensembles, layer norms and update ratio are
 //! not here.)
 
-use candle_core::Device;
-
 use h2oplus_base::settings;
 
-use crate::algo::actor_critic::{ActorCritic, Nets, rules};
-use crate::algo::learner::Learner;
-use crate::algo::measures::Measured;
-use crate::algo::settings::{actor_critic, networks};
-use crate::algo::{Agent, Recorded};
+use super::actor_critic::{ActorCritic, family};
+use super::settings::{actor_critic, networks};
+use super::{Each, Record};
 use crate::error::{Result, above_zero};
-use crate::nn::Replay;
-use crate::nn::ops::PerMember;
-use crate::nn::ops::target::Target;
-use crate::nn::ops::td::TdLoss;
-use crate::nn::spec::Spec;
-use crate::rng::Stream;
+use crate::nn::tape::Tape;
 
 // ---- settings ----
 
@@ -35,92 +26,28 @@ settings! {
     }
 }
 
-// ---- agent ----
-
-/// A population of SAC agents.
-pub struct Sac {
-    core: ActorCritic,
-    target: Target,
-    td: TdLoss,
-    real: usize,
-}
-
-impl Sac {
-    // ---- layout ----
-
-    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
-    pub fn new(
-        obs_dim: usize,
-        act_dim: usize,
-        settings: &[SacSettings],
-        seeds: &[u64],
-        device: &Device,
-    ) -> Result<Self> {
-        let s = &settings[0];
-        let each = |of: fn(&SacSettings) -> f64| PerMember::over(settings, |s| of(s) as f32);
-        above_zero("batch", s.batch as f64)?;
-        let rules = rules!(settings);
-        let mut spec = Spec::default();
-        let nets = Nets::new(&mut spec, obs_dim, act_dim, &rules)?;
-        let dims = [obs_dim, act_dim, s.real_batch + s.batch];
-        let mut core = ActorCritic::new(spec, nets, dims, &rules, seeds, device)?;
-        core.finish(&[], &[])?;
-        Ok(Self {
-            target: core.target(
-                [each(|s| s.discount), each(|s| s.reward_scale)],
-                s.exploration,
-                each(|s| s.optimism),
-            ),
-            td: match s.real_batch {
-                0 => core.td([s.batch, 0]),
-                real => core.td([real, s.batch]),
-            },
-            real: s.real_batch,
-            core,
-        })
-    }
-}
+family!(SacSettings);
 
 // ---- update ----
 
-impl Agent for Sac {
-    fn learner(&self) -> &Learner {
-        &self.core.learner
-    }
+impl Record for SacSettings {
+    fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
+        above_zero("batch", s.batch as f64)?;
+        let core = ActorCritic::new(t, s)?;
+        let batch = t.rows([s.real_batch, s.batch])?;
+        t.draw(&batch);
 
-    fn learner_mut(&mut self) -> &mut Learner {
-        &mut self.core.learner
-    }
+        // Losses.
+        let fresh = t.sample(&core.policy, &batch)?;
+        let target = core.target(t, s, &fresh);
+        let y = t.td_target(&batch, target)?;
+        let q = t.twin_at(&core.q, &batch.obs_action());
+        let w = t.constant_weights(&batch, 1.0)?;
+        t.td_loss(&batch, &q, &y, &w);
+        core.actor_loss(t, s, &fresh);
 
-    fn draw(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
-        let learner = &self.core.learner;
-        if self.real > 0 {
-            learner.draw(real, Stream::SampleReal, 0, self.real)?;
-        }
-        learner.draw(sim, Stream::SampleSim, self.real, learner.rows - self.real)?;
-        self.core.draw_noise()
-    }
-
-    fn set_draws(&mut self, draws: &Recorded) -> Result<()> {
-        self.core.set_draws(draws)
-    }
-
-    fn learn(&mut self) -> Result<()> {
-        let core = &mut self.core;
-        core.forward()?;
-        core.targets(&self.target)?;
-        core.td_loss(&self.td)?;
-        core.actor_loss()?;
-        core.backward()?;
-        core.learner.step(&ActorCritic::ALL)?;
-        core.learner.close()
-    }
-
-    fn measured(&self) -> Measured<'_> {
-        Measured {
-            td: &self.td,
-            real: self.real,
-            weight: None,
-        }
+        // Step.
+        t.step(&core.groups());
+        Ok(())
     }
 }

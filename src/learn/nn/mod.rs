@@ -18,6 +18,7 @@ pub mod params;
 pub mod policy;
 pub mod replay;
 pub mod spec;
+pub mod tape;
 pub mod workspace;
 
 pub use device_policy::DevicePolicy;

@@ -14,7 +14,7 @@ use crate::nn::ops::product::{Finish, product};
 use crate::nn::ops::wide::transposed;
 use crate::nn::params::Params;
 use crate::nn::spec::Mlp;
-use crate::nn::workspace::{Plan, Use};
+use crate::nn::workspace::{Bank, Plan};
 
 /// The policy among the parameters.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Acting {
             ld: obs_dim,
             stride: rows * obs_dim,
         };
-        let pass = plan.pass(&actor.mlp, Use::Infer, input, rows);
+        let pass = plan.pass(&actor.mlp, Bank::Trained, input, rows);
         let head = match actor.spread {
             Spread::Affine(affine) => {
                 let sample = Sample {

@@ -8,10 +8,12 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::Result;
-use crate::nn::kernel::{Acts, Buf, Deltas, Grad, Slot, Theta};
+use crate::nn::kernel::{Acts, Buf, Deltas, Slot};
 use crate::nn::launch::launch;
 use crate::nn::ops::dense::{Apply, Base, Dense, Layer, View};
 use crate::nn::ops::dense_grad::{Back, DenseGrad};
+use crate::nn::ops::norm::{LayerNorm, Norm};
+use crate::nn::params::Params;
 use crate::nn::spec::{Linear, Mlp};
 
 /// Floats to which a pass's places are aligned: one cache line.
@@ -33,17 +35,25 @@ impl Pass {
     pub fn rows(&self) -> usize {
         self.job.rows
     }
+
+    /// A backward pass will follow.
+    pub fn save_for_backward(&mut self) {
+        self.job.save_for_backward = true;
+    }
+
+    /// Its input is buffer `number` of those handed to its launch.
+    pub fn reads_buffer(&mut self, number: usize) {
+        self.job.x.buffer = number;
+    }
 }
 
 /// Which parameters a pass uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// The trained ones, and a backward pass may follow.
-    Train,
-    /// The trained ones, forward only.
-    Infer,
-    /// The targets, forward only.
-    Target,
+pub enum Bank {
+    /// The trained ones.
+    Trained = 0,
+    /// The targets.
+    Target = 1,
 }
 
 /// Collects the passes of an agent; [`Plan::alloc`] then makes room for them.
@@ -52,7 +62,10 @@ pub struct Plan {
     members: usize,
     /// Floats a member: parameters, targets.
     banks: [usize; 2],
+    /// Floats a member of the stage at hand.
     len: usize,
+    /// Floats a member of the largest stage.
+    room: usize,
 }
 
 impl Plan {
@@ -62,21 +75,26 @@ impl Plan {
             members,
             banks,
             len: 0,
+            room: 0,
         }
     }
 
-    /// Room for `mlp` on `rows` rows. `input` counts buffers as the agent hands them to `forward`.
-    pub fn pass(&mut self, mlp: &Mlp, purpose: Use, input: View, rows: usize) -> Pass {
+    /// Room for `mlp` on `rows` rows. `input` counts buffers as they are handed to the launch.
+    pub fn pass(&mut self, mlp: &Mlp, bank: Bank, input: View, rows: usize) -> Pass {
         let layers = mlp.layers.iter().map(|l| Layer {
             inputs: l.inputs,
             outputs: l.outputs,
             weight: l.weight,
             bias: l.bias,
             out: self.take(rows * l.outputs),
+            norm: (l.norm != Norm::None).then(|| LayerNorm {
+                unit: self.take(rows * l.outputs),
+                inverse: self.take(rows),
+                affine: l.affine,
+            }),
         });
         let layers = layers.collect();
-        let bank = usize::from(purpose == Use::Target);
-        let save_for_backward = purpose == Use::Train;
+        let bank = bank as usize;
         Pass {
             job: Apply {
                 rows,
@@ -84,7 +102,7 @@ impl Plan {
                 bank,
                 bank_stride: self.banks[bank],
                 layers,
-                save_for_backward,
+                save_for_backward: false,
                 base: None,
             },
         }
@@ -93,19 +111,15 @@ impl Plan {
     /// The part of `mlp`'s first layer that the groups of a [`grouped`](Self::grouped) pass share: `columns` of the
     /// layer's input, `[groups, columns]` at `input`. It goes forward in an earlier launch than the grouped pass, and
     /// backward in the same.
-    pub fn shared(
-        &mut self,
-        mlp: &Mlp,
-        purpose: Use,
-        input: View,
-        columns: Range<usize>,
-        groups: usize,
-    ) -> Pass {
+    pub fn shared(&mut self, mlp: &Mlp, input: View, columns: Range<usize>, groups: usize) -> Pass {
+        // It is a sum that the rows' own parts join: what becomes of that is theirs.
+        let mut sum = part(mlp, &columns);
+        sum.norm = Norm::None;
         let first = Mlp {
-            layers: vec![part(mlp, &columns)],
+            layers: vec![sum],
             ..mlp.clone()
         };
-        self.pass(&first, purpose, input, groups)
+        self.pass(&first, Bank::Trained, input, groups)
     }
 
     /// Room for `mlp` on `per` rows for each group of `shared`, which differ in `columns` of the input,
@@ -114,7 +128,6 @@ impl Plan {
     pub fn grouped(
         &mut self,
         mlp: &Mlp,
-        purpose: Use,
         shared: &Pass,
         input: View,
         columns: Range<usize>,
@@ -122,7 +135,7 @@ impl Plan {
     ) -> Pass {
         let mut rest = mlp.clone();
         rest.layers[0] = part(mlp, &columns);
-        let mut pass = self.pass(&rest, purpose, input, shared.rows() * per);
+        let mut pass = self.pass(&rest, Bank::Trained, input, shared.rows() * per);
         pass.job.base = Some(Base {
             out: shared.out().offset(),
             per,
@@ -135,34 +148,27 @@ impl Plan {
         Slot::new(self.take(pass.rows() * columns))
     }
 
-    /// Lays out passes over the places of those before them: for a stage that is over before the others begin.
-    /// A smaller workspace stays in the caches.
-    pub fn overlay<T>(&mut self, stage: impl FnOnce(&mut Self) -> T) -> T {
-        let before = std::mem::take(&mut self.len);
-        let made = stage(self);
-        self.len = self.len.max(before);
-        made
+    /// Begins another stage, whose passes are laid out over those before: nothing of them is read any more. A smaller
+    /// workspace stays in the caches.
+    pub fn rewind(&mut self) {
+        self.len = 0;
     }
 
-    /// Floats a member of the activations (and deltas).
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether no pass has been laid out.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+    /// Floats a member of the activations, and of their gradients.
+    pub fn room(&self) -> usize {
+        self.room
     }
 
     fn take(&mut self, floats: usize) -> usize {
         let at = self.len;
         self.len += floats.next_multiple_of(ALIGN);
+        self.room = self.room.max(self.len);
         at
     }
 
     /// Room for the activations alone, where nothing goes backward.
     pub fn activations(&self, device: &Device) -> Result<Buf<Acts>> {
-        let shape = (self.members, self.len.max(1));
+        let shape = (self.members, self.room.max(1));
         Ok(Tensor::zeros(shape, DType::F32, device)?.into())
     }
 
@@ -173,7 +179,7 @@ impl Plan {
         let transposed = if device.is_cpu() { self.banks[0] } else { 0 };
         Ok(Workspace {
             acts: self.activations(device)?,
-            act_grads: zeros(self.len)?.into(),
+            act_grads: zeros(self.room)?.into(),
             transposed: zeros(transposed)?,
         })
     }
@@ -182,7 +188,7 @@ impl Plan {
     pub fn forward(&self, passes: &[&Pass]) -> Dense {
         Dense::new(
             self.members,
-            self.len,
+            self.room,
             passes.iter().map(|p| p.job.clone()).collect(),
         )
     }
@@ -211,7 +217,7 @@ impl Plan {
                     .map(|(first, columns, at)| (first, columns, at.offset())),
             }
         });
-        DenseGrad::new(self.members, [self.banks[0], self.len], jobs.collect())
+        DenseGrad::new(self.members, [self.banks[0], self.room], jobs.collect())
     }
 }
 
@@ -257,24 +263,26 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Runs `dense`; `input` is `[parameters, targets, buffers…]`.
-    pub fn forward<const I: usize>(&self, dense: &Dense, input: [&Tensor; I]) -> Result<()> {
-        launch(dense, [&self.acts], input)
+    /// Runs `dense` on `buffers`.
+    pub fn forward(&self, dense: &Dense, params: &Params, buffers: &[Tensor]) -> Result<()> {
+        let (out, theta, target) = ([&*self.acts], &params.theta, &params.target);
+        match buffers {
+            [x] => launch(dense, out, [theta, target, x]),
+            [x, y] => launch(dense, out, [theta, target, x, y]),
+            [x, y, z] => launch(dense, out, [theta, target, x, y, z]),
+            _ => unreachable!("a launch reads one to three buffers of rows"),
+        }
     }
 
-    /// Runs `back`, filling `grad`; `buffers` are those of `forward`.
-    pub fn backward(
-        &self,
-        back: &DenseGrad,
-        grad: &Buf<Grad>,
-        theta: &Buf<Theta>,
-        buffers: &[&Tensor],
-    ) -> Result<()> {
-        let out: [&Tensor; 3] = [&self.act_grads, grad, &self.transposed];
-        match *buffers {
-            [x] => launch(back, out, [theta, &self.acts, x]),
-            [x, y] => launch(back, out, [theta, &self.acts, x, y]),
-            _ => unreachable!("an agent has one or two input buffers"),
+    /// Runs `back` on `buffers`, filling the gradient of the parameters.
+    pub fn backward(&self, back: &DenseGrad, params: &Params, buffers: &[Tensor]) -> Result<()> {
+        let out: [&Tensor; 3] = [&self.act_grads, &params.grad, &self.transposed];
+        let (theta, acts) = (&params.theta, &self.acts);
+        match buffers {
+            [x] => launch(back, out, [theta, acts, x]),
+            [x, y] => launch(back, out, [theta, acts, x, y]),
+            [x, y, z] => launch(back, out, [theta, acts, x, y, z]),
+            _ => unreachable!("a launch reads one to three buffers of rows"),
         }
     }
 }

@@ -15,14 +15,17 @@ use crate::gpu::Gpu;
 use h2oplus_base::choices;
 use std::sync::Arc;
 
+type OnCpu = fn(EnvSpec) -> Result<Box<dyn VecEnv>>;
+type OnGpu = fn(EnvSpec, &Arc<Gpu>) -> Result<Box<dyn VecEnv>>;
+
 /// An engine, and how its vectors of environments are built.
 pub struct EngineCard {
     /// Its name.
     pub physics: Physics,
     /// On the processor.
-    cpu: fn(EnvSpec) -> Result<Box<dyn VecEnv>>,
+    cpu: OnCpu,
     /// On a GPU, where it has shaders.
-    gpu: Option<fn(EnvSpec, &Arc<Gpu>) -> Result<Box<dyn VecEnv>>>,
+    gpu: Option<OnGpu>,
 }
 
 /// Makes the names and the table of one list.

@@ -1,7 +1,8 @@
 //! The vector of environments for every engine that runs on the host: draws, reward, autoreset and
 //! snapshots are written here once. An engine says how its robots are set, stepped and read.
 
-use crate::env::rules::{Episodes, TaskRules};
+use crate::env::episodes::Episodes;
+use crate::env::rules::TaskRules;
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::{Dynamics, EnvSpec, StepBatch, Task, VecEnv};
 use crate::error::Result;

@@ -1,6 +1,7 @@
 //! Tasks, and vectors of environments on any engine: a [`HostEnv`] is one on the processor.
 
 pub mod dynamics;
+pub(crate) mod episodes;
 mod host;
 pub(crate) mod rules;
 pub mod scale;
@@ -43,7 +44,7 @@ pub struct RolloutBuffer {
     pub terminated: Vec<bool>,
     /// `[members, steps, per_member]`.
     pub truncated: Vec<bool>,
-    /// Bits of [`status`](crate::env::status), `[members, steps, per_member]`.
+    /// Bits of [`status`], `[members, steps, per_member]`.
     pub status: Vec<u32>,
 }
 
@@ -80,7 +81,7 @@ pub trait VecEnv: Send {
     /// # Errors
     /// Where the device fails.
     fn qvel(&self) -> Result<Vec<f32>>;
-    /// Bits of [`status`](crate::env::status) of the latest step, `[n]`.
+    /// Bits of [`status`] of the latest step, `[n]`.
     fn status(&self) -> &[u32];
     /// Where a device's memory goes; none for an engine on the CPU.
     fn memory(&self) -> Option<&MemoryPlan> {

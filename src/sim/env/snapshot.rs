@@ -7,9 +7,9 @@ use crate::error::{Error, Result};
 pub(crate) struct Snapshot {
     /// [`TaskRules::tick`].
     pub tick: u32,
-    /// [`Episodes::steps`](crate::env::rules::Episodes::steps).
+    /// [`Episodes::steps`](crate::env::episodes::Episodes::steps).
     pub steps: Vec<u32>,
-    /// [`Episodes::row`](crate::env::rules::Episodes::row).
+    /// [`Episodes::row`](crate::env::episodes::Episodes::row).
     pub row: Vec<u32>,
     /// The engine's, any number of them.
     pub state: Vec<f64>,

@@ -3,12 +3,13 @@
 use crate::engine::planar::{Batch, Precision};
 use crate::engine::rapier::{Robot, Scratch, World};
 use crate::error::Result;
-use crate::measure::reference::{Reference, Spread, distances, scale};
+use crate::measure::reference::Reference;
+use crate::measure::statistics::{Spread, distances, scale};
 use crate::model::Model;
 
 /// What acted on a robot, in MuJoCo or in Rapier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Acting {
+pub enum ActiveConstraint {
     /// Neither floor nor limits.
     Free,
     /// Limits of joints, not the floor.
@@ -17,7 +18,7 @@ pub enum Acting {
     Floor,
 }
 
-impl Acting {
+impl ActiveConstraint {
     /// From the least to the most.
     pub const ALL: [Self; 3] = [Self::Free, Self::Limits, Self::Floor];
 
@@ -35,7 +36,7 @@ impl Acting {
 #[derive(Clone, Copy, Debug)]
 pub struct Distance {
     /// What acted.
-    pub acting: Acting,
+    pub acting: ActiveConstraint,
     /// Transitions of the kind, above 0.
     pub transitions: usize,
     /// |Δqpos|.
@@ -62,13 +63,13 @@ pub fn distance(reference: &Reference, model: &Model) -> Result<Vec<Distance>> {
         oracle.set_state(env, qpos, qvel);
         oracle.set_ctrl(env, ctrl);
         world.set_state(&robot, qpos, qvel);
-        let mut most = Acting::Free;
+        let mut most = ActiveConstraint::Free;
         for _ in 0..frames {
             world.step(&mut scratch, &robot, ctrl, 1);
             if world.touches() {
-                most = Acting::Floor;
+                most = ActiveConstraint::Floor;
             } else if world.beyond_limits() {
-                most = most.max(Acting::Limits);
+                most = most.max(ActiveConstraint::Limits);
             }
         }
         acting.push(most);
@@ -78,9 +79,9 @@ pub fn distance(reference: &Reference, model: &Model) -> Result<Vec<Distance>> {
     for (env, most) in acting.iter_mut().enumerate() {
         for rows in oracle.rows(env) {
             if rows.contacts != 0 {
-                *most = Acting::Floor;
+                *most = ActiveConstraint::Floor;
             } else if rows.limits != 0 {
-                *most = (*most).max(Acting::Limits);
+                *most = (*most).max(ActiveConstraint::Limits);
             }
         }
     }
@@ -89,7 +90,7 @@ pub fn distance(reference: &Reference, model: &Model) -> Result<Vec<Distance>> {
     for (error, row) in qvel_error.iter_mut().zip(reference.qvel_env.chunks(nv)) {
         *error /= scale(row);
     }
-    let kind = |kind: Acting| {
+    let kind = |kind: ActiveConstraint| {
         let of = |errors: &[f64]| -> Vec<f64> {
             let both = errors.iter().zip(&acting);
             both.filter(|b| *b.1 == kind).map(|b| *b.0).collect()
@@ -102,5 +103,5 @@ pub fn distance(reference: &Reference, model: &Model) -> Result<Vec<Distance>> {
             scaled_qvel: Spread::of(&qvel),
         })
     };
-    Ok(Acting::ALL.into_iter().filter_map(kind).collect())
+    Ok(ActiveConstraint::ALL.into_iter().filter_map(kind).collect())
 }

@@ -9,6 +9,7 @@ use crate::engine::PlanarVecEnv;
 use crate::engine::planar::Precision;
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::Result;
+use crate::measure::statistics::{Moments, Quantiles};
 use crate::rng::{Stream, fill_unit};
 
 /// Relative size of the disturbance that the floor starts from: a few float32 roundings.
@@ -18,30 +19,6 @@ const WARM_UP: u32 = 64;
 
 /// Chooses actions `[n, act_dim]` for observations `[n, obs_dim]` at an env step.
 pub type Actor<'a> = dyn FnMut(&[f32], u32) -> Result<Vec<f32>> + 'a;
-
-/// The tenth, fiftieth and ninetieth percentile.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Quantiles {
-    /// A tenth lies below.
-    pub q10: f64,
-    /// Half lie below.
-    pub median: f64,
-    /// Nine tenths lie below.
-    pub q90: f64,
-}
-
-impl Quantiles {
-    /// Of `values`; `None` where there are none.
-    pub fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
-        (!values.is_empty()).then(|| Self {
-            q10: at(0.1),
-            median: at(0.5),
-            q90: at(0.9),
-        })
-    }
-}
 
 /// How far apart pairs of trajectories are after some env steps.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -273,43 +250,6 @@ impl Trajectories {
     }
 }
 
-/// Sums for means and deviations by column.
-#[derive(Default)]
-struct Moments {
-    rows: f64,
-    /// Of each column: Σx, Σx².
-    sums: Vec<[f64; 2]>,
-}
-
-impl Moments {
-    /// Adds the rows of `values` that `wanted` marks.
-    fn add(&mut self, values: &[f32], wanted: &[bool]) {
-        let width = values.len() / wanted.len();
-        self.sums.resize(width, [0.0; 2]);
-        let rows = values.chunks(width).zip(wanted);
-        for (row, _) in rows.filter(|(_, wanted)| **wanted) {
-            self.rows += 1.0;
-            for (sum, x) in self.sums.iter_mut().zip(row) {
-                let x = f64::from(*x);
-                *sum = [sum[0] + x, x.mul_add(x, sum[1])];
-            }
-        }
-    }
-
-    /// Standard deviation of each column; of one that never moves, a size that nothing is divided to
-    /// infinity by.
-    fn deviations(&self) -> Vec<f64> {
-        let one = |[sum, squares]: &[f64; 2]| {
-            let mean = sum / self.rows;
-            (squares / self.rows - mean * mean)
-                .max(0.0)
-                .sqrt()
-                .max(1e-9)
-        };
-        self.sums.iter().map(one).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,14 +337,5 @@ mod tests {
         );
         let ratio = median("gravity=1.2") / median("gravity=1.01");
         assert!((10.0..40.0).contains(&ratio), "{ratio}");
-    }
-
-    #[test]
-    fn quantiles_of_a_ramp() {
-        let ramp: Vec<f64> = (0..=100).rev().map(f64::from).collect();
-        let quantiles = Quantiles::of(ramp).unwrap();
-        let Quantiles { q10, median, q90 } = quantiles;
-        assert_eq!([q10, median, q90], [10.0, 50.0, 90.0]);
-        assert_eq!(Quantiles::of(Vec::new()), None);
     }
 }

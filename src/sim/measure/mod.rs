@@ -5,3 +5,4 @@ pub mod distance;
 pub mod effect;
 pub mod reference;
 pub mod replay;
+pub mod statistics;

@@ -6,6 +6,7 @@ use crate::env::Task;
 use crate::env::rules;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::measure::statistics::{Spread, distances, scale};
 use crate::model::{Gap, Model};
 use safetensors::{Dtype, SafeTensors};
 use std::path::Path;
@@ -202,34 +203,6 @@ impl Tensors<'_> {
     }
 }
 
-/// Median, 99th percentile and maximum over transitions of the largest component's error.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Spread {
-    /// Half lie below.
-    pub median: f64,
-    /// 99 % lie below.
-    pub p99: f64,
-    /// None lies above.
-    pub max: f64,
-}
-
-impl Spread {
-    /// Of `errors`, one a transition; a NaN counts as infinite.
-    pub fn of(errors: &[f64]) -> Self {
-        let mut sorted: Vec<f64> = errors
-            .iter()
-            .map(|e| if e.is_nan() { f64::INFINITY } else { *e })
-            .collect();
-        sorted.sort_by(f64::total_cmp);
-        let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share).round() as usize];
-        Self {
-            median: at(0.5),
-            p99: at(0.99),
-            max: at(1.0),
-        }
-    }
-}
-
 /// Errors against a [`Reference`].
 pub struct Comparison {
     /// |Δqpos| after one physics step.
@@ -370,24 +343,4 @@ fn lanes(
         dx: batch.dx(),
         rows: (0..reference.len).map(|env| batch.rows(env)).collect(),
     })
-}
-
-/// Largest difference of each row of length `width`; NaN where there is one.
-pub fn distances(is: &[f64], want: &[f64], width: usize) -> Vec<f64> {
-    let row = |(a, b): (&[f64], &[f64])| {
-        let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
-        differences.fold(0.0, |m: f64, d| {
-            if d.is_nan() || m.is_nan() {
-                f64::NAN
-            } else {
-                m.max(d)
-            }
-        })
-    };
-    is.chunks(width).zip(want.chunks(width)).map(row).collect()
-}
-
-/// max(1, largest magnitude of `row`).
-pub fn scale(row: &[f64]) -> f64 {
-    row.iter().fold(1.0, |m, v| m.max(v.abs()))
 }

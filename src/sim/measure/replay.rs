@@ -5,7 +5,7 @@ use crate::engine::planar::{Batch, Precision};
 use crate::env::Task;
 use crate::env::rules::reward;
 use crate::error::{Error, Result};
-use crate::measure::reference::{Spread, distances, scale};
+use crate::measure::statistics::{Spread, distances, scale};
 use crate::model::Gap;
 
 /// Trajectories in time order: row i + 1 is the successor of row i unless row i ends an episode.

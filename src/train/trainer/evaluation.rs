@@ -27,7 +27,7 @@ impl Trainer {
         let none = Dynamics::new(&self.task, &[])?;
         let mut env = PlanarVecEnv::new(EnvSpec::new(&self.task, none, keys), Precision::F32)?;
         let s = self.task.obs_dim();
-        let (agent, device) = (self.agent.as_ref(), &self.device);
+        let (agent, device) = (&self.agent, &self.device);
         let mut lost = BTreeSet::new();
         let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
             let obs = Tensor::from_slice(obs, (p, n, s), device)?;

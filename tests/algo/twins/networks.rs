@@ -2,9 +2,10 @@
 
 use candle_core::{Device, Tensor};
 use h2oplus::nn::ops::dense::View;
+use h2oplus::nn::ops::norm::Norm;
 use h2oplus::nn::params::Params;
 use h2oplus::nn::spec::{LastLayer, Spec};
-use h2oplus::nn::workspace::{Backprop, Plan, Use};
+use h2oplus::nn::workspace::{Backprop, Bank, Plan};
 
 use super::{Case, P, poison, random, scale};
 use crate::cuda_host::Host;
@@ -15,12 +16,12 @@ fn floats(t: &Tensor) -> Vec<f32> {
 }
 
 /// Forward and backward of two networks on parts of wider inputs.
-pub fn networks(host: &Host, sizes: &[usize]) {
+pub fn networks(host: &Host, sizes: &[usize], norm: Norm) {
     const ROWS: usize = 37;
     const COLUMNS: usize = 11;
     let mut spec = Spec::default();
-    let twin = spec.mlp("twin", sizes, LastLayer::Linear);
-    let net = spec.mlp("net", sizes, LastLayer::Linear);
+    let twin = spec.normed("twin", sizes, norm, LastLayer::Linear);
+    let net = spec.normed("net", sizes, norm, LastLayer::Linear);
     let params = Params::new(spec, &[(&net, "target")], &[7, 8, 9], &Device::Cpu).unwrap();
     let view = |buffer: usize, offset: usize| View {
         buffer,
@@ -29,11 +30,14 @@ pub fn networks(host: &Host, sizes: &[usize]) {
         stride: ROWS * COLUMNS,
     };
     let mut plan = Plan::new(P, [params.len(), params.target_len()]);
-    let train = plan.pass(&net, Use::Train, view(0, 1), ROWS);
-    let other = plan.pass(&twin, Use::Train, view(1, 0), ROWS - 6);
-    let through = plan.pass(&net, Use::Train, view(1, 1), ROWS);
-    let infer = plan.pass(&net, Use::Infer, view(0, 2), ROWS);
-    let target = plan.pass(&params.target_of(&net), Use::Target, view(1, 0), ROWS);
+    let mut train = plan.pass(&net, Bank::Trained, view(0, 1), ROWS);
+    train.save_for_backward();
+    let mut other = plan.pass(&twin, Bank::Trained, view(1, 0), ROWS - 6);
+    other.save_for_backward();
+    let mut through = plan.pass(&net, Bank::Trained, view(1, 1), ROWS);
+    through.save_for_backward();
+    let infer = plan.pass(&net, Bank::Trained, view(0, 2), ROWS);
+    let target = plan.pass(&params.target_of(&net), Bank::Target, view(1, 0), ROWS);
     let (first, columns) = (2, sizes[0] - 2);
     let input_grad = plan.input_grad(&through, columns);
     let dense = plan.forward(&[&train, &other, &through, &infer, &target]);
@@ -46,7 +50,7 @@ pub fn networks(host: &Host, sizes: &[usize]) {
     );
     let forward = Case {
         kernel: dense,
-        out: [poison(P * plan.len())],
+        out: [poison(P * plan.room())],
         input: [
             theta.clone(),
             floats(&params.target),
@@ -59,9 +63,9 @@ pub fn networks(host: &Host, sizes: &[usize]) {
     let acts = forward.on_cpu().remove(0);
     forward.check(host, |c| scale(&mut c.input[0]));
     // Losses write the last deltas; here they are given.
-    let mut act_grads = poison(P * plan.len());
+    let mut act_grads = poison(P * plan.room());
     let outputs = sizes[sizes.len() - 1];
-    for (m, member) in act_grads.chunks_exact_mut(plan.len()).enumerate() {
+    for (m, member) in act_grads.chunks_exact_mut(plan.room()).enumerate() {
         for (n, pass) in [&train, &other, &through].into_iter().enumerate() {
             let dy = random(40 + (3 * m + n) as u64, pass.rows() * outputs);
             member[pass.out().offset()..][..dy.len()].copy_from_slice(&dy);
@@ -92,13 +96,13 @@ pub fn networks(host: &Host, sizes: &[usize]) {
 }
 
 /// A network on groups of rows that share part of its input.
-pub fn grouped(host: &Host, sizes: &[usize]) {
+pub fn grouped(host: &Host, sizes: &[usize], norm: Norm) {
     const GROUPS: usize = 9;
     const PER: usize = 4;
     const OWN: usize = 2;
     let shared = sizes[0] - OWN;
     let mut spec = Spec::default();
-    let net = spec.mlp("net", sizes, LastLayer::Linear);
+    let net = spec.normed("net", sizes, norm, LastLayer::Linear);
     let params = Params::new(spec, &[(&net, "target")], &[7, 8, 9], &Device::Cpu).unwrap();
     let view = |buffer: usize, rows: usize, ld: usize| View {
         buffer,
@@ -107,9 +111,11 @@ pub fn grouped(host: &Host, sizes: &[usize]) {
         stride: rows * ld,
     };
     let mut plan = Plan::new(P, [params.len(), params.target_len()]);
-    let base = plan.shared(&net, Use::Train, view(0, GROUPS, shared), 0..shared, GROUPS);
+    let mut base = plan.shared(&net, view(0, GROUPS, shared), 0..shared, GROUPS);
     let own = view(1, GROUPS * PER, OWN);
-    let pass = plan.grouped(&net, Use::Train, &base, own, shared..sizes[0], PER);
+    let mut pass = plan.grouped(&net, &base, own, shared..sizes[0], PER);
+    base.save_for_backward();
+    pass.save_for_backward();
     let (x, own_x) = (
         random(80, P * GROUPS * shared),
         random(81, P * GROUPS * PER * OWN),
@@ -127,12 +133,12 @@ pub fn grouped(host: &Host, sizes: &[usize]) {
         scratch: true,
         compared: usize::MAX,
     };
-    let acts = forward(poison(P * plan.len()), &base).on_cpu().remove(0);
+    let acts = forward(poison(P * plan.room()), &base).on_cpu().remove(0);
     let case = forward(acts, &pass);
     let acts = case.on_cpu().remove(0);
     case.check(host, |c| scale(&mut c.input[0]));
-    let mut act_grads = poison(P * plan.len());
-    for (m, member) in act_grads.chunks_exact_mut(plan.len()).enumerate() {
+    let mut act_grads = poison(P * plan.room());
+    for (m, member) in act_grads.chunks_exact_mut(plan.room()).enumerate() {
         let dy = random(82 + m as u64, pass.rows() * sizes[sizes.len() - 1]);
         member[pass.out().offset()..][..dy.len()].copy_from_slice(&dy);
     }

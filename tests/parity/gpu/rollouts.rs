@@ -210,8 +210,7 @@ fn collected(place: &Backend, from: Option<&HashMap<String, Vec<u8>>>) -> Collec
     let settings = Default::default();
     let mut agent = build("sac", &settings, s, a, &SEEDS, &Device::Cpu).unwrap();
     let dynamics = Dynamics::new(&task, &[task.gap("gravity=1.2").unwrap()]).unwrap();
-    let (simulator, why_not) =
-        Simulator::new(&config, place, &task, dynamics, agent.as_ref()).unwrap();
+    let (simulator, why_not) = Simulator::new(&config, place, &task, dynamics, &agent).unwrap();
     assert_eq!(why_not, None);
     let resident = matches!(simulator, Simulator::Resident(_));
     assert_eq!(resident, matches!(place, Backend::Gpu(_)));
@@ -228,7 +227,7 @@ fn collected(place: &Backend, from: Option<&HashMap<String, Vec<u8>>>) -> Collec
         // The first cycle is random.
         let random = CYCLE as u64;
         rollout
-            .collect(agent.as_mut(), &mut replay, CYCLE, random, &Device::Cpu)
+            .collect(&mut agent, &mut replay, CYCLE, random, &Device::Cpu)
             .unwrap();
     }
     assert_eq!(rollout.env_steps(), 3 * CYCLE as u64);

@@ -4,6 +4,7 @@
 
 mod batch;
 mod constants;
+mod network;
 mod rollout;
 mod rows;
 mod store;
@@ -12,6 +13,7 @@ mod tests;
 mod vector;
 
 pub use batch::GpuBatch;
-pub use rollout::{Layer, ResidentRollout};
+pub use network::Layer;
+pub use rollout::ResidentRollout;
 pub use vector::PlanarGpuEnv;
 pub(super) use vector::build;

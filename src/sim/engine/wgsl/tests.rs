@@ -1,6 +1,6 @@
 //! Shaders compile for every robot, and their structures lie as Rust's, without a device.
 
-use super::rollout::network;
+use super::network::network;
 use crate::engine::planar::batch::tables;
 use crate::engine::wgsl::constants::{self, topology};
 use crate::engine::wgsl::rows::Rows;
