@@ -2,35 +2,35 @@
 
 use crate::error::{Error, Result};
 
-/// Bytes by the flag that decides them.
+/// Bytes by the setting that decides them.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryBudget {
     parts: Vec<(&'static str, u128)>,
 }
 
 impl MemoryBudget {
-    /// Adds the product of `factors`, bytes that `flag` decides.
-    pub fn add(&mut self, flag: &'static str, factors: &[usize]) {
+    /// Adds the product of `factors`, bytes that the setting `key` decides.
+    pub fn add(&mut self, key: &'static str, factors: &[usize]) {
         let bytes = factors
             .iter()
             .fold(1, |all: u128, &n| all.saturating_mul(n as u128));
-        self.parts.push((flag, bytes));
+        self.parts.push((key, bytes));
     }
 
-    /// Refuses what is beyond the machine; the message names the flag whose part was one too many.
+    /// Refuses what is beyond the machine; the message names the setting whose part was one too many.
     pub fn check(&self) -> Result<()> {
         self.within(limit())
     }
 
     fn within(&self, limit: u128) -> Result<()> {
         let mut all = 0u128;
-        for (flag, bytes) in &self.parts {
+        for (key, bytes) in &self.parts {
             all = all.saturating_add(*bytes);
             if all > limit {
                 let gib = |bytes: u128| bytes as f64 / f64::from(1 << 30);
                 let (all, limit) = (gib(all), gib(limit));
                 let problem = format!("asks for {all:.1} GiB of memory; {limit:.1} GiB are there");
-                return Err(Error::input(flag, problem, "give a smaller number"));
+                return Err(Error::input(key, problem, "give a smaller number"));
             }
         }
         Ok(())
@@ -61,11 +61,11 @@ mod tests {
     #[test]
     fn the_part_too_many_is_named_and_nothing_wraps() {
         let mut budget = MemoryBudget::default();
-        budget.add("--envs", &[1000, 8]);
+        budget.add("envs", &[1000, 8]);
         assert!(budget.within(8000).is_ok());
-        budget.add("--rows", &[usize::MAX, usize::MAX, usize::MAX]);
+        budget.add("rows", &[usize::MAX, usize::MAX, usize::MAX]);
         let error = budget.within(1 << 60).unwrap_err().to_string();
-        assert!(error.starts_with("--rows: asks for"), "{error}");
+        assert!(error.starts_with("rows: asks for"), "{error}");
         assert!(limit() > 1 << 20);
     }
 }

@@ -16,12 +16,6 @@ pub struct Range {
     whole: bool,
 }
 
-/// The ranges of a set of flags.
-pub trait Ranges {
-    /// Field name and range of every number.
-    const RANGES: &'static [(&'static str, Range)];
-}
-
 impl Range {
     /// Any finite number.
     pub const FINITE: Self = Self::of(f64::NEG_INFINITY, f64::INFINITY, false);

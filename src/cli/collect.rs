@@ -4,18 +4,18 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use h2oplus_base::settings;
 use serde::{Deserialize, Serialize};
 
-use super::domain::DomainFlags;
+use super::given::Given;
 use super::{Format, emit};
 use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
-use crate::range::{Range, Ranges};
+use crate::setting::Settings;
 use crate::train::behaviour::{Behaviour, Quality, random_data};
 use crate::train::config::TrainConfig;
-use crate::train::given::Overrides;
 use crate::train::inputs;
 use crate::train::memory;
 use crate::train::paused::Paused;
@@ -28,7 +28,7 @@ use crate::train::trainer::Trainer;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    wanted: Overrides<Wanted>,
+    wanted: Given<Wanted>,
     /// Skip training: roll these snapshots out (`shipped`, or a file that `collect` wrote), or `random`
     /// actions
     #[arg(long, value_name = "FILE")]
@@ -44,41 +44,31 @@ pub struct Args {
     format: Format,
 }
 
-/// What is to be trained and rolled out.
-#[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
-struct Wanted {
-    /// Robot and version, or a TOML file of your own
-    #[arg(long, default_value = "halfcheetah-v2")]
-    task: String,
-    #[command(flatten)]
-    #[serde(flatten)]
-    domain: DomainFlags,
-    /// Train until the deterministic policy returns this much (default: the task's `medium_return`;
-    /// without one, train for all of --updates)
-    #[arg(long, value_parser = Range::FINITE.parser::<f64>())]
-    target_return: Option<f64>,
-    /// Train for at most this many updates
-    #[arg(long, default_value_t = 1_000_000, value_parser = Range::SOME_U32.parser::<u64>())]
-    updates: u64,
-    /// Snapshots kept for medium-replay, evenly spread over training
-    #[arg(long, default_value_t = 20, value_parser = Range::SOME.parser::<usize>())]
-    snapshots: usize,
-    /// Transitions of each data set
-    #[arg(long, default_value_t = 100_000, value_parser = Range::SOME.parser::<usize>())]
-    rows: usize,
-    /// Seed of training and data
-    #[arg(long, default_value_t = 0, value_parser = Range::COUNT.parser::<u64>())]
-    seed: u64,
-}
-
-impl Ranges for Wanted {
-    const RANGES: &'static [(&'static str, Range)] = &[
-        ("target_return", Range::FINITE),
-        ("updates", Range::SOME_U32),
-        ("snapshots", Range::SOME),
-        ("rows", Range::SOME),
-        ("seed", Range::COUNT),
-    ];
+settings! {
+    /// What is to be trained and rolled out.
+    pub struct Wanted {
+        /// Robot and version, or a TOML file of your own
+        task: String = "halfcheetah-v2".into(),
+        /// What differs from the task: `gravity=1.5`; several in turn, `none/gravity`; drawn,
+        /// `gravity=0.5..2.0`; or a TOML file of distributions
+        gap: String = "none".into(),
+        /// Parameter rows into which strengths are drawn (default: the file's, or 1024; at most one an
+        /// environment unless they are redrawn)
+        gap_rows: Option<usize> = None => SOME_U32,
+        /// Draw an environment's parameters anew at every reset
+        gap_redraw: bool = false,
+        /// Train until the deterministic policy returns this much (default: the task's `medium_return`;
+        /// without one, train for all of --updates)
+        target_return: Option<f64> = None => FINITE,
+        /// Train for at most this many updates
+        updates: u64 = 1_000_000 => SOME_U32,
+        /// Snapshots kept for medium-replay, evenly spread over training
+        snapshots: usize = 20 => SOME,
+        /// Transitions of each data set
+        rows: usize = 100_000 => SOME,
+        /// Seed of training and data
+        seed: u64 = 0 => COUNT,
+    }
 }
 
 /// `collect.toml` in the folder of the run that is trained: what it is trained for.
@@ -100,6 +90,12 @@ const MADE: [(&str, Quality); 2] = [
     ("medium-replay", Quality::MediumReplay),
 ];
 
+/// The gaps of the data sets.
+fn gap_set(wanted: &Wanted, task: &Task) -> Result<GapSet> {
+    task.domain(&wanted.gap)?
+        .with(wanted.gap_rows, wanted.gap_redraw)
+}
+
 /// What one call makes, and where.
 struct Job {
     wanted: Wanted,
@@ -120,7 +116,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         job.check_behaviour()?;
         return job.train(Trainer::resume(paused, None)?, args.format);
     }
-    let job = Job::new(args.wanted.all.clone(), out(None))?;
+    let job = Job::new(args.wanted.all()?, out(None))?;
     let behaviour = match args.from.as_deref() {
         Some("random") => {
             job.check_set("random")?;
@@ -144,7 +140,7 @@ impl Job {
     /// Refuses, before anything is trained, what cannot be made, or would replace another robot's data.
     fn new(wanted: Wanted, out: PathBuf) -> Result<Self> {
         let task = Task::load(&wanted.task)?;
-        let domain = wanted.domain.domain(&task)?;
+        let domain = gap_set(&wanted, &task)?;
         memory::check_rows(wanted.rows, &task)?;
         Dynamics::draw(&task, &domain, wanted.seed, 1)?;
         std::fs::create_dir_all(&out).map_err(Error::io(&out))?;
@@ -211,7 +207,7 @@ impl Job {
         };
         let mut wanted = self.wanted.clone();
         inputs::absolute("task", &mut wanted.task);
-        inputs::absolute("gap", &mut wanted.domain.gap);
+        inputs::absolute("gap", &mut wanted.gap);
         let out = std::path::absolute(&self.out).unwrap_or_else(|_| self.out.clone());
         let out = out.into_os_string().into_string().ok();
         let manifest = toml::to_string(&Manifest { out, wanted })
@@ -281,7 +277,7 @@ impl Job {
 }
 
 /// The run in `path`, which goes on, and what it is trained for.
-fn resume(path: &Path, flags: &Overrides<Wanted>) -> Result<(Paused, Manifest)> {
+fn resume(path: &Path, flags: &Given<Wanted>) -> Result<(Paused, Manifest)> {
     let mut paused = Paused::take(path)?;
     let file = path.join(MANIFEST);
     if !file.is_file() {
@@ -300,18 +296,19 @@ fn resume(path: &Path, flags: &Overrides<Wanted>) -> Result<(Paused, Manifest)> 
     if manifest.wanted.task != paused.config().task {
         return Err(damaged(&"its task is not that of config.toml"));
     }
-    for (key, value) in &flags.given {
+    let all = flags.all()?;
+    for (key, value) in &Wanted::typed(&flags.table)? {
         match key.as_str() {
-            "updates" => paused.grow(flags.all.updates)?,
-            "rows" => manifest.wanted.rows = flags.all.rows,
-            "snapshots" => manifest.wanted.snapshots = flags.all.snapshots,
+            "updates" => paused.grow(all.updates)?,
+            "rows" => manifest.wanted.rows = all.rows,
+            "snapshots" => manifest.wanted.snapshots = all.snapshots,
             _ if same(key, value, began.get(key))? => {}
             _ => {
                 let began = began
                     .get(key)
                     .map_or("its default".into(), ToString::to_string);
                 return Err(Error::input(
-                    format!("--{}", key.replace('_', "-")),
+                    key,
                     format!("is {value}; the run was begun with {began}"),
                     "leave it out with --resume (only --updates may grow), or start a new run",
                 ));

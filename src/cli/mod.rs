@@ -6,17 +6,19 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::flag;
 use crate::gpu::Gpu;
 use crate::range::Range;
 
 pub mod bench;
+pub mod choice;
 pub mod collect;
 pub mod completions;
 mod doctor;
 pub mod domain;
 pub mod eval;
+pub mod flag;
 pub mod gaps;
+mod given;
 pub mod train;
 pub mod verify;
 
@@ -72,8 +74,11 @@ impl Cli {
     pub fn main() -> Result<ExitCode> {
         let matches = flag::with_negatives(Self::command()).try_get_matches();
         match matches.and_then(|matches| Self::from_arg_matches(&matches)) {
-            Ok(cli) => cli.run(),
+            Ok(cli) => cli.run().map_err(flag::worded),
             Err(usage) => {
+                if let Some(error) = flag::renamed(&usage) {
+                    return Err(error);
+                }
                 // Its colours are for terminals alone, as clap finds out.
                 let printed = usage.print().and_then(|()| std::io::stdout().flush());
                 if !usage.use_stderr() {

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::collect::MANIFEST;
-use super::{Format, emit, table};
-use crate::algo::{self, SettingsFlags};
-use crate::cli::of_flag;
+use super::given::{Given, GivenSettings};
+use super::{Format, emit, of_flag, table};
+use crate::algo::Method;
 use crate::engine::{self, Device};
 use crate::env::Task;
 use crate::error::{Error, Result};
-use crate::train::config::{TrainConfig, resolve};
-use crate::train::given::Overrides;
+use crate::train::config::{self, TrainConfig, resolve};
+use crate::train::members::Axis;
 use crate::train::paused::Paused;
 use crate::train::phases::Spent;
 use crate::train::real_data::RealData;
@@ -23,9 +23,13 @@ use crate::train::trainer::Trainer;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: Overrides<TrainConfig>,
+    config: Given<TrainConfig>,
+    /// What members differ in besides the seeds; repeat it for every combination. A setting (lambda=0,0.1,0.5),
+    /// gap=gravity,friction or data=a.hdf5,b.hdf5 (apart by `;` where a value has a comma)
+    #[arg(long, value_name = "KEY=V1,V2,…")]
+    vary: Vec<String>,
     #[command(flatten)]
-    settings: SettingsFlags,
+    settings: GivenSettings,
     /// Settings as TOML; flags win
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
@@ -42,6 +46,21 @@ pub struct Args {
     format: Format,
 }
 
+impl Args {
+    /// What stood on the command line.
+    fn given(&self) -> Result<config::Given> {
+        let axis = |text: &String| {
+            let help = "write it as KEY=V1,V2,…";
+            (text.parse::<Axis>()).map_err(|problem| Error::input("vary", problem, help))
+        };
+        Ok(config::Given {
+            run: self.config.table.clone(),
+            settings: self.settings.table.clone(),
+            vary: self.vary.iter().map(axis).collect::<Result<_>>()?,
+        })
+    }
+}
+
 /// Trains, and prints what came out.
 pub fn run(args: Args) -> Result<ExitCode> {
     let (config, resumed) = match &args.resume {
@@ -49,13 +68,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let paused = resume(&args, path)?;
             (paused.config().clone(), Some(paused))
         }
-        None => {
-            let given = args.settings.given();
-            (
-                resolve(&args.config, args.config_file.as_deref(), given)?,
-                None,
-            )
-        }
+        None => (resolve(&args.given()?, args.config_file.as_deref())?, None),
     };
     let task = Task::load(&config.task)?;
     // Before the data are made, which takes seconds. A run that goes on was tried when it began.
@@ -70,7 +83,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     }
     for algo in &args.compare {
         // Refused now, not when the method's turn has come.
-        algo::resolve_settings(algo, &toml::Table::new())?;
+        Method::named(algo)?;
     }
     let data = RealData::load(&config, &task)?;
     let mut lines: Vec<_> = data.sets.iter().map(ResultLine::data).collect();
@@ -128,18 +141,21 @@ fn resume(args: &Args, path: &Path) -> Result<Paused> {
             format!("go on with: h2oplus collect --resume {}", path.display()),
         ));
     }
-    for key in args.config.given.keys().chain(args.settings.given().keys()) {
+    let given = args.given()?;
+    let vary = given.vary.first().map(|_| "vary");
+    let keys = given.run.keys().chain(given.settings.keys());
+    for key in keys.map(String::as_str).chain(vary) {
         if key != "updates" {
             return Err(Error::input(
-                format!("--{}", key.replace('_', "-")),
+                key,
                 "cannot change in a run that goes on",
                 "leave it out with --resume (only --updates may grow), or start a new run",
             ));
         }
     }
     let mut paused = Paused::take(path)?;
-    if args.config.given.contains_key("updates") {
-        paused.grow(args.config.all.updates)?;
+    if given.run.contains_key("updates") {
+        paused.grow(args.config.all()?.updates)?;
     }
     Ok(paused)
 }

@@ -4,7 +4,6 @@
 
 pub mod algo;
 pub mod data;
-pub mod flag;
 pub mod nn;
 
-pub use h2oplus_base::{error, range, rng, text};
+pub use h2oplus_base::{error, policy, range, rng, setting, text};

@@ -14,7 +14,7 @@ use super::seal;
 use crate::error::{Error, Result};
 
 /// What this program writes and reads. Files without a number are of format 2.
-pub const FORMAT: u64 = 3;
+pub const FORMAT: u64 = 4;
 
 /// Named tensors plus a header, in one file.
 #[derive(Default)]
@@ -307,7 +307,10 @@ mod tests {
     fn another_format_and_another_name_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("step_7.safetensors");
-        for (format, words) in [(2, "an earlier version"), (4, "a later version")] {
+        for (format, words) in [
+            (FORMAT - 1, "an earlier version"),
+            (FORMAT + 1, "a later version"),
+        ] {
             let mut other = sample();
             other.header.format = format;
             other.save(&path).unwrap();

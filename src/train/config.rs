@@ -2,173 +2,123 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use h2oplus_base::settings;
 
 use super::config_file::ConfigFile;
-use super::given::{Overrides, defaults};
 use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
-use crate::algo;
-use crate::choice::choice;
+use crate::algo::Method;
 use crate::engine::{self, Backend, Device, Physics};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
-use crate::flag;
 use crate::model::GapSet;
 use crate::nn::device::{self, DeviceKind, MatmulPrecision};
-use crate::range::{Range, Ranges};
+use crate::setting::Settings;
 
-/// A training run. The method's own settings stand beside it, in `[settings]`.
-#[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainConfig {
-    /// Robot and version, or a TOML file of your own
-    #[arg(long, default_value = "halfcheetah-v2")]
-    pub task: String,
-    /// Engine of the simulator; the real task stays with `planar`
-    #[arg(long, value_parser = choice::<Physics>(), default_value_t)]
-    #[serde(default)]
-    pub physics: Physics,
-    /// Where the simulator runs (`planar` alone has shaders)
-    #[arg(long, value_parser = choice::<Device>(), default_value_t)]
-    #[serde(default)]
-    pub sim_device: Device,
-    /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`; several in turn,
-    /// `none/gravity`; drawn, `gravity=0.5..2.0`; or a TOML file of distributions
-    #[arg(long, default_value = "gravity")]
-    pub gap: String,
-    /// Parameter rows into which strengths are drawn for each member (default: the file's, or 1024;
-    /// at most one an environment unless they are redrawn)
-    #[arg(long, value_name = "N")]
-    pub gap_rows: Option<usize>,
-    /// Draw an environment's parameters anew at every reset
-    #[arg(long)]
-    #[serde(default)]
-    pub gap_redraw: bool,
-    /// Real data: `medium-replay`, `medium`, `random`, or a D4RL or Minari file
-    #[arg(long, default_value = "medium-replay")]
-    pub data: String,
-    /// Transitions to use (0: all of a file, 100,000 otherwise)
-    #[arg(long, default_value_t = 0)]
-    pub rows: usize,
-    /// Method
-    #[arg(long, default_value = "h2oplus")]
-    pub algo: String,
-    /// Members of the population: `0`, `0,3`, `0..4` (both ends)
-    #[arg(long, default_value = "0")]
-    pub seeds: Seeds,
-    /// What members differ in besides the seeds; repeat it for every combination. A setting (lambda=0,0.1,0.5),
-    /// gap=gravity,friction or data=a.hdf5,b.hdf5 (apart by `;` where a value has a comma)
-    #[arg(long, value_name = "KEY=V1,V2,…")]
-    #[serde(default, with = "members::table")]
-    pub vary: Vec<Axis>,
-    /// Updates of each member
-    #[arg(long, default_value_t = 50_000)]
-    pub updates: u64,
-    /// Simulated environments per member
-    #[arg(long, default_value_t = 8)]
-    pub envs: usize,
-    /// Simulator steps of each member per cycle
-    #[arg(long, default_value_t = 1000)]
-    pub cycle_steps: usize,
-    /// Updates per cycle
-    #[arg(long, default_value_t = 1000)]
-    pub cycle_updates: u64,
-    /// Uniform random simulator steps before the policy acts
-    #[arg(long, default_value_t = 0)]
-    pub random_steps: u64,
-    /// Rows of the simulator's replay per row of the data set
-    #[arg(long, default_value_t = 10.0)]
-    pub replay_ratio: f64,
-    /// At most this many rows in each member's replay (0: no cap)
-    #[arg(long, default_value_t = 0)]
-    pub replay_cap: usize,
-    /// Updates between evaluations on the real task
-    #[arg(long, default_value_t = 5000)]
-    pub eval_every: u64,
-    /// Episodes of an evaluation
-    #[arg(long, default_value_t = 10)]
-    pub eval_episodes: usize,
-    /// Updates between checkpoints; a large number leaves the last alone
-    #[arg(long, default_value_t = 5000)]
-    pub checkpoint_every: u64,
-    /// Updates between lines of metrics
-    #[arg(long, default_value_t = 500)]
-    pub log_every: u64,
-    /// Updates between behaviour snapshots of the policy (0: none)
-    #[arg(long, default_value_t = 0)]
-    pub snapshot_every: u64,
-    /// Stop once a member's evaluation reaches this return
-    #[arg(long)]
-    pub target_return: Option<f64>,
-    /// Where the learner runs
-    #[arg(long, value_parser = choice::<DeviceKind>(), default_value_t)]
-    pub device: DeviceKind,
-    /// How matrix products round on a GPU
-    #[arg(long, value_parser = choice::<MatmulPrecision>(), default_value_t)]
-    #[serde(default)]
-    pub precision: MatmulPrecision,
-    /// The method's own settings, resolved
-    #[arg(skip)]
-    #[serde(default)]
+settings! {
+    /// A training run. The method's own settings stand beside it, in `[settings]`.
+    pub struct TrainConfig {
+        /// Robot and version, or a TOML file of your own
+        task: String = "halfcheetah-v2".into(),
+        /// Engine of the simulator; the real task stays with `planar`
+        physics: Physics = Physics::default(),
+        /// Where the simulator runs (`planar` alone has shaders)
+        sim_device: Device = Device::default(),
+        /// What differs in the simulator: `gravity`, `gravity=1.5,friction=0.3`, `none`; several in turn,
+        /// `none/gravity`; drawn, `gravity=0.5..2.0`; or a TOML file of distributions
+        gap: String = "gravity".into(),
+        /// Parameter rows into which strengths are drawn for each member (default: the file's, or 1024;
+        /// at most one an environment unless they are redrawn)
+        gap_rows: Option<usize> = None => SOME_U32,
+        /// Draw an environment's parameters anew at every reset
+        gap_redraw: bool = false,
+        /// Real data: `medium-replay`, `medium`, `random`, or a D4RL or Minari file
+        data: String = "medium-replay".into(),
+        /// Transitions to use (0: all of a file, 100,000 otherwise)
+        rows: usize = 0 => COUNT,
+        /// Method
+        algo: String = "h2oplus".into(),
+        /// Members of the population: `0`, `0,3`, `0..4` (both ends)
+        seeds: Seeds = Seeds::one(0),
+        /// Updates of each member
+        updates: u64 = 50_000 => SOME_U32,
+        /// Simulated environments per member
+        envs: usize = 8 => SOME_U32,
+        /// Simulator steps of each member per cycle
+        cycle_steps: usize = 1000 => SOME_U32,
+        /// Updates per cycle
+        cycle_updates: u64 = 1000 => SOME,
+        /// Uniform random simulator steps before the policy acts
+        random_steps: u64 = 0 => COUNT,
+        /// Rows of the simulator's replay per row of the data set
+        replay_ratio: f64 = 10.0 => POSITIVE,
+        /// At most this many rows in each member's replay (0: no cap)
+        replay_cap: usize = 0 => COUNT,
+        /// Updates between evaluations on the real task
+        eval_every: u64 = 5000 => SOME,
+        /// Episodes of an evaluation
+        eval_episodes: usize = 10 => SOME_U32,
+        /// Updates between checkpoints; a large number leaves the last alone
+        checkpoint_every: u64 = 5000 => SOME,
+        /// Updates between lines of metrics
+        log_every: u64 = 500 => SOME,
+        /// Updates between behaviour snapshots of the policy (0: none)
+        snapshot_every: u64 = 0 => COUNT,
+        /// Stop once a member's evaluation reaches this return
+        target_return: Option<f64> = None => FINITE,
+        /// Where the learner runs
+        device: DeviceKind = DeviceKind::default(),
+        /// How matrix products round on a GPU
+        precision: MatmulPrecision = MatmulPrecision::default(),
+    }
+    beside {
+        /// What members differ in besides the seeds.
+        #[serde(default, with = "members::table")]
+        vary: Vec<Axis>,
+        /// The method's own settings, resolved
+        #[serde(default)]
+        settings: toml::Table,
+        /// The members, as they follow from `seeds` and `vary`: written for the reader
+        #[serde(default)]
+        members: Vec<Member>,
+    }
+}
+
+/// What stood on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Keys of the run, as a config file would have them.
+    pub run: toml::Table,
+    /// The method's own settings.
     pub settings: toml::Table,
-    /// The members, as they follow from `seeds` and `vary`: written for the reader
-    #[arg(skip)]
-    #[serde(default)]
-    pub members: Vec<Member>,
+    /// What members differ in.
+    pub vary: Vec<Axis>,
 }
 
-impl Ranges for TrainConfig {
-    const RANGES: &'static [(&'static str, Range)] = &[
-        ("gap_rows", Range::SOME_U32),
-        ("rows", Range::COUNT),
-        ("updates", Range::SOME_U32),
-        ("envs", Range::SOME_U32),
-        ("cycle_steps", Range::SOME_U32),
-        ("cycle_updates", Range::SOME),
-        ("random_steps", Range::COUNT),
-        ("replay_ratio", Range::POSITIVE),
-        ("replay_cap", Range::COUNT),
-        ("eval_every", Range::SOME),
-        ("eval_episodes", Range::SOME_U32),
-        ("checkpoint_every", Range::SOME),
-        ("log_every", Range::SOME),
-        ("snapshot_every", Range::COUNT),
-        ("target_return", Range::FINITE),
-    ];
-}
-
-/// Defaults, overlaid with `file` (TOML), overlaid with the flags that were given; `settings` are
-/// the given flags of the method.
-pub fn resolve(
-    flags: &Overrides<TrainConfig>,
-    file: Option<&Path>,
-    settings_given: &toml::Table,
-) -> Result<TrainConfig> {
+/// Defaults, overlaid with `file` (TOML), overlaid with what was given.
+///
+/// # Errors
+/// Where no run can have a value. The place is its file, line and key, or the key alone.
+pub fn resolve(given: &Given, file: Option<&Path>) -> Result<TrainConfig> {
     let mut file = file.map(ConfigFile::read).transpose()?.unwrap_or_default();
     if !file.members.is_empty() {
-        let alone = TrainConfig::of(&file, table(&defaults::<TrainConfig>())?)?;
-        alone.check_members().map_err(|e| file.placed(e))?;
+        let alone = TrainConfig::of(&file).and_then(|config| config.check_members());
+        alone.map_err(|e| file.placed(e))?;
     }
-    Axis::differ(&flags.all.vary)?;
-    let given = flags.given.keys().chain(settings_given.keys());
-    given.for_each(|key| file.overridden(&flag::name(key)));
-    for axis in &flags.all.vary {
+    Axis::differ(&given.vary)?;
+    let keys = given.run.keys().chain(given.settings.keys());
+    keys.for_each(|key| file.overridden(key));
+    for axis in &given.vary {
         file.overridden(&axis.place());
         file.vary.retain(|other| other.key != axis.key);
     }
-    file.vary.extend(flags.all.vary.iter().cloned());
+    file.vary.extend(given.vary.iter().cloned());
     file.vary.sort_by(|a, b| a.key.cmp(&b.key));
-    file.run.extend(flags.given.clone());
-    file.settings.extend(settings_given.clone());
+    file.run.extend(given.run.clone());
+    file.settings.extend(given.settings.clone());
     file.members.clear();
-    let config = TrainConfig::of(&file, table(&flags.all)?)?;
-    config.check().map_err(|e| file.placed(e))?;
-    Ok(config)
-}
-
-fn table(flags: &TrainConfig) -> Result<toml::Table> {
-    toml::Table::try_from(flags).map_err(|e| Error::input("flags", e, "give smaller numbers"))
+    let config = TrainConfig::of(&file).and_then(|config| config.check().map(|()| config));
+    config.map_err(|e| file.placed(e))
 }
 
 impl TrainConfig {
@@ -186,7 +136,7 @@ impl TrainConfig {
             cycle_steps: 1000,
             cycle_updates: 500,
             checkpoint_every: 25_000,
-            ..defaults()
+            ..Self::default()
         }
     }
 
@@ -201,49 +151,39 @@ impl TrainConfig {
     /// Where the file is not as a run writes it, or has a value that no run can have.
     pub fn read(path: &Path) -> Result<Self> {
         let file = ConfigFile::read(path)?;
-        let config = Self::of(&file, toml::Table::new()).map_err(|e| match e {
-            Error::Input { problem, .. } => {
-                let help = "restore the file as the run wrote it";
-                Error::input(path.display(), problem, help)
-            }
-            other => other,
-        })?;
-        config.check().map_err(|e| file.placed(e))?;
-        Ok(config)
+        let written = Self::default().table()?;
+        if let Some(key) = written
+            .keys()
+            .find(|key| Self::setting(key).is_some() && !file.run.contains_key(key.as_str()))
+        {
+            let help = "restore the file as the run wrote it";
+            return Err(Error::input(path.display(), format!("lacks `{key}`"), help));
+        }
+        let config = Self::of(&file).and_then(|config| config.check().map(|()| config));
+        config.map_err(|e| file.placed(e))
     }
 
-    /// `defaults` under what `file` says.
-    fn of(file: &ConfigFile, mut defaults: toml::Table) -> Result<Self> {
-        defaults.remove("vary");
-        defaults.extend(file.run.clone());
-        defaults.remove("vary");
-        let config: Self = defaults.try_into().map_err(|e: toml::de::Error| {
-            let help = "`h2oplus train --help` lists the keys and their values";
-            Error::input("config", e.message(), help)
-        })?;
+    /// What `file` says, over the defaults.
+    fn of(file: &ConfigFile) -> Result<Self> {
         Ok(Self {
             settings: file.settings.clone(),
             vary: file.vary.clone(),
             members: file.members.clone(),
-            ..config
+            ..Self::over_defaults(&file.run)?
         })
     }
 
-    /// Refuses values that no run can have; each message names a flag.
+    /// Refuses values that no run can have; each message names a key.
     pub fn check(&self) -> Result<()> {
-        let numbers = table(self)?;
-        for (key, range) in Self::RANGES {
-            let value = numbers.get(*key);
-            let number = value.and_then(|v| v.as_float().or(v.as_integer().map(|n| n as f64)));
-            if let Some(number) = number {
-                range.check(&flag::name(key), number)?;
-            }
-        }
+        let mut numbers = self.table()?;
+        numbers.retain(|key, _| Self::setting(key).is_some());
+        Self::typed(&numbers)?;
+        let method = Method::named(&self.algo)?;
         let cycle = self.cycle_steps.next_multiple_of(self.envs);
-        if (1..cycle).contains(&self.replay_cap) && algo::simulates(&self.algo) {
+        if (1..cycle).contains(&self.replay_cap) && !method.offline {
             let problem = format!("is {}, but a cycle brings {cycle} rows", self.replay_cap);
-            let help = format!("give at least {cycle}, 0 for no cap, or fewer --cycle-steps");
-            return Err(Error::input("--replay-cap", problem, help));
+            let help = format!("give at least {cycle}, 0 for no cap, or a smaller `cycle_steps`");
+            return Err(Error::input("replay_cap", problem, help));
         }
         Axis::differ(&self.vary)?;
         for axis in self
@@ -252,10 +192,12 @@ impl TrainConfig {
             .filter(|a| !matches!(a.key.as_str(), "gap" | "data"))
         {
             for value in &axis.values {
-                algo::setting(&self.algo, &axis.key, value).map_err(|e| e.of(&axis.place()))?;
+                method
+                    .value(&axis.key, value)
+                    .map_err(|e| e.of(&axis.place()))?;
             }
         }
-        algo::resolve_members(&self.algo, &self.settings_of(&self.population()?))?;
+        method.resolve_members(&self.settings_of(&self.population()?))?;
         self.check_members()
     }
 
@@ -266,7 +208,7 @@ impl TrainConfig {
         }
         let problem = "do not follow from `seeds`, `gap`, `data` and [vary]";
         Err(Error::input(
-            "--members",
+            "members",
             problem,
             "leave them out, or change [vary] too",
         ))

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, Args, Command};
+use h2oplus_base::nearest::among;
 use toml::{Table, Value};
 
 use super::config::TrainConfig;
 use super::members::{Axis, Member};
-use super::seeds::Seeds;
 use super::toml_text::TomlText;
 use crate::algo;
 use crate::error::{Error, Result};
-use crate::flag;
+use crate::setting::{Refused, Settings, shown};
 
 /// What a file says; no key of it is dropped.
 #[derive(Clone, Debug, Default)]
@@ -26,14 +25,14 @@ pub struct ConfigFile {
     pub vary: Vec<Axis>,
     /// `[[members]]`, which a run writes for the reader.
     pub members: Vec<Member>,
-    /// Flag → its key here, and the key's line.
+    /// What errors call a value → its key here, and the key's line.
     lines: BTreeMap<String, (String, usize)>,
 }
 
 /// How `[vary]` is written.
-const VARY: &str = "write a table, in two lines: [vary] tau = [0.7, 0.9]";
+const VARY: &str = "write a table, in two lines: [vary] expectile = [0.7, 0.9]";
 /// How `[settings]` is written.
-const SETTINGS: &str = "write a table, in two lines: [settings] tau = 0.9; what members differ in: [vary] tau = [0.7, 0.9]";
+const SETTINGS: &str = "write a table, in two lines: [settings] expectile = 0.9; what members differ in: [vary] expectile = [0.7, 0.9]";
 
 impl ConfigFile {
     /// Reads `path`.
@@ -47,64 +46,63 @@ impl ConfigFile {
             path: path.to_path_buf(),
             ..Self::default()
         };
-        let flags = run_flags();
         for (key, value) in &text.table {
             match key.as_str() {
-                "settings" => file.read_settings(&text, value, &flags)?,
+                "settings" => file.read_settings(&text, value)?,
                 "vary" => file.read_vary(&text, value)?,
                 "members" => {
-                    let line = file.note(&text, "", key, "--members")?;
+                    let line = file.note(&text, "", key, "members")?;
                     file.members = file.at(key, line, members(value))?;
                 }
-                _ => file.read_run(&text, key, value, &flags)?,
+                _ => file.read_run(&text, key, value)?,
             }
         }
         Ok(file)
     }
 
-    fn read_run(&mut self, text: &TomlText, key: &str, value: &Value, flags: &[Arg]) -> Result<()> {
+    fn read_run(&mut self, text: &TomlText, key: &str, value: &Value) -> Result<()> {
         let field = key.replace('-', "_");
-        let line = self.note(text, "", key, &flag::name(&field))?;
-        let known = flags.iter().find(|flag| flag.get_id() == field.as_str());
-        let value = match known {
-            Some(_) if field == "seeds" => Seeds::from_toml(value).map(|s| s.to_string().into()),
-            Some(flag) => flag::value(flag, value),
-            None if algo::setting_flag(&field).is_some() => Err((
-                "is a setting of a method".into(),
-                format!("write it under [settings]: {field} = {value}"),
-            )),
-            None => Err((
-                "there is no such key".into(),
-                flag::among(&field, &names(flags)),
-            )),
+        let line = self.note(text, "", key, &field)?;
+        let refused = if TrainConfig::setting(&field).is_some() {
+            Ok(())
+        } else if algo::setting(&field).is_some() {
+            let help = format!("write it under [settings]: {field} = {value}");
+            Err(("is a setting of a method".into(), help))
+        } else {
+            Err(algo::renamed(&field).unwrap_or_else(|| {
+                let keys: Vec<_> = TrainConfig::ALL.iter().map(|setting| setting.key).collect();
+                ("there is no such key".into(), among(&field, &keys))
+            }))
         };
-        let value = self.at(key, line, value)?;
-        self.run.insert(field, value);
+        self.at(key, line, refused)?;
+        self.run.insert(field, value.clone());
         Ok(())
     }
 
-    fn read_settings(&mut self, text: &TomlText, all: &Value, flags: &[Arg]) -> Result<()> {
+    fn read_settings(&mut self, text: &TomlText, all: &Value) -> Result<()> {
         let Value::Table(all) = all else {
-            let problem = format!("is {}, where a table is due", flag::shown(all));
+            let problem = format!("is {}, where a table is due", shown(all));
             let line = text.line("settings").unwrap_or(1);
             return self.at("settings", line, Err((problem, SETTINGS.into())));
         };
         for (key, value) in all {
             let field = key.replace('-', "_");
-            let line = self.note(text, "settings.", key, &flag::name(&field))?;
-            let value = match algo::setting_flag(&field) {
-                Some(flag) => flag::value(flag, value),
-                None if names(flags).contains(&field) => Err((
+            let line = self.note(text, "settings.", key, &field)?;
+            let refused = if algo::setting(&field).is_some() {
+                Ok(())
+            } else if TrainConfig::setting(&field).is_some() {
+                Err((
                     "is a key of the run, not a setting of its method".into(),
                     "write it above [settings]".into(),
-                )),
-                None => {
-                    let help = flag::among(&field, &algo::setting_names());
-                    Err(("there is no such setting".into(), help))
-                }
+                ))
+            } else {
+                Err(algo::renamed(&field).unwrap_or_else(|| {
+                    let keys: Vec<_> = algo::settings().iter().map(|setting| setting.key).collect();
+                    ("there is no such setting".into(), among(&field, &keys))
+                }))
             };
-            let value = self.at(key, line, value)?;
-            self.settings.insert(field, value);
+            self.at(key, line, refused)?;
+            self.settings.insert(field, value.clone());
         }
         Ok(())
     }
@@ -129,7 +127,7 @@ impl ConfigFile {
                 table.iter().map(axis).collect()
             }
             other => {
-                let problem = format!("is {}, where a table is due", flag::shown(other));
+                let problem = format!("is {}, where a table is due", shown(other));
                 return self.at("vary", line, Err((problem, VARY.into())));
             }
         };
@@ -148,10 +146,10 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// Notes where the value of `flag` stands; the line. The same key in another spelling is refused.
-    fn note(&mut self, text: &TomlText, table: &str, key: &str, flag: &str) -> Result<usize> {
+    /// Notes where the value that errors call `name` stands; the line. The same key in another spelling is refused.
+    fn note(&mut self, text: &TomlText, table: &str, key: &str, name: &str) -> Result<usize> {
         let line = text.line(&format!("{table}{key}")).unwrap_or(1);
-        match self.lines.insert(flag.to_owned(), (key.to_owned(), line)) {
+        match self.lines.insert(name.to_owned(), (key.to_owned(), line)) {
             None => Ok(line),
             Some((other, first)) => {
                 let problem = format!("stands in line {first} already, as `{other}`");
@@ -161,12 +159,7 @@ impl ConfigFile {
     }
 
     /// `value`, or why it is refused, with its place.
-    fn at<T>(
-        &self,
-        key: &str,
-        line: usize,
-        value: std::result::Result<T, flag::Refused>,
-    ) -> Result<T> {
+    fn at<T>(&self, key: &str, line: usize, value: std::result::Result<T, Refused>) -> Result<T> {
         value.map_err(|(problem, help)| {
             Error::input(
                 format!("{}:{line}: {key}", self.path.display()),
@@ -176,12 +169,12 @@ impl ConfigFile {
         })
     }
 
-    /// A value's place is here no longer, since `flag` was given.
-    pub fn overridden(&mut self, flag: &str) {
-        self.lines.remove(flag);
+    /// The value that errors call `name` stands here no longer, since another was given.
+    pub fn overridden(&mut self, name: &str) {
+        self.lines.remove(name);
     }
 
-    /// An error that names a flag whose value stands here names the file, the line and the key.
+    /// An error that names a key whose value stands here names the file, the line and the key.
     pub fn placed(&self, error: Error) -> Error {
         match error {
             Error::Input {
@@ -199,7 +192,7 @@ impl ConfigFile {
 }
 
 /// `[[members]]` as they are written.
-fn members(value: &Value) -> std::result::Result<Vec<Member>, flag::Refused> {
+fn members(value: &Value) -> std::result::Result<Vec<Member>, Refused> {
     let help = || "leave them out: they follow from `seeds` and [vary]".to_owned();
     let wrong = |e: toml::de::Error| (e.message().to_owned(), help());
     let mut members: Vec<Member> = value.clone().try_into().map_err(wrong)?;
@@ -207,19 +200,9 @@ fn members(value: &Value) -> std::result::Result<Vec<Member>, flag::Refused> {
         .iter_mut()
         .flat_map(|member| member.settings.iter_mut())
     {
-        let flag = algo::setting_flag(key);
-        let flag = flag.ok_or_else(|| (format!("there is no setting `{key}`"), help()))?;
-        *value = flag::value(flag, value)?;
+        let setting = algo::setting(key);
+        let setting = setting.ok_or_else(|| (format!("there is no setting `{key}`"), help()))?;
+        *value = setting.kind.take(value)?;
     }
     Ok(members)
-}
-
-/// The flags of a run.
-fn run_flags() -> Vec<Arg> {
-    let command = TrainConfig::augment_args(Command::new("train"));
-    command.get_arguments().cloned().collect()
-}
-
-fn names(flags: &[Arg]) -> Vec<String> {
-    flags.iter().map(|flag| flag.get_id().to_string()).collect()
 }

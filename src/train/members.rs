@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
+use h2oplus_base::nearest::nearest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::{Table, Value};
 
 use super::config::TrainConfig;
 use crate::algo;
-use crate::algo::registry::literal;
 use crate::error::{Error, Result};
-use crate::flag;
+use crate::setting::Kind;
 
 /// More members than this are refused.
 const MOST: usize = 4096;
@@ -33,20 +33,23 @@ impl Axis {
     pub fn new(key: &str, values: Vec<Value>) -> std::result::Result<Self, String> {
         let key = key.trim().replace('-', "_");
         if key == "seed" || key == "seeds" {
-            return Err("seeds stand in --seeds".into());
+            return Err("seeds stand in `seeds`".into());
         }
         if key.is_empty() || values.is_empty() {
             return Err(format!("`{key}` has no values"));
         }
-        let value = |value: Value| match (key.as_str(), algo::setting_flag(&key)) {
+        let value = |value: Value| match (key.as_str(), algo::setting(&key)) {
             ("gap" | "data", _) if value.is_str() => Ok(value),
             ("gap" | "data", _) => Err(format!("`{key}`: {value} is no text; put it in quotes")),
-            (_, Some(flag)) => flag::value(flag, &value)
+            (_, Some(setting)) => (setting.kind.take(&value))
                 .map_err(|(problem, help)| format!("`{key}` {problem}; {help}")),
             (_, None) => {
-                let mut names = algo::setting_names();
-                names.extend(["gap".to_owned(), "data".to_owned()]);
-                let known = flag::nearest(&key, &names);
+                if let Some((problem, help)) = algo::renamed(&key) {
+                    return Err(format!("`{key}` {problem}; {help}"));
+                }
+                let settings = algo::settings().into_iter().map(|setting| setting.key);
+                let names: Vec<_> = settings.chain(["gap", "data"]).collect();
+                let known = nearest(&key, &names);
                 let meant = known.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
                 Err(format!(
                     "`{key}` is neither gap, data nor a setting of a method{meant}"
@@ -65,7 +68,7 @@ impl Axis {
 
     /// How messages name it.
     pub fn place(&self) -> String {
-        format!("--vary {}", self.key)
+        format!("vary {}", self.key)
     }
 
     /// Refuses a key that stands in two of `axes`.
@@ -73,7 +76,7 @@ impl Axis {
         let twice = (1..axes.len()).find(|&n| axes[..n].iter().any(|a| a.key == axes[n].key));
         twice.map_or(Ok(()), |n| {
             let help = format!(
-                "give all its values at once: --vary {}=V1,V2,…",
+                "give all its values at once: `vary {}=V1,V2,…`",
                 axes[n].key
             );
             Err(Error::input(axes[n].place(), "is given twice", help))
@@ -88,11 +91,9 @@ impl FromStr for Axis {
         let (key, values) = text.split_once('=').ok_or("it is no KEY=V1,V2,…")?;
         let mark = if values.contains(';') { ';' } else { ',' };
         let values = values.split(mark).map(str::trim).filter(|v| !v.is_empty());
-        let named = matches!(key.trim(), "gap" | "data");
-        let value = |text: &str| match named {
-            true => Value::String(text.to_owned()),
-            false => literal(text),
-        };
+        let setting = algo::setting(&key.trim().replace('-', "_"));
+        let kind = setting.map_or(Kind::Text, |setting| setting.kind);
+        let value = |text: &str| kind.read(text);
         Self::new(key, values.map(value).collect())
     }
 }
@@ -144,12 +145,8 @@ impl TrainConfig {
         let sizes = self.vary.iter().map(|axis| axis.values.len());
         let members = sizes.fold(seeds.len(), usize::saturating_mul);
         if members > MOST {
-            let problem = format!("{members} members, more than {MOST}");
-            return Err(Error::input(
-                "--vary, --seeds",
-                problem,
-                "give fewer values or seeds",
-            ));
+            let problem = format!("makes {members} members with the seeds, more than {MOST}");
+            return Err(Error::input("vary", problem, "give fewer values or seeds"));
         }
         (0..members)
             .map(|n| self.member(n / seeds.len(), seeds[n % seeds.len()]))
@@ -221,13 +218,12 @@ fn short(key: &str, value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::given::defaults;
 
     fn config(axes: &[&str]) -> TrainConfig {
         TrainConfig {
             seeds: "3,4".parse().unwrap(),
             vary: axes.iter().map(|axis| axis.parse().unwrap()).collect(),
-            ..defaults()
+            ..TrainConfig::default()
         }
     }
 

@@ -7,7 +7,6 @@ pub mod config;
 pub mod config_file;
 pub mod curve;
 pub mod evaluate;
-pub mod given;
 pub mod inputs;
 pub mod lock;
 pub mod members;

@@ -34,8 +34,9 @@ impl Paused {
     /// its files have changed.
     pub fn take(path: &Path) -> Result<Self> {
         let folder = RunFolder::take(path)?;
-        let config = folder.read_config()?;
+        // First: a run of another format may have other keys.
         let newest = checkpoints::newest(&folder.checkpoints(), &Device::Cpu)?;
+        let config = folder.read_config()?;
         let (checkpoint, damaged) = match newest {
             Some(Newest {
                 path,
@@ -72,7 +73,7 @@ impl Paused {
         if updates < self.config.updates {
             let problem = format!("is {updates}, the run's is {}", self.config.updates);
             let help = "leave it out, or give a larger one: a budget may only grow";
-            return Err(Error::input("--updates", problem, help));
+            return Err(Error::input("updates", problem, help));
         }
         self.config.updates = updates;
         Ok(())

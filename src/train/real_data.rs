@@ -12,7 +12,7 @@ use crate::model::GapSet;
 
 /// Shipped recipes give the same rows in every run.
 const DATA_SEED: u64 = 0;
-/// Rows of a shipped recipe unless `--rows` says otherwise.
+/// Rows of a shipped recipe unless `rows` says otherwise.
 const SHIPPED_ROWS: usize = 100_000;
 
 /// Actions may leave their range by this share before it is worth a note: `tanh` policies and rounding
@@ -123,7 +123,7 @@ fn no_such_data(name: &str) -> Error {
             "neither a file nor a data set that is shipped"
         };
         let help = format!("give a D4RL file, a Minari folder, or {shipped}");
-        return Error::input(format!("--data {name}"), problem, help);
+        return Error::input(format!("data {name}"), problem, help);
     };
     // D4RL's files have underscores where its names have hyphens, but for the version.
     let d4rl = format!(
@@ -136,7 +136,7 @@ fn no_such_data(name: &str) -> Error {
         format!("D4RL keeps it in {d4rl}, Minari in ~/.minari/datasets/{name}")
     };
     Error::input(
-        format!("--data {name}"),
+        format!("data {name}"),
         "no such file; data sets of D4RL and Minari are not downloaded by their names",
         format!("give the file or folder ({place}), or {shipped}"),
     )
@@ -164,7 +164,7 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
         let robot = &task.name;
         let problem =
             format!("its rows have (observations, actions) = {have:?}; {robot} has {want:?}");
-        let help = "give data of the same robot, or another --task";
+        let help = "give data of the same robot, or another task";
         return Err(Error::input(name, problem, help));
     }
     if Path::new(name).exists() {

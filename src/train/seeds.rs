@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::flag::Refused;
+use crate::setting::{Field, Kind, Refused};
 
 /// Seeds of a population, one member each, without repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ impl Seeds {
     ///
     /// # Errors
     /// What is wrong, and the help.
-    pub fn from_toml(value: &toml::Value) -> Result<Self, Refused> {
+    fn from_toml(value: &toml::Value) -> Result<Self, Refused> {
         use toml::Value::{Array, Integer, String};
         let text = match value {
             Integer(n) => n.to_string(),
@@ -41,6 +41,10 @@ impl Seeds {
     pub fn as_slice(&self) -> &[u64] {
         &self.0
     }
+}
+
+impl Field for Seeds {
+    const KIND: Kind = Kind::Own(|value| Ok(Self::from_toml(value)?.to_string().into()));
 }
 
 impl FromStr for Seeds {

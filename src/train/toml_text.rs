@@ -39,7 +39,7 @@ impl TomlText {
         Ok(Self { table, lines })
     }
 
-    /// The line of a dotted key, such as `settings.tau`.
+    /// The line of a dotted key, such as `settings.lambda`.
     pub fn line(&self, key: &str) -> Option<usize> {
         self.lines.get(key).copied()
     }

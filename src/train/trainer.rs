@@ -23,7 +23,7 @@ use super::run_folder::RunFolder;
 use super::run_folder::word;
 use super::simulator::Simulator;
 use super::stop;
-use crate::algo::{self, Agent};
+use crate::algo::{self, Agent, Method};
 use crate::data::{Dataset, moments};
 use crate::engine;
 use crate::env::{EnvKey, Task};
@@ -36,11 +36,7 @@ mod state;
 
 /// The config of a run and its agent, from `checkpoint` or from the newest one.
 pub fn load_agent(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(TrainConfig, Agent)> {
-    let config: TrainConfig = run.read_config()?;
-    let task = Task::load(&config.task)?;
     let device = Device::Cpu;
-    let members = config.population()?;
-    config.check_networks(&task, &members)?;
     let checkpoint = match checkpoint {
         Some(path) => Checkpoint::load(path, &device)?,
         None => match checkpoints::newest(&run.checkpoints(), &device)? {
@@ -57,6 +53,10 @@ pub fn load_agent(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(TrainCo
             }
         },
     };
+    let config = run.read_config()?;
+    let task = Task::load(&config.task)?;
+    let members = config.population()?;
+    config.check_networks(&task, &members)?;
     // An edited config could ask for networks of any size, which the checkpoint would not fit.
     paused::same_config(run, &config, &checkpoint.header)?;
     let mut agent = build(&config, &members, &task, &device)?;
@@ -72,7 +72,7 @@ fn settle(config: &mut TrainConfig) -> Result<Device> {
     if let Some(note) = note {
         crate::log!("{note}");
     }
-    config.settings = algo::resolve_settings(&config.algo, &config.settings)?;
+    config.settings = Method::named(&config.algo)?.resolve(&config.settings)?;
     config.members = config.population()?;
     Ok(device)
 }
@@ -475,7 +475,7 @@ fn plan_memory(real: usize, sim: &[usize], obs_dim: usize, act_dim: usize) {
     let mib = |rows: usize| Replay::bytes(rows, obs_dim, act_dim) as f64 / f64::from(1 << 20);
     let (members, rows) = (sim.len(), sim.iter().sum::<usize>());
     crate::log!(
-        "memory: real data {real} rows, {:.0} MiB; replays of {members} members in the simulator {rows} rows, {:.0} MiB (--replay-cap ROWS limits each)",
+        "memory: real data {real} rows, {:.0} MiB; replays of {members} members in the simulator {rows} rows, {:.0} MiB (`replay_cap` limits each)",
         mib(real),
         mib(rows),
     );

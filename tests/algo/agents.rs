@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
-use h2oplus::algo::{Agent, build, methods, resolve_settings};
+use h2oplus::algo::{Agent, Method, build, methods};
 use h2oplus::nn::replay::row_len;
-use h2oplus::nn::{PolicySnapshot, Replay};
+use h2oplus::nn::{Act, Replay};
 
 use crate::support::{list, normals};
 
@@ -15,7 +15,7 @@ pub const A: usize = 2;
 /// Small sizes, for whichever of them the method has.
 pub fn settings(method: &str, warmup: i64) -> toml::Table {
     let mut table: toml::Table = "hidden = [32, 32]".parse().unwrap();
-    let defaults = resolve_settings(method, &toml::Table::new()).unwrap();
+    let defaults = Method::named(method).unwrap().defaults();
     for (key, value) in [
         ("batch", 48),
         ("real_batch", 24),
@@ -294,7 +294,7 @@ fn unknown_settings_and_methods_are_refused() {
         ("sac", "policy_lr = nan", "policy_lr"),
         ("sac", "initial_alpha = 0.0", "initial_alpha"),
         ("iql", "batch = 0", "batch"),
-        ("iql", "tau = 1.0", "tau"),
+        ("iql", "expectile = 1.0", "expectile"),
         ("darc", "ratio_batch = 0", "ratio_batch"),
         ("h2oplus", "real_batch = 0", "real_batch"),
         (
@@ -482,7 +482,7 @@ fn snapshot_acts_as(method: &str) {
         let device = agent.act(&obs, noise).unwrap();
         assert_eq!(device.dims(), [2, n, A]);
         for member in 0..2 {
-            let snapshot = PolicySnapshot::from(&agent.policy(member).unwrap());
+            let snapshot = agent.policy(member).unwrap();
             assert_eq!((snapshot.obs_dim(), snapshot.act_dim()), (S, A));
             let flat = |t: &Tensor| {
                 t.get(member)
@@ -499,7 +499,7 @@ fn snapshot_acts_as(method: &str) {
         }
     }
     let device = agent.act(&obs, None).unwrap();
-    let other = PolicySnapshot::from(&agent.policy(1).unwrap());
+    let other = agent.policy(1).unwrap();
     let host = other.act(
         &obs.get(0)
             .unwrap()

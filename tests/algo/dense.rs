@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use candle_core::backprop::GradStore;
 use candle_core::{D, Tensor, Var};
 use h2oplus::nn::ops::dense::View;
+use h2oplus::nn::ops::norm::Norm;
 use h2oplus::nn::params::Params;
-use h2oplus::nn::spec::{LastLayer, Mlp, Spec};
+use h2oplus::nn::spec::{LastLayer, Linear, Mlp, Spec};
 use h2oplus::nn::workspace::{Backprop, Bank, Plan};
 
 use crate::support::{far, list, near, normals, poison, var};
@@ -14,40 +16,71 @@ pub const MEMBERS: usize = 2;
 const ROWS: usize = 150; // more than a tile, and no multiple of it
 const COLUMNS: usize = 11; // of an input row, of which a network reads fewer
 
-pub fn params(sizes: &[usize]) -> (Params, Mlp) {
+/// A network behind another; gains and biases of its norm are random.
+pub fn params(sizes: &[usize], norm: Norm) -> (Params, Mlp) {
     let mut spec = Spec::default();
     spec.mlp("before", &[3, 5, 1], LastLayer::Small);
-    let mlp = spec.mlp("net", sizes, LastLayer::Linear);
-    let params = Params::new(spec, &[(&mlp, "target")], &[7, 8], crate::support::device()).unwrap();
+    let mlp = spec.normed("net", sizes, norm, LastLayer::Linear);
+    let device = crate::support::device();
+    let mut params = Params::new(spec, &[(&mlp, "target")], &[7, 8], device).unwrap();
+    for m in 0..MEMBERS {
+        let mut named: HashMap<_, _> = params.named(m).unwrap().into_iter().collect();
+        for (name, values) in &mut named {
+            if let Some((_, part)) = name.split_once(".norm.") {
+                let seed = 50 + m as u64 + 10 * u64::from(part == "bias");
+                *values = normals(seed, &[values.len()]).to_vec1().unwrap();
+            }
+        }
+        params.set_named(m, &named, "test").unwrap();
+    }
     (params, mlp)
 }
 
-/// Weights `[in, out]` and biases of member `m`, in f64.
-pub fn variables(params: &Params, m: usize, sizes: &[usize]) -> Vec<(Var, Var)> {
-    let named: HashMap<_, _> = params.named(m).unwrap().into_iter().collect();
-    let layer = |(l, io): (usize, &[usize])| {
-        let get = |part: &str, shape: &[usize]| {
-            Tensor::from_slice(
-                &named[&format!("net.{l}.{part}")],
-                shape,
-                &candle_core::Device::Cpu,
-            )
-            .unwrap()
-        };
-        let weight = get("weight", &[io[1], io[0]]).t().unwrap();
-        (var(&weight), var(&get("bias", &[io[1]])))
-    };
-    sizes.windows(2).enumerate().map(layer).collect()
+/// A layer in f64.
+pub struct Reference {
+    /// `[in, out]`.
+    pub weight: Var,
+    /// `[out]`.
+    pub bias: Var,
+    /// Whether its sums are normalised.
+    pub norm: Norm,
+    /// Gain and bias of the norm.
+    pub affine: Option<[Var; 2]>,
 }
 
-pub fn composed(layers: &[(Var, Var)], x: &Tensor) -> Tensor {
+/// The layers of member `m`.
+pub fn variables(params: &Params, m: usize, mlp: &Mlp) -> Vec<Reference> {
+    let named: HashMap<_, _> = params.named(m).unwrap().into_iter().collect();
+    let layer = |(l, of): (usize, &Linear)| {
+        let get = |part: &str, shape: &[usize]| {
+            let values = &named[&format!("net.{l}.{part}")];
+            Tensor::from_slice(values, shape, &candle_core::Device::Cpu).unwrap()
+        };
+        let row = |part: &str| var(&get(part, &[of.outputs]));
+        let weight = get("weight", &[of.outputs, of.inputs]).t().unwrap();
+        let affine = of.affine.map(|_| ["norm.weight", "norm.bias"].map(row));
+        Reference {
+            weight: var(&weight),
+            bias: row("bias"),
+            norm: of.norm,
+            affine,
+        }
+    };
+    mlp.layers.iter().enumerate().map(layer).collect()
+}
+
+pub fn composed(layers: &[Reference], x: &Tensor) -> Tensor {
     let mut h = x.clone();
-    for (l, (w, b)) in layers.iter().enumerate() {
-        h = h
-            .matmul(w.as_tensor())
-            .unwrap()
-            .broadcast_add(b.as_tensor())
-            .unwrap();
+    for (l, layer) in layers.iter().enumerate() {
+        let (w, b) = (layer.weight.as_tensor(), layer.bias.as_tensor());
+        h = h.matmul(w).unwrap().broadcast_add(b).unwrap();
+        if layer.norm != Norm::None {
+            h = normalised(&h).unwrap();
+        }
+        if let Some([gain, bias]) = &layer.affine {
+            let scaled = h.broadcast_mul(gain.as_tensor()).unwrap();
+            h = scaled.broadcast_add(bias.as_tensor()).unwrap();
+        }
         if l + 1 < layers.len() {
             h = h.relu().unwrap();
         }
@@ -55,9 +88,40 @@ pub fn composed(layers: &[(Var, Var)], x: &Tensor) -> Tensor {
     h
 }
 
+/// Rows of mean 0 and variance 1.
+fn normalised(h: &Tensor) -> candle_core::Result<Tensor> {
+    let h = h.broadcast_sub(&h.mean_keepdim(D::Minus1)?)?;
+    let variance = h.sqr()?.mean_keepdim(D::Minus1)?;
+    h.broadcast_div(&(variance + 1e-5)?.sqrt()?)
+}
+
+/// Compares the gradients of every layer's parameters; `spoiled`: the last layer's weights are not the same, on which
+/// their own gradient does not depend.
+pub fn compare_gradients(
+    mlp: &Mlp,
+    layers: &[Reference],
+    grads: &GradStore,
+    grad: &[f64],
+    spoiled: bool,
+) {
+    let compare = if spoiled { far } else { near };
+    let count = layers.len() - usize::from(spoiled);
+    for (layer, reference) in mlp.layers.iter().zip(layers).take(count) {
+        let size = layer.inputs * layer.outputs;
+        let of = |var: &Var| grads.get(var).unwrap().clone();
+        compare("dW", &grad[layer.weight..][..size], &of(&reference.weight));
+        let row = |what, at: usize, var| compare(what, &grad[at..][..layer.outputs], &of(var));
+        row("db", layer.bias, &reference.bias);
+        if let (Some([gain, bias]), Some(vars)) = (layer.affine, &reference.affine) {
+            row("dgain", gain, &vars[0]);
+            row("dshift", bias, &vars[1]);
+        }
+    }
+}
+
 /// Forward and backward of a network on part of a wider input; `spoil` is added to one weight of the reference.
-fn check(sizes: &[usize], spoil: f64) {
-    let (mut params, mlp) = params(sizes);
+fn check(sizes: &[usize], norm: Norm, spoil: f64) {
+    let (mut params, mlp) = params(sizes, norm);
     let outputs = *sizes.last().unwrap();
     let x = normals(1, &[MEMBERS, ROWS, COLUMNS]);
     let view = View {
@@ -120,11 +184,11 @@ fn check(sizes: &[usize], spoil: f64) {
         .unwrap();
 
     for m in 0..MEMBERS {
-        let mut layers = variables(&params, m, sizes);
+        let mut layers = variables(&params, m, &mlp);
         if spoil != 0.0 {
             let last = layers.len() - 1;
-            let scaled = (layers[last].0.as_tensor() * (1.0 + spoil)).unwrap();
-            layers[last].0 = Var::from_tensor(&scaled).unwrap();
+            let scaled = (layers[last].weight.as_tensor() * (1.0 + spoil)).unwrap();
+            layers[last].weight = Var::from_tensor(&scaled).unwrap();
         }
         let input = var(&x.get(m).unwrap().narrow(1, 1, sizes[0]).unwrap());
         let y = composed(&layers, input.as_tensor());
@@ -152,21 +216,7 @@ fn check(sizes: &[usize], spoil: f64) {
             &act_grads[input_grad.offset()..][..ROWS * columns],
             &dx,
         );
-        for (l, (layer, (w, b))) in mlp.layers.iter().zip(&layers).enumerate() {
-            if spoil != 0.0 && l + 1 == layers.len() {
-                continue; // dW of the last layer does not depend on its W
-            }
-            compare(
-                "dW",
-                &grad[layer.weight..][..layer.inputs * layer.outputs],
-                grads.get(w).unwrap(),
-            );
-            compare(
-                "db",
-                &grad[layer.bias..][..layer.outputs],
-                grads.get(b).unwrap(),
-            );
-        }
+        compare_gradients(&mlp, &layers, &grads, &grad, spoil != 0.0);
     }
 }
 
@@ -178,12 +228,16 @@ fn parity_with_autograd() {
         &[10, 40, 12],
         &[5, 16, 16, 16, 12],
     ] {
-        check(sizes, 0.0);
+        for norm in [Norm::None, Norm::Layer, Norm::LayerAffine] {
+            check(sizes, norm, 0.0);
+        }
     }
 }
 
 #[test]
 fn a_weight_off_by_one_percent_is_seen() {
-    check(&[7, 33, 19, 1], 0.01);
-    check(&[7, 33, 19, 12], 0.01);
+    for norm in [Norm::None, Norm::Layer, Norm::LayerAffine] {
+        check(&[7, 33, 19, 1], norm, 0.01);
+        check(&[7, 33, 19, 12], norm, 0.01);
+    }
 }

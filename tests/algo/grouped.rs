@@ -2,9 +2,10 @@
 
 use candle_core::{D, Tensor, Var};
 use h2oplus::nn::ops::dense::View;
+use h2oplus::nn::ops::norm::Norm;
 use h2oplus::nn::workspace::{Backprop, Plan};
 
-use crate::dense::{MEMBERS, composed, params, variables};
+use crate::dense::{MEMBERS, compare_gradients, composed, params, variables};
 use crate::support::{far, list, near, normals, poison, var};
 
 const GROUPS: usize = 50;
@@ -39,8 +40,8 @@ fn spread(t: &Tensor) -> Tensor {
 }
 
 /// Forward and backward where shared and own columns lie side by side; `spoil` is added to one weight of the reference.
-fn check(sizes: &[usize], spoil: f64) {
-    let (mut params, mlp) = params(sizes);
+fn check(sizes: &[usize], norm: Norm, spoil: f64) {
+    let (mut params, mlp) = params(sizes, norm);
     let (shared, own) = (
         normals(1, &[MEMBERS, GROUPS, SHARED]),
         normals(2, &[MEMBERS, ROWS, OWN]),
@@ -78,10 +79,10 @@ fn check(sizes: &[usize], spoil: f64) {
 
     let compare = if spoil == 0.0 { near } else { far };
     for m in 0..MEMBERS {
-        let mut layers = variables(&params, m, sizes);
+        let mut layers = variables(&params, m, &mlp);
         let last = layers.len() - 1;
-        let scaled = (layers[last].0.as_tensor() * (1.0 + spoil)).unwrap();
-        layers[last].0 = Var::from_tensor(&scaled).unwrap();
+        let scaled = (layers[last].weight.as_tensor() * (1.0 + spoil)).unwrap();
+        layers[last].weight = Var::from_tensor(&scaled).unwrap();
         let input = Tensor::cat(
             &[
                 spread(&shared.get(m).unwrap()),
@@ -102,25 +103,14 @@ fn check(sizes: &[usize], spoil: f64) {
             &y,
         );
         let grad = list(&params.grad.get(m).unwrap());
-        for (l, (layer, (w, b))) in mlp.layers.iter().zip(&layers).enumerate() {
-            if spoil != 0.0 && l == last {
-                continue; // dW of the last layer does not depend on its W
-            }
-            let (dw, db) = (grads.get(w).unwrap(), grads.get(b).unwrap());
-            compare(
-                "dW",
-                &grad[layer.weight..][..layer.inputs * layer.outputs],
-                dw,
-            );
-            compare("db", &grad[layer.bias..][..layer.outputs], db);
-        }
+        compare_gradients(&mlp, &layers, &grads, &grad, spoil != 0.0);
     }
 }
 
 /// The rows add to columns that the shared part reads as well.
 fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let sizes = [SHARED, 33, 20, 2];
-    let (params, mlp) = params(&sizes);
+    let (params, mlp) = params(&sizes, Norm::None);
     let (shared, own) = (
         normals(4, &[MEMBERS, GROUPS, SHARED]),
         normals(5, &[MEMBERS, ROWS, OWN]),
@@ -139,7 +129,7 @@ fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     ws.forward(&plan.forward(&[&pass]), &params, &input)
         .unwrap();
     for m in 0..MEMBERS {
-        let layers = variables(&params, m, &sizes);
+        let layers = variables(&params, m, &mlp);
         let added = (crate::support::f64(&own.get(m).unwrap()) * scale).unwrap();
         let input = var(&spread(&shared.get(m).unwrap()));
         let zeros = input
@@ -156,14 +146,17 @@ fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
 
 #[test]
 fn parity_with_autograd() {
-    check(&[SHARED + OWN, 33, 19, 1], 0.0);
-    check(&[SHARED + OWN, 130, 1], 0.0);
-    check(&[SHARED + OWN, 1], 0.0);
+    for norm in [Norm::None, Norm::Layer, Norm::LayerAffine] {
+        check(&[SHARED + OWN, 33, 19, 1], norm, 0.0);
+        check(&[SHARED + OWN, 130, 1], norm, 0.0);
+    }
+    check(&[SHARED + OWN, 1], Norm::None, 0.0);
     check_offsets(1.0, near);
 }
 
 #[test]
 fn one_percent_is_seen() {
-    check(&[SHARED + OWN, 33, 19, 1], 0.01);
+    check(&[SHARED + OWN, 33, 19, 1], Norm::None, 0.01);
+    check(&[SHARED + OWN, 33, 19, 1], Norm::LayerAffine, 0.01);
     check_offsets(1.01, far);
 }

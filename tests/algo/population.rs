@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
-use h2oplus::algo::{Agent, build_members, methods, resolve_members};
+use h2oplus::algo::{Agent, Method, build_members, methods};
 use h2oplus::data::Dataset;
 use h2oplus::nn::Replay;
 use toml::{Table, Value};
@@ -25,7 +25,7 @@ fn members(method: &str, shared: &Table) -> Vec<Member> {
     let member = |k: usize| {
         let mut table = settings(method, 10);
         table.extend(shared.clone());
-        let mut all = resolve_members(method, &[table.clone()]).unwrap().remove(0);
+        let mut all = Method::named(method).unwrap().resolve(&table).unwrap();
         if (method, k) != ("iql", 0) && k > 0 && all.contains_key("alpha_lr") {
             all.insert("target_entropy".into(), Value::Float(-1.5));
         }
@@ -165,6 +165,7 @@ fn a_member_that_diverges_stands_still_and_the_others_do_not_notice() {
 #[test]
 fn what_decides_shapes_or_kernels_is_refused_where_it_differs() {
     let tables = |texts: [&str; 2]| texts.map(|text| text.parse::<Table>().unwrap());
+    let h2oplus = Method::named("h2oplus").unwrap();
     for (key, one, two) in [
         ("hidden", "[32, 32]", "[32]"),
         ("real_batch", "24", "32"),
@@ -172,7 +173,7 @@ fn what_decides_shapes_or_kernels_is_refused_where_it_differs() {
         ("exploration", "'none'", "'entropy'"),
     ] {
         let texts = [one, two].map(|value| format!("{key} = {value}"));
-        let error = resolve_members("h2oplus", &tables(texts.each_ref().map(|t| t.as_str())));
+        let error = h2oplus.resolve_members(&tables(texts.each_ref().map(|t| t.as_str())));
         let error = error.unwrap_err().to_string();
         assert!(
             error.contains(key) && error.contains("differs between members"),
@@ -181,11 +182,12 @@ fn what_decides_shapes_or_kernels_is_refused_where_it_differs() {
     }
     let fine = tables(["target_entropy = -3\nlambda = 0", "lambda = 0.5"]);
     assert_eq!(
-        resolve_members("h2oplus", &fine).unwrap()[0]["lambda"],
+        h2oplus.resolve_members(&fine).unwrap()[0]["lambda"],
         Value::Float(0.0)
     );
     assert!(
-        resolve_members("h2oplus", &[])
+        h2oplus
+            .resolve_members(&[])
             .unwrap_err()
             .to_string()
             .contains("no members")

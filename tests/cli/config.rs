@@ -43,29 +43,30 @@ const SMALL: &str = "[settings]\nhidden = [8]\n";
 #[test]
 fn what_varies_is_taken_as_a_table_as_text_and_as_texts() {
     for vary in [
-        "vary = 'tau=0.7,0.9'\n",
-        "vary = ['tau=0.7,0.9']\n",
-        "vary.tau = [0.7, 0.9]\n",
-        "vary = { tau = '0.7,0.9' }\n",
+        "vary = 'expectile=0.7,0.9'\n",
+        "vary = ['expectile=0.7,0.9']\n",
+        "vary.expectile = [0.7, 0.9]\n",
+        "vary = { expectile = '0.7,0.9' }\n",
     ] {
         let dir = tempfile::tempdir().unwrap();
         let text = format!("{vary}{IQL}updates = 2\n{SMALL}");
         let (code, err) = train(dir.path(), &text, &[]);
         assert_eq!(code, Some(0), "{vary}: {err}");
         let config = resolved(dir.path());
-        let taus: Vec<_> = config["members"].as_array().unwrap().iter().collect();
-        let taus: Vec<_> = taus
+        let expectiles: Vec<_> = config["members"].as_array().unwrap().iter().collect();
+        let expectiles: Vec<_> = expectiles
             .iter()
-            .map(|m| m["settings"]["tau"].as_float().unwrap())
+            .map(|m| m["settings"]["expectile"].as_float().unwrap())
             .collect();
-        assert_eq!(taus, [0.7, 0.9], "{vary}");
+        assert_eq!(expectiles, [0.7, 0.9], "{vary}");
     }
 }
 
 #[test]
 fn natural_forms_of_numbers_and_seeds_are_taken() {
     let dir = tempfile::tempdir().unwrap();
-    let text = format!("seeds = [3, 5]\nupdates = 4e0\neval-every = 2\n{IQL}{SMALL}tau = 0.9\n");
+    let text =
+        format!("seeds = [3, 5]\nupdates = 4e0\neval-every = 2\n{IQL}{SMALL}expectile = 0.9\n");
     let (code, err) = train(dir.path(), &text, &[]);
     assert_eq!(code, Some(0), "{err}");
     let config = resolved(dir.path());
@@ -96,24 +97,24 @@ fn natural_forms_of_numbers_and_seeds_are_taken() {
 fn what_is_refused_names_file_line_key_and_mend() {
     for (text, parts) in [
         (
-            "settings = ['tau=0.9']\n",
+            "settings = ['expectile=0.9']\n",
             &[
                 "c.toml:1: settings: ",
                 "[settings]",
-                "[vary] tau = [0.7, 0.9]",
+                "[vary] expectile = [0.7, 0.9]",
             ][..],
         ),
         (
             "\nvary = 3\n",
-            &["c.toml:2: vary: is 3", "[vary] tau = [0.7, 0.9]"],
+            &["c.toml:2: vary: is 3", "[vary] expectile = [0.7, 0.9]"],
         ),
         (
-            "[[vary]]\ntau = [0.7, 0.9]\n",
-            &["c.toml:1: vary: ", "[vary] tau = [0.7, 0.9]"],
+            "[[vary]]\nexpectile = [0.7, 0.9]\n",
+            &["c.toml:1: vary: ", "[vary] expectile = [0.7, 0.9]"],
         ),
         (
-            "vary = ['tau=0.7', 'tau=0.9']\n",
-            &["c.toml:1: vary: `tau` is there twice"],
+            "vary = ['expectile=0.7', 'expectile=0.9']\n",
+            &["c.toml:1: vary: `expectile` is there twice"],
         ),
         (
             "[vary]\nlamda = [1, 2]\n",
@@ -129,12 +130,15 @@ fn what_is_refused_names_file_line_key_and_mend() {
         ),
         ("[vary]\ngap = [1]\n", &["c.toml:2: vary: ", "quotes"]),
         (
-            "[settings]\n\ntau = '0.9'\n",
-            &["c.toml:3: tau: is the text \"0.9\"", "write 0.9, without"],
+            "[settings]\n\nexpectile = '0.9'\n",
+            &[
+                "c.toml:3: expectile: is the text \"0.9\"",
+                "write 0.9, without",
+            ],
         ),
         (
-            "[settings]\ntau = [0.9]\n",
-            &["c.toml:2: tau: is the list [0.9]", "number"],
+            "[settings]\nexpectile = [0.9]\n",
+            &["c.toml:2: expectile: is the list [0.9]", "number"],
         ),
         (
             "[settings]\nuse_ratio = 1\n",
@@ -167,11 +171,14 @@ fn what_is_refused_names_file_line_key_and_mend() {
         ("[settings]\nlambda = nan\n", &["c.toml:2: lambda: is NaN"]),
         (
             "[settings]\nratio_min = 2.0\n",
-            &["c.toml:2: ratio_min: is 2", "--ratio-max is 1"],
+            &["c.toml:2: ratio_min: is 2", "`ratio_max` is 1"],
         ),
         (
-            "tau = 0.9\n",
-            &["c.toml:1: tau: is a setting", "under [settings]: tau = 0.9"],
+            "expectile = 0.9\n",
+            &[
+                "c.toml:1: expectile: is a setting",
+                "under [settings]: expectile = 0.9",
+            ],
         ),
         (
             "updates = 1.5\n",
@@ -220,6 +227,18 @@ fn what_is_refused_names_file_line_key_and_mend() {
             &["c.toml:1: target_return: is inf", "finite"],
         ),
         ("members = 3\n", &["c.toml:1: members: "]),
+        (
+            "[settings]\ntau = 0.005\n",
+            &["c.toml:2: tau: ", "`polyak`", "`expectile`"],
+        ),
+        (
+            "[settings]\n\ntarget_rate = 0.005\n",
+            &["c.toml:3: target_rate: ", "`polyak`", "`expectile`"],
+        ),
+        (
+            "[vary]\ntau = [0.7, 0.9]\n",
+            &["c.toml:2: vary: ", "`polyak`", "`expectile`"],
+        ),
         ("updates = \n", &["c.toml:1: "]),
         ("updates = 1\nupdates = 2\n", &["c.toml:2: "]),
     ] {
@@ -277,7 +296,11 @@ fn what_no_run_can_have_is_refused_when_a_run_goes_on() {
         ("discount = 0.99", "discount = 2", ": discount: is 2"),
         ("seeds = \"0\"", "seeds = \"1\"", ": members: do not follow"),
         ("updates = 2\n", "", "restore the file"),
-        ("tau = 0.7", "tou = 0.7", "did you mean `tau`?"),
+        (
+            "expectile = 0.7",
+            "expektile = 0.7",
+            "did you mean `expectile`?",
+        ),
     ] {
         assert!(sound.contains(from), "{from} in {sound}");
         std::fs::write(run.join("config.toml"), sound.replace(from, to)).unwrap();

@@ -84,7 +84,29 @@ fn unknown_names_are_refused() {
 fn a_setting_of_another_method_is_refused() {
     refused(
         &["train", "--algo", "sac", "--lambda", "0.5"],
-        &["lambda", "sac"],
+        &["--lambda", "sac"],
+    );
+}
+
+/// `--tau` is the Polyak rate to a user of CleanRL, and was the expectile here.
+#[test]
+fn flags_that_mean_something_else_elsewhere_are_refused_with_both_names() {
+    for flag in [
+        &["--tau", "0.005"][..],
+        &["--tau=0.005"],
+        &["--target-rate", "0.005"],
+    ] {
+        let args = [&["train"], flag].concat();
+        let name = flag[0].split('=').next().unwrap();
+        refused(&args, &[name, "help: ", "--polyak", "--expectile"]);
+    }
+    refused(
+        &["train", "--vary", "tau=0.7,0.9"],
+        &["--vary: ", "`--polyak`", "`--expectile`"],
+    );
+    refused(
+        &["train", "--ratio-min", "2"],
+        &["--ratio-min: is 2", "`--ratio-max` is 1"],
     );
 }
 

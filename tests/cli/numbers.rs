@@ -47,10 +47,10 @@ fn settings_out_of_their_ranges_are_refused_by_flag() {
     for (flag, values) in [
         ("--discount", &["2", "-1", "nan", "inf", "1e39"][..]),
         ("--lambda", &["2", "-1"]),
-        ("--tau", &["0", "1"]),
+        ("--expectile", &["0", "1"]),
         ("--policy-lr", &["-1", "-inf", "1e39"]),
         ("--qf-lr", &["-1"]),
-        ("--target-rate", &["2", "-1"]),
+        ("--polyak", &["2", "-1"]),
         ("--value-clip", &["-1", "0"]),
         ("--value-alpha", &["-1"]),
         ("--ratio-min", &["-1", "2"]),
@@ -101,6 +101,7 @@ fn help_says_the_ranges() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for said in [
         "--lambda <LAMBDA> λ, the share of V in the target (a number from 0 to 1) [h2oplus: 0.1]",
+        "Polyak rate of the target critics (a number from 0 to 1) [all: 0.005]",
         "Updates of each member (a whole number from 1 to 4294967295)",
         "(a whole number, 0 or more)]",
     ] {

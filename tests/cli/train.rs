@@ -85,7 +85,7 @@ fn flags_win_over_the_config_file() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(
         dir.path().join("c.toml"),
-        "updates = 60\nseeds = \"3\"\n[settings]\nlambda = 0.3\ntau = 0.9\n",
+        "updates = 60\nseeds = \"3\"\n[settings]\nlambda = 0.3\nexpectile = 0.9\n",
     )
     .unwrap();
     let args = small(&[
@@ -106,7 +106,7 @@ fn flags_win_over_the_config_file() {
     assert_eq!(config["updates"].as_integer(), Some(20));
     assert_eq!(config["seeds"].as_str(), Some("3"));
     assert_eq!(config["settings"]["lambda"].as_float(), Some(0.4));
-    assert_eq!(config["settings"]["tau"].as_float(), Some(0.9));
+    assert_eq!(config["settings"]["expectile"].as_float(), Some(0.9));
 }
 
 /// Every method trains from the command line; one that needs no simulator takes no step in it.

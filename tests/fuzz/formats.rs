@@ -8,9 +8,8 @@ use h2oplus::engine::PlanarVecEnv;
 use h2oplus::engine::planar::Arithmetic;
 use h2oplus::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use h2oplus::error::Result;
-use h2oplus::nn::PolicySnapshot;
-use h2oplus::train::config::{self, TrainConfig};
-use h2oplus::train::given::Overrides;
+use h2oplus::nn::Act;
+use h2oplus::train::config;
 use h2oplus::train::seal;
 
 use crate::draws::Draws;
@@ -174,7 +173,7 @@ fn data(path: &Path) -> Result<()> {
     data.validate()?;
     let _ = (data.stats(), data.episodes().count());
     if let Some(policy) = &data.policy {
-        PolicySnapshot::from(policy).act(&data.observations[..data.obs_dim], None);
+        policy.policy.act(&data.observations[..data.obs_dim], None);
     }
     Ok(())
 }
@@ -187,12 +186,8 @@ fn resume(folder: &Path) -> Result<()> {
 /// The run's policies are evaluated; then its config is taken for one of a new run, which is not begun.
 fn settings(folder: &Path) -> Result<()> {
     eval::run(flags(&[text(folder), "--episodes", "1"]))?;
-    let given: Overrides<TrainConfig> = flags(&[]);
-    let config = config::resolve(
-        &given,
-        Some(&folder.join("config.toml")),
-        &toml::Table::new(),
-    )?;
+    let file = folder.join("config.toml");
+    let config = config::resolve(&config::Given::default(), Some(&file))?;
     let task = Task::load(&config.task)?;
     config.try_out(&task)?;
     config.dynamics(&task, &config.population()?).map(drop)

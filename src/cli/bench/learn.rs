@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::algo::build;
-use crate::choice::choice;
+use crate::cli::choice::choice;
 use crate::cli::{Format, emit};
 use crate::error::Result;
 use crate::nn::Replay;

@@ -1,8 +1,8 @@
 //! `h2oplus bench sim`: full env steps (observation, reward, autoreset) with random actions.
 
-use crate::choice::choice;
 use crate::cli::bench::engine;
 use crate::cli::bench::lanes::{Drawn, LanesReport};
+use crate::cli::choice::choice;
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit, of_flag, table};
 use crate::engine::{Backend, Device, Physics};

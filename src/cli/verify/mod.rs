@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::cli::flag::defaults;
 use crate::error::Result;
-use crate::train::given::defaults;
 
 pub mod algorithms;
 pub mod case;

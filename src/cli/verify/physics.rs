@@ -3,7 +3,7 @@
 //! A folder (or file) of recorded transitions is judged: float64 and float32 lanes, or the shaders on a GPU.
 //! A data set in D4RL's or Minari's layout is measured by `replay.rs`.
 
-use crate::choice::choice;
+use crate::cli::choice::choice;
 use crate::cli::verify::verdict::{Judged, MAX_F32, MEDIAN_F32, TOLERANCE_F64, Verdict};
 use crate::cli::verify::{rapier, replay};
 use crate::cli::{Format, emit, of_flag};

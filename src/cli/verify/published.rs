@@ -24,7 +24,7 @@ pub fn batches(method: &str) -> &'static [&'static str] {
 const SETTINGS: [(&str, &str); 30] = [
     ("discount", "discount"),
     ("reward_scale", "reward_scale"),
-    ("target_rate", "soft_target_update_rate"),
+    ("polyak", "soft_target_update_rate"),
     ("target_entropy", "target_entropy"),
     ("policy_lr", "policy_lr"),
     ("alpha_lr", "policy_lr"),
@@ -34,12 +34,12 @@ const SETTINGS: [(&str, &str); 30] = [
     ("qf_lr", "lr"),
     ("vf_lr", "lr"),
     ("policy_lr_updates", "max_steps"),
-    ("tau", "expectile"),
+    ("expectile", "expectile"),
     ("beta", "beta"),
     ("weight_max", "exp_advantage_max"),
     // H2O+
     ("lambda", "exploit_coeff"),
-    ("tau", "quantile"),
+    ("expectile", "quantile"),
     ("value_alpha", "sparse_alpha"),
     ("use_ratio", "use_td_target_ratio"),
     // The classifiers

@@ -4,7 +4,7 @@ use super::Each;
 use crate::error::{Result, above_zero};
 use crate::nn::ops::target::Exploration;
 use crate::nn::spec::LastLayer;
-use crate::nn::tape::{Fresh, Group, Policy, Tape, TdTarget, Temperature, Twin};
+use crate::nn::tape::{Fresh, Group, PolicyNet, Tape, TdTarget, Temperature, Twin};
 
 /// The settings that these methods have alike.
 pub trait Family {
@@ -35,7 +35,7 @@ macro_rules! family {
                 [self.policy_lr, self.alpha_lr, self.qf_lr]
             }
             fn polyak(&self) -> f64 {
-                self.target_rate
+                self.polyak
             }
             fn initial_alpha(&self) -> f64 {
                 self.initial_alpha
@@ -57,7 +57,7 @@ pub(crate) use family;
 /// The networks.
 pub struct ActorCritic {
     /// The policy.
-    pub policy: Policy,
+    pub policy: PolicyNet,
     /// The temperature.
     pub temperature: Temperature,
     /// The critics.

@@ -4,53 +4,24 @@
 //! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256, classifiers 256 + 256): SAC's
 //! 0.58 GFLOP of products and 0.48 of the classifiers.
 
+use h2oplus_base::settings;
+
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::Classifiers;
-use super::settings::settings;
-use super::{Each, Method};
+use super::settings::{actor_critic, classifiers, networks};
+use super::{Each, Record};
 use crate::error::{Result, above_zero};
-use crate::nn::ops::target::Exploration;
 use crate::nn::tape::Tape;
 
 // ---- settings ----
 
 settings! {
     /// Settings of DARC; the defaults are those of H2O+'s port (the original: reward scale 0.1, warm-up 1e5, noise 1).
-    pub struct DarcSettings {
-        /// Widths of the hidden layers of every network.
-        #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256] => SOME,
+    pub struct DarcSettings: networks, actor_critic, classifiers {
         /// Simulated transitions per update.
         batch: usize = 256 => SOME,
-        /// Real, and as many simulated, transitions on which the classifiers train per update.
-        ratio_batch: usize = 256 => SOME,
-        /// γ.
-        discount: f64 = 0.99 => UNIT,
-        /// Factor of the corrected reward in the target.
-        reward_scale: f64 = 1.0 => POSITIVE,
-        /// The exploration term of the target.
-        #[arg(value_enum)]
-        exploration: Exploration = Exploration::Entropy,
-        /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0 => NOT_NEGATIVE,
         /// Updates before the correction counts.
         ratio_warmup: u64 = 0 => COUNT,
-        /// σ of the normals added to the classifiers' inputs.
-        ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
-        /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the classifiers.
-        ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005 => UNIT,
-        /// β before the first update.
-        initial_alpha: f64 = 1.0 => POSITIVE,
-        /// H̄; none: −(length of an action).
-        target_entropy: Option<f64> = None => FINITE,
     }
 }
 
@@ -58,7 +29,7 @@ family!(DarcSettings);
 
 // ---- update ----
 
-impl Method for DarcSettings {
+impl Record for DarcSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         for (name, rows) in [("batch", s.batch), ("ratio_batch", s.ratio_batch)] {
             above_zero(name, rows as f64)?;

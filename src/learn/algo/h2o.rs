@@ -2,10 +2,12 @@
 //! the target, plus w·(logsumexp over the simulated batch of Q + log ω − mean of Q on the real one): simulated
 //! transitions are held down where the dynamics gap is wide.
 
+use h2oplus_base::settings;
+
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::Classifiers;
-use super::settings::{ordered, settings};
-use super::{Each, Method};
+use super::settings::{actor_critic, classifiers, mixing, networks, ordered, penalty};
+use super::{Each, Record};
 use crate::error::{Error, Result, above_zero};
 use crate::nn::ops::target::Exploration;
 use crate::nn::tape::Tape;
@@ -14,24 +16,7 @@ use crate::nn::tape::Tape;
 
 settings! {
     /// Settings of H2O; the defaults are its authors'.
-    pub struct H2oSettings {
-        /// Widths of the hidden layers of every network.
-        #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256] => SOME,
-        /// Real transitions per update.
-        real_batch: usize = 128 => SOME,
-        /// Simulated transitions per update.
-        sim_batch: usize = 128 => SOME,
-        /// Real, and as many simulated, transitions on which the classifiers train per update.
-        ratio_batch: usize = 256 => SOME,
-        /// γ.
-        discount: f64 = 0.99 => UNIT,
-        /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0 => POSITIVE,
-        /// w, the weight of the conservative term.
-        penalty_weight: f64 = 0.01 => NOT_NEGATIVE,
-        /// T of the conservative term's T·logsumexp(·/T).
-        penalty_temperature: f64 = 1.0 => POSITIVE,
+    pub struct H2oSettings: networks, actor_critic, classifiers, mixing, penalty {
         /// Next states around the simulated one at which its gap u is measured.
         gap_samples: usize = 10 => SOME,
         /// Factor of the states' standard deviations, with which those next states are drawn.
@@ -43,36 +28,9 @@ settings! {
         gap_min: f64 = 1e-45 => POSITIVE,
         /// Largest u; below 4 it binds.
         gap_max: f64 = 10.0 => POSITIVE,
-        /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
-        /// in the published code.
-        #[arg(action = clap::ArgAction::Set)]
-        use_ratio: bool = true,
-        /// Smallest weight.
-        ratio_min: f64 = 1e-5 => NOT_NEGATIVE,
-        /// Largest weight.
-        ratio_max: f64 = 1.0 => POSITIVE,
-        /// σ of the normals added to the classifiers' inputs.
-        ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
-        /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the classifiers.
-        ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005 => UNIT,
-        /// β before the first update.
-        initial_alpha: f64 = 1.0 => POSITIVE,
-        /// H̄; none: −(length of an action).
-        target_entropy: Option<f64> = None => FINITE,
-        /// The exploration term of the target.
-        #[arg(value_enum)]
-        exploration: Exploration = Exploration::None,
-        /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0 => NOT_NEGATIVE,
     }
+    default exploration = Exploration::None;
+    default penalty_weight = 0.01;
 }
 
 family!(H2oSettings);
@@ -99,7 +57,7 @@ impl H2oSettings {
 
 // ---- update ----
 
-impl Method for H2oSettings {
+impl Record for H2oSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         s.all().iter().try_for_each(Self::check)?;
         let core = ActorCritic::new(t, s)?;

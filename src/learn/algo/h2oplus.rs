@@ -1,13 +1,14 @@
 //! H2O+ (Niu et al., ICRA 2025): V learned on the real data alone, the mixed target, the dynamics ratio.
 
+use h2oplus_base::settings;
+
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::Classifiers;
 use super::in_sample::InSample;
-use super::settings::{ordered, settings};
-use super::{Each, Method};
+use super::settings::{actor_critic, classifiers, mixing, networks, ordered};
+use super::{Each, Record};
 use crate::error::{Result, above_zero};
 use crate::nn::ops::PerMember;
-use crate::nn::ops::target::Exploration;
 use crate::nn::ops::value::{Value, ValueRule};
 use crate::nn::spec::LastLayer;
 use crate::nn::tape::{Batch, Net, Tape};
@@ -16,62 +17,19 @@ use crate::nn::tape::{Batch, Net, Tape};
 
 settings! {
     /// Settings of H2O+; the defaults are the paper's.
-    pub struct H2oPlusSettings {
-        /// Widths of the hidden layers of every network.
-        #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256] => SOME,
-        /// Real transitions per update.
-        real_batch: usize = 128 => SOME,
-        /// Simulated transitions per update.
-        sim_batch: usize = 128 => SOME,
-        /// Real, and as many simulated, transitions on which the classifiers train per update.
-        ratio_batch: usize = 256 => SOME,
-        /// γ.
-        discount: f64 = 0.99 => UNIT,
+    pub struct H2oPlusSettings: networks, actor_critic, classifiers, mixing {
         /// λ, the share of V in the target.
         lambda: f64 = 0.1 => UNIT,
         /// How V is learned.
-        #[arg(value_enum)]
         value: Value = Value::Expectile,
         /// τ of the value loss `expectile`.
-        tau: f64 = 0.5 => INSIDE_UNIT,
-        /// α of the value losses `sparse` and `exponential`.
+        expectile: f64 = 0.5 => INSIDE_UNIT,
+        /// Scale of the error in the value losses `sparse` and `exponential` (α in their papers).
         value_alpha: f64 = 1.0 => POSITIVE,
         /// Largest exponent of the value loss `exponential`.
         value_clip: f64 = 7.0 => POSITIVE,
-        /// The exploration term of the target.
-        #[arg(value_enum)]
-        exploration: Exploration = Exploration::Entropy,
-        /// κ of the exploration term `optimism`.
-        optimism: f64 = 1.0 => NOT_NEGATIVE,
-        /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
-        /// in the published code.
-        #[arg(action = clap::ArgAction::Set)]
-        use_ratio: bool = true,
-        /// Smallest weight.
-        ratio_min: f64 = 1e-5 => NOT_NEGATIVE,
-        /// Largest weight.
-        ratio_max: f64 = 1.0 => POSITIVE,
-        /// σ of the normals added to the classifiers' inputs.
-        ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
-        /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0 => POSITIVE,
-        /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for log β.
-        alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for V.
         vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Adam's rate for the classifiers.
-        ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005 => UNIT,
-        /// β before the first update.
-        initial_alpha: f64 = 1.0 => POSITIVE,
-        /// H̄; none: −(length of an action).
-        target_entropy: Option<f64> = None => FINITE,
         /// Updates of the offline warm start, before mixing begins: in-sample V and Q, and an
         /// advantage-weighted policy, on the real data alone.
         warmup: u64 = 0 => COUNT,
@@ -97,13 +55,18 @@ impl H2oPlusSettings {
     }
 
     fn value_rule(&self) -> Result<ValueRule> {
-        ValueRule::new(self.value, self.tau, self.value_alpha, self.value_clip)
+        ValueRule::new(
+            self.value,
+            self.expectile,
+            self.value_alpha,
+            self.value_clip,
+        )
     }
 }
 
 // ---- update ----
 
-impl Method for H2oPlusSettings {
+impl Record for H2oPlusSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         s.all().iter().try_for_each(Self::check)?;
         let rule = s.all().iter().map(Self::value_rule);

@@ -4,9 +4,11 @@
 //! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256): 0.54 GFLOP of products, all in one
 //! forward and one backward launch.
 
+use h2oplus_base::settings;
+
 use super::in_sample::InSample;
-use super::settings::settings;
-use super::{Each, Method};
+use super::settings::networks;
+use super::{Each, Record};
 use crate::error::Result;
 use crate::nn::ops::PerMember;
 use crate::nn::ops::value::{Value, ValueRule};
@@ -17,48 +19,34 @@ use crate::nn::tape::Tape;
 
 settings! {
     /// Settings of IQL; the defaults are CORL's for half-cheetah and walker.
-    pub struct IqlSettings {
-        /// Widths of the hidden layers of every network.
-        #[arg(value_delimiter = ',')]
-        hidden: Vec<usize> = vec![256, 256] => SOME,
+    pub struct IqlSettings: networks {
         /// Transitions per update.
         batch: usize = 256 => SOME,
-        /// γ.
-        discount: f64 = 0.99 => UNIT,
-        /// Factor of the reward in the target.
-        reward_scale: f64 = 1.0 => POSITIVE,
         /// τ of the expectile.
-        tau: f64 = 0.7 => INSIDE_UNIT,
+        expectile: f64 = 0.7 => INSIDE_UNIT,
         /// β of the advantage weights, exp(β(min Q̂ − V)).
         beta: f64 = 3.0 => NOT_NEGATIVE,
         /// Largest advantage weight.
         weight_max: f64 = 100.0 => POSITIVE,
-        /// Adam's rate for the policy.
-        policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Updates over which the policy's rate falls to 0 along half a cosine (0: it stays).
         policy_lr_updates: u64 = 1_000_000 => COUNT,
-        /// Adam's rate for the critics.
-        qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Adam's rate for V.
         vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
-        /// Polyak rate of the target critics.
-        target_rate: f64 = 0.005 => UNIT,
         /// Whether states are seen on the data set's scale.
-        #[arg(action = clap::ArgAction::Set)]
         standardise: bool = true,
     }
 }
 
 // ---- update ----
 
-impl Method for IqlSettings {
+impl Record for IqlSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
-        let rule = |s: &Self| ValueRule::new(Value::Expectile, s.tau, 1.0, 1.0);
+        let rule = |s: &Self| ValueRule::new(Value::Expectile, s.expectile, 1.0, 1.0);
         let rule = s.all().iter().map(rule).collect::<Result<Vec<_>>>()?;
         let (obs_dim, act_dim, hidden) = (t.obs_dim(), t.act_dim(), &s.hidden);
         let rate = s.exact(|s| s.policy_lr);
         let mean = t.mlp("policy", [obs_dim, act_dim], hidden, Linear, rate.clone());
-        let smoothing = s.each(|s| s.target_rate);
+        let smoothing = s.each(|s| s.polyak);
         let q = t.twin(hidden, Linear, s.exact(|s| s.qf_lr), smoothing);
         let vf = t.mlp("vf", [obs_dim, 1], hidden, Linear, s.exact(|s| s.vf_lr));
         let policy = t.gaussian(mean, rate);

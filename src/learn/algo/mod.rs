@@ -27,16 +27,13 @@ pub use each::Each;
 pub use h2o::H2oSettings;
 pub use h2oplus::H2oPlusSettings;
 pub use iql::IqlSettings;
-pub use registry::{
-    SettingsFlags, build, build_members, methods, resolve_members, resolve_settings, setting,
-    setting_flag, setting_names, simulates,
-};
+pub use registry::{METHODS, Method, build, build_members, methods, renamed, setting, settings};
 pub use sac::SacSettings;
 
 pub use crate::nn::tape::Recorded;
 
-/// A method: its settings, and the update that they describe.
-pub trait Method: Sized {
+/// Settings, and the update that they describe.
+pub trait Record: Sized {
     /// Records the networks and the update of agents with these settings.
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()>;
 

@@ -1,47 +1,98 @@
-//! How a method declares its settings, and checks them.
+//! Settings that several methods share, each declared once, and what two settings must be to each other.
 
 use crate::error::{Error, Result};
-use crate::flag;
 
-/// A struct of settings, each with its documentation, type, default and (a number's) range in one place: it is read
-/// from TOML, and every field is a flag.
-macro_rules! settings {
-    (
-        $(#[$meta:meta])*
-        pub struct $name:ident {
-            $($(#[$attr:meta])* $key:ident: $type:ty = $default:expr $(=> $range:ident)?,)*
-        }
-    ) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, clap::Args, serde::Serialize, serde::Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $name {
-            $($(#[$attr])* #[arg(long)] pub $key: $type,)*
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($key: $default,)* }
-            }
-        }
-
-        impl $crate::range::Ranges for $name {
-            const RANGES: &'static [(&'static str, $crate::range::Range)] =
-                &[$($((stringify!($key), $crate::range::Range::$range),)?)*];
-        }
+/// Settings of every method.
+macro_rules! networks {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// Widths of the hidden layers of every network.
+            hidden: Vec<usize> = vec![256, 256] => SOME,
+            /// γ.
+            discount: f64 = 0.99 => UNIT,
+            /// Factor of the reward in the target.
+            reward_scale: f64 = 1.0 => POSITIVE,
+            /// Adam's rate for the policy.
+            policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
+            /// Adam's rate for the critics.
+            qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
+            /// Polyak rate of the target critics.
+            polyak: f64 = 0.005 => UNIT,
+        } $($then)* }
     };
 }
-pub(crate) use settings;
 
-/// Refuses a clip whose bounds, the settings of these names, are the wrong way round.
-pub(crate) fn ordered(names: [&str; 2], [low, high]: [f64; 2]) -> Result<()> {
+/// Settings of the methods with SAC's actor and target.
+macro_rules! actor_critic {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// Adam's rate for log α, α being the temperature (β in H2O+'s paper).
+            alpha_lr: f64 = 3e-4 => NOT_NEGATIVE,
+            /// α before the first update.
+            initial_alpha: f64 = 1.0 => POSITIVE,
+            /// H̄; none: −(length of an action).
+            target_entropy: Option<f64> = None => FINITE,
+            /// The exploration term of the target.
+            exploration: crate::nn::ops::target::Exploration =
+                crate::nn::ops::target::Exploration::Entropy,
+            /// κ of the exploration term `optimism`.
+            optimism: f64 = 1.0 => NOT_NEGATIVE,
+        } $($then)* }
+    };
+}
+
+/// Settings of the classifiers of the dynamics ratio.
+macro_rules! classifiers {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// Real, and as many simulated, transitions on which the classifiers train per update.
+            ratio_batch: usize = 256 => SOME,
+            /// σ of the normals added to the classifiers' inputs.
+            ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
+            /// Adam's rate for the classifiers.
+            ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
+        } $($then)* }
+    };
+}
+
+/// Settings of the methods that mix real and simulated transitions, the latter weighted by the ratio.
+macro_rules! mixing {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// Real transitions per update.
+            real_batch: usize = 128 => SOME,
+            /// Simulated transitions per update.
+            sim_batch: usize = 128 => SOME,
+            /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
+            /// in the published code.
+            use_ratio: bool = true,
+            /// Smallest weight.
+            ratio_min: f64 = 1e-5 => NOT_NEGATIVE,
+            /// Largest weight.
+            ratio_max: f64 = 1.0 => POSITIVE,
+        } $($then)* }
+    };
+}
+
+/// Settings of a conservative term.
+macro_rules! penalty {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// w, the weight of the conservative term.
+            penalty_weight: f64 = 2.0 => NOT_NEGATIVE,
+            /// T of the conservative term's T·logsumexp(·/T).
+            penalty_temperature: f64 = 1.0 => POSITIVE,
+        } $($then)* }
+    };
+}
+
+pub(crate) use {actor_critic, classifiers, mixing, networks, penalty};
+
+/// Refuses a clip whose bounds, the settings of these keys, are the wrong way round.
+pub(crate) fn ordered(keys: [&str; 2], [low, high]: [f64; 2]) -> Result<()> {
     if low <= high {
         return Ok(());
     }
-    let problem = format!("is {low}, and {} is {high}", flag::name(names[1]));
-    Err(Error::input(
-        flag::name(names[0]),
-        problem,
-        "give the lower one first",
-    ))
+    let problem = format!("is {low}, and `{}` is {high}", keys[1]);
+    Err(Error::input(keys[0], problem, "give the lower one first"))
 }

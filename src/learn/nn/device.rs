@@ -57,12 +57,12 @@ pub fn open(kind: DeviceKind, precision: MatmulPrecision) -> Result<OpenDevice> 
             Err((problem, _)) if kind == DeviceKind::Auto => {
                 cpu(Some(format!("device: cpu ({problem})")))
             }
-            Err((problem, help)) => return Err(Error::input("--device cuda", problem, help)),
+            Err((problem, help)) => return Err(Error::input("device cuda", problem, help)),
         },
     };
     if opened.kind == DeviceKind::Cpu && precision == MatmulPrecision::Tf32 {
-        let help = "use --precision f32, or --device cuda where there is an NVIDIA GPU";
-        return Err(Error::input("--precision tf32", "the CPU has none", help));
+        let help = "use `precision f32`, or `device cuda` where there is an NVIDIA GPU";
+        return Err(Error::input("precision tf32", "the CPU has none", help));
     }
     Ok(opened)
 }
@@ -75,7 +75,7 @@ fn cuda(precision: MatmulPrecision) -> std::result::Result<Device, (String, &'st
         let problem = format!("no NVIDIA GPU can be used: {line}");
         (
             problem,
-            "see that `nvidia-smi` finds a GPU, or use --device cpu",
+            "see that `nvidia-smi` finds a GPU, or use `device cpu`",
         )
     };
     let device = engine::open().map_err(fail)?;
@@ -86,7 +86,7 @@ fn cuda(precision: MatmulPrecision) -> std::result::Result<Device, (String, &'st
 #[cfg(not(feature = "cuda"))]
 fn cuda(_: MatmulPrecision) -> std::result::Result<Device, (String, &'static str)> {
     let problem = "this program was built without CUDA".to_owned();
-    let help = "build it with `cargo build --release --features cuda`, or use --device cpu";
+    let help = "build it with `cargo build --release --features cuda`, or use `device cpu`";
     Err((problem, help))
 }
 

@@ -294,14 +294,16 @@ impl Params {
                     outputs: l.outputs,
                 };
                 all.push((format!("{}.{n}.weight", mlp.name), weight));
-                all.push((
-                    format!("{}.{n}.bias", mlp.name),
-                    Slots {
-                        start: l.bias,
-                        inputs: 1,
-                        ..weight
-                    },
-                ));
+                let row = |start| Slots {
+                    start,
+                    inputs: 1,
+                    ..weight
+                };
+                all.push((format!("{}.{n}.bias", mlp.name), row(l.bias)));
+                if let Some([gain, bias]) = l.affine {
+                    all.push((format!("{}.{n}.norm.weight", mlp.name), row(gain)));
+                    all.push((format!("{}.{n}.norm.bias", mlp.name), row(bias)));
+                }
             }
         }
         for (name, at, _) in &self.spec.scalars {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::nn::ops::PerMember;
+use crate::nn::ops::norm::Norm;
 use crate::rng::{Stream, fill_unit};
 
 /// Floats to which every block of parameters is aligned: one cache line.
@@ -19,6 +20,10 @@ pub struct Linear {
     pub weight: usize,
     /// First float of b, `[outputs]`.
     pub bias: usize,
+    /// Whether its sums are normalised, before the ReLU.
+    pub norm: Norm,
+    /// First floats of a [`LayerAffine`](Norm::LayerAffine)'s gain and bias, `[outputs]` each.
+    pub affine: Option<[usize; 2]>,
 }
 
 /// A ReLU network.
@@ -39,6 +44,7 @@ impl Mlp {
         for layer in &mut layers {
             layer.weight -= start;
             layer.bias -= start;
+            layer.affine = layer.affine.map(|places| places.map(|place| place - start));
         }
         Self {
             name,
@@ -68,19 +74,32 @@ pub struct Spec {
 impl Spec {
     /// A network with layers of `sizes[0] → sizes[1] → …`.
     pub fn mlp(&mut self, name: &'static str, sizes: &[usize], last: LastLayer) -> Mlp {
+        self.normed(name, sizes, Norm::None, last)
+    }
+
+    /// A network whose hidden layers are normalised.
+    pub fn normed(
+        &mut self,
+        name: &'static str,
+        sizes: &[usize],
+        norm: Norm,
+        last: LastLayer,
+    ) -> Mlp {
         let start = self.len;
-        let layers = sizes
-            .windows(2)
-            .map(|io| {
-                let weight = self.take(io[0] * io[1]);
-                Linear {
-                    inputs: io[0],
-                    outputs: io[1],
-                    weight,
-                    bias: self.take(io[1]),
-                }
-            })
-            .collect();
+        let layer = |(n, io): (usize, &[usize])| {
+            let hidden = n + 2 < sizes.len();
+            let norm = if hidden { norm } else { Norm::None };
+            let affine = norm == Norm::LayerAffine;
+            Linear {
+                inputs: io[0],
+                outputs: io[1],
+                weight: self.take(io[0] * io[1]),
+                bias: self.take(io[1]),
+                norm,
+                affine: affine.then(|| [self.take(io[1]), self.take(io[1])]),
+            }
+        };
+        let layers = sizes.windows(2).enumerate().map(layer).collect();
         let mlp = Mlp {
             name,
             layers,
@@ -139,6 +158,9 @@ impl Spec {
                     (layer.weight, layer.inputs * layer.outputs, bound),
                     (layer.bias, layer.outputs, if small { 0.0 } else { bound }),
                 ];
+                if let Some([gain, _]) = layer.affine {
+                    theta[gain..gain + layer.outputs].fill(1.0);
+                }
                 for (part, (at, len, bound)) in parts.into_iter().enumerate() {
                     let out = &mut theta[at..at + len];
                     fill_unit(out, seed, net as u32, (2 * n + part) as u32, Stream::Init);

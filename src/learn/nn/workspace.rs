@@ -12,6 +12,7 @@ use crate::nn::kernel::{Acts, Buf, Deltas, Slot};
 use crate::nn::launch::launch;
 use crate::nn::ops::dense::{Apply, Base, Dense, Layer, View};
 use crate::nn::ops::dense_grad::{Back, DenseGrad};
+use crate::nn::ops::norm::{LayerNorm, Norm};
 use crate::nn::params::Params;
 use crate::nn::spec::{Linear, Mlp};
 
@@ -86,6 +87,11 @@ impl Plan {
             weight: l.weight,
             bias: l.bias,
             out: self.take(rows * l.outputs),
+            norm: (l.norm != Norm::None).then(|| LayerNorm {
+                unit: self.take(rows * l.outputs),
+                inverse: self.take(rows),
+                affine: l.affine,
+            }),
         });
         let layers = layers.collect();
         let bank = bank as usize;
@@ -106,8 +112,11 @@ impl Plan {
     /// layer's input, `[groups, columns]` at `input`. It goes forward in an earlier launch than the grouped pass, and
     /// backward in the same.
     pub fn shared(&mut self, mlp: &Mlp, input: View, columns: Range<usize>, groups: usize) -> Pass {
+        // It is a sum that the rows' own parts join: what becomes of that is theirs.
+        let mut sum = part(mlp, &columns);
+        sum.norm = Norm::None;
         let first = Mlp {
-            layers: vec![part(mlp, &columns)],
+            layers: vec![sum],
             ..mlp.clone()
         };
         self.pass(&first, Bank::Trained, input, groups)

@@ -2,6 +2,7 @@
 
 use h2oplus::nn::cuda::entries;
 use h2oplus::nn::launch::Kernel;
+use h2oplus::nn::ops::norm::Norm;
 
 use crate::cuda_host::{Host, Order, host};
 use crate::support::{FAR, NEAR, normals};
@@ -106,6 +107,8 @@ fn scale(values: &mut [f32]) {
     values.iter_mut().for_each(|x| *x *= 1.01);
 }
 
+const NORMS: [Norm; 3] = [Norm::None, Norm::Layer, Norm::LayerAffine];
+
 /// Wide and narrow last layers, one layer and many, shapes that fill no tile.
 fn networks(host: &Host) {
     for sizes in [
@@ -115,10 +118,14 @@ fn networks(host: &Host) {
         &[6, 3],
         &[8, 20, 2],
     ] {
-        networks::networks(host, sizes);
+        for norm in NORMS {
+            networks::networks(host, sizes, norm);
+        }
     }
     for sizes in [&[7, 33, 19, 1][..], &[7, 40, 2], &[6, 21]] {
-        networks::grouped(host, sizes);
+        for norm in NORMS {
+            networks::grouped(host, sizes, norm);
+        }
     }
 }
 
@@ -172,6 +179,9 @@ twins! {
         "dense_narrow",
         "dense_grad_narrow",
         "dense_grad_mask",
-        "dense_grad_group"
+        "dense_grad_group",
+        "dense_norm",
+        "dense_grad_norm",
+        "dense_grad_affine"
     ]: networks;
 }

@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use h2oplus::nn::ops::dense::View;
+use h2oplus::nn::ops::norm::Norm;
 use h2oplus::nn::params::Params;
 use h2oplus::nn::spec::{LastLayer, Spec};
 use h2oplus::nn::workspace::{Backprop, Bank, Plan};
@@ -15,12 +16,12 @@ fn floats(t: &Tensor) -> Vec<f32> {
 }
 
 /// Forward and backward of two networks on parts of wider inputs.
-pub fn networks(host: &Host, sizes: &[usize]) {
+pub fn networks(host: &Host, sizes: &[usize], norm: Norm) {
     const ROWS: usize = 37;
     const COLUMNS: usize = 11;
     let mut spec = Spec::default();
-    let twin = spec.mlp("twin", sizes, LastLayer::Linear);
-    let net = spec.mlp("net", sizes, LastLayer::Linear);
+    let twin = spec.normed("twin", sizes, norm, LastLayer::Linear);
+    let net = spec.normed("net", sizes, norm, LastLayer::Linear);
     let params = Params::new(spec, &[(&net, "target")], &[7, 8, 9], &Device::Cpu).unwrap();
     let view = |buffer: usize, offset: usize| View {
         buffer,
@@ -95,13 +96,13 @@ pub fn networks(host: &Host, sizes: &[usize]) {
 }
 
 /// A network on groups of rows that share part of its input.
-pub fn grouped(host: &Host, sizes: &[usize]) {
+pub fn grouped(host: &Host, sizes: &[usize], norm: Norm) {
     const GROUPS: usize = 9;
     const PER: usize = 4;
     const OWN: usize = 2;
     let shared = sizes[0] - OWN;
     let mut spec = Spec::default();
-    let net = spec.mlp("net", sizes, LastLayer::Linear);
+    let net = spec.normed("net", sizes, norm, LastLayer::Linear);
     let params = Params::new(spec, &[(&net, "target")], &[7, 8, 9], &Device::Cpu).unwrap();
     let view = |buffer: usize, rows: usize, ld: usize| View {
         buffer,

@@ -7,6 +7,8 @@ use super::{
 use crate::nn::ops::dense::{Apply, Layer, View};
 use crate::nn::ops::dense_grad::Back;
 
+mod norm;
+
 /// A last layer of at most this many outputs is no matrix product here: V, Q, classifiers, most policies.
 pub const NARROW: usize = 16;
 /// Threads of a block that sums over rows: 16 warps take a row each.
@@ -51,13 +53,16 @@ arguments! { "dense_grad_group",
     struct DenseGradGroupJob { groups: u32, columns: u32, at: u32, per: u32, shared_part: u32 }
 }
 
-pub(super) fn entries() -> [Entry; 5] {
+pub(super) fn entries() -> [Entry; 8] {
     [
         DenseGradGroupArgs::ENTRY,
         DenseBiasArgs::ENTRY,
         DenseNarrowArgs::ENTRY,
         DenseGradNarrowArgs::ENTRY,
         DenseGradMaskArgs::ENTRY,
+        norm::DenseNormArgs::ENTRY,
+        norm::DenseGradNormArgs::ENTRY,
+        norm::DenseGradAffineArgs::ENTRY,
     ]
 }
 
@@ -141,7 +146,7 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
     }
     for l in 0..longest(jobs, |job| job.layers.len()) {
         let mut products = Products::new(members);
-        let (mut biases, mut narrows) = (Vec::new(), Vec::new());
+        let (mut biases, mut narrows, mut norms) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs.iter().filter(|job| l < job.layers.len()) {
             let (layer, last) = (&job.layers[l], l + 1 == job.layers.len());
             if last && narrow(&job.layers) {
@@ -156,7 +161,7 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
                     weight: word(layer.weight),
                     bias: word(layer.bias),
                     below: word(below.bias),
-                    activated: u32::from(l == 1 && job.base.is_some()),
+                    activated: u32::from(below.norm.is_some() || l == 1 && job.base.is_some()),
                     save_for_backward: u32::from(job.save_for_backward),
                 });
                 continue;
@@ -175,7 +180,9 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
             products.push(shape, [x, weight, place(ACTS, layer.out, stride)]);
             // A narrow layer above adds this one's bias as it reads.
             let base = job.base.filter(|_| l == 0);
-            if base.is_some() || l + 2 != job.layers.len() || !narrow(&job.layers) {
+            if let Some(norm) = layer.norm {
+                norms.push(norm::forward_job(job, layer, norm, base));
+            } else if base.is_some() || l + 2 != job.layers.len() || !narrow(&job.layers) {
                 biases.push(DenseBiasJob {
                     rows: word(job.rows),
                     outputs: word(layer.outputs),
@@ -194,6 +201,7 @@ pub(crate) fn forward(members: usize, stride: usize, jobs: &[Apply]) -> Program 
         let blocks = longest(&biases, |j| (j.rows * j.outputs).div_ceil(1024) as usize);
         let args = DenseBiasArgs { banks, stride };
         steps.extend(run(&args, &biases, &buffers, [blocks, members]));
+        steps.extend(norm::forward(banks, stride, &norms, members));
         let blocks = longest(&narrows, |j| j.rows.div_ceil(super::THREADS / 32) as usize);
         let args = DenseNarrowArgs { banks, stride };
         steps.extend(run(&args, &narrows, &buffers, [blocks, members]));
@@ -294,9 +302,15 @@ pub(crate) fn backward(
             sums.extend(single.iter().map(|job| sum(job, 0, false)));
         }
         let mut products = Products::new(members);
-        let mut narrows = Vec::new();
+        let (mut narrows, mut norms) = (Vec::new(), Vec::new());
         for job in jobs.iter().filter(|job| l < job.layers.len()) {
             let (layer, last) = (&job.layers[l], l + 1 == job.layers.len());
+            if l > 0
+                && let Some(norm) = job.layers[l - 1].norm
+            {
+                norms.push(norm::backward_job(job, &job.layers[l - 1], norm));
+                sums.push(sum(job, l - 1, false));
+            }
             if last && narrow(&job.layers) {
                 let below = &job.layers[l - 1];
                 narrows.push(DenseGradNarrowJob {
@@ -309,7 +323,7 @@ pub(crate) fn backward(
                     bias: word(layer.bias),
                     below: word(below.bias),
                     weights: u32::from(job.weights),
-                    below_weights: u32::from(bias(job, l - 1)),
+                    below_weights: u32::from(below.norm.is_none() && bias(job, l - 1)),
                 });
                 continue;
             }
@@ -332,7 +346,9 @@ pub(crate) fn backward(
                 }
                 (l, _) => {
                     let below = &job.layers[l - 1];
-                    sums.push(sum(job, l - 1, true));
+                    if below.norm.is_none() {
+                        sums.push(sum(job, l - 1, true));
+                    }
                     (layer.inputs, layer.weight, delta(below))
                 }
             };
@@ -352,6 +368,15 @@ pub(crate) fn backward(
         let buffers = [DELTAS, GRAD, PARAMETERS, BACK_ACTS];
         steps.extend(summing(run(&args, &narrows, &buffers, [blocks, members])));
         steps.extend(products.steps());
+        let affine = jobs.iter().filter(|job| l > 0 && l < job.layers.len());
+        let affine = affine.filter_map(|job| norm::affine_job(job, &job.layers[l - 1]));
+        let strides = [param_stride, act_stride];
+        steps.extend(norm::backward(
+            strides,
+            &norms,
+            &affine.collect::<Vec<_>>(),
+            members,
+        ));
         let blocks = longest(&sums, |j| (j.columns as usize).div_ceil(COLUMNS));
         let args = DenseGradMaskArgs {
             param_stride,

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 
 use super::narrow::{self, NARROW};
+use super::norm::{self, LayerNorm};
 use super::product::{Finish, product};
 use super::wide::transposed;
 use super::{Shared, TILE, blocks, each, member_of};
@@ -45,6 +46,8 @@ pub struct Layer {
     pub bias: usize,
     /// The layer's output `[rows, outputs]` in the activations, and its gradient in `act_grads`.
     pub out: usize,
+    /// Where its sums are normalised before the ReLU, what that needs.
+    pub norm: Option<LayerNorm>,
 }
 
 /// One network applied to one block of rows of every member.
@@ -177,8 +180,10 @@ impl<const I: usize> Kernel<1, I> for Dense {
                         weight,
                         bias,
                         out,
+                        norm,
                     } = *layer;
                     let last = l + 1 == job.layers.len();
+                    let relu = !last && norm.is_none();
                     let y = if job.save_for_backward || last {
                         // SAFETY: tiles are disjoint row blocks of disjoint passes.
                         unsafe {
@@ -197,19 +202,38 @@ impl<const I: usize> Kernel<1, I> for Dense {
                         narrow::forward(y, x, ld, &transposed(w, inputs, outputs), b);
                     } else {
                         let finish = match base {
-                            None => Finish::bias(b, !last),
+                            None => Finish::bias(b, relu),
                             Some(Base { out, per }) => {
                                 let first = member * self.stride + out + row / per * outputs;
                                 Finish::Add {
                                     // SAFETY: an earlier launch wrote it, and no task of this one does.
                                     bias: unsafe { acts.read(first, rows / per * outputs) },
                                     per,
-                                    relu: !last,
+                                    relu,
                                 }
                             }
                         };
                         let size = (rows, outputs, inputs);
                         product(size, y, (x, ld, 1), (w, outputs), finish);
+                    }
+                    if let Some(norm) = norm {
+                        let (unit, inverse): (&mut [f32], &mut [f32]) = if job.save_for_backward {
+                            let first = member * self.stride + row * outputs;
+                            let inverse = member * self.stride + norm.inverse + row;
+                            // SAFETY: as for y.
+                            unsafe {
+                                (
+                                    acts.at(first + norm.unit, rows * outputs),
+                                    acts.at(inverse, rows),
+                                )
+                            }
+                        } else {
+                            (&mut [], &mut [])
+                        };
+                        let affine = norm.affine.map_or([&[][..]; 2], |places| {
+                            places.map(|place| &weights[place..][..outputs])
+                        });
+                        norm::forward(y, outputs, affine, unit, inverse);
                     }
                     (x, ld) = (y, outputs);
                 }

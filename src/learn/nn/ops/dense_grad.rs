@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::dense::{Base, Layer, View};
 use super::narrow::{self, NARROW};
+use super::norm::{self, LayerNorm};
 use super::product::{Finish, product, product_into};
 use super::wide::{column_sums, transpose, transposed};
 use super::{Shared, blocks, each};
@@ -249,6 +250,16 @@ impl Member<'_> {
                 let finish = Finish::Mask { x, rows: &live };
                 product(size, dx, (dy, outputs, 1), (wt, inputs), finish);
             }
+            if let Some(norm) = below.norm {
+                self.unnormalise(
+                    &mut dx[..live.len() * inputs],
+                    norm,
+                    rows,
+                    &live,
+                    inputs,
+                    job.weights,
+                );
+            }
         }
         let layer = &job.layers[0];
         let outputs = layer.outputs;
@@ -283,6 +294,47 @@ impl Member<'_> {
         }
     }
 
+    /// Takes `d`, the gradient of the outputs of a normalised layer of `width` units at the rows `live` of `rows`, to that of
+    /// its sums. What it was is kept where the gain's and the bias's gradients are `wanted`.
+    fn unnormalise(
+        &self,
+        d: &mut [f32],
+        norm: LayerNorm,
+        rows: &Range<usize>,
+        live: &[usize],
+        width: usize,
+        wanted: bool,
+    ) {
+        let place = self.activation(norm.unit + rows.start * width);
+        let gain = norm.affine.map_or(&[][..], |[gain, _]| {
+            &self.parameters[self.parameter(gain)..][..width]
+        });
+        if wanted && norm.affine.is_some() {
+            // SAFETY: row blocks, passes and layers are disjoint.
+            unsafe { self.act_grads.at(place, d.len()) }.copy_from_slice(d);
+        }
+        let unit = &self.acts[place..][..rows.len() * width];
+        let inverse = &self.acts[self.activation(norm.inverse + rows.start)..][..rows.len()];
+        norm::backward(d, width, gain, unit, inverse, live);
+    }
+
+    /// The gradients of a normalised layer's gain and bias.
+    fn affine(&self, norm: LayerNorm, rows: usize, width: usize) {
+        let Some([gain, bias]) = norm.affine else {
+            return;
+        };
+        let (place, floats) = (self.activation(norm.unit), rows * width);
+        // SAFETY: the pass's tiles have all gone down, and one task takes these sums.
+        let (dz, gain, bias) = unsafe {
+            (
+                self.act_grads.read(place, floats),
+                self.dw.at(self.parameter(gain), width),
+                self.dw.at(self.parameter(bias), width),
+            )
+        };
+        norm::sums(gain, bias, dz, &self.acts[place..][..floats]);
+    }
+
     /// Which of `rows` go down: all of them where dW is wanted too; else those with a gradient, as of twin critics the
     /// one with the smaller value alone has.
     fn live(&self, job: &Back, rows: &Range<usize>) -> Vec<usize> {
@@ -312,6 +364,7 @@ impl Member<'_> {
             weight,
             bias,
             out,
+            norm,
         } = job.layers[*l];
         let first = self.parameter(weight) + rows.start * outputs;
         let (x, ld) = match l {
@@ -346,6 +399,12 @@ impl Member<'_> {
             // SAFETY: only the first block writes db.
             let db = unsafe { self.dw.at(self.parameter(bias), outputs) };
             column_sums(db, dy);
+        }
+        if rows.start == 0
+            && columns.start == 0
+            && let Some(norm) = norm
+        {
+            self.affine(norm, job.rows, outputs);
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod h2o;
 pub mod head;
 mod narrow;
 pub mod noise;
+pub mod norm;
 mod per_member;
 pub mod polyak;
 pub mod product;
@@ -54,7 +55,9 @@ pub(super) fn cuda_constants() -> Vec<(&'static str, String)> {
     ];
     let words = words.map(|(name, word)| (name, word.to_string()));
     // The shortest digits that give the same float again.
-    let floats = adam::cuda_constants().map(|(name, float)| (name, format!("{float:?}f")));
+    let norm = ("NORM_EPSILON", norm::EPSILON);
+    let floats = adam::cuda_constants().into_iter().chain([norm]);
+    let floats = floats.map(|(name, float)| (name, format!("{float:?}f")));
     words.into_iter().chain(floats).collect()
 }
 

@@ -1,25 +1,23 @@
 //! The mixed target: y = r + γ(1−d)·{λ V(s') + (1−λ)[min Q̂(s',a') + exploration]}, with DARC's r + log(p_real/p_sim)
 //! in place of r where it is wanted.
 
-use serde::{Deserialize, Serialize};
+use h2oplus_base::choices;
 
 use super::each;
 use super::ratio::log_ratio;
 use crate::nn::kernel::{Acts, LogPi, OnHost, RowLayout, Slot, Theta, fields, kernel};
 
-/// The exploration term of the target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[derive(clap::ValueEnum)]
-pub enum Exploration {
-    /// −β log π(a'|s'), as in SAC.
-    #[default]
-    Entropy,
-    /// Nothing.
-    None,
-    /// Optimism where the target critics disagree: κ·|Q̂1 − Q̂2|/2, so that κ = 1 makes the lesser of them their mean
-    /// and κ = 2 the greater.
-    Optimism,
+choices! {
+    /// The exploration term of the target.
+    pub enum Exploration {
+        /// −α log π(a'|s'), as in SAC.
+        Entropy = "entropy",
+        /// Nothing.
+        None = "none",
+        /// Optimism where the target critics disagree: κ·|Q̂1 − Q̂2|/2, so that κ = 1 makes the lesser of them their mean
+        /// and κ = 2 the greater.
+        Optimism = "optimism",
+    }
 }
 
 fields! { Exploration, "unsigned", 1, |x| [*x as u32]; }

@@ -1,22 +1,21 @@
 //! V's loss on the real half: mean L(Q̂ − V), Q̂ = min of the target critics at the data's action.
 
-use serde::{Deserialize, Serialize};
+use h2oplus_base::choices;
 
 use super::each;
 use crate::error::{Error, Result, above_zero};
 use crate::nn::kernel::{Acts, OnHost, Slot, Stats, fields, kernel};
 
-/// How V is learned, by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Value {
-    /// Expectile regression (IQL).
-    #[default]
-    Expectile,
-    /// Sparse (SQL).
-    Sparse,
-    /// Exponential (EQL, XQL).
-    Exponential,
+choices! {
+    /// How V is learned, by name.
+    pub enum Value {
+        /// Expectile regression (IQL).
+        Expectile = "expectile",
+        /// Sparse (SQL).
+        Sparse = "sparse",
+        /// Exponential (EQL, XQL).
+        Exponential = "exponential",
+    }
 }
 
 /// How V is learned from e = Q̂ − V: the one place of this choice.
@@ -44,7 +43,7 @@ impl ValueRule {
             Value::Expectile if tau > 0.0 && tau < 1.0 => Self::Expectile(tau as f32),
             Value::Expectile => {
                 let help = "give a number between 0 and 1";
-                return Err(Error::input("tau", format!("is {tau}"), help));
+                return Err(Error::input("expectile", format!("is {tau}"), help));
             }
             Value::Sparse => Self::Sparse(above_zero("value_alpha", alpha)? as f32),
             Value::Exponential => Self::Exponential {

@@ -1,7 +1,7 @@
 //! Resident rollouts: policies and environments step together on the device, and the host reads
 //! whole segments of transitions.
 
-use crate::engine::wgsl::network::{PolicyLayer, append, network, parameters, sizes};
+use crate::engine::wgsl::network::{append, network, parameters, sizes};
 use crate::engine::wgsl::store::{Dispatch, Store};
 use crate::engine::wgsl::vector::{Chunk, PlanarGpuEnv, ROW_FROM, STATUS, STATUS_FROM};
 use crate::engine::wgsl::vector::{TERMINATED, TRUNCATED};
@@ -11,6 +11,7 @@ use crate::gpu::buffers::{Flight, Staging};
 use crate::gpu::compose::{Shader, WORKGROUP};
 use crate::gpu::constants::Constants;
 use crate::gpu::pipeline::{Pipeline, UNIFORM};
+use crate::policy::Policy;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ impl ResidentRollout {
     /// # Errors
     /// Where the policies do not fit the task or the device, or a chunk of the environments cuts
     /// through members.
-    pub fn new(env: PlanarGpuEnv, policies: &[Vec<PolicyLayer<'_>>], steps: usize) -> Result<Self> {
+    pub fn new(env: PlanarGpuEnv, policies: &[Policy], steps: usize) -> Result<Self> {
         let wrong = |problem: String, help: &str| Error::input("resident rollout", problem, help);
         let (n, members) = (env.num_envs(), policies.len());
         if members == 0 || n % members != 0 || steps == 0 {
@@ -196,11 +197,11 @@ impl ResidentRollout {
     ///
     /// # Errors
     /// Where they are of another number or other sizes.
-    pub fn set_policies(&mut self, policies: &[Vec<PolicyLayer<'_>>]) -> Result<()> {
+    pub fn set_policies(&mut self, policies: &[Policy]) -> Result<()> {
         let members = self.env.num_envs() / self.per_member;
         let mut flat = Vec::with_capacity(members * parameters(&self.sizes));
-        for layers in policies {
-            let same = sizes(layers, self.env.obs_dim(), self.env.act_dim())? == self.sizes;
+        for policy in policies {
+            let same = sizes(policy, self.env.obs_dim(), self.env.act_dim())? == self.sizes;
             if !same || policies.len() != members {
                 let problem = format!(
                     "{} policies, not {members} of sizes {:?}",
@@ -213,7 +214,7 @@ impl ResidentRollout {
                     "keep the population as it was",
                 ));
             }
-            append(&mut flat, layers);
+            append(&mut flat, policy);
         }
         self.env
             .gpu
