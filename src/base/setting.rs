@@ -20,14 +20,14 @@ pub struct Setting {
     /// Its documentation as it is written.
     pub doc: &'static str,
     /// What kind of value it takes.
-    pub kind: Kind,
+    pub kind: SettingKind,
     /// Which numbers, where it takes numbers.
     pub range: Option<Range>,
 }
 
 /// What kind of value a setting takes.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum SettingKind {
     /// A number.
     Number,
     /// A whole number, 0 or more.
@@ -45,24 +45,24 @@ pub enum Kind {
 }
 
 /// A type that a setting may have.
-pub trait Field {
+pub trait SettingType {
     /// What it takes.
-    const KIND: Kind;
+    const KIND: SettingKind;
 }
 
 macro_rules! fields {
     ($($type:ty: $kind:ident,)*) => {
-        $(impl Field for $type { const KIND: Kind = Kind::$kind; })*
+        $(impl SettingType for $type { const KIND: SettingKind = SettingKind::$kind; })*
     };
 }
 fields! { f64: Number, usize: Whole, u64: Whole, Vec<usize>: Wholes, bool: Switch, String: Text, }
 
-impl<T: Field> Field for Option<T> {
-    const KIND: Kind = T::KIND;
+impl<T: SettingType> SettingType for Option<T> {
+    const KIND: SettingKind = T::KIND;
 }
 
-impl<T: Choice> Field for T {
-    const KIND: Kind = Kind::Name(|| {
+impl<T: Choice> SettingType for T {
+    const KIND: SettingKind = SettingKind::Name(|| {
         T::ALL
             .iter()
             .map(|(_, name, help)| (*name, *help))
@@ -116,7 +116,7 @@ pub trait Settings: Default + Serialize + DeserializeOwned {
     }
 }
 
-impl Kind {
+impl SettingKind {
     /// The value that a flag's text stands for.
     pub fn read(&self, text: &str) -> Value {
         match self {
@@ -299,7 +299,7 @@ macro_rules! settings {
             const ALL: &'static [$crate::setting::Setting] = &[$($crate::setting::Setting {
                 key: stringify!($key),
                 doc: concat!($($doc),+),
-                kind: <$type as $crate::setting::Field>::KIND,
+                kind: <$type as $crate::setting::SettingType>::KIND,
                 range: $crate::settings!(@range $($range)?),
             },)*];
         }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use h2oplus_base::settings;
 use serde::{Deserialize, Serialize};
 
-use super::given::Given;
+use super::flags::Flags;
 use super::{Format, emit};
 use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
@@ -28,7 +28,7 @@ use crate::train::trainer::Trainer;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    wanted: Given<Wanted>,
+    wanted: Flags<Wanted>,
     /// Skip training: roll these snapshots out (`shipped`, or a file that `collect` wrote), or `random`
     /// actions
     #[arg(long, value_name = "FILE")]
@@ -277,7 +277,7 @@ impl Job {
 }
 
 /// The run in `path`, which goes on, and what it is trained for.
-fn resume(path: &Path, flags: &Given<Wanted>) -> Result<(Paused, Manifest)> {
+fn resume(path: &Path, flags: &Flags<Wanted>) -> Result<(Paused, Manifest)> {
     let mut paused = Paused::take(path)?;
     let file = path.join(MANIFEST);
     if !file.is_file() {

@@ -20,10 +20,12 @@ use crate::nn::{Act, DevicePolicy};
 use crate::policy::Policy;
 use crate::range::Range;
 use crate::train::behaviour::Behaviour;
+use crate::train::config::TrainConfig;
 use crate::train::evaluate::{Episodes, STEADY, evaluate};
 use crate::train::memory;
 use crate::train::real_data::log_notes;
 use crate::train::run_folder::RunFolder;
+use crate::train::same_robot;
 use crate::train::trainer;
 
 /// Flags of `eval`.
@@ -200,10 +202,7 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
         let checkpoint = path.parent().is_some_and(|p| p.ends_with("checkpoints"));
         return of_run(&RunFolder::open(run)?, checkpoint.then_some(path));
     }
-    let task = ["walker2d", "halfcheetah"]
-        .iter()
-        .find(|robot| name.starts_with(**robot));
-    let task = task.map_or_else(|| "halfcheetah".to_string(), ToString::to_string);
+    let task = same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task);
     if name.ends_with(".safetensors") {
         let behaviour = Behaviour::load(path)?;
         let candidates = behaviour.snapshots.into_iter().map(|s| Candidate {

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::collect::Wanted;
 use crate::algo;
 use crate::error::Error;
-use crate::setting::{Kind, Setting, Settings};
+use crate::setting::{Setting, SettingKind, Settings};
 use crate::train::config::TrainConfig;
 
 /// The flag of a setting: `qf_lr` → `--qf-lr`.
@@ -28,18 +28,20 @@ pub fn of(setting: &'static Setting, help: String) -> Arg {
         .action(ArgAction::Set)
         .help(help);
     match setting.kind {
-        Kind::Switch => arg
+        SettingKind::Switch => arg
             .num_args(0..=1)
             .default_missing_value("true")
             .value_parser(["true", "false"]),
-        Kind::Name(names) => {
+        SettingKind::Name(names) => {
             let names = names().into_iter();
             let known = names.map(|(name, help)| PossibleValue::new(name).help(help.trim()));
             arg.value_parser(PossibleValuesParser::new(known))
         }
-        Kind::Text => arg,
+        SettingKind::Text => arg,
         // What refuses a negative number is its own range; otherwise `-1` would be taken for a flag.
-        Kind::Number | Kind::Whole | Kind::Wholes | Kind::Own(_) => arg.allow_hyphen_values(true),
+        SettingKind::Number | SettingKind::Whole | SettingKind::Wholes | SettingKind::Own(_) => {
+            arg.allow_hyphen_values(true)
+        }
     }
 }
 

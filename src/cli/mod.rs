@@ -17,8 +17,8 @@ mod doctor;
 pub mod domain;
 pub mod eval;
 pub mod flag;
+mod flags;
 pub mod gaps;
-mod given;
 pub mod train;
 pub mod verify;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::collect::MANIFEST;
-use super::given::{Given, GivenSettings};
+use super::flags::{Flags, MethodFlags};
 use super::{Format, emit, of_flag, table};
 use crate::algo::Method;
 use crate::engine::{self, Device};
@@ -23,13 +23,13 @@ use crate::train::trainer::Trainer;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: Given<TrainConfig>,
+    config: Flags<TrainConfig>,
     /// What members differ in besides the seeds; repeat it for every combination. A setting (lambda=0,0.1,0.5),
     /// gap=gravity,friction or data=a.hdf5,b.hdf5 (apart by `;` where a value has a comma)
     #[arg(long, value_name = "KEY=V1,V2,…")]
     vary: Vec<String>,
     #[command(flatten)]
-    settings: GivenSettings,
+    settings: MethodFlags,
     /// Settings as TOML; flags win
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,

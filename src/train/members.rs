@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::config::TrainConfig;
 use crate::algo;
 use crate::error::{Error, Result};
-use crate::setting::Kind;
+use crate::setting::SettingKind;
 
 /// More members than this are refused.
 const MOST: usize = 4096;
@@ -92,7 +92,7 @@ impl FromStr for Axis {
         let mark = if values.contains(';') { ';' } else { ',' };
         let values = values.split(mark).map(str::trim).filter(|v| !v.is_empty());
         let setting = algo::setting(&key.trim().replace('-', "_"));
-        let kind = setting.map_or(Kind::Text, |setting| setting.kind);
+        let kind = setting.map_or(SettingKind::Text, |setting| setting.kind);
         let value = |text: &str| kind.read(text);
         Self::new(key, values.map(value).collect())
     }

@@ -28,7 +28,7 @@ pub struct Metrics {
 
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct MetricsLine {
     /// Updates done.
     pub step: u64,
     /// Seconds since the run began.
@@ -43,7 +43,7 @@ pub struct Record {
     pub values: Map<String, Value>,
 }
 
-impl Record {
+impl MetricsLine {
     /// The number called `name`; `None` where the line lacks it or has `null`.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.values.get(name)?.as_f64()
@@ -132,7 +132,7 @@ impl Metrics {
         let object = values
             .iter()
             .map(|&(name, value)| (name.to_owned(), Value::from(value)));
-        let record = Record {
+        let record = MetricsLine {
             step,
             wall_s,
             member,
@@ -240,7 +240,7 @@ fn event_folders(dir: &Path, names: &[&str]) -> impl Iterator<Item = PathBuf> {
 ///
 /// # Errors
 /// [`Error::Input`] that names the damaged line; [`Error::Io`].
-pub fn read_jsonl(path: impl AsRef<Path>) -> Result<Vec<Record>> {
+pub fn read_jsonl(path: impl AsRef<Path>) -> Result<Vec<MetricsLine>> {
     let path = path.as_ref();
     records(path)?.map(|line| parse(path, &line?)).collect()
 }
@@ -250,9 +250,9 @@ fn records(path: &Path) -> Result<impl Iterator<Item = Result<Line>>> {
     Ok(text::lines(path)?.filter(|line| line.as_ref().map_or(true, |line| line.whole)))
 }
 
-fn parse(path: &Path, line: &Line) -> Result<Record> {
+fn parse(path: &Path, line: &Line) -> Result<MetricsLine> {
     let place = text::place(path, line.number);
-    let record: Record = serde_json::from_str(&line.text)
+    let record: MetricsLine = serde_json::from_str(&line.text)
         .map_err(|error| Error::input(&place, error, "delete that line"))?;
     match record
         .values

@@ -33,6 +33,15 @@ fn said(name: &str) -> Option<(&'static str, u32)> {
     Some((robot, digits.unwrap_or(2)))
 }
 
+/// The task that a file's name begins with: `hopper-v5-medium.hdf5` → `hopper-v5`, `walker2d_medium-v2.hdf5` →
+/// `walker2d`.
+pub fn task_of(name: &str) -> Option<String> {
+    let lower = name.to_ascii_lowercase();
+    let whole = Task::names().find(|task| lower.starts_with(task));
+    let robot = || said(name).map(|(robot, _)| robot);
+    whole.or_else(robot).map(str::to_owned)
+}
+
 /// Refuses rows of another robot; notes another version of it, and another world.
 ///
 /// # Errors
@@ -138,5 +147,17 @@ mod tests {
         ] {
             assert_eq!(said(name), want, "{name}");
         }
+    }
+
+    #[test]
+    fn every_task_is_known_by_the_name_of_its_files() {
+        for task in Task::names() {
+            let file = format!("{task}-medium.hdf5");
+            assert_eq!(task_of(&file).as_deref(), Some(task));
+            let (robot, _) = said(task).unwrap();
+            let file = format!("{robot}_medium-v2.hdf5");
+            assert_eq!(task_of(&file).as_deref(), Some(robot));
+        }
+        assert_eq!(task_of("data.hdf5"), None);
     }
 }

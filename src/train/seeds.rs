@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::setting::{Field, Kind, Refused};
+use crate::setting::{Refused, SettingKind, SettingType};
 
 /// Seeds of a population, one member each, without repeats.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +43,9 @@ impl Seeds {
     }
 }
 
-impl Field for Seeds {
-    const KIND: Kind = Kind::Own(|value| Ok(Self::from_toml(value)?.to_string().into()));
+impl SettingType for Seeds {
+    const KIND: SettingKind =
+        SettingKind::Own(|value| Ok(Self::from_toml(value)?.to_string().into()));
 }
 
 impl FromStr for Seeds {

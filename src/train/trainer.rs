@@ -9,6 +9,7 @@ use candle_core::Device;
 use super::checkpoint::Checkpoint;
 use super::checkpoints;
 use super::config::TrainConfig;
+use super::dynamics_file;
 use super::evaluate::Episodes;
 use super::inputs::{self, Input};
 use super::members::Member;
@@ -18,7 +19,6 @@ use super::phases::{Phase, Phases, Spent};
 use super::progress::Progress;
 use super::real_data::RealData;
 use super::rollout::Rollout;
-use super::rows;
 use super::run_folder::RunFolder;
 use super::run_folder::word;
 use super::simulator::Simulator;
@@ -181,7 +181,7 @@ impl Trainer {
         let recorded = folder.dynamics();
         // A file of before the first checkpoint may be missing: the same rows are drawn again.
         let dynamics = match checkpoint.is_some() && recorded.is_file() {
-            true => rows::load(&recorded, &task, seeds.len() * config.envs)?,
+            true => dynamics_file::load(&recorded, &task, seeds.len() * config.envs)?,
             false => config.dynamics(&task, members)?,
         };
         let keys = EnvKey::population(&seeds, config.envs);
@@ -198,7 +198,7 @@ impl Trainer {
             crate::log!("policies act on the learner's device, not on the simulator's: {why_not}");
         }
         if checkpoint.is_none() {
-            rows::save(&recorded, simulator.env().dynamics())?;
+            dynamics_file::save(&recorded, simulator.env().dynamics())?;
         }
         // A method without a simulator leaves its replay empty.
         let sim_rows = |member| match (agent.simulates(), data) {

@@ -234,7 +234,7 @@ pub fn build_members(
 
 #[cfg(test)]
 mod tests {
-    use h2oplus_base::setting::Kind;
+    use h2oplus_base::setting::SettingKind;
 
     use super::*;
 
@@ -256,7 +256,11 @@ mod tests {
         for setting in METHODS.iter().flat_map(|method| method.settings) {
             let first = super::setting(setting.key).unwrap();
             assert_eq!(kind(setting), kind(first), "{}", setting.key);
-            assert!(!matches!(setting.kind, Kind::Own(_)), "{}", setting.key);
+            assert!(
+                !matches!(setting.kind, SettingKind::Own(_)),
+                "{}",
+                setting.key
+            );
         }
     }
 

@@ -11,13 +11,13 @@ use crate::setting::{Setting, Settings};
 
 /// The flags of `T`'s settings: those that stood on the command line.
 #[derive(Clone, Debug)]
-pub struct Given<T> {
+pub struct Flags<T> {
     /// As a config file would have them.
     pub table: Table,
     of: PhantomData<T>,
 }
 
-impl<T: Settings> Given<T> {
+impl<T: Settings> Flags<T> {
     /// All settings: what was given over the defaults.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ impl<T: Settings> Given<T> {
     }
 }
 
-impl<T: Settings> FromArgMatches for Given<T> {
+impl<T: Settings> FromArgMatches for Flags<T> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         Ok(Self {
             table: flag::given(matches, T::ALL),
@@ -41,7 +41,7 @@ impl<T: Settings> FromArgMatches for Given<T> {
     }
 }
 
-impl<T: Settings> Args for Given<T> {
+impl<T: Settings> Args for Flags<T> {
     fn augment_args(command: Command) -> Command {
         command.args(flag::all_of::<T>())
     }
@@ -53,7 +53,7 @@ impl<T: Settings> Args for Given<T> {
 /// The flags of all methods' settings: those that stood on the command line. Which of them the chosen method has is
 /// known once the config is resolved.
 #[derive(Clone, Debug, Default)]
-pub struct GivenSettings {
+pub struct MethodFlags {
     /// As `[settings]` of a config file would have them.
     pub table: Table,
 }
@@ -113,7 +113,7 @@ fn help(key: &str) -> String {
     said + shared + &defaults.collect::<String>()
 }
 
-impl FromArgMatches for GivenSettings {
+impl FromArgMatches for MethodFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let table = flag::given(matches, algo::settings());
         Ok(Self { table })
@@ -125,7 +125,7 @@ impl FromArgMatches for GivenSettings {
     }
 }
 
-impl Args for GivenSettings {
+impl Args for MethodFlags {
     fn augment_args(command: Command) -> Command {
         let flag = |setting: &'static Setting| -> Arg {
             let heading = "Settings of the methods [with the methods' defaults]";
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn flags_reach_the_settings_of_the_methods_that_have_them() {
-        let command = GivenSettings::augment_args(Command::new("t"));
+        let command = MethodFlags::augment_args(Command::new("t"));
         let line = [
             "t",
             "--lambda",
@@ -155,7 +155,7 @@ mod tests {
             "-3",
         ];
         let matches = command.get_matches_from(line);
-        let given = GivenSettings::from_arg_matches(&matches).unwrap().table;
+        let given = MethodFlags::from_arg_matches(&matches).unwrap().table;
         let method = |name| Method::named(name).unwrap();
         let settings = method("h2oplus").resolve(&given).unwrap();
         assert_eq!(settings["lambda"], Value::Float(0.25));
