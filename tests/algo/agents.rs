@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 use h2oplus::algo::{Agent, Method, build, methods};
 use h2oplus::nn::replay::row_len;
 use h2oplus::nn::{PolicySnapshot, Replay};
+use toml::Table;
 
 use crate::support::{list, normals};
 
@@ -13,8 +14,8 @@ pub const S: usize = 5;
 pub const A: usize = 2;
 
 /// Small sizes, for whichever of them the method has.
-pub fn settings(method: &str, warmup: i64) -> toml::Table {
-    let mut table: toml::Table = "hidden = [32, 32]".parse().unwrap();
+pub fn settings(method: &str, warmup: i64) -> Table {
+    let mut table: Table = "hidden = [32, 32]".parse().unwrap();
     let defaults = Method::named(method).unwrap().defaults();
     for (key, value) in [
         ("batch", 48),
@@ -33,7 +34,39 @@ pub fn settings(method: &str, warmup: i64) -> toml::Table {
 }
 
 fn agent(method: &str, warmup: i64, seeds: &[u64]) -> Agent {
-    build(method, &settings(method, warmup), S, A, seeds, &Device::Cpu).unwrap()
+    agent_with(method, &Table::new(), warmup, seeds)
+}
+
+fn agent_with(method: &str, with: &Table, warmup: i64, seeds: &[u64]) -> Agent {
+    let mut settings = settings(method, warmup);
+    settings.extend(with.clone());
+    build(method, &settings, S, A, seeds, &Device::Cpu).unwrap()
+}
+
+/// What methods can do besides their published ways, with the settings that ask for it.
+pub fn variants() -> Vec<(&'static str, Table)> {
+    let ratio = "ratio_heads = 'free-sa'\nratio_norm = 'layer'\nratio_every = 3";
+    let mixing = format!("{ratio}\nratio_normalise = true");
+    let variant = |method, text: &str| (method, text.parse().unwrap());
+    vec![
+        variant("sac", "critic_norm = 'layer'"),
+        variant("cql", "critic_norm = 'layer-affine'"),
+        variant("iql", "critic_norm = 'layer-affine'\nvalue_norm = 'layer'"),
+        variant("darc", ratio),
+        variant("h2o", &format!("{mixing}\ncritic_norm = 'layer'")),
+        variant("h2oplus", "use_ratio = false"),
+        variant("h2oplus", "use_ratio = false\nratio_train = 'always'"),
+        variant(
+            "h2oplus",
+            &format!("{mixing}\ncritic_norm = 'layer-affine'\nvalue_norm = 'layer-affine'"),
+        ),
+    ]
+}
+
+/// All methods in their published ways, then the variants.
+fn all_ways() -> Vec<(&'static str, Table)> {
+    let published = methods().map(|method| (method, Table::new()));
+    published.chain(variants()).collect()
 }
 
 /// Random transitions; `shared` by all members, or `groups` of them.
@@ -184,20 +217,20 @@ fn td_errors_add_up_to_the_losses_and_the_ratio_is_spread_within_its_clip() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    for method in methods() {
+    for (method, with) in all_ways() {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .build()
                 .unwrap();
             pool.install(|| {
-                let mut agent = agent(method, 5, &[3]);
+                let mut agent = agent_with(method, &with, 5, &[3]);
                 run(&mut agent, 30);
                 bits(&agent, 0)
             })
         };
-        assert_eq!(on(1), on(2), "{method}");
-        assert_eq!(on(1), on(3), "{method}");
+        assert_eq!(on(1), on(2), "{method} {with}");
+        assert_eq!(on(1), on(3), "{method} {with}");
     }
 }
 
@@ -221,16 +254,16 @@ fn a_member_learns_as_it_would_alone() {
 
 #[test]
 fn resume_is_exact() {
-    for method in methods() {
+    for (method, with) in all_ways() {
         // 12 lies within the warm start, 30 after it.
         for stop in [12, 30] {
-            let mut through = agent(method, 20, &[3, 4]);
+            let mut through = agent_with(method, &with, 20, &[3, 4]);
             run(&mut through, 50);
-            let mut before = agent(method, 20, &[3, 4]);
+            let mut before = agent_with(method, &with, 20, &[3, 4]);
             run(&mut before, stop);
             let state: HashMap<String, Tensor> = before.state().unwrap().into_iter().collect();
             run(&mut before, 7); // what was saved must not change any more
-            let mut after = agent(method, 20, &[3, 4]);
+            let mut after = agent_with(method, &with, 20, &[3, 4]);
             after.load_state(&state).unwrap();
             assert_eq!(after.updates(), stop);
             run(&mut after, 50 - stop);
@@ -279,7 +312,7 @@ fn a_wrong_checkpoint_is_refused() {
 
 #[test]
 fn unknown_settings_and_methods_are_refused() {
-    let table: toml::Table = "lambda = 0.1".parse().unwrap();
+    let table: Table = "lambda = 0.1".parse().unwrap();
     let error = |method: &str| {
         build(method, &table, S, A, &[0], &Device::Cpu)
             .err()
@@ -333,7 +366,7 @@ fn unknown_settings_and_methods_are_refused() {
 /// The control without ratio and V is H2O+ with λ = 0 and no ratio, bit for bit.
 #[test]
 fn plain_mixing_is_h2oplus_without_its_parts() {
-    let table = |text: &str| text.parse::<toml::Table>().unwrap();
+    let table = |text: &str| text.parse::<Table>().unwrap();
     let sizes = "hidden = [32, 32]\nreal_batch = 24\n";
     let build = |method: &str, own: &str| {
         let settings = table(&format!("{sizes}{own}"));

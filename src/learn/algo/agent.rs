@@ -188,7 +188,7 @@ impl Agent {
         let mut all: Vec<_> = named.map(|(n, name)| (*name, of(n))).collect();
         let last = self.updates.saturating_sub(1);
         if let Some(measured) = self.program.measured(last) {
-            all.extend(measured.read(&self.ws.acts)?);
+            all.extend(measured.read(&self.ws.acts, &stats)?);
         }
         Ok(all)
     }

@@ -40,6 +40,7 @@ use crate::nn::cuda::{Entry, word};
 /// Choices, places and numbers by name, as the CUDA sources know them.
 pub(super) fn cuda_constants() -> Vec<(&'static str, String)> {
     use noise::Draw;
+    use ratio::RatioHeads;
     use target::Exploration;
     use value::Value;
     let words = [
@@ -47,6 +48,7 @@ pub(super) fn cuda_constants() -> Vec<(&'static str, String)> {
         ("FROZEN", word(guard::FROZEN)),
         ("BROKEN", word(guard::BROKEN)),
         ("NORMAL", Draw::Normal as u32),
+        ("PUBLISHED_HEADS", RatioHeads::Published as u32),
         ("ENTROPY", Exploration::Entropy as u32),
         ("OPTIMISM", Exploration::Optimism as u32),
         ("EXPECTILE", Value::Expectile as u32),

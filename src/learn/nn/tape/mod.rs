@@ -8,7 +8,7 @@
 //! uses the same memory.
 //!
 //! **Spans.** A method may do different things early and late: [`Tape::until`] and [`Tape::since`] record what belongs to
-//! the updates before, and from, a given one.
+//! the updates before, and from, a given one, [`Tape::every`] what is done now and then.
 
 mod batch;
 mod draw;
@@ -28,7 +28,7 @@ pub use batch::{Batch, Block};
 pub use draw::Recorded;
 pub use forward::Values;
 pub use losses::{TdTarget, Weights};
-pub use networks::{Net, Policy, Temperature, Twin};
+pub use networks::{Hidden, Net, Policy, Temperature, Twin};
 pub(crate) use program::Sealed;
 pub use program::{Context, Program, Scene};
 pub use ratio::Blurred;
@@ -51,11 +51,25 @@ pub const STATS: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group(usize);
 
-/// Updates, counted from 0.
-pub type Span = Range<u64>;
+/// Some of the updates, counted from 0: every so many of a range, from its first on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    range: Range<u64>,
+    every: u64,
+}
 
-/// Every update.
-const ALWAYS: Span = 0..u64::MAX;
+impl Span {
+    /// Every update.
+    const ALL: Self = Self {
+        range: 0..u64::MAX,
+        every: 1,
+    };
+
+    /// Whether `update` is among them.
+    fn contains(&self, update: u64) -> bool {
+        self.range.contains(&update) && (update - self.range.start).is_multiple_of(self.every)
+    }
+}
 
 /// Records an update.
 pub struct Tape {
@@ -118,7 +132,7 @@ impl Tape {
             recorded: Vec::new(),
             measures: Vec::new(),
             items: Vec::new(),
-            span: ALWAYS,
+            span: Span::ALL,
             stage: 0,
             gradients: Vec::new(),
             through: Vec::new(),
@@ -146,21 +160,31 @@ impl Tape {
     pub fn until(&mut self, update: u64, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         match update {
             0 => Ok(()),
-            _ => self.within(0..update, work),
+            _ => self.within(0..update, 1, work),
         }
     }
 
     /// Records `work` for the updates from `update` on.
     pub fn since(&mut self, update: u64, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        self.within(update..u64::MAX, work)
+        self.within(update..u64::MAX, 1, work)
     }
 
-    fn within(&mut self, span: Span, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    /// Records `work` for every `every`th update of the span at hand, its first among them.
+    pub fn every(&mut self, every: u64, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        self.within(self.span.range.clone(), every, work)
+    }
+
+    fn within(
+        &mut self,
+        range: Range<u64>,
+        every: u64,
+        work: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
         self.next_stage();
-        self.span = span;
+        let around = std::mem::replace(&mut self.span, Span { range, every });
         work(self)?;
         self.next_stage();
-        self.span = ALWAYS;
+        self.span = around;
         Ok(())
     }
 

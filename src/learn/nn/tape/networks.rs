@@ -4,9 +4,26 @@ use std::ops::Range;
 
 use super::{Group, Tape};
 use crate::nn::kernel::{Slot, Theta};
+use crate::nn::ops::norm::Norm;
 use crate::nn::ops::{PerMember, Spread};
 use crate::nn::params::Stepped;
 use crate::nn::spec::{LastLayer, Mlp};
+
+/// The hidden layers of a network.
+#[derive(Clone, Copy, Debug)]
+pub struct Hidden<'a> {
+    /// Their widths.
+    pub widths: &'a [usize],
+    /// What is done to their sums.
+    pub norm: Norm,
+}
+
+impl<'a> From<&'a [usize]> for Hidden<'a> {
+    fn from(widths: &'a [usize]) -> Self {
+        let norm = Norm::None;
+        Self { widths, norm }
+    }
+}
 
 /// A network that steps by itself.
 #[derive(Clone, Debug)]
@@ -52,7 +69,7 @@ impl Tape {
         &mut self,
         name: &'static str,
         [inputs, outputs]: [usize; 2],
-        hidden: &[usize],
+        hidden: Hidden,
         last: LastLayer,
         rate: PerMember<f64>,
     ) -> Net {
@@ -64,7 +81,7 @@ impl Tape {
     /// Critics `qf1` and `qf2` of (s,a), which step at `rate`; their targets follow at the Polyak rate `polyak`.
     pub fn twin(
         &mut self,
-        hidden: &[usize],
+        hidden: Hidden,
         last: LastLayer,
         rate: PerMember<f64>,
         polyak: PerMember<f32>,
@@ -83,7 +100,7 @@ impl Tape {
         &mut self,
         names: [&'static str; 2],
         outputs: usize,
-        hidden: &[usize],
+        hidden: Hidden,
         rate: PerMember<f64>,
     ) -> ([Mlp; 2], Group) {
         let inputs = [self.scene.row.next_obs(), self.scene.row.dynamics()];
@@ -98,7 +115,7 @@ impl Tape {
     /// SAC's policy: a tanh-Gaussian whose log σ = m·ρ + o is the network's.
     pub fn tanh_gaussian(&mut self, hidden: &[usize], rate: PerMember<f64>) -> Policy {
         let sizes = [self.obs_dim(), 2 * self.act_dim()];
-        let mlp = self.network("policy", sizes, hidden, LastLayer::Small);
+        let mlp = self.network("policy", sizes, hidden.into(), LastLayer::Small);
         let affine = self.spec.scalars(&[
             ("policy.log_std_multiplier", 1.0.into()),
             ("policy.log_std_offset", (-1.0).into()),
@@ -145,12 +162,12 @@ impl Tape {
         &mut self,
         name: &'static str,
         [inputs, outputs]: [usize; 2],
-        hidden: &[usize],
+        hidden: Hidden,
         last: LastLayer,
     ) -> Mlp {
         assert!(self.params.is_none(), "networks are declared before rows");
-        let sizes = [&[inputs], hidden, &[outputs]].concat();
-        self.spec.mlp(name, &sizes, last)
+        let sizes = [&[inputs], hidden.widths, &[outputs]].concat();
+        self.spec.normed(name, &sizes, hidden.norm, last)
     }
 
     fn group(&mut self, range: Range<usize>, rate: PerMember<f64>) -> Group {

@@ -204,7 +204,7 @@ impl Program {
     pub fn draw(&self, c: &Context, real: &Replay, sim: &Replay) -> Result<()> {
         for (span, draw) in &self.draws {
             match draw {
-                _ if !span.contains(&c.updates) => {}
+                _ if !span.contains(c.updates) => {}
                 Draw::Rows(Side::Real, draw) => draw(c, real)?,
                 Draw::Rows(Side::Sim, draw) => draw(c, sim)?,
                 Draw::Noise(draw) => draw(c)?,
@@ -224,7 +224,7 @@ impl Program {
         for (_, work) in self
             .items
             .iter()
-            .filter(|(span, _)| span.contains(&c.updates))
+            .filter(|(span, _)| span.contains(c.updates))
         {
             match work {
                 Ready::Forward(dense, buffers) => ws.forward(dense, params, buffers)?,
@@ -246,7 +246,7 @@ impl Program {
     /// The first update that draws from the simulator's replay; none: it never does.
     pub fn simulates_from(&self) -> Option<u64> {
         let of_sim = self.draws.iter().filter_map(|(span, draw)| match draw {
-            Draw::Rows(Side::Sim, _) => Some(span.start),
+            Draw::Rows(Side::Sim, _) => Some(span.range.start),
             _ => None,
         });
         of_sim.min()
@@ -255,7 +255,7 @@ impl Program {
     /// Where update `update` leaves its TD errors and its weights.
     pub fn measured(&self, update: u64) -> Option<&Measured> {
         let mut of_update = self.measures.iter();
-        let found = of_update.find(|(span, _)| span.contains(&update));
+        let found = of_update.find(|(span, _)| span.contains(update));
         found.map(|(_, measured)| measured)
     }
 
