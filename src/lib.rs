@@ -10,7 +10,7 @@
 //! use candle_core::Device;
 //! use h2oplus::engine::{PlanarVecEnv, planar::Precision};
 //! use h2oplus::env::{EnvSpec, Task};
-//! use h2oplus::nn::{PolicySnapshot, Replay};
+//! use h2oplus::nn::{Act, Replay};
 //! use h2oplus::train::{behaviour::random_data, evaluate::evaluate};
 //!
 //! # fn main() -> h2oplus::error::Result<()> {
@@ -26,7 +26,7 @@
 //!     agent.update(&real, &unused)?;
 //! }
 //!
-//! let policy = PolicySnapshot::from(&agent.policy(0)?);
+//! let policy = agent.policy(0)?;
 //! let mut robots = PlanarVecEnv::new(EnvSpec::of_gaps(&task, &[], 8, 1)?, Precision::F32)?;
 //! let mut act = |obs: &[f32], noise: Option<&[f32]>| Ok(policy.act(obs, noise));
 //! let episodes = evaluate(&mut robots, &mut act, None)?;
@@ -38,6 +38,6 @@
 pub mod cli;
 pub mod train;
 
-pub use h2oplus_base::{error, log, range, rng, setting, text};
+pub use h2oplus_base::{error, log, policy, range, rng, setting, text};
 pub use h2oplus_learn::{algo, data, nn};
 pub use h2oplus_sim::{engine, env, gpu, measure, model};

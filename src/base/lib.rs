@@ -5,6 +5,7 @@ pub mod error;
 pub mod log;
 pub mod memory;
 pub mod nearest;
+pub mod policy;
 pub mod range;
 pub mod rng;
 pub mod setting;

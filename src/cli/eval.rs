@@ -9,14 +9,15 @@ use serde::Serialize;
 use super::domain::DomainFlags;
 use super::{Format, emit, table};
 use crate::cli::choice::choice;
-use crate::data::{BehaviourPolicy, Dataset};
+use crate::data::Dataset;
 use crate::engine::PlanarVecEnv;
 use crate::engine::planar::Arithmetic;
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
 use crate::nn::device::{self, DeviceKind, MatmulPrecision, OpenDevice};
-use crate::nn::{DevicePolicy, PolicySnapshot};
+use crate::nn::{Act, DevicePolicy};
+use crate::policy::Policy;
 use crate::range::Range;
 use crate::train::behaviour::Behaviour;
 use crate::train::evaluate::{Episodes, STEADY, evaluate};
@@ -63,7 +64,7 @@ enum Actions {
 /// A policy to evaluate.
 struct Candidate {
     name: String,
-    policy: BehaviourPolicy,
+    policy: Policy,
 }
 
 #[derive(Serialize)]
@@ -121,10 +122,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 "name the policy's own task with --task",
             ));
         }
-        let policy = PolicySnapshot::from(policy);
         let on_device = match &device {
             Device::Cpu => None,
-            device => Some(DevicePolicy::new(&policy, args.episodes, device)?),
+            device => Some(DevicePolicy::new(policy, args.episodes, device)?),
         };
         for (label, noise, flag) in [
             ("deterministic", None, Actions::Deterministic),
@@ -215,7 +215,10 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
     let data = Dataset::read(path)?;
     log_notes(&data);
     match data.policy {
-        Some(policy) => Ok((task, vec![Candidate { name, policy }])),
+        Some(from) => {
+            let policy = from.policy;
+            Ok((task, vec![Candidate { name, policy }]))
+        }
         None => Err(Error::input(
             path.display(),
             "carries no behaviour policy (metadata/policy)",

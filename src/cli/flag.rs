@@ -8,6 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
+use super::collect::Wanted;
 use crate::algo;
 use crate::error::Error;
 use crate::setting::{Kind, Setting, Settings};
@@ -87,7 +88,9 @@ pub fn worded(error: Error) -> Error {
     };
     let flag = |phrase: &str| {
         let (key, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
-        let known = TrainConfig::setting(key).or_else(|| algo::setting(key));
+        let known = TrainConfig::setting(key)
+            .or_else(|| Wanted::setting(key))
+            .or_else(|| algo::setting(key));
         let known = known.is_some() || key == "vary" || algo::renamed(key).is_some();
         known.then(|| format!("{} {rest}", name(key)).trim_end().to_owned())
     };

@@ -27,7 +27,7 @@ pub struct Args {
     /// What members differ in besides the seeds; repeat it for every combination. A setting (lambda=0,0.1,0.5),
     /// gap=gravity,friction or data=a.hdf5,b.hdf5 (apart by `;` where a value has a comma)
     #[arg(long, value_name = "KEY=V1,V2,…")]
-    vary: Vec<Axis>,
+    vary: Vec<String>,
     #[command(flatten)]
     settings: GivenSettings,
     /// Settings as TOML; flags win
@@ -48,12 +48,16 @@ pub struct Args {
 
 impl Args {
     /// What stood on the command line.
-    fn given(&self) -> config::Given {
-        config::Given {
+    fn given(&self) -> Result<config::Given> {
+        let axis = |text: &String| {
+            let help = "write it as KEY=V1,V2,…";
+            (text.parse::<Axis>()).map_err(|problem| Error::input("vary", problem, help))
+        };
+        Ok(config::Given {
             run: self.config.table.clone(),
             settings: self.settings.table.clone(),
-            vary: self.vary.clone(),
-        }
+            vary: self.vary.iter().map(axis).collect::<Result<_>>()?,
+        })
     }
 }
 
@@ -64,7 +68,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let paused = resume(&args, path)?;
             (paused.config().clone(), Some(paused))
         }
-        None => (resolve(&args.given(), args.config_file.as_deref())?, None),
+        None => (resolve(&args.given()?, args.config_file.as_deref())?, None),
     };
     let task = Task::load(&config.task)?;
     // Before the data are made, which takes seconds. A run that goes on was tried when it began.
@@ -137,7 +141,7 @@ fn resume(args: &Args, path: &Path) -> Result<Paused> {
             format!("go on with: h2oplus collect --resume {}", path.display()),
         ));
     }
-    let given = args.given();
+    let given = args.given()?;
     let vary = given.vary.first().map(|_| "vary");
     let keys = given.run.keys().chain(given.settings.keys());
     for key in keys.map(String::as_str).chain(vary) {

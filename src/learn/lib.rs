@@ -6,4 +6,4 @@ pub mod algo;
 pub mod data;
 pub mod nn;
 
-pub use h2oplus_base::{error, range, rng, setting, text};
+pub use h2oplus_base::{error, policy, range, rng, setting, text};

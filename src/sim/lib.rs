@@ -8,4 +8,4 @@ pub mod gpu;
 pub mod measure;
 pub mod model;
 
-pub use h2oplus_base::{error, rng, text};
+pub use h2oplus_base::{error, policy, rng, text};

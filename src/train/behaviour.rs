@@ -10,14 +10,15 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::evaluate::{STEADY, broke};
-use crate::data::{BehaviourPolicy, Dataset, DenseLayer, Distribution};
+use crate::data::{BehaviourPolicy, Dataset, DenseLayer, from_layers, to_layers};
 use crate::engine::PlanarVecEnv;
 use crate::engine::planar::Arithmetic;
 use crate::env::status::BROKEN;
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
-use crate::nn::PolicySnapshot;
+use crate::nn::Act;
+use crate::policy::{ActionDistribution, Policy};
 use crate::rng::{Stream, fill_normal, fill_unit, seed_of};
 
 /// Which of the shipped recipes.
@@ -48,7 +49,18 @@ pub struct Snapshot {
     /// Mean return of its deterministic actions then.
     pub eval_return: f64,
     /// Its weights.
-    pub policy: BehaviourPolicy,
+    pub policy: Policy,
+}
+
+impl Snapshot {
+    /// As a data set says it.
+    pub fn behaviour(&self) -> BehaviourPolicy {
+        BehaviourPolicy {
+            algorithm: "SAC".into(),
+            iteration: self.updates as i32,
+            policy: self.policy.clone(),
+        }
+    }
 }
 
 /// Snapshots of one training run, oldest first.
@@ -76,7 +88,7 @@ impl About {
         let due =
             |key: &str| text(key).ok_or_else(|| damaged(place, format!("its `{key}` are missing")));
         // Files from before there were two distributions hold tanh-Gaussians.
-        let default = || Distribution::default().name().to_owned();
+        let default = || ActionDistribution::default().name().to_owned();
         Ok(Self {
             updates: serde_json::from_str(due("updates")?).map_err(|e| damaged(place, e))?,
             returns: serde_json::from_str(due("returns")?).map_err(|e| damaged(place, e))?,
@@ -128,25 +140,18 @@ impl Behaviour {
                 Error::input(path.display(), problem, "train with lower learning rates")
             })?;
         }
+        let all: Vec<_> = (self.snapshots.iter())
+            .map(|snapshot| to_layers(&snapshot.policy))
+            .collect();
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-        let layers = self
-            .snapshots
-            .first()
-            .map_or(0, |s| s.policy.layers().len());
-        for k in 0..layers {
-            let all = || self.snapshots.iter().map(|s| s.policy.layers()[k].1);
-            let name = &self.snapshots[0].policy.layers()[k].0;
-            let first = self.snapshots[0].policy.layers()[k].1;
-            let n = self.snapshots.len();
-            let weights = all().flat_map(|l| l.weight.iter().copied());
-            let shape = vec![n, first.outputs, first.inputs];
+        for (k, (name, layer)) in all.first().into_iter().flatten().enumerate() {
+            let same = all.iter().map(|layers| &layers[k].1);
+            let weights = same.clone().flat_map(|l| &l.weight);
+            let shape = vec![all.len(), layer.outputs, layer.inputs];
             tensors.push((format!("{name}.weight"), shape, halves(weights)));
-            let biases = all().flat_map(|l| l.bias.iter().copied());
-            tensors.push((
-                format!("{name}.bias"),
-                vec![n, first.outputs],
-                halves(biases),
-            ));
+            let shape = vec![all.len(), layer.outputs];
+            let biases = same.flat_map(|l| &l.bias);
+            tensors.push((format!("{name}.bias"), shape, halves(biases)));
         }
         let damaged = |e: safetensors::SafeTensorError| damaged(&path.display().to_string(), e);
         let views = tensors
@@ -189,7 +194,7 @@ impl Behaviour {
             returns,
             distribution,
         } = about;
-        let distribution = Distribution::parse(&distribution)
+        let distribution = ActionDistribution::parse(&distribution)
             .ok_or_else(|| damaged(place, "its `distribution` has no known name"))?;
         let n = updates.len();
         if n == 0 || returns.len() != n {
@@ -231,17 +236,12 @@ impl Behaviour {
             .count();
         let snapshot = |k: usize| {
             let hidden = (0..depth).map(|i| layer(&format!("fc{i}"), k));
+            let hidden = hidden.collect::<Result<_>>()?;
+            let heads = [layer("last_fc", k)?, layer("last_fc_log_std", k)?];
             let snapshot = Snapshot {
                 updates: updates[k],
                 eval_return: returns[k].unwrap_or(f64::NAN),
-                policy: BehaviourPolicy {
-                    algorithm: "SAC".into(),
-                    iteration: updates[k] as i32,
-                    hidden: hidden.collect::<Result<_>>()?,
-                    mean: layer("last_fc", k)?,
-                    log_std: layer("last_fc_log_std", k)?,
-                    distribution,
-                },
+                policy: from_layers(hidden, heads, distribution).map_err(|e| damaged(place, e))?,
             };
             check_layers(&snapshot.policy).map_err(|problem| damaged(place, problem))?;
             Ok(snapshot)
@@ -270,14 +270,14 @@ impl Behaviour {
             // Shares differ by one row at most and add up to `rows`.
             let share = rows * (k + 1) / used.len() - rows * k / used.len();
             if share > 0 {
-                let policy = PolicySnapshot::from(&snapshot.policy);
                 let seed = seed_of(seed, Stream::Data, k as u32);
-                all.add(stream(task, domain, &Actor::Policy(policy), share, seed)?);
+                let actor = Actor::Policy(&snapshot.policy);
+                all.add(stream(task, domain, &actor, share, seed)?);
             }
         }
         let mut data = all.sound(task)?;
         data.source = format!("rolled out on {} from {} snapshots", task.name, used.len());
-        data.policy = used.last().map(|s| s.policy.clone());
+        data.policy = used.last().map(Snapshot::behaviour);
         Ok(data)
     }
 }
@@ -331,14 +331,14 @@ impl RolledOut {
 }
 
 /// Who chooses the actions.
-enum Actor {
+enum Actor<'a> {
     /// Samples of a policy.
-    Policy(PolicySnapshot),
+    Policy(&'a Policy),
     /// Chance alone.
     Random,
 }
 
-impl Actor {
+impl Actor<'_> {
     /// Actions `[n, act_dim]` at `obs` in step `t`.
     fn act(&self, obs: &[f32], (n, act_dim): (usize, usize), seed: u64, t: usize) -> Vec<f32> {
         let mut draws = vec![0.0; n * act_dim];
@@ -364,7 +364,7 @@ impl Actor {
 fn stream(
     task: &Task,
     domain: &GapSet,
-    actor: &Actor,
+    actor: &Actor<'_>,
     rows: usize,
     seed: u64,
 ) -> Result<RolledOut> {
@@ -449,13 +449,13 @@ fn stream(
 }
 
 /// Refuses layers that do not follow one another, and weights that half precision does not hold.
-fn check_layers(policy: &BehaviourPolicy) -> std::result::Result<(), String> {
+fn check_layers(policy: &Policy) -> std::result::Result<(), String> {
     let heads = policy.act_dim();
     let mut width = policy.obs_dim();
     if width == 0 || heads == 0 {
         return Err("its policy has no observations, or no actions".into());
     }
-    for (name, layer) in policy.layers() {
+    for (name, layer) in to_layers(policy) {
         let head = name.starts_with("last_fc");
         let outputs = if head { heads } else { layer.outputs };
         if (layer.inputs, layer.outputs) != (width, outputs) || outputs == 0 {
@@ -475,9 +475,9 @@ fn check_layers(policy: &BehaviourPolicy) -> std::result::Result<(), String> {
     Ok(())
 }
 
-fn halves(values: impl Iterator<Item = f32>) -> Vec<u8> {
+fn halves<'a>(values: impl Iterator<Item = &'a f32>) -> Vec<u8> {
     values
-        .flat_map(|v| f16::from_f32(v).to_le_bytes())
+        .flat_map(|v| f16::from_f32(*v).to_le_bytes())
         .collect()
 }
 

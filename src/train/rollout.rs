@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::simulator::{Simulator, layers, policies};
+use super::simulator::{Simulator, policies};
 use crate::algo::Agent;
 use crate::data::moments;
 use crate::engine::wgsl::ResidentRollout;
@@ -91,7 +91,7 @@ impl Rollout {
     /// Segments of a resident simulator: one is computed while the one before goes to the learner.
     fn segments(&mut self, agent: &mut Agent, replay: &mut Replay, mut steps: usize) -> Result<()> {
         let policies = policies(agent)?;
-        self.resident().set_policies(&layers(&policies))?;
+        self.resident().set_policies(&policies)?;
         let first = self.counters.vector_steps;
         self.resident().set_policy_step(first);
         self.resident().begin()?;

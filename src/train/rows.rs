@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run_folder::write;
 use crate::env::Task;
-use crate::env::dynamics::{Dynamics, Row};
+use crate::env::dynamics::{Dynamics, ParamRow};
 use crate::error::{Error, Result};
 use crate::text::{self, Line};
 
@@ -27,7 +27,7 @@ struct Record {
 /// Writes the rows of `dynamics`.
 pub fn save(path: &Path, dynamics: &Dynamics) -> Result<()> {
     let mut text = String::new();
-    for (row, Row { gap, .. }) in dynamics.rows.iter().enumerate() {
+    for (row, ParamRow { gap, .. }) in dynamics.rows.iter().enumerate() {
         let may_have = |env: &usize| dynamics.pools[*env].contains(&row);
         let record = Record {
             row,
@@ -86,7 +86,7 @@ pub fn load(path: &Path, task: &Task, envs: usize) -> Result<Dynamics> {
         }
         let robot = task.gap(&record.gap).and_then(|gap| {
             let (model, noise) = task.drawn_model(&gap)?;
-            Ok(Row { gap, model, noise })
+            Ok(ParamRow { gap, model, noise })
         });
         dynamics
             .rows

@@ -1,12 +1,11 @@
 //! What steps the robots of a run: an engine that takes actions, or a GPU that has the policies too.
 
 use crate::algo::Agent;
-use crate::data::{DenseLayer, Distribution};
-use crate::engine::wgsl::{Layer, ResidentRollout};
+use crate::engine::wgsl::ResidentRollout;
 use crate::engine::{self, Backend, Physics, PlanarGpuEnv};
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
-use crate::error::{Error, Result};
-use crate::nn::PolicySnapshot;
+use crate::error::Result;
+use crate::policy::Policy;
 use crate::train::config::TrainConfig;
 
 /// A population's environments, `envs` a member.
@@ -48,8 +47,7 @@ impl Simulator {
     }
 
     fn resident(env: PlanarGpuEnv, agent: &Agent, steps: usize) -> Result<Self> {
-        let policies = policies(agent)?;
-        let rollout = ResidentRollout::new(env, &layers(&policies), steps)?;
+        let rollout = ResidentRollout::new(env, &policies(agent)?, steps)?;
         Ok(Self::Resident(Box::new(rollout)))
     }
 
@@ -77,32 +75,6 @@ fn segment(steps: usize) -> usize {
 }
 
 /// The members' policies.
-///
-/// # Errors
-/// Where the shaders do not have their head.
-pub fn policies(agent: &Agent) -> Result<Vec<PolicySnapshot>> {
-    let one = |member| {
-        let policy = PolicySnapshot::from(&agent.policy(member)?);
-        match policy.distribution {
-            Distribution::TanhGaussian => Ok(policy),
-            other => Err(Error::input(
-                "policy",
-                format!("its head is {}", other.name()),
-                "act on the learner's device",
-            )),
-        }
-    };
-    (0..agent.members()).map(one).collect()
-}
-
-/// As the shaders take them.
-pub fn layers(policies: &[PolicySnapshot]) -> Vec<Vec<Layer<'_>>> {
-    fn layer(l: &DenseLayer) -> Layer<'_> {
-        let (weight, bias) = (&l.weight, &l.bias);
-        Layer { weight, bias }
-    }
-    let of = policies
-        .iter()
-        .map(|policy| policy.layers.iter().map(layer));
-    of.map(Iterator::collect).collect()
+pub fn policies(agent: &Agent) -> Result<Vec<Policy>> {
+    (0..agent.members()).map(|m| agent.policy(m)).collect()
 }

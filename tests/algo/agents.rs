@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::{Device, Tensor};
 use h2oplus::algo::{Agent, Method, build, methods};
 use h2oplus::nn::replay::row_len;
-use h2oplus::nn::{PolicySnapshot, Replay};
+use h2oplus::nn::{Act, Replay};
 use toml::Table;
 
 use crate::support::{list, normals};
@@ -515,7 +515,7 @@ fn snapshot_acts_as(method: &str) {
         let device = agent.act(&obs, noise).unwrap();
         assert_eq!(device.dims(), [2, n, A]);
         for member in 0..2 {
-            let snapshot = PolicySnapshot::from(&agent.policy(member).unwrap());
+            let snapshot = agent.policy(member).unwrap();
             assert_eq!((snapshot.obs_dim(), snapshot.act_dim()), (S, A));
             let flat = |t: &Tensor| {
                 t.get(member)
@@ -532,7 +532,7 @@ fn snapshot_acts_as(method: &str) {
         }
     }
     let device = agent.act(&obs, None).unwrap();
-    let other = PolicySnapshot::from(&agent.policy(1).unwrap());
+    let other = agent.policy(1).unwrap();
     let host = other.act(
         &obs.get(0)
             .unwrap()

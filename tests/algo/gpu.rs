@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::Device;
 use h2oplus::algo::{Agent, build, methods};
-use h2oplus::nn::{DevicePolicy, PolicySnapshot};
+use h2oplus::nn::{Act, DevicePolicy};
 
 use crate::agents::{A, S, replay_on, settings};
 use crate::support::{device, error, list, normals};
@@ -80,7 +80,7 @@ fn a_snapshot_acts_on_a_device_as_on_the_host() {
     const ROWS: usize = 9;
     for method in ["sac", "iql"] {
         let agent = trained(&Device::Cpu, method, &[3]);
-        let mut policy = PolicySnapshot::from(&agent.policy(0).unwrap());
+        let mut policy = agent.policy(0).unwrap();
         let on_device = DevicePolicy::new(&policy, ROWS, device()).unwrap();
         let floats = |seed, len| {
             list(&normals(seed, &[len]))

@@ -102,7 +102,7 @@ fn flags_that_mean_something_else_elsewhere_are_refused_with_both_names() {
     }
     refused(
         &["train", "--vary", "tau=0.7,0.9"],
-        &["--vary", "`polyak`", "`expectile`"],
+        &["--vary: ", "`--polyak`", "`--expectile`"],
     );
     refused(
         &["train", "--ratio-min", "2"],

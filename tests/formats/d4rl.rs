@@ -1,6 +1,6 @@
 //! D4RL files: h5py's are read, ours come back the same.
 
-use h2oplus::data::{Dataset, d4rl};
+use h2oplus::data::{Dataset, d4rl, to_layers};
 
 use crate::{ramp, reference};
 
@@ -33,10 +33,12 @@ fn h5py_file_is_read() {
     assert_eq!(data.action_log_probs, Some(ramp(-5.0, 12)));
     let policy = data.policy.as_ref().expect("the file has one");
     assert_eq!((policy.algorithm.as_str(), policy.iteration), ("SAC", 100));
-    assert_eq!(policy.hidden.len(), 2);
-    assert_eq!((policy.hidden[0].inputs, policy.hidden[0].outputs), (3, 4));
-    assert_eq!(policy.mean.weight, ramp(-1.0, 8));
-    assert_eq!(policy.log_std.bias, ramp(0.0, 2));
+    let layers = to_layers(&policy.policy);
+    assert_eq!(layers.len(), 4);
+    assert_eq!((layers[0].1.inputs, layers[0].1.outputs), (3, 4));
+    let (mean, log_std) = (&layers[2].1, &layers[3].1);
+    assert_eq!(mean.weight, ramp(-1.0, 8));
+    assert_eq!(log_std.bias, ramp(0.0, 2));
     assert_eq!(data.episodes().collect::<Vec<_>>(), [0..5, 5..9, 9..12]);
 }
 

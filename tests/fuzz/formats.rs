@@ -8,7 +8,7 @@ use h2oplus::engine::PlanarVecEnv;
 use h2oplus::engine::planar::Arithmetic;
 use h2oplus::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use h2oplus::error::Result;
-use h2oplus::nn::PolicySnapshot;
+use h2oplus::nn::Act;
 use h2oplus::train::config;
 use h2oplus::train::seal;
 
@@ -173,7 +173,7 @@ fn data(path: &Path) -> Result<()> {
     data.validate()?;
     let _ = (data.stats(), data.episodes().count());
     if let Some(policy) = &data.policy {
-        PolicySnapshot::from(policy).act(&data.observations[..data.obs_dim], None);
+        policy.policy.act(&data.observations[..data.obs_dim], None);
     }
     Ok(())
 }

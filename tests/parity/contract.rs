@@ -288,7 +288,7 @@ fn rows_are_redrawn_alike() {
         let mut seen = vec![std::collections::BTreeSet::new(); 9];
         for t in 0..40 {
             // The reset before the first step counts a tick, and so does every step.
-            let row = |e: usize| spec.dynamics.row(e, spec.keys[e], t / 13 * 13 + 1) as u32;
+            let row = |e: usize| spec.dynamics.param_row(e, spec.keys[e], t / 13 * 13 + 1) as u32;
             let expected: Vec<u32> = (0..9).map(row).collect();
             assert_eq!(env.param_row(), expected, "{engine}, step {t}");
             env.step(&[0.1; 9 * 6]).unwrap();

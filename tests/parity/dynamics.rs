@@ -86,7 +86,11 @@ fn the_row_that_is_read_back_is_the_row_that_acts() {
         // A vector step and the reset before the first one each count a tick.
         let begun = (t / 13) * 13 + 1;
         for e in 0..n {
-            assert_eq!(row[e], dynamics.row(e, key(e), begun as u32), "step {t}");
+            assert_eq!(
+                row[e],
+                dynamics.param_row(e, key(e), begun as u32),
+                "step {t}"
+            );
             seen[e][row[e]] = true;
         }
         // Right after a reset both have warm start 0 and the same state.

@@ -4,7 +4,7 @@
 use crate::physics::{close, run};
 use h2oplus::engine::PlanarVecEnv;
 use h2oplus::engine::planar::probe::stages;
-use h2oplus::engine::planar::{Arithmetic, Batch, Precision, RowSet, Width};
+use h2oplus::engine::planar::{Arithmetic, PlanarBatch, Precision, RowSet, Width};
 use h2oplus::env::{EnvSpec, Task, VecEnv};
 use h2oplus::measure::reference::{Reference, compare};
 use h2oplus::model::{Gap, Model};
@@ -23,9 +23,9 @@ fn touching() -> [PathBuf; 4] {
 }
 
 /// `batch` at `reference`'s states, environment `e` at state `e`.
-fn placed(reference: &Reference, model: &Model, with: Arithmetic) -> Batch {
+fn placed(reference: &Reference, model: &Model, with: Arithmetic) -> PlanarBatch {
     let (nv, nu) = (model.nv(), model.nu());
-    let mut batch = Batch::assigned(&[model], &vec![0; reference.len], with).unwrap();
+    let mut batch = PlanarBatch::assigned(&[model], &vec![0; reference.len], with).unwrap();
     batch.trace_rows();
     for e in 0..reference.len {
         let row = |values: &[f64], n: usize| values[e * n..][..n].to_vec();
@@ -508,7 +508,8 @@ impl Vector {
             error(stage("pair_efc_aref"), &column(1)),
         ];
         for (frames, [qpos, qvel]) in [1, 4].into_iter().zip(&self.after) {
-            let mut batch = Batch::new(std::slice::from_ref(model), 1, Precision::F64).unwrap();
+            let mut batch =
+                PlanarBatch::new(std::slice::from_ref(model), 1, Precision::F64).unwrap();
             batch.set_state(0, &self.start[0], &self.start[1]);
             batch.set_ctrl(0, &self.ctrl);
             batch.step(frames);

@@ -1,6 +1,6 @@
 //! Rapier worlds against MuJoCo's recorded transitions where nothing touches, and against mechanics.
 
-use h2oplus::engine::planar::{Batch, Precision};
+use h2oplus::engine::planar::{PlanarBatch, Precision};
 use h2oplus::engine::rapier::{Robot, Scratch, World};
 use h2oplus::env::Task;
 use h2oplus::measure::distance::{ActiveConstraint, Distance, distance};
@@ -142,7 +142,7 @@ fn a_second_of_flight_is_the_planar_kernels() {
         let speed = [1.0, 2.0, 3.0, -2.0, 4.0, -1.0, 2.0, -4.0, 3.0];
         world.set_state(&robot, &start, &speed);
         world.step(&mut engine, &robot, &[0.2; 6], 100);
-        let mut batch = Batch::new(std::slice::from_ref(model), 1, Precision::F64).unwrap();
+        let mut batch = PlanarBatch::new(std::slice::from_ref(model), 1, Precision::F64).unwrap();
         batch.set_state(0, &start, &speed);
         batch.set_ctrl(0, &[0.2; 6]);
         batch.step(100);

@@ -33,6 +33,7 @@ const FORBIDDEN: [(&str, &[&str]); 3] = [
             "naga_oil",
             "roxmltree",
             "rapier3d",
+            "clap",
             "indicatif",
             "h2oplus-sim",
         ],

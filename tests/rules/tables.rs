@@ -5,28 +5,24 @@ use std::collections::BTreeSet;
 
 use h2oplus::env::Task;
 
-use crate::source::{File, Rust, files, read};
+use crate::source::{File, Rust, files, without_tests};
 
 fn stems(files: &[File]) -> BTreeSet<String> {
     files.iter().map(|file| file.stem().to_owned()).collect()
 }
 
-/// Files among `files` whose stem no text of `table`, Rust, says; `ending` may follow it there.
-fn unlisted(files: &[File], table: &str, ending: &str) -> Vec<String> {
-    let texts: BTreeSet<String> = Rust::of(table)
-        .texts
-        .into_iter()
-        .map(|(_, text)| text)
-        .collect();
+/// Files among `files` whose stem no text of `sources`, Rust, says outside of tests; `ending` may follow it there.
+fn unlisted(files: &[File], sources: &[File], ending: &str) -> Vec<String> {
+    let texts = sources
+        .iter()
+        .flat_map(|source| Rust::of(without_tests(&source.text)).texts);
+    let texts: BTreeSet<String> = texts.map(|(_, text)| text).collect();
     let listed = |file: &&File| {
         let stem = file.stem();
         texts.contains(stem) || texts.contains(&format!("{stem}{ending}"))
     };
-    files
-        .iter()
-        .filter(|file| !listed(file))
-        .map(|file| file.path.clone())
-        .collect()
+    let unlisted = files.iter().filter(|file| !listed(file));
+    unlisted.map(|file| file.path.clone()).collect()
 }
 
 #[test]
@@ -42,7 +38,7 @@ fn every_cuda_source_is_a_kernel_of_the_table() {
 
 #[test]
 fn every_shader_is_listed() {
-    let table = read("src/sim/gpu/compose.rs");
+    let table = files("src/sim/gpu", "rs");
     assert_eq!(unlisted(&files("shaders", "wgsl"), &table, ""), [""; 0]);
 }
 
@@ -60,7 +56,7 @@ fn every_task_of_envs_is_built_in() {
 
 #[test]
 fn every_robot_of_assets_is_built_in() {
-    let table = read("src/sim/env/task/file.rs");
+    let table = files("src/sim/env", "rs");
     assert_eq!(unlisted(&files("assets", "xml"), &table, ".xml"), [""; 0]);
 }
 
@@ -70,12 +66,9 @@ fn a_file_without_a_line_is_seen() {
         File::of("shaders/reset.wgsl", ""),
         File::of("shaders/blur.wgsl", ""),
     ];
-    assert_eq!(
-        unlisted(
-            &all,
-            "const KERNELS: [&str; 1] = [\"reset\"]; // \"blur\"",
-            ""
-        ),
-        ["shaders/blur.wgsl"]
-    );
+    let table = [File::of(
+        "a.rs",
+        "const KERNELS: [&str; 1] = [\"reset\"]; // \"blur\"",
+    )];
+    assert_eq!(unlisted(&all, &table, ""), ["shaders/blur.wgsl"]);
 }

@@ -2,10 +2,12 @@
 
 use crate::source::{File, Rust, files, without_tests};
 
+const TOWERS: [&str; 2] = ["src/sim", "src/learn"];
+
 const PRINTING: [&str; 6] = ["print!", "println!", "eprint!", "eprintln!", "dbg!", "log!"];
 
-/// Options of NVRTC, not ours.
-const FOREIGN: [&str; 2] = ["--gpu-architecture=", "--std="];
+/// Options of NVRTC and of cargo, not ours.
+const FOREIGN: [&str; 4] = ["--gpu-architecture=", "--std=", "--release", "--features"];
 
 /// Where `files` print.
 fn prints(files: &[File]) -> Vec<String> {
@@ -48,14 +50,16 @@ fn flags(files: &[File]) -> Vec<String> {
 
 #[test]
 fn the_towers_do_not_print() {
-    for tower in ["src/sim", "src/learn"] {
+    for tower in TOWERS {
         assert_eq!(prints(&files(tower, "rs")), [""; 0]);
     }
 }
 
 #[test]
-fn the_simulation_names_no_flags() {
-    assert_eq!(flags(&files("src/sim", "rs")), [""; 0]);
+fn the_towers_name_no_flags() {
+    for tower in TOWERS {
+        assert_eq!(flags(&files(tower, "rs")), [""; 0]);
+    }
 }
 
 #[test]

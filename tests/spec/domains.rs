@@ -101,7 +101,8 @@ broken-thigh = 0.5
     let dynamics = Dynamics::draw(&task, &domain, 3, 8).unwrap();
     assert!(dynamics.redrawn && dynamics.rows.len() == 300);
     let column = |name: &str| -> Vec<f64> {
-        let of = |row: &h2oplus::env::Row| row.gap.strengths().find(|(n, _)| *n == name).unwrap().1;
+        let of =
+            |row: &h2oplus::env::ParamRow| row.gap.strengths().find(|(n, _)| *n == name).unwrap().1;
         dynamics.rows.iter().map(of).collect()
     };
     for (name, low, high) in [

@@ -55,8 +55,8 @@ fn draws_are_reproducible_and_members_independent() {
             for env in 0..4u32 {
                 let key = EnvKey { seed, env };
                 for tick in 1..30 {
-                    let at = whole.row(4 * m + env as usize, key, tick);
-                    let own = alone.row(env as usize, key, tick);
+                    let at = whole.param_row(4 * m + env as usize, key, tick);
+                    let own = alone.param_row(env as usize, key, tick);
                     assert_eq!(whole.rows[at].gap, alone.rows[own].gap);
                 }
             }
@@ -92,8 +92,8 @@ fn members_may_have_dynamics_of_their_own() {
                 env,
             };
             for tick in 1..40 {
-                let at = whole.row(4 * m + env as usize, key, tick);
-                let own = part.row(env as usize, key, tick);
+                let at = whole.param_row(4 * m + env as usize, key, tick);
+                let own = part.param_row(env as usize, key, tick);
                 assert_eq!(whole.rows[at].gap, part.rows[own].gap, "member {m}");
                 seen.insert(at);
             }

@@ -1,7 +1,7 @@
 //! Tasks: names, published constants, files of the user's own.
 
 use h2oplus::env::Task;
-use h2oplus::env::task::Noise;
+use h2oplus::env::task::ResetNoise;
 use h2oplus::model::CapsuleMass;
 
 #[test]
@@ -46,7 +46,7 @@ fn published_constants() {
             );
             assert_eq!(
                 (task.reset.qpos, task.reset.qvel),
-                (Noise::Uniform(0.1), Noise::Normal(0.1))
+                (ResetNoise::Uniform(0.1), ResetNoise::Normal(0.1))
             );
             assert!(task.healthy.is_empty() && task.is_healthy(&[f64::NAN; 9], &[0.0; 9]));
             assert_eq!(task.observation.qvel_clip, None);
@@ -77,7 +77,7 @@ fn published_constants() {
             assert_eq!(reward.healthy_on_fall, !name.ends_with("v5"));
             assert_eq!(
                 (task.reset.qpos, task.reset.qvel),
-                (Noise::Uniform(0.005), Noise::Uniform(0.005))
+                (ResetNoise::Uniform(0.005), ResetNoise::Uniform(0.005))
             );
             assert_eq!(task.observation.qvel_clip, Some(10.0));
             for (z, pitch, healthy) in [

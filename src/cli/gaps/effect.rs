@@ -7,10 +7,10 @@ use super::json;
 use crate::cli::{Format, table};
 use crate::env::{Dynamics, Task};
 use crate::error::Result;
-use crate::measure::effect::{Actor, Apart, FLOOR, Original};
+use crate::measure::effect::{Apart, Controller, FLOOR, Original};
 use crate::measure::statistics::Quantiles;
 use crate::model::GapSet;
-use crate::nn::PolicySnapshot;
+use crate::nn::Act;
 use crate::rng::{Stream, fill_normal, fill_unit};
 use crate::train::behaviour::Behaviour;
 use crate::train::memory;
@@ -73,7 +73,7 @@ impl EffectReport {
             .map(|d| Ok((d.to_string(), Dynamics::draw(task, d, seed, n)?)))
             .collect::<Result<_>>()?;
         let (s, a) = (task.obs_dim(), task.act_dim());
-        let measure = |name: String, actor: &mut Actor<'_>| -> Result<ByActions> {
+        let measure = |name: String, actor: &mut Controller<'_>| -> Result<ByActions> {
             let original = Original::record(task, n, seed, &HORIZONS, actor)?;
             let floor = original.floor()?;
             let mut gaps = dynamics
@@ -105,7 +105,7 @@ impl EffectReport {
         if let Some(last) = shipped.as_ref().and_then(|b| b.snapshots.last())
             && (last.policy.obs_dim(), last.policy.act_dim()) == (s, a)
         {
-            let policy = PolicySnapshot::from(&last.policy);
+            let policy = &last.policy;
             let name = format!("behaviour after {} updates, sampled", last.updates);
             actions.push(measure(name, &mut |obs, step| {
                 let noise = rows(step, Stream::Policy, fill_normal);

@@ -4,7 +4,7 @@
 //! A data set in D4RL's or Minari's layout is measured by `replay.rs`.
 
 use crate::cli::choice::choice;
-use crate::cli::verify::verdict::{Kernel, MAX_F32, MEDIAN_F32, TOLERANCE_F64, Verdict};
+use crate::cli::verify::verdict::{Judged, MAX_F32, MEDIAN_F32, TOLERANCE_F64, Verdict};
 use crate::cli::verify::{rapier, replay};
 use crate::cli::{Format, emit, of_flag};
 use crate::engine::{self, Backend, Device, Physics};
@@ -66,29 +66,34 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if args.device != Device::Cpu {
         crate::log!("{note}");
     }
-    if args.physics == Physics::Rapier {
-        return rapier::run(&files, args.format);
+    // Each engine has bounds of its own.
+    match args.physics {
+        Physics::Planar => planar(&files, &kernels(place, args.precision)?, args.format),
+        Physics::Rapier => rapier::run(&files, args.format),
     }
-    let kernels = kernels(place, args.precision)?;
+}
+
+/// Judges the planar kernel by `files`.
+fn planar(files: &[PathBuf], kernels: &[Judged], format: Format) -> Result<ExitCode> {
     let verdicts: Vec<Verdict> = files
         .iter()
-        .map(|file| Verdict::of(file, &kernels))
+        .map(|file| Verdict::of(file, kernels))
         .collect::<Result<_>>()?;
     let failed = verdicts.iter().filter(|v| !v.passes()).count();
-    if args.format == Format::Human {
+    if format == Format::Human {
         emit(&format!(
             "errors as median/99 %/max over a file's transitions; 1 step = a physics step, env = an env step;\n\
              scaled = error of qvel / max(1, |qvel|) after an env step; flips = transitions above {OUTLIER:.0e} in which\n\
              rounding made or lost a contact or limit, unexplained = above it without that"
         ))?;
     }
-    if args.format == Format::Json {
+    if format == Format::Json {
         let cases: Vec<Value> = verdicts.iter().map(Verdict::json).collect();
         emit(&json!({ "cases": cases, "ok": failed == 0 }).to_string())?;
     } else {
         verdicts.iter().try_for_each(|v| emit(&v.line()))?;
     }
-    if args.format == Format::Human {
+    if format == Format::Human {
         emit(&format!(
             "{} of {} files within tolerance (float64 {TOLERANCE_F64:.0e}; float32 scaled median {MEDIAN_F32:.0e}, max {MAX_F32:.0e})",
             verdicts.len() - failed,
@@ -130,12 +135,12 @@ fn references(path: &Path) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// Where float64 is wanted of shaders.
-fn kernels(place: Backend, which: Which) -> Result<Vec<Kernel>> {
+fn kernels(place: Backend, which: Which) -> Result<Vec<Judged>> {
     match (place, which) {
-        (Backend::Cpu, Which::F64) => Ok(vec![Kernel::F64]),
-        (Backend::Cpu, Which::F32) => Ok(vec![Kernel::F32]),
-        (Backend::Cpu, Which::Both) => Ok(vec![Kernel::F64, Kernel::F32]),
-        (Backend::Gpu(gpu), Which::F32 | Which::Both) => Ok(vec![Kernel::Gpu(gpu)]),
+        (Backend::Cpu, Which::F64) => Ok(vec![Judged::F64]),
+        (Backend::Cpu, Which::F32) => Ok(vec![Judged::F32]),
+        (Backend::Cpu, Which::Both) => Ok(vec![Judged::F64, Judged::F32]),
+        (Backend::Gpu(gpu), Which::F32 | Which::Both) => Ok(vec![Judged::Gpu(gpu)]),
         (Backend::Gpu(_), Which::F64) => Err(Error::input(
             "--precision f64",
             "a GPU computes the physics in float32 alone",

@@ -17,7 +17,7 @@ pub const MEDIAN_F32: f64 = 1e-5;
 pub const MAX_F32: f64 = 1e-2;
 
 /// What computes.
-pub enum Kernel {
+pub enum Judged {
     /// The oracle.
     F64,
     /// The SIMD lanes.
@@ -26,7 +26,7 @@ pub enum Kernel {
     Gpu(Arc<Gpu>),
 }
 
-impl Kernel {
+impl Judged {
     /// In results.
     fn label(&self) -> &'static str {
         match self {
@@ -67,9 +67,9 @@ impl Verdict {
     ///
     /// # Errors
     /// Where the file cannot be read, or the device fails.
-    pub fn of(path: &Path, kernels: &[Kernel]) -> Result<Self> {
+    pub fn of(path: &Path, kernels: &[Judged]) -> Result<Self> {
         let reference = Reference::load(path)?;
-        let judge = |kernel: &Kernel| {
+        let judge = |kernel: &Judged| {
             let c = kernel.compare(&reference)?;
             let accepted = kernel.accepts(&c);
             Ok((kernel.label(), c, accepted))

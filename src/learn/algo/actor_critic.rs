@@ -5,7 +5,7 @@ use crate::error::{Result, above_zero};
 use crate::nn::ops::norm::Norm;
 use crate::nn::ops::target::Exploration;
 use crate::nn::spec::LastLayer;
-use crate::nn::tape::{Fresh, Group, Hidden, Policy, Tape, TdTarget, Temperature, Twin};
+use crate::nn::tape::{Fresh, Group, Hidden, PolicyNet, Tape, TdTarget, Temperature, Twin};
 
 /// The settings that these methods have alike.
 pub trait Family {
@@ -63,7 +63,7 @@ pub(crate) use family;
 /// The networks.
 pub struct ActorCritic {
     /// The policy.
-    pub policy: Policy,
+    pub policy: PolicyNet,
     /// The temperature.
     pub temperature: Temperature,
     /// The critics.

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::data::BehaviourPolicy;
 use crate::error::Result;
 use crate::nn::kernel::{Buf, Stats};
 use crate::nn::launch::capture;
 use crate::nn::params::{Params, take};
 use crate::nn::tape::{Context, Program, Recorded, STATS, Scene, Sealed, Tape};
 use crate::nn::workspace::Workspace;
-use crate::nn::{Acting, Actor, PolicySnapshot, Replay};
+use crate::nn::{Acting, Actor, Replay};
+use crate::policy::Policy;
 
 /// A population of agents of one method, updated together.
 pub struct Agent {
@@ -164,17 +164,16 @@ impl Agent {
         acting.act(&self.params, obs, noise)
     }
 
-    /// One member's policy, for the host ([`PolicySnapshot`] acts with it).
-    pub fn policy(&self, member: usize) -> Result<BehaviourPolicy> {
-        let policy = PolicySnapshot::of(&self.params, &self.actor, member)?;
-        let policy = match self.program.state_scale() {
+    /// One member's policy, for the host ([`Act`](crate::nn::Act) says how it acts).
+    pub fn policy(&self, member: usize) -> Result<Policy> {
+        let policy = self.actor.policy(&self.params, member)?;
+        Ok(match self.program.state_scale() {
             Some(scale) => {
                 let scale = scale.get(member)?.to_vec2::<f32>()?;
                 policy.standardised(&scale[0], &scale[1])
             }
             None => policy,
-        };
-        Ok(BehaviourPolicy::from(&policy))
+        })
     }
 
     // ---- what is written down ----

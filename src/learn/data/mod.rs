@@ -4,6 +4,7 @@
 //! [`crate::error::Error::Input`] that names the file, the place in it and the help.
 
 mod atomic;
+mod behaviour;
 pub mod d4rl;
 mod ends;
 mod hdf5;
@@ -18,6 +19,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 pub use atomic::{replace_file, sweep};
+pub use behaviour::{BehaviourPolicy, DenseLayer, from_layers, to_layers};
 pub use ends::EpisodeRules;
 pub use stats::{Stats, moments};
 
@@ -57,89 +59,6 @@ pub struct Dataset {
     pub environment: Option<String>,
     /// What is odd but usable, for the user to see.
     pub notes: Vec<String>,
-}
-
-/// A tanh-Gaussian policy in D4RL's `metadata/policy` layout: ReLU layers, then mean and log-std
-/// heads. Weights are `[out, in]`, row-major.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct BehaviourPolicy {
-    /// `metadata/algorithm`: what trained it (`SAC`).
-    pub algorithm: String,
-    /// `metadata/iteration`: after how many iterations of the trainer.
-    pub iteration: i32,
-    /// Hidden layers `fc0`, `fc1` …
-    pub hidden: Vec<DenseLayer>,
-    /// `last_fc`: mean before the tanh.
-    pub mean: DenseLayer,
-    /// `last_fc_log_std`, clipped to [−20, 2] by whoever samples.
-    pub log_std: DenseLayer,
-    /// `metadata/policy/output_distribution`: how an action comes of them.
-    pub distribution: Distribution,
-}
-
-/// How an action comes of mean μ, standard deviation σ and a standard normal ε.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Distribution {
-    /// tanh(μ + σ·ε), as D4RL's policies.
-    #[default]
-    TanhGaussian,
-    /// clip(tanh(μ) + σ·ε, −1, 1): IQL's.
-    ClippedGaussian,
-}
-
-impl Distribution {
-    /// Its name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TanhGaussian => "tanh_gaussian",
-            Self::ClippedGaussian => "clipped_gaussian",
-        }
-    }
-
-    /// The distribution of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::TanhGaussian, Self::ClippedGaussian]
-            .into_iter()
-            .find(|d| d.name() == name)
-    }
-}
-
-/// A dense layer.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DenseLayer {
-    /// Inputs.
-    pub inputs: usize,
-    /// Outputs.
-    pub outputs: usize,
-    /// `[outputs, inputs]`.
-    pub weight: Vec<f32>,
-    /// `[outputs]`.
-    pub bias: Vec<f32>,
-}
-
-impl BehaviourPolicy {
-    /// Every layer with its name in `metadata/policy`, inputs first, then the two heads.
-    pub fn layers(&self) -> Vec<(String, &DenseLayer)> {
-        let hidden = self
-            .hidden
-            .iter()
-            .enumerate()
-            .map(|(i, layer)| (format!("fc{i}"), layer));
-        let heads = [("last_fc", &self.mean), ("last_fc_log_std", &self.log_std)];
-        hidden
-            .chain(heads.map(|(name, layer)| (name.to_string(), layer)))
-            .collect()
-    }
-
-    /// Length of an observation.
-    pub fn obs_dim(&self) -> usize {
-        self.hidden.first().unwrap_or(&self.mean).inputs
-    }
-
-    /// Length of an action.
-    pub fn act_dim(&self) -> usize {
-        self.mean.outputs
-    }
 }
 
 impl Dataset {

@@ -1,7 +1,8 @@
 //! What every data set must hold before anything learns from it.
 
-use super::{Dataset, DenseLayer};
+use super::{Dataset, DenseLayer, to_layers};
 use crate::error::{Error, Result};
+use crate::policy::PolicyLayer;
 
 /// Infos of a row each, as [`Dataset::qpos`], [`Dataset::qvel`] and [`Dataset::action_log_probs`].
 const INFOS: [&str; 3] = ["infos/qpos", "infos/qvel", "infos/action_log_probs"];
@@ -143,13 +144,24 @@ impl Dataset {
         let Some(policy) = &self.policy else {
             return Ok(());
         };
-        let mut width = self.obs_dim;
-        for (k, layer) in policy.hidden.iter().enumerate() {
-            self.check_layer(&format!("fc{k}"), layer, width, layer.outputs)?;
-            width = layer.outputs;
+        let layers = &policy.policy.layers;
+        let sound =
+            |l: &PolicyLayer| (l.weight.len(), l.bias.len()) == (l.inputs * l.outputs, l.outputs);
+        if layers.is_empty() || !layers.iter().all(sound) {
+            return Err(Error::input(
+                format!("{}: metadata/policy", self.source),
+                "its layers do not hold as many numbers as their sizes say",
+                "store the policy that acted, or none",
+            ));
         }
-        self.check_layer("last_fc", &policy.mean, width, self.act_dim)?;
-        self.check_layer("last_fc_log_std", &policy.log_std, width, self.act_dim)
+        let mut width = self.obs_dim;
+        for (name, layer) in &to_layers(&policy.policy) {
+            let head = name.starts_with("last_fc");
+            let outputs = if head { self.act_dim } else { layer.outputs };
+            self.check_layer(name, layer, width, outputs)?;
+            width = if head { width } else { outputs };
+        }
+        Ok(())
     }
 
     fn check_layer(

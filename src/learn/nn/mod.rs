@@ -23,5 +23,5 @@ pub mod workspace;
 
 pub use device_policy::DevicePolicy;
 pub use ops::Spread;
-pub use policy::{Acting, Actor, PolicySnapshot};
+pub use policy::{Act, Acting, Actor};
 pub use replay::Replay;

@@ -1,8 +1,7 @@
-//! Acting: on the device for a population, and on the host from a snapshot of one member's policy.
+//! Acting: on the device for a population, and on the host with one member's policy.
 
 use candle_core::{DType, Tensor};
 
-use crate::data::{BehaviourPolicy, DenseLayer, Distribution};
 use crate::error::{Error, Result};
 use crate::nn::kernel::{Actions, Acts, Buf, LogPi, Normals, RowLayout, StateActions};
 use crate::nn::launch::launch;
@@ -11,10 +10,10 @@ use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::gaussian::{self, GaussianSample, GaussianSampleBuffers};
 use crate::nn::ops::head::{Sample, SampleBuffers, sample_row};
 use crate::nn::ops::product::{Finish, product};
-use crate::nn::ops::wide::transposed;
 use crate::nn::params::Params;
-use crate::nn::spec::Mlp;
+use crate::nn::spec::{Linear, Mlp};
 use crate::nn::workspace::{Bank, Plan};
+use crate::policy::{ActionDistribution, Policy, PolicyLayer};
 
 /// The policy among the parameters.
 #[derive(Clone, Debug)]
@@ -33,6 +32,43 @@ impl Actor {
             Spread::Affine(_) => outputs / 2,
             Spread::Constant(_) => outputs,
         }
+    }
+
+    /// Member `member`'s policy, for the host.
+    pub fn policy(&self, params: &Params, member: usize) -> Result<Policy> {
+        let theta = params.theta.get(member)?.to_vec1::<f32>()?;
+        let layer = |l: &Linear| PolicyLayer {
+            inputs: l.inputs,
+            outputs: l.outputs,
+            weight: theta[l.weight..][..l.inputs * l.outputs].to_vec(),
+            bias: theta[l.bias..][..l.outputs].to_vec(),
+        };
+        let mut layers: Vec<_> = self.mlp.layers.iter().map(layer).collect();
+        let (half, last) = (self.act_dim(), layers.len() - 1);
+        let last = &mut layers[last];
+        let distribution = match self.spread {
+            Spread::Affine(at) => {
+                let (m, o) = (theta[at.offset()], theta[at.offset() + 1]);
+                let rows = last.weight.chunks_exact_mut(2 * half);
+                let rho = rows.flat_map(|row| &mut row[half..]);
+                rho.for_each(|w| *w *= m);
+                last.bias[half..].iter_mut().for_each(|b| *b = m * *b + o);
+                ActionDistribution::TanhGaussian
+            }
+            Spread::Constant(at) => {
+                // No state changes log σ: the weights of its half are 0.
+                let rows = last.weight.chunks_exact(half);
+                let widened = rows.flat_map(|row| [row, &vec![0.0; half]].concat());
+                last.weight = widened.collect();
+                last.bias.extend(&theta[at.offset()..][..half]);
+                last.outputs = 2 * half;
+                ActionDistribution::ClippedGaussian
+            }
+        };
+        Ok(Policy {
+            layers,
+            distribution,
+        })
     }
 }
 
@@ -149,87 +185,24 @@ impl Acting {
     }
 }
 
-/// One member's policy on the host: ReLU layers, the last of which gives mean and log-std side by side
-/// (what a policy does to either is folded into its weights).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PolicySnapshot {
-    /// Layers, weights `[outputs, inputs]`; the last has 2A outputs.
-    pub layers: Vec<DenseLayer>,
-    /// How an action comes of them.
-    pub distribution: Distribution,
-}
-
-impl PolicySnapshot {
-    /// Member `member`'s policy.
-    pub fn of(params: &Params, actor: &Actor, member: usize) -> Result<Self> {
-        let theta = params.theta.get(member)?.to_vec1::<f32>()?;
-        let layer = |l: &crate::nn::spec::Linear| DenseLayer {
-            inputs: l.inputs,
-            outputs: l.outputs,
-            weight: transposed(&theta[l.weight..], l.inputs, l.outputs),
-            bias: theta[l.bias..l.bias + l.outputs].to_vec(),
-        };
-        let mut layers: Vec<_> = actor.mlp.layers.iter().map(layer).collect();
-        let (half, last) = (actor.act_dim(), layers.len() - 1);
-        let last = &mut layers[last];
-        let distribution = match actor.spread {
-            Spread::Affine(at) => {
-                let (m, o) = (theta[at.offset()], theta[at.offset() + 1]);
-                let rho = &mut last.weight[half * last.inputs..];
-                rho.iter_mut().for_each(|w| *w *= m);
-                last.bias[half..].iter_mut().for_each(|b| *b = m * *b + o);
-                Distribution::TanhGaussian
-            }
-            Spread::Constant(at) => {
-                last.weight.resize(2 * half * last.inputs, 0.0);
-                last.bias.extend(&theta[at.offset()..][..half]);
-                last.outputs = 2 * half;
-                Distribution::ClippedGaussian
-            }
-        };
-        Ok(Self {
-            layers,
-            distribution,
-        })
-    }
-
-    /// The same policy for states s of which it now sees (s − mean)·inverse.
-    pub fn standardised(mut self, mean: &[f32], inverse: &[f32]) -> Self {
-        if let Some(first) = self.layers.first_mut() {
-            let rows = first.weight.chunks_exact_mut(first.inputs);
-            for (row, bias) in rows.zip(&mut first.bias) {
-                for ((w, m), i) in row.iter_mut().zip(mean).zip(inverse) {
-                    *w *= i;
-                    *bias -= *w * m;
-                }
-            }
-        }
-        self
-    }
-
-    /// Length of an observation.
-    pub fn obs_dim(&self) -> usize {
-        self.layers.first().map_or(0, |l| l.inputs)
-    }
-
-    /// Length of an action.
-    pub fn act_dim(&self) -> usize {
-        self.layers.last().map_or(0, |l| l.outputs / 2)
-    }
-
+/// Acting on the host.
+pub trait Act {
     /// Actions `[n, A]` for `obs` `[n, S]`, on the calling thread: a sample where `noise` (standard normals
     /// `[n, A]`) is given, tanh(mean) where it is not.
-    pub fn act(&self, obs: &[f32], noise: Option<&[f32]>) -> Vec<f32> {
+    fn act(&self, obs: &[f32], noise: Option<&[f32]>) -> Vec<f32>;
+}
+
+impl Act for Policy {
+    fn act(&self, obs: &[f32], noise: Option<&[f32]>) -> Vec<f32> {
         let (rows, act_dim) = (obs.len() / self.obs_dim(), self.act_dim());
         let mut x = obs.to_vec();
         for (n, layer) in self.layers.iter().enumerate() {
             let mut y = vec![0.0; rows * layer.outputs];
             if rows > 0 {
-                let weight = transposed(&layer.weight, layer.outputs, layer.inputs);
                 let finish = Finish::bias(&layer.bias, n + 1 < self.layers.len());
                 let size = (rows, layer.outputs, layer.inputs);
                 let x = (&x[..], layer.inputs, 1);
-                product(size, &mut y, x, (&weight, layer.outputs), finish);
+                product(size, &mut y, x, (&layer.weight, layer.outputs), finish);
             }
             x = y;
         }
@@ -242,54 +215,15 @@ impl PolicySnapshot {
         {
             let eps = noise.map_or(&still[..], |noise| &noise[n * act_dim..][..act_dim]);
             match self.distribution {
-                Distribution::TanhGaussian => {
+                ActionDistribution::TanhGaussian => {
                     sample_row(action, raw, &[1.0, 0.0], eps);
                 }
-                Distribution::ClippedGaussian => {
+                ActionDistribution::ClippedGaussian => {
                     let (raw, log_std) = raw.split_at(act_dim);
                     gaussian::sample_row(action, raw, log_std, eps);
                 }
             }
         }
         actions
-    }
-}
-
-impl From<&BehaviourPolicy> for PolicySnapshot {
-    fn from(policy: &BehaviourPolicy) -> Self {
-        let (mean, spread) = (&policy.mean, &policy.log_std);
-        let mut layers = policy.hidden.clone();
-        layers.push(DenseLayer {
-            inputs: mean.inputs,
-            outputs: mean.outputs + spread.outputs,
-            weight: [&mean.weight[..], &spread.weight[..]].concat(),
-            bias: [&mean.bias[..], &spread.bias[..]].concat(),
-        });
-        Self {
-            layers,
-            distribution: policy.distribution,
-        }
-    }
-}
-
-impl From<&PolicySnapshot> for BehaviourPolicy {
-    fn from(policy: &PolicySnapshot) -> Self {
-        let Some((last, hidden)) = policy.layers.split_last() else {
-            return Self::default();
-        };
-        let half = last.outputs / 2;
-        let part = |from: usize| DenseLayer {
-            inputs: last.inputs,
-            outputs: half,
-            weight: last.weight[from * last.inputs..(from + half) * last.inputs].to_vec(),
-            bias: last.bias[from..from + half].to_vec(),
-        };
-        Self {
-            hidden: hidden.to_vec(),
-            mean: part(0),
-            log_std: part(half),
-            distribution: policy.distribution,
-            ..Self::default()
-        }
     }
 }

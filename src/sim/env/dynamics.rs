@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// One parameter row: a gap and what it makes of the robot.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct ParamRow {
     /// The edit.
     pub gap: Gap,
     /// The edited robot.
@@ -23,7 +23,7 @@ pub struct Row {
 #[derive(Clone, Debug)]
 pub struct Dynamics {
     /// At least one.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ParamRow>,
     /// Whether each reset draws the environment's row anew.
     pub redrawn: bool,
     /// Rows that environment `e` may have; none given: all rows, for every environment.
@@ -41,7 +41,7 @@ impl Dynamics {
         let row = |gap: &Gap| {
             let (model, noise) = task.model(gap)?;
             let gap = gap.clone();
-            Ok(Row { gap, model, noise })
+            Ok(ParamRow { gap, model, noise })
         };
         let rows: Result<_> = gaps.iter().map(row).collect();
         Ok(Self {
@@ -69,10 +69,10 @@ impl Dynamics {
         let row = |row| {
             let gap = domain.draw(seed, row);
             let (model, noise) = task.drawn_model(&gap)?;
-            Ok(Row { gap, model, noise })
+            Ok(ParamRow { gap, model, noise })
         };
         // Compiled in parallel; the first error counts, whichever thread meets one first.
-        let rows: Vec<Result<Row>> = (0..rows).into_par_iter().map(row).collect();
+        let rows: Vec<Result<ParamRow>> = (0..rows).into_par_iter().map(row).collect();
         Ok(Self {
             rows: rows.into_iter().collect::<Result<_>>()?,
             redrawn: domain.redraws(),
@@ -104,7 +104,7 @@ impl Dynamics {
     pub fn join(members: Vec<Self>, per_member: usize) -> Self {
         assert!(!members.is_empty(), "a population has members");
         let redrawn = members.iter().any(|m| m.redrawn);
-        let mut rows: Vec<Row> = Vec::new();
+        let mut rows: Vec<ParamRow> = Vec::new();
         let mut pools = Vec::new();
         let mut known: Vec<Range<usize>> = Vec::new();
         for member in members {
@@ -154,7 +154,7 @@ impl Dynamics {
 
     /// The row that environment `env` with key `key` has from the reset at `tick` on: of its pool,
     /// in turn by `key.env`, or drawn from `Stream::Gap`.
-    pub fn row(&self, env: usize, key: EnvKey, tick: u32) -> usize {
+    pub fn param_row(&self, env: usize, key: EnvKey, tick: u32) -> usize {
         let pool = self.pool(env);
         if !self.redrawn {
             return pool.start + key.env as usize % pool.len();

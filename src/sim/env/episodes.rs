@@ -11,7 +11,7 @@ pub(crate) struct Episodes {
     /// Env steps of the running episode, `[n]`.
     pub steps: Vec<u32>,
     /// Parameter row of the running episode, `[n]`.
-    pub row: Vec<u32>,
+    pub param_row: Vec<u32>,
     /// Status bits of the latest step, `[n]`.
     pub status: Vec<u32>,
     /// What the latest step returned.
@@ -26,7 +26,7 @@ impl Episodes {
         Self {
             obs_dim,
             steps: vec![0; n],
-            row: (0..n).map(|env| rules.row(env)).collect(),
+            param_row: (0..n).map(|env| rules.param_row(env)).collect(),
             status: vec![0; n],
             out: StepBatch {
                 next_obs: obs.clone(),
@@ -51,20 +51,22 @@ impl Episodes {
         let od = self.obs_dim;
         self.steps
             .par_chunks_mut(width)
-            .zip(self.row.par_chunks_mut(width))
+            .zip(self.param_row.par_chunks_mut(width))
             .zip(self.status.par_chunks_mut(width))
             .zip(self.out.obs.par_chunks_mut(width * od))
             .zip(self.out.next_obs.par_chunks_mut(width * od))
             .zip(self.out.reward.par_chunks_mut(width))
             .zip(self.out.terminated.par_chunks_mut(width))
             .zip(self.out.truncated.par_chunks_mut(width))
-            .map(move |row| {
-                let (((((((steps, row), status), obs), next_obs), reward), terminated), truncated) =
-                    row;
+            .map(move |parts| {
+                let (
+                    ((((((steps, param_row), status), obs), next_obs), reward), terminated),
+                    truncated,
+                ) = parts;
                 Piece {
                     obs_dim: od,
                     steps,
-                    row,
+                    param_row,
                     status,
                     obs,
                     next_obs,
@@ -81,7 +83,7 @@ pub(crate) struct Piece<'a> {
     obs_dim: usize,
     steps: &'a mut [u32],
     /// Parameter rows.
-    pub row: &'a mut [u32],
+    pub param_row: &'a mut [u32],
     status: &'a mut [u32],
     obs: &'a mut [f32],
     next_obs: &'a mut [f32],
@@ -101,7 +103,7 @@ impl Piece<'_> {
     pub fn begin(&mut self, i: usize, restart: impl FnOnce(&mut u32, &mut [f32])) {
         self.steps[i] = 0;
         let obs = &mut self.obs[i * self.obs_dim..][..self.obs_dim];
-        restart(&mut self.row[i], obs);
+        restart(&mut self.param_row[i], obs);
     }
 
     /// Records how the step of environment `i` ended. Where that ends its episode, `restart` begins

@@ -93,7 +93,7 @@ impl Job<'_> {
             |s, ((mut group, mut piece), actions)| {
                 let first = group.envs().start;
                 for (i, action) in actions.chunks(act_dim).enumerate() {
-                    s.costs[i] = rules.act(first + i, piece.row[i], action, &mut s.ctrl);
+                    s.costs[i] = rules.act(first + i, piece.param_row[i], action, &mut s.ctrl);
                     group.set_ctrl(i, &s.ctrl);
                 }
                 group.step(rules.task.frame_skip);
@@ -122,7 +122,7 @@ fn restart(
     s: &mut Scratch,
 ) {
     let env = group.envs().start + i;
-    let drawn = rules.row(env);
+    let drawn = rules.param_row(env);
     if *row != drawn {
         group.set_param_row(i, drawn as usize);
         *row = drawn;
@@ -156,7 +156,7 @@ impl<E: Engine> HostEnv<E> {
     ) -> Result<Self> {
         let rules = TaskRules::new(spec);
         let episodes = Episodes::new(&rules);
-        let rows: Vec<usize> = episodes.row.iter().map(|&row| row as usize).collect();
+        let rows: Vec<usize> = episodes.param_row.iter().map(|&row| row as usize).collect();
         let engine = engine(&rules.dynamics.models(), &rows)?;
         Ok(Self {
             rules,
@@ -242,13 +242,15 @@ impl<E: Engine> VecEnv for HostEnv<E> {
     }
 
     fn param_row(&self) -> &[u32] {
-        &self.episodes.row
+        &self.episodes.param_row
     }
 
     fn snapshot(&self) -> Result<Vec<u8>> {
         let saved = self.engine.save();
-        let Episodes { steps, row, .. } = &self.episodes;
-        Ok(snapshot::bytes(self.rules.tick, steps, row, saved))
+        let Episodes {
+            steps, param_row, ..
+        } = &self.episodes;
+        Ok(snapshot::bytes(self.rules.tick, steps, param_row, saved))
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<()> {
@@ -256,10 +258,10 @@ impl<E: Engine> VecEnv for HostEnv<E> {
         let Snapshot {
             tick,
             steps,
-            row,
+            param_row,
             state,
         } = Snapshot::parse(bytes, &self.rules, width)?;
-        for (env, (&row, old)) in row.iter().zip(&self.episodes.row).enumerate() {
+        for (env, (&row, old)) in param_row.iter().zip(&self.episodes.param_row).enumerate() {
             if row != *old {
                 self.engine.set_param_row(env, row as usize);
             }
@@ -271,7 +273,7 @@ impl<E: Engine> VecEnv for HostEnv<E> {
             self.episodes.start(&self.rules, env, qpos, qvel);
         }
         self.rules.tick = tick;
-        (self.episodes.steps, self.episodes.row) = (steps, row);
+        (self.episodes.steps, self.episodes.param_row) = (steps, param_row);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ mod spec;
 pub mod status;
 pub mod task;
 
-pub use dynamics::{Dynamics, Row};
+pub use dynamics::{Dynamics, ParamRow};
 pub use host::{Engine, Group, HostEnv, Job};
 pub use rules::EnvKey;
 pub use scale::ActionScale;
@@ -89,7 +89,7 @@ pub trait VecEnv: Send {
     }
     /// The parameter rows that its environments may have.
     fn dynamics(&self) -> &Dynamics;
-    /// Row of [`dynamics`](VecEnv::dynamics) that each environment has at present, `[n]`; a step that
+    /// ParamRow of [`dynamics`](VecEnv::dynamics) that each environment has at present, `[n]`; a step that
     /// ends an episode may change it.
     fn param_row(&self) -> &[u32];
     /// Everything that the future depends on (state, warm starts, rows, counters), as bytes for a checkpoint.

@@ -1,8 +1,8 @@
 //! What every engine shares: keys of random draws, observation, reward, termination.
 
-use crate::env::dynamics::{Dynamics, Row};
+use crate::env::dynamics::{Dynamics, ParamRow};
 use crate::env::status::BROKEN;
-use crate::env::task::Noise;
+use crate::env::task::ResetNoise;
 use crate::env::{EnvSpec, Task};
 use crate::error::{Error, Result};
 use crate::rng::{Stream, fill_normal, fill_unit};
@@ -96,8 +96,8 @@ impl TaskRules {
     }
 
     /// The parameter row that `env` has if its episode begins now.
-    pub fn row(&self, env: usize) -> u32 {
-        self.dynamics.row(env, self.keys[env], self.tick) as u32
+    pub fn param_row(&self, env: usize) -> u32 {
+        self.dynamics.param_row(env, self.keys[env], self.tick) as u32
     }
 
     /// Draws the initial state of `env`, which has parameter row `row` then.
@@ -112,11 +112,11 @@ impl TaskRules {
         ] {
             let EnvKey { seed, env } = self.keys[env];
             let (scale, shift) = match noise {
-                Noise::Uniform(a) => {
+                ResetNoise::Uniform(a) => {
                     fill_unit(&mut draws, seed, env, self.tick, Stream::Reset);
                     (2.0 * a, -a)
                 }
-                Noise::Normal(std) => {
+                ResetNoise::Normal(std) => {
                     fill_normal(&mut draws, seed, env, self.tick, Stream::Reset);
                     (std, 0.0)
                 }
@@ -135,7 +135,7 @@ impl TaskRules {
     /// noise, into `ctrl` (`[act_dim]`); returns their cost. Noise is clipped to the motors' ranges
     /// before the task pays, as the published set-up does.
     pub fn act(&self, env: usize, row: u32, action: &[f32], ctrl: &mut [f64]) -> f64 {
-        let Row {
+        let ParamRow {
             noise: std, model, ..
         } = &self.dynamics.rows[row as usize];
         for (n, (c, a)) in ctrl.iter_mut().zip(action).enumerate() {

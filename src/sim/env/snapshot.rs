@@ -9,8 +9,8 @@ pub(crate) struct Snapshot {
     pub tick: u32,
     /// [`Episodes::steps`](crate::env::episodes::Episodes::steps).
     pub steps: Vec<u32>,
-    /// [`Episodes::row`](crate::env::episodes::Episodes::row).
-    pub row: Vec<u32>,
+    /// [`Episodes::param_row`](crate::env::episodes::Episodes::param_row).
+    pub param_row: Vec<u32>,
     /// The engine's, any number of them.
     pub state: Vec<f64>,
 }
@@ -19,11 +19,11 @@ pub(crate) struct Snapshot {
 pub(crate) fn bytes(
     tick: u32,
     steps: &[u32],
-    row: &[u32],
+    param_row: &[u32],
     state: impl IntoIterator<Item = f64>,
 ) -> Vec<u8> {
     let mut bytes = tick.to_le_bytes().to_vec();
-    for counts in [steps, row] {
+    for counts in [steps, param_row] {
         bytes.extend(counts.iter().flat_map(|s| s.to_le_bytes()));
     }
     bytes.extend(state.into_iter().flat_map(f64::to_le_bytes));
@@ -52,9 +52,9 @@ impl Snapshot {
         let (head, state) = bytes.split_at(4 + 8 * n);
         let word = |c: &[u8]| u32::from_le_bytes(c.try_into().expect("chunks of 4"));
         let head: Vec<u32> = head.chunks(4).map(word).collect();
-        let (steps, row) = head[1..].split_at(n);
+        let (steps, rows) = head[1..].split_at(n);
         let known = rules.dynamics.rows.len();
-        if let Some(row) = row.iter().find(|&&row| row as usize >= known) {
+        if let Some(row) = rows.iter().find(|&&row| row as usize >= known) {
             return Err(wrong(format!(
                 "parameter row {row} where there are {known}"
             )));
@@ -63,7 +63,7 @@ impl Snapshot {
         Ok(Self {
             tick: head[0],
             steps: steps.to_vec(),
-            row: row.to_vec(),
+            param_row: rows.to_vec(),
             state: state.chunks(8).map(number).collect(),
         })
     }

@@ -23,7 +23,7 @@ const SHARED: [(&str, &str); 17] = shared![
 
 /// A kernel: `shaders/<stem>.wgsl`, whose entry point and pipeline have that name too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernel {
+pub struct Shader {
     /// The name.
     pub stem: &'static str,
     source: &'static str,
@@ -31,7 +31,7 @@ pub struct Kernel {
 
 macro_rules! kernels {
     ($($(#[$doc:meta])* $name:ident: $stem:literal,)*) => {
-        impl Kernel {
+        impl Shader {
             $($(#[$doc])* pub const $name: Self = Self {
                 stem: $stem,
                 source: include_str!(concat!("../shaders/", $stem, ".wgsl")),
@@ -62,7 +62,7 @@ pub const WORKGROUP: u32 = 64;
 ///
 /// # Errors
 /// Where the shader does not compile: a mistake in it, not in the input.
-pub fn compose(kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Result<naga::Module> {
+pub fn compose(kernel: Shader, constants: &[&Constants], defs: &[&str]) -> Result<naga::Module> {
     let mut composer = Composer::default();
     let mut known = unroll::ConstantValues::new();
     let mut literals: &[f32] = &[];

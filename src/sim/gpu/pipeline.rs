@@ -1,7 +1,7 @@
 //! Pipelines: a composed kernel and the buffers that it sees.
 
 use crate::error::Result;
-use crate::gpu::compose::{Kernel, compose};
+use crate::gpu::compose::{Shader, compose};
 use crate::gpu::constants::Constants;
 use crate::gpu::context::Gpu;
 use std::borrow::Cow;
@@ -29,7 +29,7 @@ impl Pipeline {
     /// Where the shader or the driver fails.
     pub(crate) fn new(
         gpu: &Gpu,
-        kernel: Kernel,
+        kernel: Shader,
         constants: &[&Constants],
         defs: &[&str],
     ) -> Result<Arc<Self>> {
@@ -46,7 +46,7 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    fn compile(gpu: &Gpu, kernel: Kernel, constants: &[&Constants], defs: &[&str]) -> Result<Self> {
+    fn compile(gpu: &Gpu, kernel: Shader, constants: &[&Constants], defs: &[&str]) -> Result<Self> {
         let module = compose(kernel, constants, defs)?;
         let (bindings, entries) = layout_entries(&module);
         let label = Some(kernel.stem);

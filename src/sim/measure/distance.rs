@@ -1,6 +1,6 @@
 //! How far Rapier is from recorded transitions: by what acted on the robot during the env step.
 
-use crate::engine::planar::{Batch, Precision};
+use crate::engine::planar::{PlanarBatch, Precision};
 use crate::engine::rapier::{Robot, Scratch, World};
 use crate::error::Result;
 use crate::measure::reference::Reference;
@@ -48,10 +48,10 @@ pub struct Distance {
 /// Takes an env step in Rapier with `model` from every transition's start; the kinds that occur.
 ///
 /// # Errors
-/// As [`Batch::new`].
+/// As [`PlanarBatch::new`].
 pub fn distance(reference: &Reference, model: &Model) -> Result<Vec<Distance>> {
     let (nv, nu, frames) = (model.nv(), model.nu(), reference.task.frame_skip);
-    let mut oracle = Batch::new(std::slice::from_ref(model), reference.len, Precision::F64)?;
+    let mut oracle = PlanarBatch::new(std::slice::from_ref(model), reference.len, Precision::F64)?;
     oracle.trace_rows();
     let robot = Robot::new(model)?;
     let mut scratch = Scratch::new();

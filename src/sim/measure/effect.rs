@@ -18,7 +18,7 @@ pub const FLOOR: f64 = 1e-6;
 const WARM_UP: u32 = 64;
 
 /// Chooses actions `[n, act_dim]` for observations `[n, obs_dim]` at an env step.
-pub type Actor<'a> = dyn FnMut(&[f32], u32) -> Result<Vec<f32>> + 'a;
+pub type Controller<'a> = dyn FnMut(&[f32], u32) -> Result<Vec<f32>> + 'a;
 
 /// How far apart pairs of trajectories are after some env steps.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -86,7 +86,7 @@ impl Original {
         num_envs: usize,
         seed: u64,
         horizons: &[usize],
-        actor: &mut Actor<'_>,
+        actor: &mut Controller<'_>,
     ) -> Result<Self> {
         let keys = EnvKey::population(&[seed], num_envs);
         // The task itself, with its autoreset, leads to the start.

@@ -1,6 +1,6 @@
 //! Transitions that another engine recorded, and how far the planar kernel is from them.
 
-use crate::engine::planar::{Batch, Precision, RowSet};
+use crate::engine::planar::{PlanarBatch, Precision, RowSet};
 use crate::engine::wgsl::GpuBatch;
 use crate::env::Task;
 use crate::env::rules;
@@ -233,7 +233,7 @@ pub const OUTLIER: f64 = 2e-4;
 /// Steps every transition of `reference` with `model` in `precision` and measures the errors.
 ///
 /// # Errors
-/// As [`Batch::new`].
+/// As [`PlanarBatch::new`].
 pub fn compare(reference: &Reference, model: &Model, precision: Precision) -> Result<Comparison> {
     compare_engine(reference, model, &|frames| {
         lanes(reference, model, precision, frames)
@@ -330,7 +330,7 @@ fn lanes(
     precision: Precision,
     frames: usize,
 ) -> Result<After> {
-    let mut batch = Batch::new(std::slice::from_ref(model), reference.len, precision)?;
+    let mut batch = PlanarBatch::new(std::slice::from_ref(model), reference.len, precision)?;
     batch.trace_rows();
     for (env, [qpos, qvel, action]) in reference.starts().enumerate() {
         batch.set_state(env, qpos, qvel);

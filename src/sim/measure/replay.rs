@@ -1,7 +1,7 @@
 //! Recorded trajectories with simulator states, replayed one env step at a time: the distance of
 //! our successors from theirs is the dynamics gap in the data.
 
-use crate::engine::planar::{Batch, Precision};
+use crate::engine::planar::{PlanarBatch, Precision};
 use crate::env::Task;
 use crate::env::rules::reward;
 use crate::error::{Error, Result};
@@ -79,7 +79,7 @@ impl DataGap {
                 .map(|x| f64::from(*x))
                 .collect()
         };
-        let mut batch = Batch::new(&[model], starts.len(), precision)?;
+        let mut batch = PlanarBatch::new(&[model], starts.len(), precision)?;
         let (mut next_qpos, mut next_qvel) = (Vec::new(), Vec::new());
         for (env, &i) in starts.iter().enumerate() {
             batch.set_state(env, &row(data.qpos, i, nv), &row(data.qvel, i, nv));

@@ -3,13 +3,12 @@
 use super::gpu;
 use candle_core::Device;
 use h2oplus::algo::build;
-use h2oplus::data::DenseLayer;
 use h2oplus::engine::planar::Precision;
-use h2oplus::engine::wgsl::{Layer, ResidentRollout};
+use h2oplus::engine::wgsl::ResidentRollout;
 use h2oplus::engine::{Backend, PlanarGpuEnv, PlanarVecEnv};
 use h2oplus::env::{Dynamics, EnvKey, EnvSpec, RolloutBuffer, Task, VecEnv};
-use h2oplus::nn::Replay;
-use h2oplus::nn::policy::PolicySnapshot;
+use h2oplus::nn::{Act, Replay};
+use h2oplus::policy::{Policy, PolicyLayer};
 use h2oplus::rng::{Stream, fill_normal};
 use h2oplus::train::config::TrainConfig;
 use h2oplus::train::rollout::Rollout;
@@ -22,7 +21,7 @@ const STEPS: usize = 6;
 const SEEDS: [u64; MEMBERS] = [5, 9, 2];
 
 /// A policy with uniform weights, as PyTorch would begin with.
-fn policy(seed: u64, task: &Task) -> PolicySnapshot {
+fn policy(seed: u64, task: &Task) -> Policy {
     let sizes = [task.obs_dim(), 256, 256, 2 * task.act_dim()];
     let layer = |(n, w): (usize, &[usize])| {
         let mut numbers = vec![0.0; (w[0] + 1) * w[1]];
@@ -32,34 +31,21 @@ fn policy(seed: u64, task: &Task) -> PolicySnapshot {
             .iter_mut()
             .for_each(|x| *x = bound * (2.0 * *x - 1.0));
         let bias = numbers.split_off(w[0] * w[1]);
-        DenseLayer {
+        PolicyLayer {
             inputs: w[0],
             outputs: w[1],
             weight: numbers,
             bias,
         }
     };
-    PolicySnapshot {
+    Policy {
         layers: sizes.windows(2).enumerate().map(layer).collect(),
         ..Default::default()
     }
 }
 
-fn layers(policies: &[PolicySnapshot]) -> Vec<Vec<Layer<'_>>> {
-    fn layer(l: &DenseLayer) -> Layer<'_> {
-        Layer {
-            weight: &l.weight,
-            bias: &l.bias,
-        }
-    }
-    policies
-        .iter()
-        .map(|p| p.layers.iter().map(layer).collect())
-        .collect()
-}
-
 /// The same on CPU lanes: rows and whether the episode ended.
-fn on_cpu(task: &Task, policies: &[PolicySnapshot], first: u32) -> (Vec<f32>, Vec<bool>) {
+fn on_cpu(task: &Task, policies: &[Policy], first: u32) -> (Vec<f32>, Vec<bool>) {
     let (s, a) = (task.obs_dim(), task.act_dim());
     let keys = EnvKey::population(&SEEDS, PER_MEMBER);
     let mut env = PlanarVecEnv::new(
@@ -101,7 +87,7 @@ fn on_cpu(task: &Task, policies: &[PolicySnapshot], first: u32) -> (Vec<f32>, Ve
     (rows, over)
 }
 
-fn resident(task: &Task, policies: &[PolicySnapshot], steps: usize) -> Option<ResidentRollout> {
+fn resident(task: &Task, policies: &[Policy], steps: usize) -> Option<ResidentRollout> {
     let dynamics = Dynamics::new(task, &[task.gap("gravity=1.2").unwrap()]).unwrap();
     let mut env = PlanarGpuEnv::new(
         EnvSpec::new(task, dynamics, EnvKey::population(&SEEDS, PER_MEMBER)),
@@ -109,7 +95,7 @@ fn resident(task: &Task, policies: &[PolicySnapshot], steps: usize) -> Option<Re
     )
     .unwrap();
     env.reset().unwrap();
-    Some(ResidentRollout::new(env, &layers(policies), steps).unwrap())
+    Some(ResidentRollout::new(env, policies, steps).unwrap())
 }
 
 /// Median over the rows of a step of the largest scaled error.

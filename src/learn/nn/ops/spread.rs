@@ -3,7 +3,7 @@
 use crate::nn::cuda::word;
 use crate::nn::kernel::{Slot, Theta, fields};
 
-/// Where a policy's log σ comes from, and with it its [`Distribution`](crate::data::Distribution).
+/// Where a policy's log σ comes from, and with it its [`ActionDistribution`](crate::policy::ActionDistribution).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spread {
     /// A tanh-Gaussian: the network has 2A outputs, mean and ρ; log σ = m·ρ + o. Place of m; o follows.

@@ -1,7 +1,7 @@
 //! What most methods have: TD targets, the critics' loss, V's, and the policy's.
 
 use super::forward::Through;
-use super::{Batch, Fresh, Policy, Tape, Temperature, Values};
+use super::{Batch, Fresh, PolicyNet, Tape, Temperature, Values};
 use crate::algo::measures::Measured;
 use crate::error::Result;
 use crate::nn::kernel::{Buf, Slot, W, Y};
@@ -153,7 +153,7 @@ impl Tape {
         fresh: &Fresh,
         q: [Values; 2],
         temperature: Temperature,
-        policy: &Policy,
+        policy: &PolicyNet,
         target_entropy: PerMember<f32>,
     ) {
         let (members, row, log_alpha) = (self.members(), self.scene.row, temperature.log_alpha);
@@ -205,7 +205,7 @@ impl Tape {
     pub fn awr_loss(
         &mut self,
         batch: &Batch,
-        policy: &Policy,
+        policy: &PolicyNet,
         raw: Values,
         (q, v): ([Values; 2], Values),
         [beta, clip]: [PerMember<f32>; 2],

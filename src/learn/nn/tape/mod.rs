@@ -28,7 +28,7 @@ pub use batch::{Batch, Block};
 pub use draw::Recorded;
 pub use forward::Values;
 pub use losses::{TdTarget, Weights};
-pub use networks::{Hidden, Net, Policy, Temperature, Twin};
+pub use networks::{Hidden, Net, PolicyNet, Temperature, Twin};
 pub(crate) use program::Sealed;
 pub use program::{Context, Program, Scene};
 pub use ratio::Blurred;
@@ -79,7 +79,7 @@ pub struct Tape {
     /// Networks that have targets, the targets' names, and their Polyak rate.
     targets: Vec<(Mlp, &'static str)>,
     polyak: PerMember<f32>,
-    policy: Option<Policy>,
+    policy: Option<PolicyNet>,
     /// There once the networks are done and passes begin.
     params: Option<Params>,
     plan: Plan,

@@ -45,7 +45,7 @@ pub struct Twin {
 
 /// A policy.
 #[derive(Clone, Debug)]
-pub struct Policy {
+pub struct PolicyNet {
     /// Its network.
     pub mlp: Mlp,
     /// Where its spread is.
@@ -113,7 +113,7 @@ impl Tape {
     }
 
     /// SAC's policy: a tanh-Gaussian whose log σ = m·ρ + o is the network's.
-    pub fn tanh_gaussian(&mut self, hidden: &[usize], rate: PerMember<f64>) -> Policy {
+    pub fn tanh_gaussian(&mut self, hidden: &[usize], rate: PerMember<f64>) -> PolicyNet {
         let sizes = [self.obs_dim(), 2 * self.act_dim()];
         let mlp = self.network("policy", sizes, hidden.into(), LastLayer::Small);
         let affine = self.spec.scalars(&[
@@ -121,7 +121,7 @@ impl Tape {
             ("policy.log_std_offset", (-1.0).into()),
         ]);
         let group = self.group(mlp.range.start..affine.end, rate);
-        self.acts_by(Policy {
+        self.acts_by(PolicyNet {
             mlp,
             spread: Spread::Affine(Slot::new(affine.start)),
             groups: vec![group],
@@ -129,12 +129,12 @@ impl Tape {
     }
 
     /// IQL's policy around the means that `mean` gives: log σ is the same in every state and steps at `rate`.
-    pub fn gaussian(&mut self, mean: Net, rate: PerMember<f64>) -> Policy {
+    pub fn gaussian(&mut self, mean: Net, rate: PerMember<f64>) -> PolicyNet {
         let log_std = self.spec.vector("policy.log_std", self.act_dim(), 0.0);
         let spread = Spread::Constant(Slot::new(log_std.start));
         let groups = vec![mean.group, self.group(log_std, rate)];
         let mlp = mean.mlp;
-        self.acts_by(Policy {
+        self.acts_by(PolicyNet {
             mlp,
             spread,
             groups,
@@ -180,7 +180,7 @@ impl Tape {
         Group(self.groups.len() - 1)
     }
 
-    fn acts_by(&mut self, policy: Policy) -> Policy {
+    fn acts_by(&mut self, policy: PolicyNet) -> PolicyNet {
         self.policy = Some(policy.clone());
         policy
     }

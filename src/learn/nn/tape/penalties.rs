@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::draw::fill;
-use super::{Batch, Block, Fresh, Policy, Tape, Twin, Values};
+use super::{Batch, Block, Fresh, PolicyNet, Tape, Twin, Values};
 use crate::error::Result;
 use crate::nn::kernel::{Actions, Buf, Density, Deviations, LogOmega, Normals, Steps, Uniforms};
 use crate::nn::ops::PerMember;
@@ -34,7 +34,7 @@ impl Tape {
         &mut self,
         batch: &Batch,
         twin: &Twin,
-        policy: &Policy,
+        policy: &PolicyNet,
         fresh: &Fresh,
         draws: usize,
     ) -> Result<AtCandidates> {

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::forward::Gradient;
-use super::{Group, Policy, Recorded, Span, Tape, draw};
+use super::{Group, PolicyNet, Recorded, Span, Tape, draw};
 use crate::algo::measures::Measured;
 use crate::error::Result;
 use crate::nn::Replay;
@@ -122,7 +122,7 @@ pub(crate) struct Sealed {
     pub program: Program,
     pub params: Params,
     pub ws: Workspace,
-    pub policy: Policy,
+    pub policy: PolicyNet,
 }
 
 impl Tape {

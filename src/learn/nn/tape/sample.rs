@@ -1,6 +1,6 @@
 //! Actions of the policy inside an update.
 
-use super::{Batch, Block, Policy, Tape, Values};
+use super::{Batch, Block, PolicyNet, Tape, Values};
 use crate::error::Result;
 use crate::nn::kernel::{Buf, LogPi, Normals, StateActions};
 use crate::nn::ops::head::{Sample, SampleBuffers};
@@ -20,7 +20,7 @@ pub struct Fresh {
 
 impl Tape {
     /// Actions of `policy` at the states and at the next states of `batch`, with their log-densities.
-    pub fn sample(&mut self, policy: &Policy, batch: &Batch) -> Result<Fresh> {
+    pub fn sample(&mut self, policy: &PolicyNet, batch: &Batch) -> Result<Fresh> {
         assert!(batch.from_first(), "rows are sampled at from the first on");
         let (rows, row) = (batch.len(), self.scene.row);
         let raw = [batch.obs(), batch.next_obs()].map(|s| self.at(&policy.mlp, &s));

@@ -126,7 +126,7 @@ pub trait Visitor {
 }
 
 /// Environments of one robot with a parameter row each.
-pub struct Batch {
+pub struct PlanarBatch {
     topology: Topology,
     num_envs: usize,
     lanes: Typed,
@@ -161,7 +161,7 @@ macro_rules! on_lanes {
     };
 }
 
-impl Batch {
+impl PlanarBatch {
     /// `num_envs` environments in turn with the parameter rows `models`; all at position and
     /// velocity 0.
     ///
@@ -261,7 +261,7 @@ pub(crate) fn tables(models: &[&Model], num_envs: usize) -> Result<(Topology, Ve
     Ok((topology, rows))
 }
 
-impl Batch {
+impl PlanarBatch {
     /// Runs `visitor` on the lanes.
     pub fn visit<V: Visitor>(&mut self, visitor: V) -> V::Output {
         on_lanes!(&mut self.lanes, lanes => visitor.visit(lanes))

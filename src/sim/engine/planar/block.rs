@@ -88,7 +88,7 @@ impl<R: Real> Lanes<R> {
     }
 
     /// The blocks, in order of their environments, for threads to share out.
-    pub fn par_blocks(&mut self) -> impl IndexedParallelIterator<Item = Block<'_, R>> {
+    pub fn par_blocks(&mut self) -> impl IndexedParallelIterator<Item = LaneBlock<'_, R>> {
         let Self {
             topology,
             rows,
@@ -104,7 +104,7 @@ impl<R: Real> Lanes<R> {
             .par_iter_mut()
             .zip(slots.par_iter_mut())
             .enumerate()
-            .map(move |(n, (state, slot))| Block {
+            .map(move |(n, (state, slot))| LaneBlock {
                 topology,
                 rows,
                 pages,
@@ -166,9 +166,9 @@ impl<R: Real> Lanes<R> {
     }
 
     /// Block and lane of environment `env`.
-    pub(super) fn block(&mut self, env: usize) -> (Block<'_, R>, usize) {
+    pub(super) fn block(&mut self, env: usize) -> (LaneBlock<'_, R>, usize) {
         let n = env / R::LANES;
-        let block = Block {
+        let block = LaneBlock {
             topology: &self.topology,
             rows: &self.rows,
             pages: &self.pages,
@@ -200,7 +200,7 @@ impl<R: Real> Page<R> {
 
 /// Environments of one register. Numbers cross this border as float64 and in the model's own
 /// coordinates.
-pub struct Block<'a, R: Real> {
+pub struct LaneBlock<'a, R: Real> {
     topology: &'a Topology,
     rows: &'a [Tables<f64>],
     pages: &'a [Page<R>],
@@ -211,7 +211,7 @@ pub struct Block<'a, R: Real> {
     len: usize,
 }
 
-impl<R: Real> Block<'_, R> {
+impl<R: Real> LaneBlock<'_, R> {
     /// Sets the solver's warm start of lane `lane`, an acceleration `[nv]`.
     pub fn set_warm_start(&mut self, lane: usize, x: &[f64]) {
         for (i, x) in x.iter().enumerate() {
@@ -220,7 +220,7 @@ impl<R: Real> Block<'_, R> {
     }
 }
 
-impl<R: Real> Group for Block<'_, R> {
+impl<R: Real> Group for LaneBlock<'_, R> {
     fn envs(&self) -> Range<usize> {
         self.first..self.first + self.len
     }

@@ -36,8 +36,8 @@ pub mod topology;
 mod vector;
 mod work;
 
-pub use batch::{Arithmetic, Batch, Precision, Visitor, Width};
-pub use block::{Block, Lanes};
+pub use batch::{Arithmetic, PlanarBatch, Precision, Visitor, Width};
+pub use block::{LaneBlock, Lanes};
 pub use integrate::RowSet;
 pub use vector::PlanarVecEnv;
 pub(super) use vector::build;

@@ -1,12 +1,12 @@
 //! The planar kernel as an engine of the host: a register of robots is a group.
 
 use crate::engine::planar::real::Real;
-use crate::engine::planar::{Arithmetic, Batch, Lanes, Visitor};
+use crate::engine::planar::{Arithmetic, Lanes, PlanarBatch, Visitor};
 use crate::env::{Engine, EnvSpec, HostEnv, Job, VecEnv};
 use crate::error::Result;
 
 /// Environments of one task on the planar kernel's CPU lanes.
-pub type PlanarVecEnv = HostEnv<Batch>;
+pub type PlanarVecEnv = HostEnv<PlanarBatch>;
 
 impl PlanarVecEnv {
     /// The environments of `spec`, not yet [`reset`](VecEnv::reset).
@@ -15,7 +15,7 @@ impl PlanarVecEnv {
     /// Where the robots exceed the kernel's limits, or it cannot compute `with` what is asked for.
     pub fn new(spec: EnvSpec, with: impl Into<Arithmetic>) -> Result<Self> {
         Self::with(spec, |models, rows| {
-            Batch::assigned(models, rows, with.into())
+            PlanarBatch::assigned(models, rows, with.into())
         })
     }
 }
@@ -32,17 +32,17 @@ impl Visitor for Job<'_> {
     }
 }
 
-impl Engine for Batch {
+impl Engine for PlanarBatch {
     fn run(&mut self, job: Job<'_>) {
         self.visit(job);
     }
 
     fn set_param_row(&mut self, env: usize, row: usize) {
-        Batch::set_param_row(self, env, row);
+        PlanarBatch::set_param_row(self, env, row);
     }
 
     fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
-        Batch::set_state(self, env, qpos, qvel);
+        PlanarBatch::set_state(self, env, qpos, qvel);
     }
 
     fn states(&self) -> [Vec<f64>; 2] {
@@ -62,7 +62,7 @@ impl Engine for Batch {
         let (qpos, rest) = saved.split_at(n * nv);
         let (qvel, warm_start) = rest.split_at(n * nv);
         for (env, (qpos, qvel)) in qpos.chunks(nv).zip(qvel.chunks(nv)).enumerate() {
-            Batch::set_state(self, env, qpos, qvel);
+            PlanarBatch::set_state(self, env, qpos, qvel);
         }
         self.set_warm_start(warm_start);
     }

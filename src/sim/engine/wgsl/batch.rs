@@ -1,13 +1,13 @@
-//! Physics steps alone: the twin of [`planar::Batch`](crate::engine::planar::Batch).
+//! Physics steps alone: the twin of [`planar::PlanarBatch`](crate::engine::planar::PlanarBatch).
 
 use crate::engine::planar::topology::Topology;
 use crate::engine::planar::{RowSet, batch};
 use crate::engine::wgsl::constants::topology;
-use crate::engine::wgsl::rows::Rows;
+use crate::engine::wgsl::rows::ParamRows;
 use crate::engine::wgsl::store::{Begin, Dispatch, Store, Widths};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::gpu::compose::{Kernel, WORKGROUP};
+use crate::gpu::compose::{Shader, WORKGROUP};
 use crate::gpu::constants::Constants;
 use crate::gpu::memory::MemoryPlan;
 use crate::gpu::pipeline::Pipeline;
@@ -37,13 +37,13 @@ impl GpuBatch {
     /// `num_envs` environments whose parameter rows are `models`; all at position and velocity 0.
     ///
     /// # Errors
-    /// As [`planar::Batch::new`](crate::engine::planar::Batch::new), and where they do not fit a
+    /// As [`planar::PlanarBatch::new`](crate::engine::planar::PlanarBatch::new), and where they do not fit a
     /// buffer of the device or it fails.
     pub fn new(gpu: &Arc<Gpu>, models: &[Model], num_envs: usize) -> Result<Self> {
         let models: Vec<&Model> = models.iter().collect();
         let (t, tables) = batch::tables(&models, num_envs)?;
         let still = vec![vec![0.0; t.nv()]; tables.len()];
-        let rows = Rows::new(&t, &tables, &vec![0.0; tables.len()], &still);
+        let rows = ParamRows::new(&t, &tables, &vec![0.0; tables.len()], &still);
         let constants = [topology(&t, 1), rows.constants(false)];
         let widths = Widths {
             nv: t.nv(),
@@ -104,7 +104,7 @@ impl GpuBatch {
             .gpu
             .storage("trace", (4 * n * evaluations * TRACED) as u64);
         self.run(
-            Kernel::PHYSICS_STEP,
+            Shader::PHYSICS_STEP,
             frames,
             &["TRACE_ROWS"],
             &[(6, &trace)],
@@ -120,7 +120,7 @@ impl GpuBatch {
     /// # Errors
     /// Where the device fails.
     pub fn stages(&mut self) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        self.run(Kernel::STAGES, 0, &[], &[])?;
+        self.run(Shader::STAGES, 0, &[], &[])?;
         let (n, fields) = (self.store.envs.len(), stage_fields(&self.topology));
         let all: Vec<f32> = self.gpu.read(
             &self.store.outcome,
@@ -138,7 +138,7 @@ impl GpuBatch {
 
     fn run(
         &mut self,
-        kernel: Kernel,
+        kernel: Shader,
         frames: usize,
         defs: &[&str],
         more: &[(u32, &wgpu::Buffer)],

@@ -1,7 +1,7 @@
 //! A robot's shape and a task's rules as WGSL constants.
 
 use crate::engine::planar::topology::Topology;
-use crate::env::task::Noise;
+use crate::env::task::ResetNoise;
 use crate::env::{Task, status};
 use crate::gpu::constants::Constants;
 use crate::rng::Stream;
@@ -114,8 +114,8 @@ pub fn task(task: &Task, redrawn: bool) -> Constants {
         (["QVEL_SCALE", "QVEL_SHIFT"], "NORMAL_QVEL", task.reset.qvel),
     ] {
         let (scale, shift, normal) = match noise {
-            Noise::Uniform(a) => (2.0 * a, -a, false),
-            Noise::Normal(std) => (std, 0.0, true),
+            ResetNoise::Uniform(a) => (2.0 * a, -a, false),
+            ResetNoise::Normal(std) => (std, 0.0, true),
         };
         c.real(names[0], scale);
         c.real(names[1], shift);

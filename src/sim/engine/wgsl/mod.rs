@@ -13,7 +13,6 @@ mod tests;
 mod vector;
 
 pub use batch::GpuBatch;
-pub use network::Layer;
 pub use rollout::ResidentRollout;
 pub use vector::PlanarGpuEnv;
 pub(super) use vector::build;

@@ -2,48 +2,30 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::constants::Constants;
-
-/// A dense layer of a policy; all but the last are followed by a ReLU. The last gives mean and log-std
-/// side by side.
-#[derive(Clone, Copy, Debug)]
-pub struct Layer<'a> {
-    /// `[outputs, inputs]`.
-    pub weight: &'a [f32],
-    /// `[outputs]`.
-    pub bias: &'a [f32],
-}
-
-impl Layer<'_> {
-    pub(super) fn outputs(&self) -> usize {
-        self.bias.len()
-    }
-
-    pub(super) fn inputs(&self) -> usize {
-        self.weight.len() / self.bias.len().max(1)
-    }
-}
+use crate::policy::{ActionDistribution, Policy};
 
 /// Inputs of the first layer, then outputs of each.
-pub(super) fn sizes(layers: &[Layer<'_>], obs_dim: usize, act_dim: usize) -> Result<Vec<usize>> {
+///
+/// # Errors
+/// Where the layers fit neither each other nor the task, or the shader does not have the policy's head.
+pub(super) fn sizes(policy: &Policy, obs_dim: usize, act_dim: usize) -> Result<Vec<usize>> {
+    let wrong = |problem: String, help: &str| Err(Error::input("policy", problem, help));
+    if policy.distribution != ActionDistribution::TanhGaussian {
+        let problem = format!("its head is {}", policy.distribution.name());
+        return wrong(problem, "act on the learner's device");
+    }
     let mut sizes = vec![obs_dim];
-    for layer in layers {
-        if layer.outputs() == 0 || Some(&layer.inputs()) != sizes.last() {
-            let problem = format!("a layer of {} inputs follows {sizes:?}", layer.inputs());
-            return Err(Error::input(
-                "policy",
-                problem,
-                "give layers that fit the task and each other",
-            ));
+    for l in &policy.layers {
+        let whole = (l.weight.len(), l.bias.len()) == (l.inputs * l.outputs, l.outputs);
+        if !whole || l.outputs == 0 || Some(&l.inputs) != sizes.last() {
+            let problem = format!("a layer of {} inputs follows {sizes:?}", l.inputs);
+            return wrong(problem, "give layers that fit the task and each other");
         }
-        sizes.push(layer.outputs());
+        sizes.push(l.outputs);
     }
     if sizes.len() < 2 || sizes.last() != Some(&(2 * act_dim)) {
         let problem = format!("layers {sizes:?} for {act_dim} actions");
-        return Err(Error::input(
-            "policy",
-            problem,
-            "let the last layer give mean and log-std",
-        ));
+        return wrong(problem, "let the last layer give mean and log-std");
     }
     Ok(sizes)
 }
@@ -75,12 +57,9 @@ pub(super) fn network(sizes: &[usize], tile: usize) -> Constants {
 }
 
 /// Appends the weights of one member to `flat`.
-pub(super) fn append(flat: &mut Vec<f32>, layers: &[Layer<'_>]) {
-    for layer in layers {
-        let (inputs, outputs) = (layer.inputs(), layer.outputs());
-        // Neighbouring outputs, which neighbouring invocations compute, lie side by side.
-        let turned = |at: usize| layer.weight[at % outputs * inputs + at / outputs];
-        flat.extend((0..inputs * outputs).map(turned));
-        flat.extend_from_slice(layer.bias);
+pub(super) fn append(flat: &mut Vec<f32>, policy: &Policy) {
+    for layer in &policy.layers {
+        flat.extend_from_slice(&layer.weight);
+        flat.extend_from_slice(&layer.bias);
     }
 }

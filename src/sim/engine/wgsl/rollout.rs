@@ -1,16 +1,17 @@
 //! Resident rollouts: policies and environments step together on the device, and the host reads
 //! whole segments of transitions.
 
-use crate::engine::wgsl::network::{Layer, append, network, parameters, sizes};
+use crate::engine::wgsl::network::{append, network, parameters, sizes};
 use crate::engine::wgsl::store::{Dispatch, Store};
 use crate::engine::wgsl::vector::{Chunk, PlanarGpuEnv, ROW_FROM, STATUS, STATUS_FROM};
 use crate::engine::wgsl::vector::{TERMINATED, TRUNCATED};
 use crate::env::{RolloutBuffer, VecEnv};
 use crate::error::{Error, Result};
 use crate::gpu::buffers::{Flight, Staging};
-use crate::gpu::compose::{Kernel, WORKGROUP};
+use crate::gpu::compose::{Shader, WORKGROUP};
 use crate::gpu::constants::Constants;
 use crate::gpu::pipeline::{Pipeline, UNIFORM};
+use crate::policy::Policy;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ impl ResidentRollout {
     /// # Errors
     /// Where the policies do not fit the task or the device, or a chunk of the environments cuts
     /// through members.
-    pub fn new(env: PlanarGpuEnv, policies: &[Vec<Layer<'_>>], steps: usize) -> Result<Self> {
+    pub fn new(env: PlanarGpuEnv, policies: &[Policy], steps: usize) -> Result<Self> {
         let wrong = |problem: String, help: &str| Error::input("resident rollout", problem, help);
         let (n, members) = (env.num_envs(), policies.len());
         if members == 0 || n % members != 0 || steps == 0 {
@@ -81,9 +82,9 @@ impl ResidentRollout {
         let network = network(&sizes, tile);
         let gpu = env.gpu.clone();
         let mut constants: Vec<&Constants> = env.constants.iter().collect();
-        let step = Pipeline::new(&gpu, Kernel::ENV_STEP, &constants, &["TRANSITIONS"])?;
+        let step = Pipeline::new(&gpu, Shader::ENV_STEP, &constants, &["TRANSITIONS"])?;
         constants.push(&network);
-        let policy = Pipeline::new(&gpu, Kernel::POLICY, &constants, &[])?;
+        let policy = Pipeline::new(&gpu, Shader::POLICY, &constants, &[])?;
         let member_bytes = 4 * parameters(&sizes);
         let row = 2 * env.obs_dim() + env.act_dim() + 2;
         let largest = env
@@ -196,11 +197,11 @@ impl ResidentRollout {
     ///
     /// # Errors
     /// Where they are of another number or other sizes.
-    pub fn set_policies(&mut self, policies: &[Vec<Layer<'_>>]) -> Result<()> {
+    pub fn set_policies(&mut self, policies: &[Policy]) -> Result<()> {
         let members = self.env.num_envs() / self.per_member;
         let mut flat = Vec::with_capacity(members * parameters(&self.sizes));
-        for layers in policies {
-            let same = sizes(layers, self.env.obs_dim(), self.env.act_dim())? == self.sizes;
+        for policy in policies {
+            let same = sizes(policy, self.env.obs_dim(), self.env.act_dim())? == self.sizes;
             if !same || policies.len() != members {
                 let problem = format!(
                     "{} policies, not {members} of sizes {:?}",
@@ -213,7 +214,7 @@ impl ResidentRollout {
                     "keep the population as it was",
                 ));
             }
-            append(&mut flat, layers);
+            append(&mut flat, policy);
         }
         self.env
             .gpu
@@ -326,7 +327,7 @@ impl ResidentRollout {
         for env in 0..n {
             let (member, i) = (env / self.per_member, env % self.per_member);
             let latest = endings[(member * steps + steps - 1) * self.per_member + i];
-            self.env.episodes.row[env] = latest >> ROW_FROM;
+            self.env.episodes.param_row[env] = latest >> ROW_FROM;
             self.env.episodes.status[env] = latest >> STATUS_FROM & STATUS;
         }
         Ok(RolloutBuffer {

@@ -7,7 +7,7 @@ use crate::engine::planar::topology::{
 use crate::gpu::constants::Constants;
 
 /// Parameter rows of one shape.
-pub struct Rows {
+pub struct ParamRows {
     /// Fields' names in capitals and their lengths, in order.
     fields: Vec<(String, usize)>,
     /// `[fields, rows]`.
@@ -20,7 +20,7 @@ pub struct Rows {
     noisy: bool,
 }
 
-impl Rows {
+impl ParamRows {
     /// `tables` with the standard deviation of each row's action noise and its `qpos0`.
     pub fn new(t: &Topology, tables: &[Tables<f64>], noise: &[f64], qpos0: &[Vec<f64>]) -> Self {
         // The kernel's arrays are as long as the largest robot's; here they are the robot's own.

@@ -3,10 +3,10 @@
 use super::network::network;
 use crate::engine::planar::batch::tables;
 use crate::engine::wgsl::constants::{self, topology};
-use crate::engine::wgsl::rows::Rows;
+use crate::engine::wgsl::rows::ParamRows;
 use crate::engine::wgsl::store::Dispatch;
 use crate::env::{Dynamics, Task};
-use crate::gpu::compose::{Kernel, compose};
+use crate::gpu::compose::{Shader, compose};
 use crate::gpu::constants::Constants;
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -45,13 +45,13 @@ fn all_constants(task: &Task, redrawn: bool) -> Vec<Constants> {
     let noise: Vec<f64> = dynamics.rows.iter().map(|row| row.noise).collect();
     vec![
         topology(&shape, task.frame_skip),
-        Rows::new(&shape, &tables, &noise, &qpos0).constants(true),
+        ParamRows::new(&shape, &tables, &noise, &qpos0).constants(true),
         constants::task(task, redrawn),
         network(&[task.obs_dim(), 256, 256, 2 * task.act_dim()], 16),
     ]
 }
 
-fn validated(kernel: Kernel, constants: &[Constants], defs: &[&str]) -> naga::Module {
+fn validated(kernel: Shader, constants: &[Constants], defs: &[&str]) -> naga::Module {
     let all: Vec<_> = constants.iter().collect();
     let module = compose(kernel, &all, defs).unwrap_or_else(|e| panic!("{e}"));
     let mut validator = naga::valid::Validator::new(
@@ -80,11 +80,11 @@ fn every_shader_compiles_for_every_robot() {
         let task = Task::load(name).unwrap_or_else(|e| panic!("{e}"));
         for redrawn in [false, true] {
             let constants = all_constants(&task, redrawn);
-            for kernel in Kernel::ALL {
+            for kernel in Shader::ALL {
                 validated(*kernel, &constants, &[]);
             }
-            validated(Kernel::ENV_STEP, &constants, &["TRANSITIONS"]);
-            validated(Kernel::PHYSICS_STEP, &constants, &["TRACE_ROWS"]);
+            validated(Shader::ENV_STEP, &constants, &["TRANSITIONS"]);
+            validated(Shader::PHYSICS_STEP, &constants, &["TRACE_ROWS"]);
         }
     }
 }
@@ -93,7 +93,7 @@ fn every_shader_compiles_for_every_robot() {
 fn structures_lie_as_in_rust() {
     let task = Task::load("halfcheetah-v2").unwrap();
     let module = validated(
-        Kernel::ENV_STEP,
+        Shader::ENV_STEP,
         &all_constants(&task, false),
         &["TRANSITIONS"],
     );

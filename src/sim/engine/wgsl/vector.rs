@@ -3,17 +3,17 @@
 use crate::engine::planar::batch;
 use crate::engine::planar::topology::Topology;
 use crate::engine::wgsl::constants::{self, topology};
-use crate::engine::wgsl::rows::Rows;
+use crate::engine::wgsl::rows::ParamRows;
 use crate::engine::wgsl::store::{Begin, Dispatch, Store, Widths};
 use crate::env::episodes::Episodes;
 use crate::env::rules::TaskRules;
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::status::{BROKEN, UNCONVERGED};
-use crate::env::{Dynamics, EnvSpec, Row, StepBatch, Task, VecEnv};
+use crate::env::{Dynamics, EnvSpec, ParamRow, StepBatch, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::gpu::buffers::Flight;
-use crate::gpu::compose::{Kernel, WORKGROUP};
+use crate::gpu::compose::{Shader, WORKGROUP};
 use crate::gpu::constants::Constants;
 use crate::gpu::memory::MemoryPlan;
 use crate::gpu::pipeline::Pipeline;
@@ -75,9 +75,9 @@ impl PlanarGpuEnv {
             ));
         }
         let noise: Vec<f64> = rules.dynamics.rows.iter().map(|row| row.noise).collect();
-        let start = |row: &Row| row.model.dofs.iter().map(|d| d.qpos0).collect();
+        let start = |row: &ParamRow| row.model.dofs.iter().map(|d| d.qpos0).collect();
         let qpos0: Vec<Vec<f64>> = rules.dynamics.rows.iter().map(start).collect();
-        let rows = Rows::new(&topology_, &tables, &noise, &qpos0);
+        let rows = ParamRows::new(&topology_, &tables, &noise, &qpos0);
         let constants = vec![
             topology(&topology_, task.frame_skip),
             rows.constants(true),
@@ -101,15 +101,15 @@ impl PlanarGpuEnv {
         gpu.queue
             .write_buffer(&parameters, 0, bytemuck::cast_slice(&rows.numbers));
         let all: Vec<&Constants> = constants.iter().collect();
-        let reset = Pipeline::new(gpu, Kernel::RESET, &all, &[])?;
-        let step = Pipeline::new(gpu, Kernel::ENV_STEP, &all, &[])?;
+        let reset = Pipeline::new(gpu, Shader::RESET, &all, &[])?;
+        let step = Pipeline::new(gpu, Shader::ENV_STEP, &all, &[])?;
         let chunks = plan.chunks.iter().map(|envs| {
             let begin = |e: usize| {
                 let pool = rules.dynamics.pool(e);
                 Begin {
                     seed: rules.keys[e].seed,
                     env: rules.keys[e].env,
-                    row: rules.row(e),
+                    row: rules.param_row(e),
                     pool: [pool.start as u32, pool.len() as u32],
                 }
             };
@@ -184,7 +184,7 @@ impl PlanarGpuEnv {
                     out.terminated[envs.start + i] = ending & TERMINATED != 0;
                     out.truncated[envs.start + i] = ending & TRUNCATED != 0;
                     episodes.status[envs.start + i] = ending >> STATUS_FROM & STATUS;
-                    episodes.row[envs.start + i] = ending >> ROW_FROM;
+                    episodes.param_row[envs.start + i] = ending >> ROW_FROM;
                 }
             })?;
         }
@@ -227,7 +227,7 @@ impl VecEnv for PlanarGpuEnv {
     fn set_steps(&mut self, steps: &[u32]) {
         for chunk in &self.chunks {
             let envs = chunk.store.envs.clone();
-            let (row, steps) = (&self.episodes.row[envs.clone()], &steps[envs]);
+            let (row, steps) = (&self.episodes.param_row[envs.clone()], &steps[envs]);
             chunk.store.write_episodes(&self.gpu, row, steps);
         }
         self.episodes.steps.copy_from_slice(steps);
@@ -286,7 +286,7 @@ impl VecEnv for PlanarGpuEnv {
     }
 
     fn param_row(&self) -> &[u32] {
-        &self.episodes.row
+        &self.episodes.param_row
     }
 
     fn snapshot(&self) -> Result<Vec<u8>> {
@@ -296,7 +296,7 @@ impl VecEnv for PlanarGpuEnv {
         }
         let parts = [self.part(0)?, self.part(1)?, self.part(2)?];
         let state = parts.into_iter().flatten().map(f64::from);
-        let (tick, row) = (self.rules.tick, &self.episodes.row);
+        let (tick, row) = (self.rules.tick, &self.episodes.param_row);
         Ok(snapshot::bytes(tick, &steps, row, state))
     }
 
@@ -305,7 +305,7 @@ impl VecEnv for PlanarGpuEnv {
         let Snapshot {
             tick,
             steps,
-            row,
+            param_row: row,
             state,
         } = Snapshot::parse(bytes, &self.rules, 3 * nv)?;
         for chunk in &self.chunks {
@@ -329,7 +329,7 @@ impl VecEnv for PlanarGpuEnv {
                 .write_episodes(&self.gpu, &row[envs.clone()], &steps[envs]);
         }
         self.rules.tick = tick;
-        (self.episodes.row, self.episodes.steps) = (row, steps);
+        (self.episodes.param_row, self.episodes.steps) = (row, steps);
         self.gpu.check()
     }
 }

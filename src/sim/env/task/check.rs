@@ -1,6 +1,6 @@
 //! What a task's numbers may be.
 
-use super::{HealthyState, Noise, Task};
+use super::{HealthyState, ResetNoise, Task};
 use crate::error::{Error, Result};
 
 /// Physics steps that an env step may take: beyond them it would seem to stand still.
@@ -93,7 +93,7 @@ impl Task {
             ("reset.qpos", self.reset.qpos),
             ("reset.qvel", self.reset.qvel),
         ] {
-            let (Noise::Uniform(scale) | Noise::Normal(scale)) = noise;
+            let (ResetNoise::Uniform(scale) | ResetNoise::Normal(scale)) = noise;
             if !(scale >= 0.0 && scale.is_finite()) {
                 return bad(
                     key,

@@ -60,7 +60,7 @@ pub struct HealthyState {
 /// Noise added to every component at a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Noise {
+pub enum ResetNoise {
     /// Uniform in ± the value.
     Uniform(f64),
     /// Normal with the value as standard deviation.
@@ -72,9 +72,9 @@ pub enum Noise {
 #[serde(deny_unknown_fields)]
 pub struct Reset {
     /// Noise of the positions, m and rad.
-    pub qpos: Noise,
+    pub qpos: ResetNoise,
     /// Noise of the velocities, m/s and rad/s.
-    pub qvel: Noise,
+    pub qvel: ResetNoise,
 }
 
 /// Reference returns of D4RL.

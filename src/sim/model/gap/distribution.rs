@@ -25,7 +25,7 @@ pub struct Normal {
 
 /// The strengths that a gap may have, and how likely each is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Distribution {
+pub enum StrengthDistribution {
     /// Always this.
     Fixed(f64),
     /// Uniform between two bounds.
@@ -38,7 +38,7 @@ pub enum Distribution {
     Choice(Vec<f64>),
 }
 
-impl Distribution {
+impl StrengthDistribution {
     /// Whether draws can differ.
     pub fn is_random(&self) -> bool {
         !matches!(self, Self::Fixed(_))
@@ -118,7 +118,7 @@ fn unit(a: u32, b: u32) -> f64 {
     bits as f64 / (1u64 << 53) as f64
 }
 
-impl fmt::Display for Distribution {
+impl fmt::Display for StrengthDistribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(k) => super::write_strength(f, *k),
@@ -135,7 +135,7 @@ impl fmt::Display for Distribution {
 }
 
 /// As a file says it: a number, or a table of one key.
-impl<'de> Deserialize<'de> for Distribution {
+impl<'de> Deserialize<'de> for StrengthDistribution {
     fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(rename_all = "kebab-case")]
@@ -148,7 +148,7 @@ impl<'de> Deserialize<'de> for Distribution {
 
         struct Reader;
         impl<'de> de::Visitor<'de> for Reader {
-            type Value = Distribution;
+            type Value = StrengthDistribution;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(
@@ -157,24 +157,30 @@ impl<'de> Deserialize<'de> for Distribution {
                 )
             }
 
-            fn visit_f64<E: de::Error>(self, k: f64) -> std::result::Result<Distribution, E> {
+            fn visit_f64<E: de::Error>(
+                self,
+                k: f64,
+            ) -> std::result::Result<StrengthDistribution, E> {
                 // -0 and 0 are one strength.
-                Ok(Distribution::Fixed(k + 0.0))
+                Ok(StrengthDistribution::Fixed(k + 0.0))
             }
 
-            fn visit_i64<E: de::Error>(self, k: i64) -> std::result::Result<Distribution, E> {
+            fn visit_i64<E: de::Error>(
+                self,
+                k: i64,
+            ) -> std::result::Result<StrengthDistribution, E> {
                 self.visit_f64(k as f64)
             }
 
             fn visit_map<A: de::MapAccess<'de>>(
                 self,
                 map: A,
-            ) -> std::result::Result<Distribution, A::Error> {
+            ) -> std::result::Result<StrengthDistribution, A::Error> {
                 Ok(match Drawn::deserialize(MapAccessDeserializer::new(map))? {
-                    Drawn::Uniform([low, high]) => Distribution::Uniform(low, high),
-                    Drawn::LogUniform([low, high]) => Distribution::LogUniform(low, high),
-                    Drawn::Normal(normal) => Distribution::Normal(normal),
-                    Drawn::Choice(values) => Distribution::Choice(values),
+                    Drawn::Uniform([low, high]) => StrengthDistribution::Uniform(low, high),
+                    Drawn::LogUniform([low, high]) => StrengthDistribution::LogUniform(low, high),
+                    Drawn::Normal(normal) => StrengthDistribution::Normal(normal),
+                    Drawn::Choice(values) => StrengthDistribution::Choice(values),
                 })
             }
         }
@@ -186,7 +192,7 @@ impl<'de> Deserialize<'de> for Distribution {
 mod tests {
     use super::*;
 
-    fn draws(distribution: &Distribution) -> Vec<f64> {
+    fn draws(distribution: &StrengthDistribution) -> Vec<f64> {
         (0..20_000)
             .map(|row| distribution.draw(5, row, 2))
             .collect()
@@ -198,10 +204,10 @@ mod tests {
 
     #[test]
     fn draws_follow_their_distribution() {
-        let all = draws(&Distribution::Uniform(0.5, 2.5));
+        let all = draws(&StrengthDistribution::Uniform(0.5, 2.5));
         assert!(all.iter().all(|k| (0.5..=2.5).contains(k)));
         assert!((share(&all, |k| k < 1.0) - 0.25).abs() < 0.015);
-        let all = draws(&Distribution::LogUniform(0.01, 1.0));
+        let all = draws(&StrengthDistribution::LogUniform(0.01, 1.0));
         assert!((share(&all, |k| k < 0.1) - 0.5).abs() < 0.015);
         let normal = Normal {
             mean: 1.0,
@@ -209,18 +215,18 @@ mod tests {
             min: 0.0,
             max: 1.5,
         };
-        let all = draws(&Distribution::Normal(normal));
+        let all = draws(&StrengthDistribution::Normal(normal));
         // One standard deviation up is the bound, two down the other.
         assert!((share(&all, |k| k == 1.5) - 0.1587).abs() < 0.01);
         assert!((share(&all, |k| k == 0.0) - 0.0228).abs() < 0.005);
         assert!((share(&all, |k| k < 1.0) - 0.5).abs() < 0.015);
-        let all = draws(&Distribution::Choice(vec![1.0, 2.0, 4.0]));
+        let all = draws(&StrengthDistribution::Choice(vec![1.0, 2.0, 4.0]));
         assert!((share(&all, |k| k == 4.0) - 1.0 / 3.0).abs() < 0.015);
     }
 
     #[test]
     fn a_draw_depends_on_seed_row_and_field() {
-        let d = Distribution::Uniform(0.0, 1.0);
+        let d = StrengthDistribution::Uniform(0.0, 1.0);
         let one = d.draw(1, 2, 3);
         assert_eq!(one, d.draw(1, 2, 3));
         for other in [d.draw(2, 2, 3), d.draw(1, 3, 3), d.draw(1, 2, 4)] {

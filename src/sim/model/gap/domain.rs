@@ -1,6 +1,6 @@
 //! Domains: what the gaps of a batch's environments are, one for all, several in turn, or drawn.
 
-use super::{Distribution, Gap, GapDef, GapTable, Part, impossible};
+use super::{Gap, GapDef, GapTable, Part, StrengthDistribution, impossible};
 use crate::error::{Error, Result};
 use crate::model::{Spec, toml_input};
 use serde::Deserialize;
@@ -17,7 +17,7 @@ const MAX_ROWS: usize = 1 << 16;
 #[derive(Clone, Debug, PartialEq)]
 struct Field {
     name: String,
-    strength: Distribution,
+    strength: StrengthDistribution,
     def: GapDef,
 }
 
@@ -42,7 +42,7 @@ struct DomainFile {
     rows: Option<usize>,
     #[serde(default)]
     redraw: bool,
-    gaps: BTreeMap<String, Distribution>,
+    gaps: BTreeMap<String, StrengthDistribution>,
 }
 
 impl GapSet {
@@ -204,7 +204,7 @@ impl From<&Gap> for GapSet {
     fn from(gap: &Gap) -> Self {
         let field = |part: &Part| Field {
             name: part.name.clone(),
-            strength: Distribution::Fixed(part.strength),
+            strength: StrengthDistribution::Fixed(part.strength),
             def: part.def.clone(),
         };
         Self::of(vec![gap.parts.iter().map(field).collect()])
@@ -292,9 +292,11 @@ impl GapTable {
                         "a field is scaled by its strength, as `joint bthigh damping=0.5`",
                     );
                 }
-                None => Distribution::Fixed(def.default),
-                Some((one, None)) => Distribution::Fixed(number(one)?),
-                Some((_, Some((low, high)))) => Distribution::Uniform(number(low)?, number(high)?),
+                None => StrengthDistribution::Fixed(def.default),
+                Some((one, None)) => StrengthDistribution::Fixed(number(one)?),
+                Some((_, Some((low, high)))) => {
+                    StrengthDistribution::Uniform(number(low)?, number(high)?)
+                }
             };
             strength.check(format!("{}: {name}", place()))?;
             if fields.iter().any(|f| f.name == name) {

@@ -4,7 +4,7 @@ mod distribution;
 mod domain;
 mod table;
 
-pub use distribution::{Distribution, Normal};
+pub use distribution::{Normal, StrengthDistribution};
 pub use domain::{DEFAULT_ROWS, GapSet};
 pub use table::{Edit, Element, GapDef, GapTable, Op};
 
