@@ -5,7 +5,7 @@ use crate::error::{Result, above_zero};
 use crate::nn::ops::norm::Norm;
 use crate::nn::ops::target::Exploration;
 use crate::nn::spec::LastLayer;
-use crate::nn::tape::{Fresh, Group, Hidden, PolicyNet, Tape, TdTarget, Temperature, Twin};
+use crate::nn::tape::{Fresh, GroupId, Hidden, PolicyNet, Tape, TdTarget, Temperature, Twin};
 
 /// The settings that these methods have alike.
 pub trait Family {
@@ -116,7 +116,7 @@ impl ActorCritic {
     }
 
     /// What steps: policy, temperature, critics.
-    pub fn groups(&self) -> [Group; 3] {
+    pub fn groups(&self) -> [GroupId; 3] {
         [self.policy.groups[0], self.temperature.group, self.q.group]
     }
 }

@@ -6,7 +6,7 @@ use super::Each;
 use crate::error::Result;
 use crate::nn::ops::ratio::RatioHeads;
 use crate::nn::spec::Mlp;
-use crate::nn::tape::{Group, Hidden, Tape};
+use crate::nn::tape::{GroupId, Hidden, Tape};
 
 choices! {
     /// When the classifiers train.
@@ -70,7 +70,7 @@ pub struct Classifiers {
     sa: Mlp,
     /// On (s,a,s'): z\[0\] − z\[1\] of its head is log p_real/p_sim (s'|s,a).
     pub sas: Mlp,
-    group: Group,
+    group: GroupId,
 }
 
 impl Classifiers {

@@ -15,6 +15,7 @@ pub mod gaussian;
 pub mod guard;
 pub mod h2o;
 pub mod head;
+mod log_std;
 mod narrow;
 pub mod noise;
 pub mod norm;
@@ -22,7 +23,6 @@ mod per_member;
 pub mod polyak;
 pub mod product;
 pub mod ratio;
-mod spread;
 pub mod standardise;
 pub mod target;
 pub mod td;
@@ -31,9 +31,9 @@ pub(crate) mod wide;
 
 use std::ops::Range;
 
+pub use log_std::LogStd;
 pub use per_member::PerMember;
 use rayon::prelude::*;
-pub use spread::Spread;
 
 use crate::nn::cuda::{Entry, word};
 

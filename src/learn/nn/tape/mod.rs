@@ -30,7 +30,7 @@ pub use forward::Values;
 pub use losses::{TdTarget, Weights};
 pub use networks::{Hidden, Net, PolicyNet, Temperature, Twin};
 pub(crate) use program::Sealed;
-pub use program::{Context, Program, Scene};
+pub use program::{Context, Scene, UpdateProgram};
 pub use ratio::Blurred;
 pub use sample::Fresh;
 
@@ -39,7 +39,7 @@ use crate::error::{Error, Result};
 use crate::nn::kernel::{Buf, Kind, RowLayout, Slot, StateScale, Stats};
 use crate::nn::ops::PerMember;
 use crate::nn::params::{Params, Stepped};
-use crate::nn::spec::{Mlp, Spec};
+use crate::nn::spec::{Mlp, ParamSpec};
 use crate::nn::workspace::{Pass, Plan};
 use forward::{Gradient, Through};
 use program::{Draw, Item, Note, Work};
@@ -49,16 +49,16 @@ pub const STATS: usize = 32;
 
 /// Parameters that step together, by their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Group(usize);
+pub struct GroupId(usize);
 
 /// Some of the updates, counted from 0: every so many of a range, from its first on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct UpdateSpan {
     range: Range<u64>,
     every: u64,
 }
 
-impl Span {
+impl UpdateSpan {
     /// Every update.
     const ALL: Self = Self {
         range: 0..u64::MAX,
@@ -74,7 +74,7 @@ impl Span {
 /// Records an update.
 pub struct Tape {
     scene: Scene,
-    spec: Spec,
+    spec: ParamSpec,
     groups: Vec<Stepped>,
     /// Networks that have targets, the targets' names, and their Polyak rate.
     targets: Vec<(Mlp, &'static str)>,
@@ -89,11 +89,11 @@ pub struct Tape {
     state_scale: Option<Buf<StateScale>>,
 
     prepared: Vec<Note>,
-    draws: Vec<(Span, Draw)>,
+    draws: Vec<(UpdateSpan, Draw)>,
     recorded: Vec<draw::Take>,
-    measures: Vec<(Span, Measured)>,
+    measures: Vec<(UpdateSpan, Measured)>,
     items: Vec<Item>,
-    span: Span,
+    span: UpdateSpan,
     /// The stage's first item.
     stage: usize,
     /// Gradients that the losses of this stage have written, and policies that they reach through actions.
@@ -117,7 +117,7 @@ impl Tape {
                 seeds: seeds.to_vec(),
                 device: device.clone(),
             },
-            spec: Spec::default(),
+            spec: ParamSpec::default(),
             groups: Vec::new(),
             targets: Vec::new(),
             polyak: 0.0.into(),
@@ -132,7 +132,7 @@ impl Tape {
             recorded: Vec::new(),
             measures: Vec::new(),
             items: Vec::new(),
-            span: Span::ALL,
+            span: UpdateSpan::ALL,
             stage: 0,
             gradients: Vec::new(),
             through: Vec::new(),
@@ -181,7 +181,7 @@ impl Tape {
         work: impl FnOnce(&mut Self) -> Result<()>,
     ) -> Result<()> {
         self.next_stage();
-        let around = std::mem::replace(&mut self.span, Span { range, every });
+        let around = std::mem::replace(&mut self.span, UpdateSpan { range, every });
         work(self)?;
         self.next_stage();
         self.span = around;
@@ -200,7 +200,7 @@ impl Tape {
     // ---- steps ----
 
     /// One Adam step of `groups` along the gradients of the losses since the last step.
-    pub fn step(&mut self, groups: &[Group]) {
+    pub fn step(&mut self, groups: &[GroupId]) {
         let gradients = std::mem::take(&mut self.gradients);
         if !gradients.is_empty() {
             self.work(Work::Backward(gradients));

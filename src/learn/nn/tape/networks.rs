@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Group, Tape};
+use super::{GroupId, Tape};
 use crate::nn::kernel::{Slot, Theta};
 use crate::nn::ops::norm::Norm;
-use crate::nn::ops::{PerMember, Spread};
+use crate::nn::ops::{LogStd, PerMember};
 use crate::nn::params::Stepped;
 use crate::nn::spec::{LastLayer, Mlp};
 
@@ -31,7 +31,7 @@ pub struct Net {
     /// Its layers.
     pub mlp: Mlp,
     /// Its parameters.
-    pub group: Group,
+    pub group: GroupId,
 }
 
 /// Two critics that step together, and their targets.
@@ -40,7 +40,7 @@ pub struct Twin {
     /// The critics.
     pub q: [Mlp; 2],
     /// Their parameters.
-    pub group: Group,
+    pub group: GroupId,
 }
 
 /// A policy.
@@ -49,9 +49,9 @@ pub struct PolicyNet {
     /// Its network.
     pub mlp: Mlp,
     /// Where its spread is.
-    pub spread: Spread,
+    pub spread: LogStd,
     /// Its network's parameters, and those of its own that step apart from them.
-    pub groups: Vec<Group>,
+    pub groups: Vec<GroupId>,
 }
 
 /// The temperature α, learned as its logarithm.
@@ -60,7 +60,7 @@ pub struct Temperature {
     /// log α.
     pub log_alpha: Slot<Theta>,
     /// log α as a parameter that steps.
-    pub group: Group,
+    pub group: GroupId,
 }
 
 impl Tape {
@@ -102,7 +102,7 @@ impl Tape {
         outputs: usize,
         hidden: Hidden,
         rate: PerMember<f64>,
-    ) -> ([Mlp; 2], Group) {
+    ) -> ([Mlp; 2], GroupId) {
         let inputs = [self.scene.row.next_obs(), self.scene.row.dynamics()];
         let net = |n: usize, tape: &mut Self| {
             tape.network(names[n], [inputs[n], outputs], hidden, LastLayer::Linear)
@@ -123,7 +123,7 @@ impl Tape {
         let group = self.group(mlp.range.start..affine.end, rate);
         self.acts_by(PolicyNet {
             mlp,
-            spread: Spread::Affine(Slot::new(affine.start)),
+            spread: LogStd::PerState(Slot::new(affine.start)),
             groups: vec![group],
         })
     }
@@ -131,7 +131,7 @@ impl Tape {
     /// IQL's policy around the means that `mean` gives: log σ is the same in every state and steps at `rate`.
     pub fn gaussian(&mut self, mean: Net, rate: PerMember<f64>) -> PolicyNet {
         let log_std = self.spec.vector("policy.log_std", self.act_dim(), 0.0);
-        let spread = Spread::Constant(Slot::new(log_std.start));
+        let spread = LogStd::Free(Slot::new(log_std.start));
         let groups = vec![mean.group, self.group(log_std, rate)];
         let mlp = mean.mlp;
         self.acts_by(PolicyNet {
@@ -152,7 +152,7 @@ impl Tape {
     }
 
     /// The rates of `groups` fall to 0 along half a cosine over so many `steps`.
-    pub fn anneal(&mut self, groups: &[Group], steps: u64) {
+    pub fn anneal(&mut self, groups: &[GroupId], steps: u64) {
         for group in groups {
             self.groups[group.0].cosine_steps = Some(steps);
         }
@@ -170,14 +170,14 @@ impl Tape {
         self.spec.normed(name, &sizes, hidden.norm, last)
     }
 
-    fn group(&mut self, range: Range<usize>, rate: PerMember<f64>) -> Group {
+    fn group(&mut self, range: Range<usize>, rate: PerMember<f64>) -> GroupId {
         self.groups.push(Stepped {
             range,
             rate,
             cosine_steps: None,
             steps: 0,
         });
-        Group(self.groups.len() - 1)
+        GroupId(self.groups.len() - 1)
     }
 
     fn acts_by(&mut self, policy: PolicyNet) -> PolicyNet {

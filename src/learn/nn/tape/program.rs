@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::forward::Gradient;
-use super::{Group, PolicyNet, Recorded, Span, Tape, draw};
+use super::{GroupId, PolicyNet, Recorded, Tape, UpdateSpan, draw};
 use crate::algo::measures::Measured;
 use crate::error::Result;
 use crate::nn::Replay;
@@ -78,12 +78,12 @@ pub(super) enum Work {
     /// Another launch.
     Launch(Launch),
     /// An Adam step.
-    Step(Vec<Group>),
+    Step(Vec<GroupId>),
 }
 
 /// Work, and in which updates it is done.
 pub(super) struct Item {
-    pub span: Span,
+    pub span: UpdateSpan,
     pub work: Work,
 }
 
@@ -100,26 +100,26 @@ enum Ready {
     Forward(Dense, Vec<Tensor>),
     Backward(DenseGrad, Vec<Tensor>),
     Launch(Launch),
-    Step(Vec<Group>),
+    Step(Vec<GroupId>),
 }
 
 /// An update, ready to run.
-pub struct Program {
+pub struct UpdateProgram {
     groups: Vec<Stepped>,
     names: Vec<&'static str>,
     polyak: PerMember<f32>,
     state_scale: Option<Buf<StateScale>>,
     before_first: Vec<Note>,
-    draws: Vec<(Span, Draw)>,
+    draws: Vec<(UpdateSpan, Draw)>,
     recorded: Vec<draw::Take>,
-    measures: Vec<(Span, Measured)>,
-    items: Vec<(Span, Ready)>,
+    measures: Vec<(UpdateSpan, Measured)>,
+    items: Vec<(UpdateSpan, Ready)>,
 }
 
 /// A tape's parts: what it recorded, on which parameters, with how much room, and the policy that acts.
 pub(crate) struct Sealed {
     pub scene: Scene,
-    pub program: Program,
+    pub program: UpdateProgram,
     pub params: Params,
     pub ws: Workspace,
     pub policy: PolicyNet,
@@ -159,7 +159,7 @@ impl Tape {
         let items = self.items.into_iter();
         let items = items.map(|item| (item.span, ready(item.work))).collect();
         Ok(Sealed {
-            program: Program {
+            program: UpdateProgram {
                 groups: self.groups,
                 names: self.names,
                 polyak: self.polyak,
@@ -192,7 +192,7 @@ fn number_buffers(passes: &mut [(Pass, Tensor)], numbers: &[usize]) -> Vec<Tenso
     buffers
 }
 
-impl Program {
+impl UpdateProgram {
     // ---- an update ----
 
     /// What is done once before a process's first update.
@@ -232,7 +232,7 @@ impl Program {
                 Ready::Launch(launch) => launch(c)?,
                 Ready::Step(chosen) => {
                     let all = groups.iter_mut().enumerate();
-                    let chosen = all.filter(|(n, _)| chosen.contains(&Group(*n)));
+                    let chosen = all.filter(|(n, _)| chosen.contains(&GroupId(*n)));
                     params.step(&mut chosen.map(|(_, group)| group).collect::<Vec<_>>())?;
                 }
             }
