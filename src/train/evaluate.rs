@@ -11,7 +11,7 @@ use crate::rng::{Stream, fill_normal};
 
 /// Chooses actions `[n, act_dim]` for observations `[n, obs_dim]`, given standard normals of the
 /// actions' shape, or none for the deterministic action.
-pub type Actor<'a> = dyn FnMut(&[f32], Option<&[f32]>) -> Result<Vec<f32>> + 'a;
+pub type PolicyFn<'a> = dyn FnMut(&[f32], Option<&[f32]>) -> Result<Vec<f32>> + 'a;
 
 /// What helps against robots that break.
 pub const STEADY: &str = "give the robot a smaller timestep or weaker gear";
@@ -73,7 +73,7 @@ impl Episodes {
 /// `noise_seed`: sample the policy with normals from this seed; `None`: deterministic actions.
 pub fn evaluate(
     env: &mut dyn VecEnv,
-    actor: &mut Actor<'_>,
+    actor: &mut PolicyFn<'_>,
     noise_seed: Option<u64>,
 ) -> Result<Episodes> {
     let (n, act_dim) = (env.num_envs(), env.act_dim());

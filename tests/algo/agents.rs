@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 use h2oplus::algo::{Agent, Method, build, methods};
 use h2oplus::nn::replay::row_len;
 use h2oplus::nn::{Act, Replay};
+use toml::Table;
 
 use crate::support::{list, normals};
 
@@ -13,8 +14,8 @@ pub const S: usize = 5;
 pub const A: usize = 2;
 
 /// Small sizes, for whichever of them the method has.
-pub fn settings(method: &str, warmup: i64) -> toml::Table {
-    let mut table: toml::Table = "hidden = [32, 32]".parse().unwrap();
+pub fn settings(method: &str, warmup: i64) -> Table {
+    let mut table: Table = "hidden = [32, 32]".parse().unwrap();
     let defaults = Method::named(method).unwrap().defaults();
     for (key, value) in [
         ("batch", 48),
@@ -32,12 +33,44 @@ pub fn settings(method: &str, warmup: i64) -> toml::Table {
     table
 }
 
-fn agent(method: &str, warmup: i64, seeds: &[u64]) -> Agent {
-    build(method, &settings(method, warmup), S, A, seeds, &Device::Cpu).unwrap()
+pub fn agent(method: &str, warmup: i64, seeds: &[u64]) -> Agent {
+    agent_with(method, &Table::new(), warmup, seeds)
+}
+
+fn agent_with(method: &str, with: &Table, warmup: i64, seeds: &[u64]) -> Agent {
+    let mut settings = settings(method, warmup);
+    settings.extend(with.clone());
+    build(method, &settings, S, A, seeds, &Device::Cpu).unwrap()
+}
+
+/// What methods can do besides their published ways, with the settings that ask for it.
+pub fn variants() -> Vec<(&'static str, Table)> {
+    let ratio = "ratio_heads = 'free-sa'\nratio_norm = 'layer'\nratio_every = 3";
+    let mixing = format!("{ratio}\nratio_normalise = true");
+    let variant = |method, text: &str| (method, text.parse().unwrap());
+    vec![
+        variant("sac", "critic_norm = 'layer'"),
+        variant("cql", "critic_norm = 'layer-affine'"),
+        variant("iql", "critic_norm = 'layer-affine'\nvalue_norm = 'layer'"),
+        variant("darc", ratio),
+        variant("h2o", &format!("{mixing}\ncritic_norm = 'layer'")),
+        variant("h2oplus", "use_ratio = false"),
+        variant("h2oplus", "use_ratio = false\nratio_train = 'always'"),
+        variant(
+            "h2oplus",
+            &format!("{mixing}\ncritic_norm = 'layer-affine'\nvalue_norm = 'layer-affine'"),
+        ),
+    ]
+}
+
+/// All methods in their published ways, then the variants.
+fn all_ways() -> Vec<(&'static str, Table)> {
+    let published = methods().map(|method| (method, Table::new()));
+    published.chain(variants()).collect()
 }
 
 /// Random transitions; `shared` by all members, or `groups` of them.
-fn replay(seed: u64, groups: usize, rows: usize) -> Replay {
+pub fn replay(seed: u64, groups: usize, rows: usize) -> Replay {
     replay_on(&Device::Cpu, seed, groups, rows)
 }
 
@@ -57,7 +90,7 @@ pub fn replay_on(device: &Device, seed: u64, groups: usize, rows: usize) -> Repl
     replay
 }
 
-fn run(agent: &mut Agent, updates: u64) {
+pub fn run(agent: &mut Agent, updates: u64) {
     run_on(agent, updates, 400);
 }
 
@@ -184,20 +217,20 @@ fn td_errors_add_up_to_the_losses_and_the_ratio_is_spread_within_its_clip() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    for method in methods() {
+    for (method, with) in all_ways() {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .build()
                 .unwrap();
             pool.install(|| {
-                let mut agent = agent(method, 5, &[3]);
+                let mut agent = agent_with(method, &with, 5, &[3]);
                 run(&mut agent, 30);
                 bits(&agent, 0)
             })
         };
-        assert_eq!(on(1), on(2), "{method}");
-        assert_eq!(on(1), on(3), "{method}");
+        assert_eq!(on(1), on(2), "{method} {with}");
+        assert_eq!(on(1), on(3), "{method} {with}");
     }
 }
 
@@ -221,16 +254,16 @@ fn a_member_learns_as_it_would_alone() {
 
 #[test]
 fn resume_is_exact() {
-    for method in methods() {
+    for (method, with) in all_ways() {
         // 12 lies within the warm start, 30 after it.
         for stop in [12, 30] {
-            let mut through = agent(method, 20, &[3, 4]);
+            let mut through = agent_with(method, &with, 20, &[3, 4]);
             run(&mut through, 50);
-            let mut before = agent(method, 20, &[3, 4]);
+            let mut before = agent_with(method, &with, 20, &[3, 4]);
             run(&mut before, stop);
             let state: HashMap<String, Tensor> = before.state().unwrap().into_iter().collect();
             run(&mut before, 7); // what was saved must not change any more
-            let mut after = agent(method, 20, &[3, 4]);
+            let mut after = agent_with(method, &with, 20, &[3, 4]);
             after.load_state(&state).unwrap();
             assert_eq!(after.updates(), stop);
             run(&mut after, 50 - stop);
@@ -275,194 +308,6 @@ fn a_wrong_checkpoint_is_refused() {
             .to_string()
             .contains("theta is F32 [2,")
     );
-}
-
-#[test]
-fn unknown_settings_and_methods_are_refused() {
-    let table: toml::Table = "lambda = 0.1".parse().unwrap();
-    let error = |method: &str| {
-        build(method, &table, S, A, &[0], &Device::Cpu)
-            .err()
-            .unwrap()
-            .to_string()
-    };
-    assert!(error("sac").contains("lambda"));
-    assert!(error("dreamer").contains("h2oplus, h2o, sac"));
-    for (method, settings, place) in [
-        ("sac", "batch = 0", "batch"),
-        ("sac", "hidden = [32, 0]", "hidden"),
-        ("sac", "policy_lr = nan", "policy_lr"),
-        ("sac", "initial_alpha = 0.0", "initial_alpha"),
-        ("iql", "batch = 0", "batch"),
-        ("iql", "expectile = 1.0", "expectile"),
-        ("darc", "ratio_batch = 0", "ratio_batch"),
-        ("h2oplus", "real_batch = 0", "real_batch"),
-        (
-            "h2oplus",
-            "value = 'sparse'\nvalue_alpha = 0.0",
-            "value_alpha",
-        ),
-        (
-            "h2oplus",
-            "value = 'exponential'\nvalue_clip = -1.0",
-            "value_clip",
-        ),
-        ("h2oplus", "value = 'median'", "median"),
-        ("cql", "penalty_actions = 0", "penalty_actions"),
-        ("cql", "penalty_temperature = 0.0", "penalty_temperature"),
-        ("h2o", "gap_samples = 0", "gap_samples"),
-        // Zero as a float, though not as written.
-        ("h2o", "gap_min = 1e-46", "gap_min"),
-        ("h2o", "sim_batch = 0", "sim_batch"),
-        ("h2o", "gap_max = 1e-46", "gap_max"),
-        ("h2o", "gap_padding = -1.0", "gap_padding"),
-        ("h2o", "ratio_min = 2.0", "ratio_min"),
-        ("h2oplus", "ratio_max = 1e-6", "ratio_min"),
-    ] {
-        let table = settings.parse().unwrap();
-        let error = build(method, &table, S, A, &[0], &Device::Cpu).err();
-        let error = error.unwrap().to_string();
-        // A range is told by the flag, what two settings are to each other by their keys.
-        let named = error.contains(place) || error.contains(&place.replace('_', "-"));
-        assert!(named && error.contains("help:"), "{error}");
-    }
-    let empty = Replay::new(1, 10, S, A, &Device::Cpu).unwrap();
-    assert!(agent("sac", 0, &[3]).update(&empty, &empty).is_err());
-}
-
-/// The control without ratio and V is H2O+ with λ = 0 and no ratio, bit for bit.
-#[test]
-fn plain_mixing_is_h2oplus_without_its_parts() {
-    let table = |text: &str| text.parse::<toml::Table>().unwrap();
-    let sizes = "hidden = [32, 32]\nreal_batch = 24\n";
-    let build = |method: &str, own: &str| {
-        let settings = table(&format!("{sizes}{own}"));
-        let mut agent = build(method, &settings, S, A, &[3], &Device::Cpu).unwrap();
-        run(&mut agent, 30);
-        agent.parameters(0).unwrap()
-    };
-    let without = |lambda: f64| {
-        let own = format!("sim_batch = 24\nratio_batch = 32\nlambda = {lambda}\nuse_ratio = false");
-        build("h2oplus", &own)
-            .into_iter()
-            .collect::<HashMap<_, _>>()
-    };
-    let (same, other) = (without(0.0), without(0.01));
-    let mut differ = 0;
-    for (name, values) in build("rlpd", "batch = 24") {
-        assert_eq!(values, same[&name], "{name}");
-        differ += usize::from(values != other[&name]);
-    }
-    assert!(differ > 0, "λ must be seen");
-}
-
-/// Before its correction counts, DARC is SAC.
-#[test]
-fn darc_without_its_correction_is_sac() {
-    let darc = |ratio_warmup: i64| {
-        let mut settings = settings("darc", 0);
-        settings.insert("ratio_warmup".into(), ratio_warmup.into());
-        let mut agent = build("darc", &settings, S, A, &[3], &Device::Cpu).unwrap();
-        run(&mut agent, 30);
-        agent
-            .parameters(0)
-            .unwrap()
-            .into_iter()
-            .collect::<HashMap<_, _>>()
-    };
-    let (without, with) = (darc(30), darc(29));
-    let mut sac = agent("sac", 0, &[3]);
-    run(&mut sac, 30);
-    let sac = sac.parameters(0).unwrap();
-    assert!(sac.iter().all(|(name, values)| *values == without[name]));
-    assert!(sac.iter().any(|(name, values)| *values != with[name]));
-}
-
-/// The exploration terms of every method that has one: κ = 0 is none, and each other choice is seen.
-#[test]
-fn exploration_is_one_choice() {
-    for method in methods() {
-        let with = |term: &str, optimism: f64| {
-            let mut settings = settings(method, 0);
-            settings.insert("exploration".into(), term.into());
-            settings.insert("optimism".into(), optimism.into());
-            let mut agent = build(method, &settings, S, A, &[3], &Device::Cpu).ok()?;
-            run(&mut agent, 20);
-            Some(bits(&agent, 0))
-        };
-        let Some(none) = with("none", 1.0) else {
-            assert_eq!(method, "iql", "the only one without");
-            continue;
-        };
-        let is_none = |term, optimism| with(term, optimism).as_ref() == Some(&none);
-        assert!(is_none("optimism", 0.0), "{method}");
-        assert!(
-            !is_none("optimism", 1.0) && !is_none("entropy", 1.0),
-            "{method}"
-        );
-    }
-}
-
-/// IQL's policy rate falls along half a cosine: its steps shrink as its schedule runs out, and then stop.
-#[test]
-fn the_cosine_ends_at_no_step() {
-    let mut settings = settings("iql", 0);
-    settings.insert("policy_lr_updates".into(), 10.into());
-    let mut agent = build("iql", &settings, S, A, &[3], &Device::Cpu).unwrap();
-    let policy = |agent: &Agent| -> Vec<f32> {
-        let all = agent.parameters(0).unwrap();
-        let own = all
-            .into_iter()
-            .filter(|(name, _)| name.starts_with("policy"));
-        own.flat_map(|(_, values)| values).collect()
-    };
-    let mut moved = Vec::new();
-    for _ in 0..12 {
-        let before = policy(&agent);
-        run(&mut agent, 1);
-        let steps = policy(&agent);
-        let largest = steps.iter().zip(&before).map(|(a, b)| (a - b).abs());
-        moved.push(largest.fold(0f32, f32::max));
-    }
-    assert!((moved[0] - 3e-4).abs() < 3e-6, "{moved:?}");
-    assert!(moved[9] > 0.0 && moved[9] < 0.1 * moved[0], "{moved:?}");
-    assert_eq!(moved[10..], [0.0, 0.0], "{moved:?}");
-}
-
-/// IQL sees states on the data's scale: data moved and stretched give the same actions at states moved as they were.
-#[test]
-fn states_are_seen_on_the_data_sets_scale() {
-    let moved = |real: &Replay, stretch: f32, shift: f32| {
-        let mut rows = real.rows.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        for row in rows.chunks_exact_mut(row_len(S, A)) {
-            let (s, rest) = row.split_at_mut(S + A);
-            for s in s[..S].iter_mut().chain(&mut rest[..S]) {
-                *s = stretch * *s + shift;
-            }
-        }
-        let mut moved = Replay::new(1, 500, S, A, &Device::Cpu).unwrap();
-        moved
-            .push(&rows[..real.spans().of(0).len * row_len(S, A)])
-            .unwrap();
-        moved
-    };
-    let acts = |stretch: f32, shift: f32, standardise: bool| {
-        let mut settings = settings("iql", 0);
-        settings.insert("standardise".into(), standardise.into());
-        let mut agent = build("iql", &settings, S, A, &[3], &Device::Cpu).unwrap();
-        let real = moved(&replay(1, 1, 400), stretch, shift);
-        for _ in 0..30 {
-            agent.update(&real, &real).unwrap();
-        }
-        let obs = normals(5, &[1, 9, S])
-            .affine(stretch.into(), shift.into())
-            .unwrap();
-        list(&agent.act(&obs, None).unwrap())
-    };
-    let as_is = acts(1.0, 0.0, true);
-    assert!(crate::support::error(&acts(10.0, 3.0, true), &as_is) < 0.01);
-    let raw = acts(1.0, 0.0, false);
-    assert!(crate::support::error(&acts(10.0, 3.0, false), &raw) > 0.1);
 }
 
 /// The host's snapshot acts as the device does, deterministically and with noise.

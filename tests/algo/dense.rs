@@ -7,7 +7,7 @@ use candle_core::{D, Tensor, Var};
 use h2oplus::nn::ops::dense::View;
 use h2oplus::nn::ops::norm::Norm;
 use h2oplus::nn::params::Params;
-use h2oplus::nn::spec::{LastLayer, Linear, Mlp, Spec};
+use h2oplus::nn::spec::{LastLayer, Linear, Mlp, ParamSpec};
 use h2oplus::nn::workspace::{Backprop, Bank, Plan};
 
 use crate::support::{far, list, near, normals, poison, var};
@@ -18,7 +18,7 @@ const COLUMNS: usize = 11; // of an input row, of which a network reads fewer
 
 /// A network behind another; gains and biases of its norm are random.
 pub fn params(sizes: &[usize], norm: Norm) -> (Params, Mlp) {
-    let mut spec = Spec::default();
+    let mut spec = ParamSpec::default();
     spec.mlp("before", &[3, 5, 1], LastLayer::Small);
     let mlp = spec.normed("net", sizes, norm, LastLayer::Linear);
     let device = crate::support::device();

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::Spread;
+use h2oplus::nn::ops::LogStd;
 use h2oplus::nn::ops::awr::AwrLoss;
 use h2oplus::nn::ops::gaussian::GaussianSample;
 use h2oplus::nn::ops::standardise::Standardise;
@@ -68,7 +68,7 @@ fn check_awr(beta: f64, compare: Compare) {
     let awr = AwrLoss {
         members: P,
         rows: N,
-        spread: Spread::Constant(g.log_std),
+        spread: LogStd::Free(g.log_std),
         raw: g.raw,
         q: q.map(Slot::new),
         v: Slot::new(v),

@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::Spread;
+use h2oplus::nn::ops::LogStd;
 use h2oplus::nn::ops::awr::AwrLoss;
 use h2oplus::nn::ops::head::{Sample, SampleGrad};
 
@@ -166,7 +166,7 @@ fn check_awr(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
     let awr = AwrLoss {
         members: P,
         rows: N,
-        spread: Spread::Affine(Slot::new(1)),
+        spread: LogStd::PerState(Slot::new(1)),
         raw: Slot::new(0),
         q: [base, base + N].map(Slot::new),
         v: Slot::new(base + 2 * N),

@@ -4,7 +4,7 @@ use candle_core::{Tensor, Var};
 use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::launch::launch;
 use h2oplus::nn::ops::actor::ActorLoss;
-use h2oplus::nn::ops::ratio::{RatioLoss, RatioWeight};
+use h2oplus::nn::ops::ratio::{RatioHeads, RatioLoss, RatioWeight};
 use h2oplus::nn::ops::target::{Exploration, Target};
 use h2oplus::nn::ops::td::TdLoss;
 use h2oplus::nn::ops::value::{Value, ValueLoss, ValueRule};
@@ -145,13 +145,14 @@ fn the_exponential_loss_is_safe() {
     }
 }
 
-fn check_ratio(scale: f64, compare: Compare) {
+fn check_ratio(heads: RatioHeads, normalise: bool, scale: f64, compare: Compare) {
     let stride = 8 * N;
     let acts = normals(5, &[P, stride]);
     let loss = RatioLoss {
         members: P,
         half: N,
         raw: [0, 4 * N].map(Slot::new),
+        heads,
         stats_at: Slot::new(0),
     };
     let (act_grads, stats) = (poison(&[P, stride]), zeros(&[P, 2]));
@@ -161,6 +162,7 @@ fn check_ratio(scale: f64, compare: Compare) {
         real: M,
         sim: 2 * N,
         raw: Some(Slot::new(4 * N)),
+        normalise,
         clip: [0.3, 1.0].into(),
         stats_at: Slot::new(0),
     };
@@ -170,8 +172,12 @@ fn check_ratio(scale: f64, compare: Compare) {
         let act = acts.get(p).unwrap();
         let [sa, sas] =
             [0, 4 * N].map(|at| var(&piece(&act, at, 4 * N).reshape((2 * N, 2)).unwrap()));
-        let z = |raw: &Var| (raw.as_tensor().tanh().unwrap() * (2.0 * scale)).unwrap();
-        let both = (z(&sas) + z(&sa)).unwrap();
+        let bounded = |raw: &Var| (raw.as_tensor().tanh().unwrap() * (2.0 * scale)).unwrap();
+        let z_sa = match heads {
+            RatioHeads::Published => bounded(&sa),
+            RatioHeads::FreeSa => (sa.as_tensor() * scale).unwrap(),
+        };
+        let both = (bounded(&sas) + &z_sa).unwrap();
         let entropy = |logits: &Tensor| -> Tensor {
             let log_p = candle_nn::ops::log_softmax(logits, 1).unwrap();
             let of = |class: usize| {
@@ -185,7 +191,7 @@ fn check_ratio(scale: f64, compare: Compare) {
             };
             (of(0) + of(1)).unwrap().neg().unwrap()
         };
-        let (first, second) = (entropy(&z(&sa)), entropy(&both));
+        let (first, second) = (entropy(&z_sa), entropy(&both));
         let ours = list(&stats.get(p).unwrap());
         compare("sa loss", &ours[..1], &first);
         compare("sas loss", &ours[1..2], &second);
@@ -199,14 +205,17 @@ fn check_ratio(scale: f64, compare: Compare) {
         }
         // p_real/p_sim (s'|s,a) through both softmaxes, as the published code has it.
         let (pa, pas) = (
-            candle_nn::ops::softmax(&z(&sa), 1).unwrap(),
+            candle_nn::ops::softmax(&z_sa, 1).unwrap(),
             candle_nn::ops::softmax(&both, 1).unwrap(),
         );
         let column = |t: &Tensor, c: usize| t.narrow(1, c, 1).unwrap();
         let ratio = ((column(&pas, 0) * column(&pa, 1)).unwrap()
             / (column(&pas, 1) * column(&pa, 0)).unwrap())
         .unwrap();
-        let ratio = ratio.clamp(0.3, 1.0).unwrap().flatten_all().unwrap();
+        let mut ratio = ratio.clamp(0.3, 1.0).unwrap().flatten_all().unwrap();
+        if normalise {
+            ratio = ratio.broadcast_div(&ratio.mean_all().unwrap()).unwrap();
+        }
         let w = list(&w.get(p).unwrap());
         assert!(w[..M].iter().all(|w| *w == 1.0));
         compare("weight", &w[M..], &ratio);
@@ -358,7 +367,10 @@ fn parity_with_autograd() {
     for (rule, spread) in RULES {
         check_value(rule, 1.0, spread, near);
     }
-    check_ratio(1.0, near);
+    for heads in [RatioHeads::Published, RatioHeads::FreeSa] {
+        check_ratio(heads, false, 1.0, near);
+    }
+    check_ratio(RatioHeads::Published, true, 1.0, near);
     check_target(0.3, Exploration::Entropy, None, near);
     check_target(0.3, Exploration::None, None, near);
     check_target(0.3, Exploration::Optimism, None, near);
@@ -372,7 +384,10 @@ fn one_percent_is_seen() {
     for (rule, spread) in RULES {
         check_value(rule, 1.01, spread, far);
     }
-    check_ratio(1.01, far);
+    for heads in [RatioHeads::Published, RatioHeads::FreeSa] {
+        check_ratio(heads, false, 1.01, far);
+    }
+    check_ratio(RatioHeads::Published, true, 1.01, far);
     check_target(0.303, Exploration::Entropy, None, far);
     check_target(0.303, Exploration::Optimism, None, far);
     check_target(0.3, Exploration::Entropy, Some(1.01), far);

@@ -16,5 +16,6 @@ mod losses;
 mod optimiser;
 mod population;
 mod published;
+mod settings;
 mod support;
 mod twins;

@@ -8,7 +8,7 @@ use h2oplus::data::Dataset;
 use h2oplus::nn::Replay;
 use toml::{Table, Value};
 
-use crate::agents::{A, S, bits, settings};
+use crate::agents::{A, S, bits, settings, variants};
 use crate::support::normals;
 
 /// What each member has of its own: a data set, a ring's capacity, settings, a seed.
@@ -101,6 +101,7 @@ fn members_with_numbers_and_data_of_their_own_learn_as_they_would_alone() {
         shared("value = 'sparse'\nexploration = 'optimism'"),
     ));
     cases.push(("h2oplus", shared("value = 'exponential'")));
+    cases.extend(variants());
     for (method, shared) in cases {
         let members = members(method, &shared);
         let all = run(method, &members, 30);

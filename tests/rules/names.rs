@@ -8,7 +8,7 @@ use crate::source::{File, Rust, files};
 const ALLOWED: [(&str, &str); 1] = [("Args", "the flags of a subcommand, read as `train::Args`")];
 
 /// Names whose second home is about to go.
-const PENDING: [&str; 7] = ["Actor", "Gap", "Group", "Program", "Span", "Spec", "Spread"];
+const PENDING: [&str; 4] = ["Field", "Given", "Kind", "Record"];
 
 const KINDS: [&str; 5] = ["struct ", "enum ", "trait ", "type ", "union "];
 

@@ -13,7 +13,7 @@ use safetensors::tensor::Dtype;
 use serde_json::Value;
 
 use super::published;
-use crate::algo::{Agent, Recorded, build};
+use crate::algo::{Agent, Method, Recorded, build};
 use crate::error::{Error, Result};
 
 /// Largest error that passes.
@@ -134,6 +134,10 @@ impl Case {
         for (n, key) in published::batches(method).iter().enumerate() {
             let rows = self.tensor(&format!("update0.batch{n}.rewards"))?.len();
             table.insert((*key).into(), (rows as i64).into());
+        }
+        // The published code trains the classifiers even where it does not use them.
+        if Method::named(method)?.setting("ratio_train").is_some() {
+            table.insert("ratio_train".into(), "always".into());
         }
         let [obs, act] = self.dims;
         let agent = build(method, &table, obs, act, &[0], &Device::Cpu);

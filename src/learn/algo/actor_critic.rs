@@ -2,14 +2,17 @@
 
 use super::Each;
 use crate::error::{Result, above_zero};
+use crate::nn::ops::norm::Norm;
 use crate::nn::ops::target::Exploration;
 use crate::nn::spec::LastLayer;
-use crate::nn::tape::{Fresh, Group, PolicyNet, Tape, TdTarget, Temperature, Twin};
+use crate::nn::tape::{Fresh, GroupId, Hidden, PolicyNet, Tape, TdTarget, Temperature, Twin};
 
 /// The settings that these methods have alike.
 pub trait Family {
     /// Widths of the hidden layers.
     fn hidden(&self) -> &[usize];
+    /// What is done to the sums of the critics' hidden layers.
+    fn critic_norm(&self) -> Norm;
     /// Rates of policy, temperature, critics.
     fn rates(&self) -> [f64; 3];
     /// Polyak rate of the targets.
@@ -30,6 +33,9 @@ macro_rules! family {
         impl $crate::algo::actor_critic::Family for $settings {
             fn hidden(&self) -> &[usize] {
                 &self.hidden
+            }
+            fn critic_norm(&self) -> $crate::nn::ops::norm::Norm {
+                self.critic_norm
             }
             fn rates(&self) -> [f64; 3] {
                 [self.policy_lr, self.alpha_lr, self.qf_lr]
@@ -70,11 +76,15 @@ impl ActorCritic {
         for s in s.all() {
             above_zero("initial_alpha", s.initial_alpha())?;
         }
+        let critics = Hidden {
+            widths: s.hidden(),
+            norm: s.critic_norm(),
+        };
         let rate = |n: usize| s.exact(|s| s.rates()[n]);
         Ok(Self {
             policy: t.tanh_gaussian(s.hidden(), rate(0)),
             temperature: t.temperature(&s.exact(S::initial_alpha), rate(1)),
-            q: t.twin(s.hidden(), LastLayer::Small, rate(2), s.each(S::polyak)),
+            q: t.twin(critics, LastLayer::Small, rate(2), s.each(S::polyak)),
         })
     }
 
@@ -106,7 +116,7 @@ impl ActorCritic {
     }
 
     /// What steps: policy, temperature, critics.
-    pub fn groups(&self) -> [Group; 3] {
+    pub fn groups(&self) -> [GroupId; 3] {
         [self.policy.groups[0], self.temperature.group, self.q.group]
     }
 }

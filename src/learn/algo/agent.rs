@@ -9,9 +9,9 @@ use crate::error::Result;
 use crate::nn::kernel::{Buf, Stats};
 use crate::nn::launch::capture;
 use crate::nn::params::{Params, take};
-use crate::nn::tape::{Context, Program, Recorded, STATS, Scene, Sealed, Tape};
+use crate::nn::tape::{Context, Recorded, STATS, Scene, Sealed, Tape, UpdateProgram};
 use crate::nn::workspace::Workspace;
-use crate::nn::{Acting, Actor, Replay};
+use crate::nn::{Actor, BatchedPolicy, Replay};
 use crate::policy::Policy;
 
 /// A population of agents of one method, updated together.
@@ -20,13 +20,13 @@ pub struct Agent {
     params: Params,
     ws: Workspace,
     stats: Buf<Stats>,
-    program: Program,
+    program: UpdateProgram,
     actor: Actor,
     updates: u64,
     /// Whether what precedes a first update has been done.
     prepared: bool,
     /// The policies, laid out for as many observations as they were last asked for.
-    acting: RefCell<Option<Acting>>,
+    acting: RefCell<Option<BatchedPolicy>>,
 }
 
 impl Agent {
@@ -94,7 +94,7 @@ impl Agent {
         Ok(())
     }
 
-    fn parts(&mut self) -> (Context<'_>, &mut Program) {
+    fn parts(&mut self) -> (Context<'_>, &mut UpdateProgram) {
         let context = Context {
             scene: &self.scene,
             params: &self.params,
@@ -158,7 +158,7 @@ impl Agent {
         let (_, rows, _) = obs.dims3()?;
         let mut acting = self.acting.borrow_mut();
         if !acting.as_ref().is_some_and(|acting| acting.fits(rows)) {
-            *acting = Some(Acting::new(&self.params, &self.actor, rows)?);
+            *acting = Some(BatchedPolicy::new(&self.params, &self.actor, rows)?);
         }
         let acting = acting.as_ref().expect("laid out above");
         acting.act(&self.params, obs, noise)
@@ -187,7 +187,7 @@ impl Agent {
         let mut all: Vec<_> = named.map(|(n, name)| (*name, of(n))).collect();
         let last = self.updates.saturating_sub(1);
         if let Some(measured) = self.program.measured(last) {
-            all.extend(measured.read(&self.ws.acts)?);
+            all.extend(measured.read(&self.ws.acts, &stats)?);
         }
         Ok(all)
     }

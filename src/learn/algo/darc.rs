@@ -7,7 +7,7 @@
 use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, family};
-use super::classifiers::Classifiers;
+use super::classifiers::{Classifiers, ratio_settings};
 use super::settings::{actor_critic, classifiers, networks};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
@@ -26,6 +26,7 @@ settings! {
 }
 
 family!(DarcSettings);
+ratio_settings!(DarcSettings);
 
 // ---- update ----
 
@@ -35,10 +36,10 @@ impl Record for DarcSettings {
             above_zero(name, rows as f64)?;
         }
         let core = ActorCritic::new(t, s)?;
-        let classifiers = Classifiers::new(t, &s.hidden, s.exact(|s| s.ratio_lr));
+        let classifiers = Classifiers::new(t, s);
         let batch = t.rows([0, s.batch])?;
         let update = |t: &mut Tape, corrects: bool| {
-            classifiers.learn(t, s.ratio_batch, s.each(|s| s.ratio_noise))?;
+            classifiers.learn(t, s)?;
             t.draw(&batch);
 
             // Losses.

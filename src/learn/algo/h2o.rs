@@ -5,7 +5,7 @@
 use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, family};
-use super::classifiers::Classifiers;
+use super::classifiers::{Classifiers, ratio_settings};
 use super::settings::{actor_critic, classifiers, mixing, networks, ordered, penalty};
 use super::{Each, Record};
 use crate::error::{Error, Result, above_zero};
@@ -34,6 +34,7 @@ settings! {
 }
 
 family!(H2oSettings);
+ratio_settings!(H2oSettings);
 
 impl H2oSettings {
     fn check(&self) -> Result<()> {
@@ -61,10 +62,10 @@ impl Record for H2oSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         s.all().iter().try_for_each(Self::check)?;
         let core = ActorCritic::new(t, s)?;
-        let classifiers = Classifiers::new(t, &s.hidden, s.exact(|s| s.ratio_lr));
+        let classifiers = Classifiers::new(t, s);
         let batch = t.rows([s.real_batch, s.sim_batch])?;
         t.draw(&batch);
-        classifiers.learn(t, s.ratio_batch, s.each(|s| s.ratio_noise))?;
+        classifiers.learn(t, s)?;
 
         // Losses.
         let fresh = t.sample(&core.policy, &batch)?;
@@ -73,7 +74,12 @@ impl Record for H2oSettings {
         let ratio = s
             .use_ratio
             .then(|| t.at(&classifiers.sas, &batch.sim().dynamics()));
-        let w = t.ratio_weights(&batch, ratio, s.pair(|s| [s.ratio_min, s.ratio_max]))?;
+        let w = t.ratio_weights(
+            &batch,
+            ratio,
+            s.pair(|s| [s.ratio_min, s.ratio_max]),
+            s.ratio_normalise,
+        )?;
         let q = t.twin_at(&core.q, &batch.obs_action());
         t.td_loss(&batch, &q, &y, &w);
         let clip = s.pair(|s| [s.gap_min, s.gap_max]);

@@ -3,15 +3,16 @@
 use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, family};
-use super::classifiers::Classifiers;
+use super::classifiers::{Classifiers, RatioTrain, ratio_settings};
 use super::in_sample::InSample;
 use super::settings::{actor_critic, classifiers, mixing, networks, ordered};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
 use crate::nn::ops::PerMember;
+use crate::nn::ops::norm::Norm;
 use crate::nn::ops::value::{Value, ValueRule};
 use crate::nn::spec::LastLayer;
-use crate::nn::tape::{Batch, Net, Tape};
+use crate::nn::tape::{Batch, Hidden, Net, Tape};
 
 // ---- settings ----
 
@@ -28,6 +29,10 @@ settings! {
         value_alpha: f64 = 1.0 => POSITIVE,
         /// Largest exponent of the value loss `exponential`.
         value_clip: f64 = 7.0 => POSITIVE,
+        /// When the classifiers train.
+        ratio_train: RatioTrain = RatioTrain::Used,
+        /// What is done to V's hidden layers before the ReLU.
+        value_norm: Norm = Norm::None,
         /// Adam's rate for V.
         vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Updates of the offline warm start, before mixing begins: in-sample V and Q, and an
@@ -41,6 +46,7 @@ settings! {
 }
 
 family!(H2oPlusSettings);
+ratio_settings!(H2oPlusSettings);
 
 impl H2oPlusSettings {
     fn check(&self) -> Result<()> {
@@ -73,21 +79,21 @@ impl Record for H2oPlusSettings {
         let rule = PerMember::from(rule.collect::<Result<Vec<_>>>()?);
         let core = ActorCritic::new(t, s)?;
         let sizes = [t.obs_dim(), 1];
-        let vf = t.mlp(
-            "vf",
-            sizes,
-            &s.hidden,
-            LastLayer::Small,
-            s.exact(|s| s.vf_lr),
-        );
-        let classifiers = Classifiers::new(t, &s.hidden, s.exact(|s| s.ratio_lr));
+        let hidden = Hidden {
+            widths: &s.hidden,
+            norm: s.value_norm,
+        };
+        let vf = t.mlp("vf", sizes, hidden, LastLayer::Small, s.exact(|s| s.vf_lr));
+        let classifiers = Classifiers::new(t, s);
         let batch = t.rows([s.real_batch, s.sim_batch])?;
         t.until(s.warmup, |t| {
             warm_start(t, s, &core, &vf, &batch.real(), rule.clone())
         })?;
         t.since(s.warmup, |t| {
             t.draw(&batch);
-            classifiers.learn(t, s.ratio_batch, s.each(|s| s.ratio_noise))?;
+            if s.use_ratio || s.ratio_train == RatioTrain::Always {
+                classifiers.learn(t, s)?;
+            }
 
             // Losses.
             let (real, sim) = (batch.real(), batch.sim());
@@ -99,7 +105,12 @@ impl Record for H2oPlusSettings {
             target.v = Some((t.at(&vf.mlp, &batch.next_obs()), s.each(|s| s.lambda)));
             let y = t.td_target(&batch, target)?;
             let ratio = s.use_ratio.then(|| t.at(&classifiers.sas, &sim.dynamics()));
-            let w = t.ratio_weights(&batch, ratio, s.pair(|s| [s.ratio_min, s.ratio_max]))?;
+            let w = t.ratio_weights(
+                &batch,
+                ratio,
+                s.pair(|s| [s.ratio_min, s.ratio_max]),
+                s.ratio_normalise,
+            )?;
             let q = t.twin_at(&core.q, &batch.obs_action());
             t.td_loss(&batch, &q, &y, &w);
             core.actor_loss(t, s, &fresh);

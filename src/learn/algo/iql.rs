@@ -11,9 +11,10 @@ use super::settings::networks;
 use super::{Each, Record};
 use crate::error::Result;
 use crate::nn::ops::PerMember;
+use crate::nn::ops::norm::Norm;
 use crate::nn::ops::value::{Value, ValueRule};
 use crate::nn::spec::LastLayer::Linear;
-use crate::nn::tape::Tape;
+use crate::nn::tape::{Hidden, Tape};
 
 // ---- settings ----
 
@@ -30,6 +31,8 @@ settings! {
         weight_max: f64 = 100.0 => POSITIVE,
         /// Updates over which the policy's rate falls to 0 along half a cosine (0: it stays).
         policy_lr_updates: u64 = 1_000_000 => COUNT,
+        /// What is done to V's hidden layers before the ReLU.
+        value_norm: Norm = Norm::None,
         /// Adam's rate for V.
         vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Whether states are seen on the data set's scale.
@@ -43,12 +46,23 @@ impl Record for IqlSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         let rule = |s: &Self| ValueRule::new(Value::Expectile, s.expectile, 1.0, 1.0);
         let rule = s.all().iter().map(rule).collect::<Result<Vec<_>>>()?;
-        let (obs_dim, act_dim, hidden) = (t.obs_dim(), t.act_dim(), &s.hidden);
+        let (obs_dim, act_dim, hidden) = (t.obs_dim(), t.act_dim(), &s.hidden[..]);
+        let normed = |norm| Hidden {
+            widths: hidden,
+            norm,
+        };
+        let [critics, values] = [s.critic_norm, s.value_norm].map(normed);
         let rate = s.exact(|s| s.policy_lr);
-        let mean = t.mlp("policy", [obs_dim, act_dim], hidden, Linear, rate.clone());
+        let mean = t.mlp(
+            "policy",
+            [obs_dim, act_dim],
+            hidden.into(),
+            Linear,
+            rate.clone(),
+        );
         let smoothing = s.each(|s| s.polyak);
-        let q = t.twin(hidden, Linear, s.exact(|s| s.qf_lr), smoothing);
-        let vf = t.mlp("vf", [obs_dim, 1], hidden, Linear, s.exact(|s| s.vf_lr));
+        let q = t.twin(critics, Linear, s.exact(|s| s.qf_lr), smoothing);
+        let vf = t.mlp("vf", [obs_dim, 1], values, Linear, s.exact(|s| s.vf_lr));
         let policy = t.gaussian(mean, rate);
         if s.policy_lr_updates > 0 {
             t.anneal(&policy.groups, s.policy_lr_updates);

@@ -21,10 +21,14 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Name and `[P]` values of every measure that the method has, from the activations of the last update:
+    /// Name and `[P]` values of every measure that the method has, from the activations and the `[P]` stats of the last update:
     /// `td_error_real` and `td_error_sim`, the mean of (Q − y)² over rows and both critics without w; `ratio_p10` and
     /// `ratio_p90` of w over the simulated rows, and `ratio_floor_share`, the share of them at the clip's lower end.
-    pub fn read(&self, acts: &Buf<Acts>) -> Result<Vec<(&'static str, Vec<f32>)>> {
+    pub fn read(
+        &self,
+        acts: &Buf<Acts>,
+        means: &[Vec<f32>],
+    ) -> Result<Vec<(&'static str, Vec<f32>)>> {
         let (td, rows) = (&self.td, self.td.rows());
         let y = self.y.to_vec2::<f32>()?;
         let floats = (rows - 1) * td.step + 1;
@@ -51,7 +55,12 @@ impl Measured {
             let w = self.w.to_vec2::<f32>()?;
             let mut spread = [const { Vec::new() }; 3];
             for (m, w) in w.iter().enumerate() {
-                let [floor, _] = weight.clip.of(m);
+                let scale = if weight.normalise {
+                    means[m][weight.stats_at.offset()]
+                } else {
+                    1.0
+                };
+                let floor = weight.clip.of(m)[0] / scale;
                 let of_member = ratio_spread(&w[weight.real..], floor);
                 spread
                     .iter_mut()

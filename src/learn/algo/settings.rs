@@ -18,6 +18,8 @@ macro_rules! networks {
             qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
             /// Polyak rate of the target critics.
             polyak: f64 = 0.005 => UNIT,
+            /// What is done to the critics' hidden layers before the ReLU.
+            critic_norm: crate::nn::ops::norm::Norm = crate::nn::ops::norm::Norm::None,
         } $($then)* }
     };
 }
@@ -51,6 +53,13 @@ macro_rules! classifiers {
             ratio_noise: f64 = 0.1 => NOT_NEGATIVE,
             /// Adam's rate for the classifiers.
             ratio_lr: f64 = 3e-4 => NOT_NEGATIVE,
+            /// Updates per step of the classifiers: 10 as in ODRL's code.
+            ratio_every: u64 = 1 => SOME,
+            /// Which of the classifiers' heads are bounded.
+            ratio_heads: crate::nn::ops::ratio::RatioHeads =
+                crate::nn::ops::ratio::RatioHeads::Published,
+            /// What is done to the classifiers' hidden layers before the ReLU.
+            ratio_norm: crate::nn::ops::norm::Norm = crate::nn::ops::norm::Norm::None,
         } $($then)* }
     };
 }
@@ -63,9 +72,10 @@ macro_rules! mixing {
             real_batch: usize = 128 => SOME,
             /// Simulated transitions per update.
             sim_batch: usize = 128 => SOME,
-            /// Whether the simulated half is weighted by the dynamics ratio. The classifiers train either way, as
-            /// in the published code.
+            /// Whether the simulated half is weighted by the dynamics ratio.
             use_ratio: bool = true,
+            /// Whether the simulated half's weights are divided by their mean over the batch.
+            ratio_normalise: bool = false,
             /// Smallest weight.
             ratio_min: f64 = 1e-5 => NOT_NEGATIVE,
             /// Largest weight.

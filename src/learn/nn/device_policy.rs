@@ -4,15 +4,15 @@ use candle_core::{Device, Tensor};
 
 use super::kernel::Slot;
 use super::params::Params;
-use super::spec::{LastLayer, Spec};
-use super::{Acting, Actor, Spread};
+use super::spec::{LastLayer, ParamSpec};
+use super::{Actor, BatchedPolicy, LogStd};
 use crate::error::{Error, Result};
 use crate::policy::{ActionDistribution, Policy};
 
 /// A policy on a device, as a population of one, for a fixed number of observations.
 pub struct DevicePolicy {
     params: Params,
-    acting: Acting,
+    acting: BatchedPolicy,
     /// Observations, length of an observation, length of an action.
     dims: [usize; 3],
 }
@@ -40,13 +40,13 @@ impl DevicePolicy {
         }
         let sizes = layers.iter().map(|layer| layer.outputs);
         let sizes: Vec<_> = std::iter::once(obs_dim).chain(sizes).collect();
-        let mut spec = Spec::default();
+        let mut spec = ParamSpec::default();
         let mlp = spec.mlp("policy", &sizes, LastLayer::Linear);
         let spread = if constant {
-            Spread::Constant(Slot::new(spec.vector("log_std", act_dim, 0.0).start))
+            LogStd::Free(Slot::new(spec.vector("log_std", act_dim, 0.0).start))
         } else {
             let affine = [("multiplier", 1.0.into()), ("offset", 0.0.into())];
-            Spread::Affine(Slot::new(spec.scalars(&affine).start))
+            LogStd::PerState(Slot::new(spec.scalars(&affine).start))
         };
         // No policy has targets, but a buffer has room for something.
         let mut params = Params::new(spec, &[(&mlp, "target")], &[0], device)?;
@@ -61,7 +61,7 @@ impl DevicePolicy {
         set(spread.own().offset(), &own);
         params.theta = Tensor::new(theta, device)?.unsqueeze(0)?.into();
         Ok(Self {
-            acting: Acting::new(&params, &Actor { mlp, spread }, rows)?,
+            acting: BatchedPolicy::new(&params, &Actor { mlp, spread }, rows)?,
             params,
             dims: [rows, obs_dim, act_dim],
         })

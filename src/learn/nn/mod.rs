@@ -22,6 +22,6 @@ pub mod tape;
 pub mod workspace;
 
 pub use device_policy::DevicePolicy;
-pub use ops::Spread;
-pub use policy::{Act, Acting, Actor};
+pub use ops::LogStd;
+pub use policy::{Act, Actor, BatchedPolicy};
 pub use replay::Replay;

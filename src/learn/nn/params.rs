@@ -1,5 +1,5 @@
 //! All trainable numbers of a population in four flat tensors `[members, len]`: parameters, Adam's two
-//! moments, gradient; the targets apart. The [`Spec`] says which number lies where.
+//! moments, gradient; the targets apart. The [`ParamSpec`] says which number lies where.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::nn::ops::adam::{Adam, AdamBuffers, ParamGroup};
 use crate::nn::ops::guard::{FROZEN, Guard, GuardBuffers, HEALTH};
 use crate::nn::ops::polyak::{Polyak, PolyakBuffers};
 use crate::nn::ops::wide::{transpose, transposed};
-use crate::nn::spec::{Mlp, Spec};
+use crate::nn::spec::{Mlp, ParamSpec};
 
 /// Parameters that are stepped together.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Stepped {
 
 /// The population's parameters on the device.
 pub struct Params {
-    spec: Spec,
+    spec: ParamSpec,
     /// Members, P.
     pub members: usize,
     /// Parameters, `[P, len]`.
@@ -60,7 +60,7 @@ impl Params {
     /// Fresh parameters for one member per seed. `targets`: networks that are smoothed, which must lie
     /// side by side, and their copies' names.
     pub fn new(
-        spec: Spec,
+        spec: ParamSpec,
         targets: &[(&Mlp, &'static str)],
         seeds: &[u64],
         device: &Device,

@@ -5,7 +5,7 @@ use candle_core::{DType, Tensor};
 use crate::error::{Error, Result};
 use crate::nn::kernel::{Actions, Acts, Buf, LogPi, Normals, RowLayout, StateActions};
 use crate::nn::launch::launch;
-use crate::nn::ops::Spread;
+use crate::nn::ops::LogStd;
 use crate::nn::ops::dense::{Dense, View};
 use crate::nn::ops::gaussian::{self, GaussianSample, GaussianSampleBuffers};
 use crate::nn::ops::head::{Sample, SampleBuffers, sample_row};
@@ -21,7 +21,7 @@ pub struct Actor {
     /// Its network.
     pub mlp: Mlp,
     /// Where its spread is.
-    pub spread: Spread,
+    pub spread: LogStd,
 }
 
 impl Actor {
@@ -29,8 +29,8 @@ impl Actor {
     pub fn act_dim(&self) -> usize {
         let outputs = self.mlp.layers[self.mlp.layers.len() - 1].outputs;
         match self.spread {
-            Spread::Affine(_) => outputs / 2,
-            Spread::Constant(_) => outputs,
+            LogStd::PerState(_) => outputs / 2,
+            LogStd::Free(_) => outputs,
         }
     }
 
@@ -47,7 +47,7 @@ impl Actor {
         let (half, last) = (self.act_dim(), layers.len() - 1);
         let last = &mut layers[last];
         let distribution = match self.spread {
-            Spread::Affine(at) => {
+            LogStd::PerState(at) => {
                 let (m, o) = (theta[at.offset()], theta[at.offset() + 1]);
                 let rows = last.weight.chunks_exact_mut(2 * half);
                 let rho = rows.flat_map(|row| &mut row[half..]);
@@ -55,7 +55,7 @@ impl Actor {
                 last.bias[half..].iter_mut().for_each(|b| *b = m * *b + o);
                 ActionDistribution::TanhGaussian
             }
-            Spread::Constant(at) => {
+            LogStd::Free(at) => {
                 // No state changes log σ: the weights of its half are 0.
                 let rows = last.weight.chunks_exact(half);
                 let widened = rows.flat_map(|row| [row, &vec![0.0; half]].concat());
@@ -73,25 +73,25 @@ impl Actor {
 }
 
 /// A population's policies on so many observations a member, laid out once.
-pub struct Acting {
+pub struct BatchedPolicy {
     /// Members, observations a member, length of an observation, length of an action.
     dims: [usize; 4],
     forward: Dense,
     acts: Buf<Acts>,
     /// Noise of the deterministic action.
     still: Buf<Normals>,
-    head: ActingHead,
+    head: PolicyHead,
 }
 
 /// The launch that ends it, with what it writes.
-enum ActingHead {
+enum PolicyHead {
     /// `[P, n, S + A]` and log π `[P, n]`.
     Tanh(Sample, Buf<StateActions>, Buf<LogPi>),
     /// `[P, n, A]`.
     Gaussian(GaussianSample, Buf<Actions>),
 }
 
-impl Acting {
+impl BatchedPolicy {
     /// For `rows` observations of each member.
     pub fn new(params: &Params, actor: &Actor, rows: usize) -> Result<Self> {
         let (members, device) = (params.members, params.theta.device());
@@ -106,7 +106,7 @@ impl Acting {
         };
         let pass = plan.pass(&actor.mlp, Bank::Trained, input, rows);
         let head = match actor.spread {
-            Spread::Affine(affine) => {
+            LogStd::PerState(affine) => {
                 let sample = Sample {
                     members,
                     rows,
@@ -116,9 +116,9 @@ impl Acting {
                     row: RowLayout::state(obs_dim, act_dim),
                 };
                 let log_pi = zeros(1)?.into();
-                ActingHead::Tanh(sample, zeros(obs_dim + act_dim)?.into(), log_pi)
+                PolicyHead::Tanh(sample, zeros(obs_dim + act_dim)?.into(), log_pi)
             }
-            Spread::Constant(log_std) => {
+            LogStd::Free(log_std) => {
                 let sample = GaussianSample {
                     members,
                     rows,
@@ -126,7 +126,7 @@ impl Acting {
                     raw: pass.out(),
                     log_std,
                 };
-                ActingHead::Gaussian(sample, zeros(act_dim)?.into())
+                PolicyHead::Gaussian(sample, zeros(act_dim)?.into())
             }
         };
         Ok(Self {
@@ -161,7 +161,7 @@ impl Acting {
         let (acts, theta, obs) = (&self.acts, &params.theta, obs.force_contiguous()?);
         launch(&self.forward, [&self.acts], [theta, &params.target, &obs])?;
         Ok(match &self.head {
-            ActingHead::Tanh(sample, fresh, log_pi) => {
+            PolicyHead::Tanh(sample, fresh, log_pi) => {
                 sample.launch(SampleBuffers {
                     fresh,
                     log_pi,
@@ -172,7 +172,7 @@ impl Acting {
                 })?;
                 fresh.narrow(2, obs_dim, act_dim)?.contiguous()?
             }
-            ActingHead::Gaussian(sample, actions) => {
+            PolicyHead::Gaussian(sample, actions) => {
                 sample.launch(GaussianSampleBuffers {
                     actions,
                     acts,

@@ -65,13 +65,13 @@ pub enum LastLayer {
 
 /// Lays networks out; [`Params::new`](super::params::Params::new) then makes them.
 #[derive(Clone, Debug, Default)]
-pub struct Spec {
+pub struct ParamSpec {
     len: usize,
     pub(super) mlps: Vec<(Mlp, LastLayer)>,
     pub(super) scalars: Vec<(&'static str, Range<usize>, PerMember<f32>)>,
 }
 
-impl Spec {
+impl ParamSpec {
     /// A network with layers of `sizes[0] → sizes[1] → …`.
     pub fn mlp(&mut self, name: &'static str, sizes: &[usize], last: LastLayer) -> Mlp {
         self.normed(name, sizes, Norm::None, last)

@@ -42,3 +42,25 @@ impl EnvSpec {
         (members.len() > 1 && equal).then_some(first)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_told_by_their_seeds() {
+        let task = Task::load("hopper-v2").unwrap();
+        let per_member = |keys| {
+            let dynamics = Dynamics::new(&task, &[]).unwrap();
+            EnvSpec::new(&task, dynamics, keys).per_member()
+        };
+        assert_eq!(per_member(EnvKey::population(&[3, 1, 2], 5)), Some(5));
+        // One member has no neighbour to be kept apart from; unequal members have no common length.
+        assert_eq!(per_member(EnvKey::population(&[3], 5)), None);
+        assert_eq!(
+            per_member(EnvKey::population(&[3, 1], 5)[1..].to_vec()),
+            None
+        );
+        assert_eq!(per_member(Vec::new()), None);
+    }
+}

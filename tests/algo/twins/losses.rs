@@ -4,7 +4,7 @@ use h2oplus::nn::kernel::{RowLayout, Slot};
 use h2oplus::nn::ops::actor::ActorLoss;
 use h2oplus::nn::ops::cql::CqlLoss;
 use h2oplus::nn::ops::h2o::{GapWeight, H2oLoss};
-use h2oplus::nn::ops::ratio::{RatioLoss, RatioWeight};
+use h2oplus::nn::ops::ratio::{RatioHeads, RatioLoss, RatioWeight};
 use h2oplus::nn::ops::target::{Exploration, Target};
 use h2oplus::nn::ops::td::TdLoss;
 use h2oplus::nn::ops::value::{ValueLoss, ValueRule};
@@ -126,30 +126,35 @@ pub fn actor(host: &Host) {
 
 pub fn ratio_loss(host: &Host) {
     let (half, stride) = (140, 1200);
-    let case = Case {
-        kernel: RatioLoss {
-            members: P,
-            half,
-            raw: [8, 600].map(Slot::new),
-            stats_at: Slot::new(1),
-        },
-        out: [poison(P * stride), poison(P * 4)],
-        input: [random(12, P * stride)],
-        scratch: false,
-        compared: usize::MAX,
-    };
-    case.check(host, |c| scale(&mut c.input[0]));
+    for heads in [RatioHeads::Published, RatioHeads::FreeSa] {
+        let case = Case {
+            kernel: RatioLoss {
+                members: P,
+                half,
+                raw: [8, 600].map(Slot::new),
+                heads,
+                stats_at: Slot::new(1),
+            },
+            out: [poison(P * stride), poison(P * 4)],
+            input: [random(12, P * stride)],
+            scratch: false,
+            compared: usize::MAX,
+        };
+        case.check(host, |c| scale(&mut c.input[0]));
+    }
 }
 
 pub fn ratio_weight(host: &Host) {
     let stride = 1200;
-    for raw in [Some(Slot::new(8)), None] {
+    let there = Some(Slot::new(8));
+    for (raw, normalise) in [(there, false), (there, true), (None, false)] {
         let case = Case {
             kernel: RatioWeight {
                 members: P,
                 real: 130,
                 sim: 150,
                 raw,
+                normalise,
                 clip: vec![[0.3, 1.0], [0.2, 0.9], [0.4, 1.5]].into(),
                 stats_at: Slot::new(1),
             },

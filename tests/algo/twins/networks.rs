@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use h2oplus::nn::ops::dense::View;
 use h2oplus::nn::ops::norm::Norm;
 use h2oplus::nn::params::Params;
-use h2oplus::nn::spec::{LastLayer, Spec};
+use h2oplus::nn::spec::{LastLayer, ParamSpec};
 use h2oplus::nn::workspace::{Backprop, Bank, Plan};
 
 use super::{Case, P, poison, random, scale};
@@ -19,7 +19,7 @@ fn floats(t: &Tensor) -> Vec<f32> {
 pub fn networks(host: &Host, sizes: &[usize], norm: Norm) {
     const ROWS: usize = 37;
     const COLUMNS: usize = 11;
-    let mut spec = Spec::default();
+    let mut spec = ParamSpec::default();
     let twin = spec.normed("twin", sizes, norm, LastLayer::Linear);
     let net = spec.normed("net", sizes, norm, LastLayer::Linear);
     let params = Params::new(spec, &[(&net, "target")], &[7, 8, 9], &Device::Cpu).unwrap();
@@ -101,7 +101,7 @@ pub fn grouped(host: &Host, sizes: &[usize], norm: Norm) {
     const PER: usize = 4;
     const OWN: usize = 2;
     let shared = sizes[0] - OWN;
-    let mut spec = Spec::default();
+    let mut spec = ParamSpec::default();
     let net = spec.normed("net", sizes, norm, LastLayer::Linear);
     let params = Params::new(spec, &[(&net, "target")], &[7, 8, 9], &Device::Cpu).unwrap();
     let view = |buffer: usize, rows: usize, ld: usize| View {

@@ -1,7 +1,7 @@
 //! The policies' heads, and what is learned through them.
 
 use h2oplus::nn::kernel::{RowLayout, Slot};
-use h2oplus::nn::ops::Spread;
+use h2oplus::nn::ops::LogStd;
 use h2oplus::nn::ops::awr::AwrLoss;
 use h2oplus::nn::ops::candidates::Candidates;
 use h2oplus::nn::ops::gaussian::GaussianSample;
@@ -60,7 +60,7 @@ pub fn head(host: &Host) {
     let places = ([8, 400, 500, 600], [rows, stride, params]);
     awr(
         host,
-        Spread::Affine(Slot::new(2)),
+        LogStd::PerState(Slot::new(2)),
         places,
         [raw, theta, batch],
     );
@@ -115,13 +115,13 @@ pub fn gaussian(host: &Host) {
     case.check(host, |c| scale(&mut c.input[2]));
     let places = ([8, 600, 900, 1200], [rows, stride, params]);
     let input = [raw, theta, random(68, P * rows * ROW)];
-    awr(host, Spread::Constant(policy.log_std), places, input);
+    awr(host, LogStd::Free(policy.log_std), places, input);
 }
 
 /// `places`: of the raw outputs, Q1, Q2 and V; rows, and floats a member of the activations and of the parameters.
 fn awr(
     host: &Host,
-    spread: Spread,
+    spread: LogStd,
     ([raw, q1, q2, v], [rows, stride, param_stride]): ([usize; 4], [usize; 3]),
     input: [Vec<f32>; 3],
 ) {

@@ -25,7 +25,7 @@ struct RowLayout {
 };
 
 // Which policy, and where its own parameters begin.
-struct Spread { unsigned constant, own; };
+struct LogStd { unsigned constant, own; };
 
 // How V is learned: a choice by name; tau or alpha; the largest exponent.
 struct ValueRule { unsigned kind; float first, clip; };

@@ -11,6 +11,11 @@ __device__ inline void ratio_weight_body(const RatioWeight& k) {
         k.w[n] = weight;
         if (n >= real) sum += weight;
     }
-    sum = block_sum(sum);
-    if (threadIdx.x == 0) k.stats[k.args.stats_at] = sum / (sim > 0 ? sim : 1);
+    float mean = block_sum(sum) / (sim > 0 ? sim : 1);
+    if (threadIdx.x == 0) k.stats[k.args.stats_at] = mean;
+    if (!k.args.normalise) return;
+    // A thread divides what it has written.
+    for (unsigned n = threadIdx.x; n < real + sim; n += blockDim.x) {
+        if (n >= real) k.w[n] /= mean;
+    }
 }

@@ -2,7 +2,7 @@
 //! −mean min(exp(β(min Q − V)), clip)·log π(a|s) at the data's actions.
 
 use super::head::{HALF_LOG_TAU, LOG_STD, softplus};
-use super::{Spread, each};
+use super::{LogStd, each};
 use crate::nn::kernel::{Acts, OnHost, RowLayout, Slot, Stats, kernel};
 
 /// Actions are held this far inside ±1 before their inverse tanh is taken.
@@ -15,7 +15,7 @@ kernel! {
         /// Rows, the first of the batch.
         rows: usize,
         /// Which policy: its network's outputs and its own parameters.
-        spread: Spread,
+        spread: LogStd,
         /// The network's outputs, `[rows, 2A]` or `[rows, A]`.
         raw: Slot<Acts>,
         /// Q1 and Q2 at the data's actions, `[rows]` each.
@@ -90,8 +90,8 @@ impl AwrLoss {
             });
             let own = b.theta.at(member, own_at, own);
             stats[0] = match self.spread {
-                Spread::Affine(_) => affine(own, d_own, each),
-                Spread::Constant(_) => constant(own, d_own, each),
+                LogStd::PerState(_) => affine(own, d_own, each),
+                LogStd::Free(_) => constant(own, d_own, each),
             };
         });
     }

@@ -15,6 +15,7 @@ pub mod gaussian;
 pub mod guard;
 pub mod h2o;
 pub mod head;
+mod log_std;
 mod narrow;
 pub mod noise;
 pub mod norm;
@@ -22,7 +23,6 @@ mod per_member;
 pub mod polyak;
 pub mod product;
 pub mod ratio;
-mod spread;
 pub mod standardise;
 pub mod target;
 pub mod td;
@@ -31,15 +31,16 @@ pub(crate) mod wide;
 
 use std::ops::Range;
 
+pub use log_std::LogStd;
 pub use per_member::PerMember;
 use rayon::prelude::*;
-pub use spread::Spread;
 
 use crate::nn::cuda::{Entry, word};
 
 /// Choices, places and numbers by name, as the CUDA sources know them.
 pub(super) fn cuda_constants() -> Vec<(&'static str, String)> {
     use noise::Draw;
+    use ratio::RatioHeads;
     use target::Exploration;
     use value::Value;
     let words = [
@@ -47,6 +48,7 @@ pub(super) fn cuda_constants() -> Vec<(&'static str, String)> {
         ("FROZEN", word(guard::FROZEN)),
         ("BROKEN", word(guard::BROKEN)),
         ("NORMAL", Draw::Normal as u32),
+        ("PUBLISHED_HEADS", RatioHeads::Published as u32),
         ("ENTROPY", Exploration::Entropy as u32),
         ("OPTIMISM", Exploration::Optimism as u32),
         ("EXPECTILE", Value::Expectile as u32),

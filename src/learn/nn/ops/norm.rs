@@ -4,7 +4,7 @@
 //! x̂ = (x − mean)/√(var + ε), z = g·x̂ + b, y = max(z, 0); backward, with e = g·∂/∂z and means over the row,
 //! ∂/∂x = (e − mean(e) − x̂·mean(e·x̂))/√(var + ε).
 
-use serde::{Deserialize, Serialize};
+use h2oplus_base::choices;
 
 use super::wide::wide;
 
@@ -13,17 +13,16 @@ pub const EPSILON: f32 = 1e-5;
 /// Partial sums of a row; fixed, so that every CPU adds in the same order.
 const LANES: usize = 16;
 
-/// What is done to the sums of a network's hidden layers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Norm {
-    /// Nothing.
-    #[default]
-    None,
-    /// Layer normalisation without gain and bias.
-    Layer,
-    /// Layer normalisation with a learned gain and bias for each unit.
-    LayerAffine,
+choices! {
+    /// What is done to the sums of a network's hidden layers.
+    pub enum Norm {
+        /// Nothing.
+        None = "none",
+        /// Layer normalisation without gain and bias.
+        Layer = "layer",
+        /// Layer normalisation with a learned gain and bias for each unit, as PyTorch's.
+        LayerAffine = "layer-affine",
+    }
 }
 
 /// Where the numbers of a normalised layer lie, for a pass; offsets within a member.

@@ -2,13 +2,43 @@
 //!
 //! Each head is z = 2 tanh(·), class 0 real, class 1 simulated. The (s,a,s') logits are z_sas + z_sa, so
 //! log p_real/p_sim (s'|s,a) = `z_sas[0] − z_sas[1]` exactly, and the second loss reaches the first network.
+//!
+//! A bounded (s,a) head cannot say of a far (s,a) all that there is to say, so the other head says the rest, and the
+//! ratio becomes a penalty on new (s,a). [`RatioHeads::FreeSa`] leaves the (s,a) head unbounded.
 
 use super::head::softplus;
 use super::{each, tile_sums};
-use crate::nn::kernel::{Acts, OnHost, Slot, Stats, kernel};
+use h2oplus_base::choices;
+
+use crate::nn::kernel::{Acts, OnHost, Slot, Stats, fields, kernel};
 
 /// Of a head's tanh.
 pub(crate) const SCALE: f32 = 2.0;
+
+choices! {
+    /// Which heads of the classifiers are bounded.
+    pub enum RatioHeads {
+        /// Both, by 2·tanh, as published.
+        Published = "published",
+        /// That of (s,a,s') alone, so that the ratio measures dynamics rather than how new (s,a) is.
+        FreeSa = "free-sa",
+    }
+}
+
+fields! { RatioHeads, "unsigned", 1, |x| [*x as u32]; }
+
+impl RatioHeads {
+    /// z of the (s,a) head, and its slope.
+    fn sa(self, raw: f32) -> (f32, f32) {
+        match self {
+            Self::Published => {
+                let t = raw.tanh();
+                (SCALE * t, SCALE * (1.0 - t * t))
+            }
+            Self::FreeSa => (raw, 1.0),
+        }
+    }
+}
 
 kernel! {
     /// Writes the gradients of both networks' raw outputs, and its [`RatioLoss::STATS`].
@@ -18,6 +48,8 @@ kernel! {
         half: usize,
         /// The raw outputs `[2·half, 2]` of the (s,a) and the (s,a,s') network.
         raw: [Slot<Acts>; 2],
+        /// Which heads are bounded.
+        heads: RatioHeads,
         /// Where the stats go.
         stats_at: Slot<Stats>,
     }
@@ -51,23 +83,24 @@ impl RatioLoss {
             let mut losses = [0.0; 2];
             for n in 0..tile.len() {
                 let (t, u) = (2 * n, 2 * n + 1);
-                let (sa, sas) = ([sa[t].tanh(), sa[u].tanh()], [sas[t].tanh(), sas[u].tanh()]);
+                let [(sa0, slope0), (sa1, slope1)] = [sa[t], sa[u]].map(|raw| self.heads.sa(raw));
+                let sas = [sas[t].tanh(), sas[u].tanh()];
                 // With two classes, cross-entropy is softplus of (wrong − right logit).
                 let sign = if tile.start + n < self.half {
                     1.0
                 } else {
                     -1.0
                 };
-                let gap_sa = sign * SCALE * (sa[1] - sa[0]);
+                let gap_sa = sign * (sa1 - sa0);
                 let gap_sas = gap_sa + sign * SCALE * (sas[1] - sas[0]);
                 losses[0] += softplus(gap_sa) * inverse;
                 losses[1] += softplus(gap_sas) * inverse;
-                let g_sas = sign * sigmoid(gap_sas) * inverse * SCALE;
-                let g_sa = sign * sigmoid(gap_sa) * inverse * SCALE + g_sas;
-                d_sa[t] = -g_sa * (1.0 - sa[0] * sa[0]);
-                d_sa[u] = g_sa * (1.0 - sa[1] * sa[1]);
-                d_sas[t] = -g_sas * (1.0 - sas[0] * sas[0]);
-                d_sas[u] = g_sas * (1.0 - sas[1] * sas[1]);
+                let g_sas = sign * sigmoid(gap_sas) * inverse;
+                let g_sa = sign * sigmoid(gap_sa) * inverse + g_sas;
+                d_sa[t] = -g_sa * slope0;
+                d_sa[u] = g_sa * slope1;
+                d_sas[t] = -g_sas * SCALE * (1.0 - sas[0] * sas[0]);
+                d_sas[u] = g_sas * SCALE * (1.0 - sas[1] * sas[1]);
             }
             losses
         });
@@ -89,8 +122,8 @@ fn sigmoid(x: f32) -> f32 {
 }
 
 kernel! {
-    /// w = clip(p_real/p_sim, low, high) of the simulated rows; 1 for the real ones before them. Writes w and its
-    /// [`RatioWeight::STATS`].
+    /// w = clip(p_real/p_sim, low, high) of the simulated rows, over its mean where it is normalised; 1 for the real ones
+    /// before them. Writes w and its [`RatioWeight::STATS`].
     pub struct RatioWeight in "ratio_weight";
     fields {
         /// Real rows, which weigh 1.
@@ -99,6 +132,8 @@ kernel! {
         sim: usize,
         /// The (s,a,s') network's raw outputs at the simulated rows, `[sim, 2]`; none: all weigh 1.
         raw: Option<Slot<Acts>>,
+        /// Whether the simulated rows' weights are divided by their mean.
+        normalise: bool,
         /// Where the stats go.
         stats_at: Slot<Stats>,
     }
@@ -110,7 +145,7 @@ kernel! {
         out {
             /// Weights.
             w: W,
-            /// Their mean.
+            /// Their mean, before it may be 1.
             stats: Stats,
         }
         in {
@@ -140,7 +175,11 @@ impl RatioWeight {
                     *w = log_ratio([z[0], z[1]]).exp().max(low).min(high);
                 }
             }
-            stats[0] = sim.iter().sum::<f32>() / self.sim.max(1) as f32;
+            let mean = sim.iter().sum::<f32>() / self.sim.max(1) as f32;
+            if self.normalise {
+                sim.iter_mut().for_each(|w| *w /= mean);
+            }
+            stats[0] = mean;
         });
     }
 }

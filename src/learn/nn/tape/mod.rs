@@ -8,7 +8,7 @@
 //! uses the same memory.
 //!
 //! **Spans.** A method may do different things early and late: [`Tape::until`] and [`Tape::since`] record what belongs to
-//! the updates before, and from, a given one.
+//! the updates before, and from, a given one, [`Tape::every`] what is done now and then.
 
 mod batch;
 mod draw;
@@ -28,9 +28,9 @@ pub use batch::{Batch, Block};
 pub use draw::Recorded;
 pub use forward::Values;
 pub use losses::{TdTarget, Weights};
-pub use networks::{Net, PolicyNet, Temperature, Twin};
+pub use networks::{Hidden, Net, PolicyNet, Temperature, Twin};
 pub(crate) use program::Sealed;
-pub use program::{Context, Program, Scene};
+pub use program::{Context, Scene, UpdateProgram};
 pub use ratio::Blurred;
 pub use sample::Fresh;
 
@@ -39,7 +39,7 @@ use crate::error::{Error, Result};
 use crate::nn::kernel::{Buf, Kind, RowLayout, Slot, StateScale, Stats};
 use crate::nn::ops::PerMember;
 use crate::nn::params::{Params, Stepped};
-use crate::nn::spec::{Mlp, Spec};
+use crate::nn::spec::{Mlp, ParamSpec};
 use crate::nn::workspace::{Pass, Plan};
 use forward::{Gradient, Through};
 use program::{Draw, Item, Note, Work};
@@ -49,18 +49,32 @@ pub const STATS: usize = 32;
 
 /// Parameters that step together, by their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Group(usize);
+pub struct GroupId(usize);
 
-/// Updates, counted from 0.
-pub type Span = Range<u64>;
+/// Some of the updates, counted from 0: every so many of a range, from its first on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateSpan {
+    range: Range<u64>,
+    every: u64,
+}
 
-/// Every update.
-const ALWAYS: Span = 0..u64::MAX;
+impl UpdateSpan {
+    /// Every update.
+    const ALL: Self = Self {
+        range: 0..u64::MAX,
+        every: 1,
+    };
+
+    /// Whether `update` is among them.
+    fn contains(&self, update: u64) -> bool {
+        self.range.contains(&update) && (update - self.range.start).is_multiple_of(self.every)
+    }
+}
 
 /// Records an update.
 pub struct Tape {
     scene: Scene,
-    spec: Spec,
+    spec: ParamSpec,
     groups: Vec<Stepped>,
     /// Networks that have targets, the targets' names, and their Polyak rate.
     targets: Vec<(Mlp, &'static str)>,
@@ -75,11 +89,11 @@ pub struct Tape {
     state_scale: Option<Buf<StateScale>>,
 
     prepared: Vec<Note>,
-    draws: Vec<(Span, Draw)>,
+    draws: Vec<(UpdateSpan, Draw)>,
     recorded: Vec<draw::Take>,
-    measures: Vec<(Span, Measured)>,
+    measures: Vec<(UpdateSpan, Measured)>,
     items: Vec<Item>,
-    span: Span,
+    span: UpdateSpan,
     /// The stage's first item.
     stage: usize,
     /// Gradients that the losses of this stage have written, and policies that they reach through actions.
@@ -103,7 +117,7 @@ impl Tape {
                 seeds: seeds.to_vec(),
                 device: device.clone(),
             },
-            spec: Spec::default(),
+            spec: ParamSpec::default(),
             groups: Vec::new(),
             targets: Vec::new(),
             polyak: 0.0.into(),
@@ -118,7 +132,7 @@ impl Tape {
             recorded: Vec::new(),
             measures: Vec::new(),
             items: Vec::new(),
-            span: ALWAYS,
+            span: UpdateSpan::ALL,
             stage: 0,
             gradients: Vec::new(),
             through: Vec::new(),
@@ -146,21 +160,31 @@ impl Tape {
     pub fn until(&mut self, update: u64, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         match update {
             0 => Ok(()),
-            _ => self.within(0..update, work),
+            _ => self.within(0..update, 1, work),
         }
     }
 
     /// Records `work` for the updates from `update` on.
     pub fn since(&mut self, update: u64, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        self.within(update..u64::MAX, work)
+        self.within(update..u64::MAX, 1, work)
     }
 
-    fn within(&mut self, span: Span, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    /// Records `work` for every `every`th update of the span at hand, its first among them.
+    pub fn every(&mut self, every: u64, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        self.within(self.span.range.clone(), every, work)
+    }
+
+    fn within(
+        &mut self,
+        range: Range<u64>,
+        every: u64,
+        work: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
         self.next_stage();
-        self.span = span;
+        let around = std::mem::replace(&mut self.span, UpdateSpan { range, every });
         work(self)?;
         self.next_stage();
-        self.span = ALWAYS;
+        self.span = around;
         Ok(())
     }
 
@@ -176,7 +200,7 @@ impl Tape {
     // ---- steps ----
 
     /// One Adam step of `groups` along the gradients of the losses since the last step.
-    pub fn step(&mut self, groups: &[Group]) {
+    pub fn step(&mut self, groups: &[GroupId]) {
         let gradients = std::mem::take(&mut self.gradients);
         if !gradients.is_empty() {
             self.work(Work::Backward(gradients));

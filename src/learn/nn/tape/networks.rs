@@ -2,11 +2,28 @@
 
 use std::ops::Range;
 
-use super::{Group, Tape};
+use super::{GroupId, Tape};
 use crate::nn::kernel::{Slot, Theta};
-use crate::nn::ops::{PerMember, Spread};
+use crate::nn::ops::norm::Norm;
+use crate::nn::ops::{LogStd, PerMember};
 use crate::nn::params::Stepped;
 use crate::nn::spec::{LastLayer, Mlp};
+
+/// The hidden layers of a network.
+#[derive(Clone, Copy, Debug)]
+pub struct Hidden<'a> {
+    /// Their widths.
+    pub widths: &'a [usize],
+    /// What is done to their sums.
+    pub norm: Norm,
+}
+
+impl<'a> From<&'a [usize]> for Hidden<'a> {
+    fn from(widths: &'a [usize]) -> Self {
+        let norm = Norm::None;
+        Self { widths, norm }
+    }
+}
 
 /// A network that steps by itself.
 #[derive(Clone, Debug)]
@@ -14,7 +31,7 @@ pub struct Net {
     /// Its layers.
     pub mlp: Mlp,
     /// Its parameters.
-    pub group: Group,
+    pub group: GroupId,
 }
 
 /// Two critics that step together, and their targets.
@@ -23,7 +40,7 @@ pub struct Twin {
     /// The critics.
     pub q: [Mlp; 2],
     /// Their parameters.
-    pub group: Group,
+    pub group: GroupId,
 }
 
 /// A policy.
@@ -32,9 +49,9 @@ pub struct PolicyNet {
     /// Its network.
     pub mlp: Mlp,
     /// Where its spread is.
-    pub spread: Spread,
+    pub spread: LogStd,
     /// Its network's parameters, and those of its own that step apart from them.
-    pub groups: Vec<Group>,
+    pub groups: Vec<GroupId>,
 }
 
 /// The temperature α, learned as its logarithm.
@@ -43,7 +60,7 @@ pub struct Temperature {
     /// log α.
     pub log_alpha: Slot<Theta>,
     /// log α as a parameter that steps.
-    pub group: Group,
+    pub group: GroupId,
 }
 
 impl Tape {
@@ -52,7 +69,7 @@ impl Tape {
         &mut self,
         name: &'static str,
         [inputs, outputs]: [usize; 2],
-        hidden: &[usize],
+        hidden: Hidden,
         last: LastLayer,
         rate: PerMember<f64>,
     ) -> Net {
@@ -64,7 +81,7 @@ impl Tape {
     /// Critics `qf1` and `qf2` of (s,a), which step at `rate`; their targets follow at the Polyak rate `polyak`.
     pub fn twin(
         &mut self,
-        hidden: &[usize],
+        hidden: Hidden,
         last: LastLayer,
         rate: PerMember<f64>,
         polyak: PerMember<f32>,
@@ -83,9 +100,9 @@ impl Tape {
         &mut self,
         names: [&'static str; 2],
         outputs: usize,
-        hidden: &[usize],
+        hidden: Hidden,
         rate: PerMember<f64>,
-    ) -> ([Mlp; 2], Group) {
+    ) -> ([Mlp; 2], GroupId) {
         let inputs = [self.scene.row.next_obs(), self.scene.row.dynamics()];
         let net = |n: usize, tape: &mut Self| {
             tape.network(names[n], [inputs[n], outputs], hidden, LastLayer::Linear)
@@ -98,7 +115,7 @@ impl Tape {
     /// SAC's policy: a tanh-Gaussian whose log σ = m·ρ + o is the network's.
     pub fn tanh_gaussian(&mut self, hidden: &[usize], rate: PerMember<f64>) -> PolicyNet {
         let sizes = [self.obs_dim(), 2 * self.act_dim()];
-        let mlp = self.network("policy", sizes, hidden, LastLayer::Small);
+        let mlp = self.network("policy", sizes, hidden.into(), LastLayer::Small);
         let affine = self.spec.scalars(&[
             ("policy.log_std_multiplier", 1.0.into()),
             ("policy.log_std_offset", (-1.0).into()),
@@ -106,7 +123,7 @@ impl Tape {
         let group = self.group(mlp.range.start..affine.end, rate);
         self.acts_by(PolicyNet {
             mlp,
-            spread: Spread::Affine(Slot::new(affine.start)),
+            spread: LogStd::PerState(Slot::new(affine.start)),
             groups: vec![group],
         })
     }
@@ -114,7 +131,7 @@ impl Tape {
     /// IQL's policy around the means that `mean` gives: log σ is the same in every state and steps at `rate`.
     pub fn gaussian(&mut self, mean: Net, rate: PerMember<f64>) -> PolicyNet {
         let log_std = self.spec.vector("policy.log_std", self.act_dim(), 0.0);
-        let spread = Spread::Constant(Slot::new(log_std.start));
+        let spread = LogStd::Free(Slot::new(log_std.start));
         let groups = vec![mean.group, self.group(log_std, rate)];
         let mlp = mean.mlp;
         self.acts_by(PolicyNet {
@@ -135,7 +152,7 @@ impl Tape {
     }
 
     /// The rates of `groups` fall to 0 along half a cosine over so many `steps`.
-    pub fn anneal(&mut self, groups: &[Group], steps: u64) {
+    pub fn anneal(&mut self, groups: &[GroupId], steps: u64) {
         for group in groups {
             self.groups[group.0].cosine_steps = Some(steps);
         }
@@ -145,22 +162,22 @@ impl Tape {
         &mut self,
         name: &'static str,
         [inputs, outputs]: [usize; 2],
-        hidden: &[usize],
+        hidden: Hidden,
         last: LastLayer,
     ) -> Mlp {
         assert!(self.params.is_none(), "networks are declared before rows");
-        let sizes = [&[inputs], hidden, &[outputs]].concat();
-        self.spec.mlp(name, &sizes, last)
+        let sizes = [&[inputs], hidden.widths, &[outputs]].concat();
+        self.spec.normed(name, &sizes, hidden.norm, last)
     }
 
-    fn group(&mut self, range: Range<usize>, rate: PerMember<f64>) -> Group {
+    fn group(&mut self, range: Range<usize>, rate: PerMember<f64>) -> GroupId {
         self.groups.push(Stepped {
             range,
             rate,
             cosine_steps: None,
             steps: 0,
         });
-        Group(self.groups.len() - 1)
+        GroupId(self.groups.len() - 1)
     }
 
     fn acts_by(&mut self, policy: PolicyNet) -> PolicyNet {

@@ -22,7 +22,7 @@ pub struct AtCandidates {
 }
 
 /// H2O's gap of every simulated row, as log ω.
-pub struct Gap {
+pub struct DynamicsGap {
     log_omega: Buf<LogOmega>,
 }
 
@@ -126,7 +126,7 @@ impl Tape {
         samples: usize,
         clip: PerMember<[f32; 2]>,
         [spread, padding]: [PerMember<f64>; 2],
-    ) -> Result<Gap> {
+    ) -> Result<DynamicsGap> {
         let (members, row, sim) = (self.members(), self.scene.row, batch.sim());
         let (obs_dim, len) = (row.obs_dim, sim.len() * samples * row.obs_dim);
         let steps: Buf<Steps> =
@@ -179,7 +179,7 @@ impl Tape {
                 acts: &c.ws.acts,
             })
         });
-        Ok(Gap { log_omega })
+        Ok(DynamicsGap { log_omega })
     }
 
     /// H2O's term, added to the critics' loss: weight·(T·log Σ_sim exp((Q + log ω)/T) − mean of Q over the real rows).
@@ -187,7 +187,7 @@ impl Tape {
         &mut self,
         batch: &Batch,
         q: [Values; 2],
-        gap: &Gap,
+        gap: &DynamicsGap,
         [weight, temperature]: [PerMember<f32>; 2],
     ) {
         let [real, sim] = batch.halves();

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::forward::Gradient;
-use super::{Group, PolicyNet, Recorded, Span, Tape, draw};
+use super::{GroupId, PolicyNet, Recorded, Tape, UpdateSpan, draw};
 use crate::algo::measures::Measured;
 use crate::error::Result;
 use crate::nn::Replay;
@@ -78,12 +78,12 @@ pub(super) enum Work {
     /// Another launch.
     Launch(Launch),
     /// An Adam step.
-    Step(Vec<Group>),
+    Step(Vec<GroupId>),
 }
 
 /// Work, and in which updates it is done.
 pub(super) struct Item {
-    pub span: Span,
+    pub span: UpdateSpan,
     pub work: Work,
 }
 
@@ -100,26 +100,26 @@ enum Ready {
     Forward(Dense, Vec<Tensor>),
     Backward(DenseGrad, Vec<Tensor>),
     Launch(Launch),
-    Step(Vec<Group>),
+    Step(Vec<GroupId>),
 }
 
 /// An update, ready to run.
-pub struct Program {
+pub struct UpdateProgram {
     groups: Vec<Stepped>,
     names: Vec<&'static str>,
     polyak: PerMember<f32>,
     state_scale: Option<Buf<StateScale>>,
     before_first: Vec<Note>,
-    draws: Vec<(Span, Draw)>,
+    draws: Vec<(UpdateSpan, Draw)>,
     recorded: Vec<draw::Take>,
-    measures: Vec<(Span, Measured)>,
-    items: Vec<(Span, Ready)>,
+    measures: Vec<(UpdateSpan, Measured)>,
+    items: Vec<(UpdateSpan, Ready)>,
 }
 
 /// A tape's parts: what it recorded, on which parameters, with how much room, and the policy that acts.
 pub(crate) struct Sealed {
     pub scene: Scene,
-    pub program: Program,
+    pub program: UpdateProgram,
     pub params: Params,
     pub ws: Workspace,
     pub policy: PolicyNet,
@@ -159,7 +159,7 @@ impl Tape {
         let items = self.items.into_iter();
         let items = items.map(|item| (item.span, ready(item.work))).collect();
         Ok(Sealed {
-            program: Program {
+            program: UpdateProgram {
                 groups: self.groups,
                 names: self.names,
                 polyak: self.polyak,
@@ -192,7 +192,7 @@ fn number_buffers(passes: &mut [(Pass, Tensor)], numbers: &[usize]) -> Vec<Tenso
     buffers
 }
 
-impl Program {
+impl UpdateProgram {
     // ---- an update ----
 
     /// What is done once before a process's first update.
@@ -204,7 +204,7 @@ impl Program {
     pub fn draw(&self, c: &Context, real: &Replay, sim: &Replay) -> Result<()> {
         for (span, draw) in &self.draws {
             match draw {
-                _ if !span.contains(&c.updates) => {}
+                _ if !span.contains(c.updates) => {}
                 Draw::Rows(Side::Real, draw) => draw(c, real)?,
                 Draw::Rows(Side::Sim, draw) => draw(c, sim)?,
                 Draw::Noise(draw) => draw(c)?,
@@ -224,7 +224,7 @@ impl Program {
         for (_, work) in self
             .items
             .iter()
-            .filter(|(span, _)| span.contains(&c.updates))
+            .filter(|(span, _)| span.contains(c.updates))
         {
             match work {
                 Ready::Forward(dense, buffers) => ws.forward(dense, params, buffers)?,
@@ -232,7 +232,7 @@ impl Program {
                 Ready::Launch(launch) => launch(c)?,
                 Ready::Step(chosen) => {
                     let all = groups.iter_mut().enumerate();
-                    let chosen = all.filter(|(n, _)| chosen.contains(&Group(*n)));
+                    let chosen = all.filter(|(n, _)| chosen.contains(&GroupId(*n)));
                     params.step(&mut chosen.map(|(_, group)| group).collect::<Vec<_>>())?;
                 }
             }
@@ -246,7 +246,7 @@ impl Program {
     /// The first update that draws from the simulator's replay; none: it never does.
     pub fn simulates_from(&self) -> Option<u64> {
         let of_sim = self.draws.iter().filter_map(|(span, draw)| match draw {
-            Draw::Rows(Side::Sim, _) => Some(span.start),
+            Draw::Rows(Side::Sim, _) => Some(span.range.start),
             _ => None,
         });
         of_sim.min()
@@ -255,7 +255,7 @@ impl Program {
     /// Where update `update` leaves its TD errors and its weights.
     pub fn measured(&self, update: u64) -> Option<&Measured> {
         let mut of_update = self.measures.iter();
-        let found = of_update.find(|(span, _)| span.contains(&update));
+        let found = of_update.find(|(span, _)| span.contains(update));
         found.map(|(_, measured)| measured)
     }
 

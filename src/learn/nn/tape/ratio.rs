@@ -5,7 +5,9 @@ use crate::error::Result;
 use crate::nn::kernel::{Normals, W};
 use crate::nn::ops::PerMember;
 use crate::nn::ops::noise::{Blur, BlurBuffers};
-use crate::nn::ops::ratio::{RatioLoss, RatioLossBuffers, RatioWeight, RatioWeightBuffers};
+use crate::nn::ops::ratio::{
+    RatioHeads, RatioLoss, RatioLossBuffers, RatioWeight, RatioWeightBuffers,
+};
 use crate::rng::Stream;
 
 /// Rows (s,a,s'), real ones, then as many simulated ones, with normals added.
@@ -45,11 +47,12 @@ impl Tape {
     }
 
     /// The cross-entropies of both classifiers, real against simulated, at `rows`.
-    pub fn ratio_loss(&mut self, rows: &Blurred, raw: [Values; 2]) {
+    pub fn ratio_loss(&mut self, rows: &Blurred, raw: [Values; 2], heads: RatioHeads) {
         let loss = RatioLoss {
             members: self.members(),
             half: rows.half,
             raw: self.read_both(&raw),
+            heads,
             stats_at: self.places(&RatioLoss::STATS),
         };
         self.trains(&raw);
@@ -62,13 +65,14 @@ impl Tape {
         });
     }
 
-    /// w = clip(p_real/p_sim) of the simulated rows of `batch`, whose classifier outputs are `raw` (none: 1), and 1 of
-    /// the real ones.
+    /// w = clip(p_real/p_sim) of the simulated rows of `batch`, whose classifier outputs are `raw` (none: 1), over its mean
+    /// if it is to be normalised; 1 of the real ones.
     pub fn ratio_weights(
         &mut self,
         batch: &Batch,
         raw: Option<Values>,
         clip: PerMember<[f32; 2]>,
+        normalise: bool,
     ) -> Result<Weights> {
         let [real, sim] = batch.halves();
         let w = self.zeros::<W>(real + sim)?;
@@ -77,6 +81,7 @@ impl Tape {
             real,
             sim,
             raw: raw.map(|raw| self.read(&raw)),
+            normalise,
             clip,
             stats_at: self.places(&RatioWeight::STATS),
         };

@@ -1,0 +1,213 @@
+//! Data sets made by rolling snapshots out, or by chance.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Behaviour, Quality, Snapshot};
+use crate::data::Dataset;
+use crate::engine::PlanarVecEnv;
+use crate::engine::planar::Arithmetic;
+use crate::env::status::BROKEN;
+use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
+use crate::error::{Error, Result};
+use crate::model::GapSet;
+use crate::nn::Act;
+use crate::policy::Policy;
+use crate::rng::{Stream, fill_normal, fill_unit, seed_of};
+use crate::train::evaluate::{STEADY, broke};
+use crate::train::stop;
+
+impl Behaviour {
+    /// Rolls the snapshots out (sampled actions) on `task` in `domain`: `rows` transitions, each with
+    /// the strengths of the gaps that it was made under.
+    pub fn roll_out(
+        &self,
+        task: &Task,
+        domain: &GapSet,
+        quality: Quality,
+        rows: usize,
+        seed: u64,
+    ) -> Result<Dataset> {
+        let used = match quality {
+            Quality::Medium => &self.snapshots[self.snapshots.len() - 1..],
+            Quality::MediumReplay => &self.snapshots[..],
+        };
+        let mut all = RolledOut::default();
+        for (k, snapshot) in used.iter().enumerate() {
+            // Shares differ by one row at most and add up to `rows`.
+            let share = rows * (k + 1) / used.len() - rows * k / used.len();
+            if share > 0 {
+                let seed = seed_of(seed, Stream::Data, k as u32);
+                let actor = Actor::Policy(&snapshot.policy);
+                all.add(stream(task, domain, &actor, share, seed)?);
+            }
+        }
+        let mut data = all.sound(task)?;
+        data.source = format!("rolled out on {} from {} snapshots", task.name, used.len());
+        data.policy = used.last().map(Snapshot::behaviour);
+        Ok(data)
+    }
+}
+/// `rows` transitions of `task` in `domain` under actions drawn evenly from [-1, 1]: data for a robot
+/// that no policy masters yet.
+///
+/// # Errors
+/// As [`Dynamics::draw`].
+pub fn random_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
+    let seed = seed_of(seed, Stream::Data, u32::MAX);
+    let mut data = stream(task, domain, &Actor::Random, rows, seed)?.sound(task)?;
+    data.source = format!("random actions on {}", task.name);
+    Ok(data)
+}
+/// Episodes that were made.
+#[derive(Default)]
+struct RolledOut {
+    /// Rows of the sound episodes.
+    parts: Vec<Dataset>,
+    /// Episodes in which the robot broke; their rows are left out.
+    broken: usize,
+    /// Episodes, broken ones included.
+    episodes: usize,
+}
+
+impl RolledOut {
+    fn add(&mut self, more: Self) {
+        self.parts.extend(more.parts);
+        self.broken += more.broken;
+        self.episodes += more.episodes;
+    }
+
+    /// The rows, with a note where some are left out.
+    ///
+    /// # Errors
+    /// Where every episode broke.
+    fn sound(self, task: &Task) -> Result<Dataset> {
+        let broke = broke(self.broken, self.episodes);
+        if self.parts.is_empty() && self.broken > 0 {
+            return Err(Error::input(&task.name, broke, STEADY));
+        }
+        let mut data = Dataset::concat(&self.parts)?;
+        if self.broken > 0 {
+            let note = format!("{}: {broke}; their rows are left out; {STEADY}", task.name);
+            data.notes.push(note);
+        }
+        Ok(data)
+    }
+}
+
+/// Who chooses the actions.
+enum Actor<'a> {
+    /// Samples of a policy.
+    Policy(&'a Policy),
+    /// Chance alone.
+    Random,
+}
+
+impl Actor<'_> {
+    /// Actions `[n, act_dim]` at `obs` in step `t`.
+    fn act(&self, obs: &[f32], (n, act_dim): (usize, usize), seed: u64, t: usize) -> Vec<f32> {
+        let mut draws = vec![0.0; n * act_dim];
+        for (e, row) in draws.chunks_mut(act_dim).enumerate() {
+            match self {
+                Self::Policy(_) => fill_normal(row, seed, e as u32, t as u32, Stream::Policy),
+                Self::Random => {
+                    fill_unit(row, seed, e as u32, t as u32, Stream::Action);
+                    row.iter_mut().for_each(|x| *x = 2.0 * *x - 1.0);
+                }
+            }
+        }
+        match self {
+            Self::Policy(policy) => policy.act(obs, Some(&draws)),
+            Self::Random => draws,
+        }
+    }
+}
+
+/// `rows` transitions of one actor: environments side by side, each a stream of at most
+/// 1,000 steps (whole episodes where none ends early); the last row of a stream is a time-out.
+/// Episodes in which the robot breaks are left out.
+fn stream(
+    task: &Task,
+    domain: &GapSet,
+    actor: &Actor<'_>,
+    rows: usize,
+    seed: u64,
+) -> Result<RolledOut> {
+    let steps = task.max_episode_steps;
+    let n = rows.div_ceil(steps);
+    let dynamics = Dynamics::draw(task, domain, seed, n)?;
+    let names: BTreeSet<String> = (dynamics.rows.iter())
+        .flat_map(|row| row.gap.strengths().map(|(name, _)| name.to_owned()))
+        .collect();
+    let strengths: Vec<BTreeMap<&str, f64>> = (dynamics.rows.iter())
+        .map(|row| row.gap.strengths().collect())
+        .collect();
+    let keys = EnvKey::population(&[seed], n);
+    let with = Arithmetic::default();
+    let mut env = PlanarVecEnv::new(EnvSpec::new(task, dynamics.clone(), keys), with)?;
+    let (s, a) = (env.obs_dim(), env.act_dim());
+    let mut parts = vec![
+        Dataset {
+            obs_dim: s,
+            act_dim: a,
+            ..Dataset::default()
+        };
+        n
+    ];
+    for part in &mut parts {
+        (part.qpos, part.qvel) = (Some(Vec::new()), Some(Vec::new()));
+    }
+    let (mut broken, mut sound, mut began) = (0, 0, vec![0; n]);
+    let mut obs = env.reset()?.to_vec();
+    for t in 0..steps.min(rows) {
+        stop::check()?;
+        let (qpos, qvel, row) = (env.qpos()?, env.qvel()?, env.param_row().to_vec());
+        let nv = qpos.len() / n;
+        let actions = actor.act(&obs, (n, a), seed, t);
+        let mut controls = actions.clone();
+        task.scale.to_controls(&mut controls);
+        let batch = env.step(&actions)?.clone();
+        for (e, part) in parts.iter_mut().enumerate() {
+            // The last environment runs for what is left of `rows`.
+            let length = steps.min(rows - e * steps);
+            if t >= length {
+                continue;
+            }
+            part.observations.extend(&obs[e * s..][..s]);
+            part.actions.extend(&controls[e * a..][..a]);
+            part.next_observations.extend(&batch.next_obs[e * s..][..s]);
+            part.rewards.push(batch.reward[e]);
+            for name in &names {
+                let strength = strengths[row[e] as usize].get(name.as_str());
+                let column = part.gap.entry(name.clone()).or_default();
+                column.push(strength.copied().unwrap_or(f64::NAN));
+            }
+            part.terminals.push(batch.terminated[e]);
+            let cut = batch.truncated[e] || t + 1 == length;
+            part.timeouts.push(cut && !batch.terminated[e]);
+            part.qpos
+                .get_or_insert_default()
+                .extend(&qpos[e * nv..][..nv]);
+            part.qvel
+                .get_or_insert_default()
+                .extend(&qvel[e * nv..][..nv]);
+            let ends = batch.terminated[e] || cut;
+            if env.status()[e] & BROKEN != 0 {
+                broken += 1;
+                let sound = began[e];
+                part.retain_rows(|row| row < sound);
+            } else {
+                sound += usize::from(ends);
+            }
+            if ends {
+                began[e] = part.len();
+            }
+        }
+        obs.copy_from_slice(&batch.obs);
+    }
+    parts.retain(|part| !part.is_empty());
+    Ok(RolledOut {
+        parts,
+        broken,
+        episodes: broken + sound,
+    })
+}
