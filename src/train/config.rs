@@ -7,12 +7,12 @@ use h2oplus_base::settings;
 use super::config_file::ConfigFile;
 use super::members::{self, Axis, Member};
 use super::seeds::Seeds;
-use crate::algo::Method;
 use crate::engine::{self, Backend, Device, Physics};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
+use crate::method::Method;
 use crate::model::GapSet;
-use crate::nn::device::{self, DeviceKind, MatmulPrecision};
+use crate::net::device::{self, DeviceKind, MatmulPrecision};
 use crate::setting::Settings;
 
 settings! {

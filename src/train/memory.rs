@@ -4,10 +4,10 @@ use h2oplus_base::memory::MemoryBudget;
 
 use super::config::TrainConfig;
 use super::members::Member;
-use crate::algo::Method;
 use crate::env::Task;
 use crate::error::Result;
-use crate::nn::replay::row_len;
+use crate::method::Method;
+use crate::net::replay::row_len;
 
 /// Bytes of an environment, whatever its robot, beside its observations.
 pub const ENV: usize = 256;

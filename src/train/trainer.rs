@@ -23,13 +23,13 @@ use super::run_folder::RunFolder;
 use super::run_folder::word;
 use super::simulator::Simulator;
 use super::stop;
-use crate::algo::{self, Agent, Method};
 use crate::data::{Dataset, moments};
 use crate::engine;
 use crate::env::{EnvKey, Task};
 use crate::error::{Error, Result};
-use crate::nn::Replay;
-use crate::nn::device::{self, OpenDevice};
+use crate::method::{self, Agent, Method};
+use crate::net::Replay;
+use crate::net::device::{self, OpenDevice};
 
 mod evaluation;
 mod state;
@@ -81,7 +81,7 @@ fn settle(config: &mut TrainConfig) -> Result<Device> {
 fn build(config: &TrainConfig, members: &[Member], task: &Task, device: &Device) -> Result<Agent> {
     let (s, a) = (task.obs_dim(), task.act_dim());
     let seeds: Vec<_> = members.iter().map(|member| member.seed).collect();
-    algo::build_members(
+    method::build_members(
         &config.algo,
         &config.settings_of(members),
         s,

@@ -112,7 +112,7 @@ fn flags_win_over_the_config_file() {
 /// Every method trains from the command line; one that needs no simulator takes no step in it.
 #[test]
 fn every_method_trains() {
-    for method in ::h2oplus::algo::methods() {
+    for method in ::h2oplus::method::methods() {
         let dir = tempfile::tempdir().unwrap();
         let args = small(&["--algo", method, "--updates", "20", "--hidden", "16"]);
         let out = h2oplus(dir.path(), &args);
