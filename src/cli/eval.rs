@@ -226,21 +226,21 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
     }
 }
 
-fn of_run(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Candidate>)> {
-    let (config, agent) = trainer::load_agent(run, checkpoint)?;
+fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Candidate>)> {
+    let (run, agent) = trainer::load_agent(folder, checkpoint)?;
     let mut out = Vec::new();
-    for (m, member) in config.population()?.iter().enumerate() {
+    for (m, member) in run.members().iter().enumerate() {
         out.push(Candidate {
             name: format!(
                 "{} {} after {} updates",
-                config.algo,
+                run.config.algo,
                 member.name,
                 agent.updates()
             ),
             policy: agent.policy(m)?,
         });
     }
-    Ok((config.task, out))
+    Ok((run.config.task, out))
 }
 
 fn print(format: Format, rows: &[Row]) -> Result<()> {

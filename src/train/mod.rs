@@ -18,6 +18,7 @@ pub mod phases;
 pub mod progress;
 pub mod real_data;
 pub mod report;
+pub mod resolved;
 pub mod rollout;
 pub mod run_folder;
 pub mod same_robot;

@@ -10,13 +10,16 @@ use super::checkpoint::{Checkpoint, Header};
 use super::checkpoints::{self, Newest};
 use super::config::TrainConfig;
 use super::inputs;
+use super::resolved::Run;
 use super::run_folder::RunFolder;
 use crate::error::{Error, Result};
 
 /// A run that was stopped, or killed.
 pub struct Paused {
     pub(super) folder: RunFolder,
-    pub(super) config: TrainConfig,
+    pub(super) run: Run,
+    /// Updates that `config.toml` says.
+    pub(super) written: u64,
     /// Where it lies, and what it holds; none before the first one.
     pub(super) checkpoint: Option<(PathBuf, Checkpoint)>,
     /// Damaged ones after it.
@@ -36,7 +39,7 @@ impl Paused {
         let folder = RunFolder::take(path)?;
         // First: a run of another format may have other keys.
         let newest = checkpoints::newest(&folder.checkpoints(), &Device::Cpu)?;
-        let config = folder.read_config()?;
+        let run = folder.read_run()?;
         let (checkpoint, damaged) = match newest {
             Some(Newest {
                 path,
@@ -47,7 +50,8 @@ impl Paused {
         };
         let paused = Self {
             folder,
-            config,
+            written: run.config.updates,
+            run,
             checkpoint,
             damaged,
         };
@@ -55,9 +59,14 @@ impl Paused {
         Ok(paused)
     }
 
-    /// The config of the run.
-    pub fn config(&self) -> &TrainConfig {
-        &self.config
+    /// The run.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// The run, to be opened.
+    pub fn run_mut(&mut self) -> &mut Run {
+        &mut self.run
     }
 
     /// The run's folder.
@@ -70,12 +79,12 @@ impl Paused {
     /// # Errors
     /// Where it is shorter than the run's.
     pub fn grow(&mut self, updates: u64) -> Result<()> {
-        if updates < self.config.updates {
-            let problem = format!("is {updates}, the run's is {}", self.config.updates);
+        if updates < self.run.config.updates {
+            let problem = format!("is {updates}, the run's is {}", self.run.config.updates);
             let help = "leave it out, or give a larger one: a budget may only grow";
             return Err(Error::input("updates", problem, help));
         }
-        self.config.updates = updates;
+        self.run.config.updates = updates;
         Ok(())
     }
 
@@ -83,8 +92,8 @@ impl Paused {
         let Some((path, Checkpoint { header, .. })) = &self.checkpoint else {
             return Ok(());
         };
-        if self.config.updates < header.updates {
-            let (updates, done) = (self.config.updates, header.updates);
+        if self.run.config.updates < header.updates {
+            let (updates, done) = (self.run.config.updates, header.updates);
             let problem = format!("updates = {updates}, but {done} are done");
             return Err(Error::input(
                 self.folder.config().display(),
@@ -92,8 +101,8 @@ impl Paused {
                 RESTORE,
             ));
         }
-        same_config(&self.folder, &self.config, header)?;
-        inputs::check(&self.folder, &self.config, path, &header.inputs)
+        same_config(&self.folder, &self.run.config, header)?;
+        inputs::check(&self.folder, &self.run.config, path, &header.inputs)
     }
 }
 

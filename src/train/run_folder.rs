@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::config::TrainConfig;
+use super::inputs;
 use super::lock::{LOCK_FILE, Lock};
 use super::metrics::METRICS_FILE;
+use super::resolved::Run;
 use crate::data::{replace_file, sweep};
 use crate::error::{Error, Result};
 
@@ -197,8 +199,8 @@ impl RunFolder {
     }
 
     /// Reads `config.toml` back, and refuses values that no run can have.
-    pub fn read_config(&self) -> Result<TrainConfig> {
-        TrainConfig::read(&self.config())
+    pub fn read_run(&self) -> Result<Run> {
+        Run::read(&self.config()).map_err(|e| inputs::moved(self, e))
     }
 }
 
