@@ -13,17 +13,17 @@ use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
+use crate::run::config::TrainConfig;
+use crate::run::config::memory;
+use crate::run::config::resolved::Run;
+use crate::run::data::behaviour::{Behaviour, Quality, random_data};
+use crate::run::data::real_data::log_notes;
+use crate::run::record::inputs;
+use crate::run::record::paused::Paused;
+use crate::run::record::run_folder::word;
+use crate::run::train::stop::Saving;
+use crate::run::train::trainer::Trainer;
 use crate::setting::Settings;
-use crate::train::behaviour::{Behaviour, Quality, random_data};
-use crate::train::config::TrainConfig;
-use crate::train::inputs;
-use crate::train::memory;
-use crate::train::paused::Paused;
-use crate::train::real_data::log_notes;
-use crate::train::resolved::Run;
-use crate::train::run_folder::word;
-use crate::train::stop::Saving;
-use crate::train::trainer::Trainer;
 
 /// Flags of `collect`.
 #[derive(Debug, clap::Args)]

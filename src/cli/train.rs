@@ -8,15 +8,15 @@ use super::flags::{Flags, MethodFlags};
 use super::{Format, emit, of_flag, table};
 use crate::engine::Device;
 use crate::error::{Error, Result};
-use crate::train::config::{self, TrainConfig, resolve};
-use crate::train::members::Axis;
-use crate::train::paused::Paused;
-use crate::train::phases::Spent;
-use crate::train::real_data::RealData;
-use crate::train::report::{self, ResultLine};
-use crate::train::resolved::{Resources, Run};
-use crate::train::run_folder::RunFolder;
-use crate::train::trainer::Trainer;
+use crate::run::config::members::Axis;
+use crate::run::config::resolved::{Resources, Run};
+use crate::run::config::{self, TrainConfig, resolve};
+use crate::run::data::real_data::RealData;
+use crate::run::record::paused::Paused;
+use crate::run::record::report::{self, ResultLine};
+use crate::run::record::run_folder::RunFolder;
+use crate::run::train::phases::Spent;
+use crate::run::train::trainer::Trainer;
 
 /// Flags of `train`.
 #[derive(Debug, clap::Args)]

@@ -9,8 +9,8 @@ use h2oplus::engine::planar::Arithmetic;
 use h2oplus::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use h2oplus::error::Result;
 use h2oplus::nn::Act;
-use h2oplus::train::config;
-use h2oplus::train::seal;
+use h2oplus::run::config;
+use h2oplus::run::record::seal;
 
 use crate::draws::Draws;
 use crate::seeds::{flags, text};

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::model::GapSet;
 use crate::range::Range;
 use crate::rng::{Stream, fill_unit};
-use crate::train::memory;
+use crate::run::config::memory;
 use std::process::ExitCode;
 use std::time::Instant;
 

@@ -285,6 +285,16 @@ mod tests {
     }
 
     #[test]
+    fn offline_methods_never_draw_from_the_simulator() {
+        let small = Table::from_iter([("hidden".to_owned(), Value::Array(vec![8.into()]))]);
+        for method in &METHODS {
+            let settings = method.resolve_members(&[small.clone()]).unwrap();
+            let agent = method.build(&settings, 3, 2, &[0], &Device::Cpu).unwrap();
+            assert_eq!(agent.simulates(), !method.offline, "{}", method.name);
+        }
+    }
+
+    #[test]
     fn a_method_overrides_what_it_shares_with_others() {
         let default = |name: &str, key: &str| Method::named(name).unwrap().defaults()[key].clone();
         assert_eq!(default("sac", "exploration").as_str(), Some("entropy"));

@@ -10,10 +10,10 @@ use h2oplus::env::{Dynamics, EnvKey, EnvSpec, RolloutBuffer, Task, VecEnv};
 use h2oplus::nn::{Act, Replay};
 use h2oplus::policy::{Policy, PolicyLayer};
 use h2oplus::rng::{Stream, fill_normal};
-use h2oplus::train::config::TrainConfig;
-use h2oplus::train::resolved::Run;
-use h2oplus::train::rollout::Rollout;
-use h2oplus::train::simulator::Simulator;
+use h2oplus::run::config::TrainConfig;
+use h2oplus::run::config::resolved::Run;
+use h2oplus::run::train::rollout::Rollout;
+use h2oplus::run::train::simulator::Simulator;
 use std::collections::HashMap;
 
 const MEMBERS: usize = 3;

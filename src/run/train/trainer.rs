@@ -5,21 +5,21 @@ use std::time::Instant;
 
 use candle_core::Device;
 
-use super::config::TrainConfig;
 use super::evaluate::Episodes;
-use super::inputs::Input;
-use super::metrics::Metrics;
 use super::phases::{Phase, Phases, Spent};
 use super::progress::Progress;
-use super::resolved::Run;
 use super::rollout::Rollout;
-use super::run_folder::{RunFolder, word};
 use super::stop;
 use crate::algo::Agent;
 use crate::data::moments;
 use crate::error::{Error, Result};
 use crate::nn::Replay;
 use crate::nn::device;
+use crate::run::config::TrainConfig;
+use crate::run::config::resolved::Run;
+use crate::run::record::inputs::Input;
+use crate::run::record::metrics::Metrics;
+use crate::run::record::run_folder::{RunFolder, word};
 
 mod build;
 mod evaluation;

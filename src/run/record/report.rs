@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::config::TrainConfig;
 use super::curve::{Figure, PALETTE, Point, ReferenceLine, Series};
-use super::evaluate::Episodes;
 use super::inputs;
-use super::members::Member;
 use super::metrics::read_jsonl;
 use super::run_folder::RunFolder;
 use crate::data::Dataset;
 use crate::error::Result;
+use crate::run::config::TrainConfig;
+use crate::run::config::members::Member;
+use crate::run::train::evaluate::Episodes;
 
 /// One line of a result table: returns over episodes.
 #[derive(Clone, Debug, Serialize)]

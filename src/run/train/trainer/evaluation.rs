@@ -9,10 +9,10 @@ use crate::engine::PlanarVecEnv;
 use crate::engine::planar::Precision;
 use crate::env::{Dynamics, EnvKey, EnvSpec};
 use crate::error::Result;
-use crate::train::evaluate::{Episodes, STEADY, evaluate};
-use crate::train::phases::Phase;
-use crate::train::progress::Progress;
-use crate::train::rollout::zero_non_finite;
+use crate::run::train::evaluate::{Episodes, STEADY, evaluate};
+use crate::run::train::phases::Phase;
+use crate::run::train::progress::Progress;
+use crate::run::train::rollout::zero_non_finite;
 
 /// Evaluations start from states that no training rollout draws.
 const EVAL_SEED: u64 = 0x5eed_0e7a;

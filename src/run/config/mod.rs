@@ -1,17 +1,24 @@
 //! Everything that decides a run: defaults, then a TOML file, then flags; the result is saved.
 
+pub mod config_file;
+pub mod members;
+pub mod memory;
+pub mod resolved;
+pub mod seeds;
+mod toml_text;
+
 use std::path::Path;
 
 use h2oplus_base::settings;
 
-use super::config_file::ConfigFile;
-use super::members::{self, Axis, Member};
-use super::resolved::Run;
-use super::seeds::Seeds;
 use crate::engine::{Device, Physics};
 use crate::error::{Error, Result};
 use crate::nn::device::{DeviceKind, MatmulPrecision};
 use crate::setting::Settings;
+use config_file::ConfigFile;
+use members::{Axis, Member};
+use resolved::Run;
+use seeds::Seeds;
 
 settings! {
     /// A training run. The method's own settings stand beside it, in `[settings]`.
@@ -143,7 +150,7 @@ impl TrainConfig {
     }
 
     /// What `file` says, over the defaults.
-    pub(super) fn of(file: &ConfigFile) -> Result<Self> {
+    pub(in crate::run) fn of(file: &ConfigFile) -> Result<Self> {
         Ok(Self {
             settings: file.settings.clone(),
             vary: file.vary.clone(),

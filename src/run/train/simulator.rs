@@ -6,7 +6,7 @@ use crate::engine::{self, Backend, Physics, PlanarGpuEnv};
 use crate::env::{Dynamics, EnvKey, EnvSpec, VecEnv};
 use crate::error::Result;
 use crate::policy::Policy;
-use crate::train::resolved::Run;
+use crate::run::config::resolved::Run;
 
 /// A population's environments, `envs` a member.
 pub enum Simulator {

@@ -8,22 +8,22 @@ use toml::{Table, Value};
 
 use super::checkpoint::{Checkpoint, Header};
 use super::checkpoints::{self, Newest};
-use super::config::TrainConfig;
 use super::inputs;
-use super::resolved::Run;
 use super::run_folder::RunFolder;
 use crate::error::{Error, Result};
+use crate::run::config::TrainConfig;
+use crate::run::config::resolved::Run;
 
 /// A run that was stopped, or killed.
 pub struct Paused {
-    pub(super) folder: RunFolder,
-    pub(super) run: Run,
+    pub(in crate::run) folder: RunFolder,
+    pub(in crate::run) run: Run,
     /// Updates that `config.toml` says.
-    pub(super) written: u64,
+    pub(in crate::run) written: u64,
     /// Where it lies, and what it holds; none before the first one.
-    pub(super) checkpoint: Option<(PathBuf, Checkpoint)>,
+    pub(in crate::run) checkpoint: Option<(PathBuf, Checkpoint)>,
     /// Damaged ones after it.
-    pub(super) damaged: Vec<PathBuf>,
+    pub(in crate::run) damaged: Vec<PathBuf>,
 }
 
 /// Keys of a config that may differ: the budget grows, and files may move (their contents count).
@@ -110,7 +110,11 @@ impl Paused {
 const RESTORE: &str = "restore the file as the run wrote it, or start a new run";
 
 /// Refuses a config that is not the one under which the checkpoint with this `header` was written.
-pub(super) fn same_config(folder: &RunFolder, config: &TrainConfig, header: &Header) -> Result<()> {
+pub(in crate::run) fn same_config(
+    folder: &RunFolder,
+    config: &TrainConfig,
+    header: &Header,
+) -> Result<()> {
     let place = folder.config().display().to_string();
     let table = |text: &str| {
         text.parse::<Table>()

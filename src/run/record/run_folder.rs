@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::config::TrainConfig;
 use super::inputs;
 use super::lock::{LOCK_FILE, Lock};
 use super::metrics::METRICS_FILE;
-use super::resolved::Run;
 use crate::data::{replace_file, sweep};
 use crate::error::{Error, Result};
+use crate::run::config::TrainConfig;
+use crate::run::config::resolved::Run;
 
 /// `runs/<task>__<algo>__<gap>__<seed>__<unix>/`.
 #[derive(Clone, Debug)]

@@ -11,18 +11,18 @@ use crate::data::Dataset;
 use crate::env::EnvKey;
 use crate::error::{Error, Result};
 use crate::nn::Replay;
-use crate::train::checkpoint::Checkpoint;
-use crate::train::checkpoints;
-use crate::train::dynamics_file;
-use crate::train::inputs::{self, Input};
-use crate::train::metrics::Metrics;
-use crate::train::paused::{self, Paused};
-use crate::train::phases::Phases;
-use crate::train::real_data::RealData;
-use crate::train::resolved::{Resources, Run};
-use crate::train::rollout::Rollout;
-use crate::train::run_folder::RunFolder;
-use crate::train::simulator::Simulator;
+use crate::run::config::resolved::{Resources, Run};
+use crate::run::data::real_data::RealData;
+use crate::run::record::checkpoint::Checkpoint;
+use crate::run::record::checkpoints;
+use crate::run::record::dynamics_file;
+use crate::run::record::inputs::{self, Input};
+use crate::run::record::metrics::Metrics;
+use crate::run::record::paused::{self, Paused};
+use crate::run::record::run_folder::RunFolder;
+use crate::run::train::phases::Phases;
+use crate::run::train::rollout::Rollout;
+use crate::run::train::simulator::Simulator;
 
 /// The run in `folder` and its agent, from `checkpoint` or from the newest one.
 ///

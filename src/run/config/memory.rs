@@ -12,7 +12,7 @@ pub const ENV: usize = 256;
 
 impl Run {
     /// Refuses sizes whose least memory is beyond the machine.
-    pub(super) fn check_memory(&self) -> Result<()> {
+    pub(in crate::run) fn check_memory(&self) -> Result<()> {
         let (config, [s, a, p]) = (&self.config, self.sizes());
         let row = 4 * row_len(s, a);
         let mut budget = MemoryBudget::default();
@@ -51,7 +51,7 @@ impl Run {
     }
 
     /// Refuses networks and batches beyond the machine: what an agent needs that only acts.
-    pub(super) fn check_networks(&self) -> Result<()> {
+    pub(in crate::run) fn check_networks(&self) -> Result<()> {
         let mut budget = MemoryBudget::default();
         self.add_networks(&mut budget);
         budget.check()

@@ -2,8 +2,8 @@
 
 use super::Trainer;
 use crate::error::Result;
-use crate::train::members::Member;
-use crate::train::progress::Progress;
+use crate::run::config::members::Member;
+use crate::run::train::progress::Progress;
 
 impl Trainer {
     /// Says which members have diverged since it was last said.

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::Device;
 use toml::Table;
 
-use super::config::TrainConfig;
+use super::TrainConfig;
 use super::config_file::ConfigFile;
 use super::members::{Axis, Member};
 use crate::algo::{Agent, Method};
@@ -59,7 +59,7 @@ impl Run {
     }
 
     /// Resolves what `file` says, over the defaults. The place of an error is the file, the line and the key.
-    pub(super) fn of(file: &ConfigFile) -> Result<Self> {
+    pub(in crate::run) fn of(file: &ConfigFile) -> Result<Self> {
         let run = TrainConfig::of(file).and_then(Self::new);
         run.map_err(|e| file.placed(e))
     }

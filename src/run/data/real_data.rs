@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::behaviour::{Behaviour, Quality, random_data};
-use super::resolved::Run;
 use super::same_robot;
 use crate::data::{Dataset, EpisodeRules};
 use crate::env::{ActionScale, Task};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
+use crate::run::config::resolved::Run;
 
 /// Shipped recipes give the same rows in every run.
 const DATA_SEED: u64 = 0;

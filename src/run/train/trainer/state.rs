@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::Trainer;
 use crate::error::{Error, Result};
-use crate::train::behaviour::{Behaviour, Snapshot};
-use crate::train::checkpoint::{Checkpoint, Header};
-use crate::train::checkpoints;
-use crate::train::evaluate::Episodes;
-use crate::train::phases::Phase;
+use crate::run::data::behaviour::{Behaviour, Snapshot};
+use crate::run::record::checkpoint::{Checkpoint, Header};
+use crate::run::record::checkpoints;
+use crate::run::train::evaluate::Episodes;
+use crate::run::train::phases::Phase;
 
 impl Trainer {
     /// Keeps the first member's policy as a behaviour snapshot, `snapshots/step_<k>.safetensors`.

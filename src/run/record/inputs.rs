@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::behaviour::Quality;
-use super::config::TrainConfig;
 use super::run_folder::RunFolder;
 use super::seal::hexadecimal;
 use crate::env::Task;
 use crate::error::{Error, Result};
+use crate::run::config::TrainConfig;
+use crate::run::data::behaviour::Quality;
 
 /// A file (or a Minari folder) and its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
