@@ -122,11 +122,16 @@ impl RunFolder {
         if self.config().is_file() && self.checkpoints().is_dir() {
             return Ok(());
         }
-        Err(Error::input(
+        Err(self.gone())
+    }
+
+    /// The error of a folder that was deleted or moved while the run went on.
+    pub fn gone(&self) -> Error {
+        Error::input(
             self.path.display(),
-            "the run folder, or config.toml or checkpoints/ in it, is gone: deleted or moved while the run went on",
+            "the run folder, or a file of it, is gone: deleted or moved while the run went on",
             "put it back and resume from its last checkpoint, or start the run anew",
-        ))
+        )
     }
 
     /// The newest run under `root`.

@@ -1,6 +1,7 @@
 //! The loop: roll out, update, evaluate, checkpoint. The state after k updates is a function of the
 //! config alone, so a run resumed from any checkpoint ends in the same bits.
 
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use candle_core::Device;
@@ -93,9 +94,15 @@ impl Trainer {
     pub fn run(&mut self) -> Result<()> {
         let done = self.run_loop();
         // What the system says of a folder that is gone does not help.
-        done.map_err(|e| match e {
-            Error::Io { .. } => self.folder.still_there().err().unwrap_or(e),
-            e => e,
+        done.map_err(|e| match &e {
+            Error::Io { path, source } => {
+                let lost = source.kind() == ErrorKind::NotFound;
+                match lost && path.starts_with(self.folder.path()) {
+                    true => self.folder.gone(),
+                    false => self.folder.still_there().err().unwrap_or(e),
+                }
+            }
+            _ => e,
         })
     }
 
