@@ -1,11 +1,11 @@
 //! The policies' heads, and what is learned through them.
 
-use h2oplus::nn::kernel::{RowLayout, Slot};
-use h2oplus::nn::ops::LogStd;
-use h2oplus::nn::ops::awr::AwrLoss;
-use h2oplus::nn::ops::candidates::Candidates;
-use h2oplus::nn::ops::gaussian::GaussianSample;
-use h2oplus::nn::ops::head::{Sample, SampleGrad};
+use h2oplus::kernel::LogStd;
+use h2oplus::kernel::awr::AwrLoss;
+use h2oplus::kernel::candidates::Candidates;
+use h2oplus::kernel::gaussian::GaussianSample;
+use h2oplus::kernel::head::{Sample, SampleGrad};
+use h2oplus::kernel::{RowLayout, Slot};
 
 use super::{A, Case, P, ROW, S, poison, random, scale};
 use crate::cuda_host::Host;
