@@ -1,17 +1,17 @@
-//! The policy's side of the critics, and the temperature: mean(β log π − min Q), −log β·mean(log π + H̄).
+//! The policy's side of the critics, and the temperature: mean(α log π − min Q), −log α·mean(log π + H̄).
 
 use super::cpu::{each, mean};
 use crate::kernel::{Acts, OnHost, Slot, Stats, Theta, kernel};
 
 kernel! {
-    /// Writes −1/rows at the lesser of the critics, the gradient of log β, and its [`ActorLoss::STATS`].
+    /// Writes −1/rows at the lesser of the critics, the gradient of log α, and its [`ActorLoss::STATS`].
     pub struct ActorLoss in "actor_loss";
     fields {
         /// Rows with fresh actions.
         rows: usize,
         /// Q1 and Q2 at the fresh actions, `[rows]` each.
         q: [Slot<Acts>; 2],
-        /// log β.
+        /// log α.
         log_alpha: Slot<Theta>,
         /// Where the stats go.
         stats_at: Slot<Stats>,
@@ -24,7 +24,7 @@ kernel! {
         out {
             /// Where dQ goes.
             act_grads: Deltas,
-            /// Where the gradient of log β goes.
+            /// Where the gradient of log α goes.
             grad: Grad,
             /// Losses and means.
             stats: Stats,

@@ -98,7 +98,7 @@ pub(crate) fn sample_row(action: &mut [f32], raw: &[f32], affine: &[f32], eps: &
 }
 
 kernel! {
-    /// Writes the gradient of mean(β log π − min Q) with respect to the raw outputs, m and o, given ∂/∂a of the critics'
+    /// Writes the gradient of mean(α log π − min Q) with respect to the raw outputs, m and o, given ∂/∂a of the critics'
     /// part.
     pub struct SampleGrad in "sample_grad";
     fields {
@@ -112,7 +112,7 @@ kernel! {
         d_action: [Slot<Acts>; 2],
         /// m; o follows it.
         affine: Slot<Theta>,
-        /// log β.
+        /// log α.
         log_alpha: Slot<Theta>,
     }
     each {}

@@ -39,7 +39,7 @@ kernel! {
         /// The (s,a,s') classifier's raw outputs `[rows, 2]`, whose log p_real/p_sim joins the reward; none: the
         /// reward is the row's.
         log_ratio: Option<Slot<Acts>>,
-        /// log β.
+        /// log α.
         log_alpha: Slot<Theta>,
         /// A row of the batch.
         row: RowLayout,

@@ -288,7 +288,9 @@ mod tests {
     fn offline_methods_never_draw_from_the_simulator() {
         let small = Table::from_iter([("hidden".to_owned(), Value::Array(vec![8.into()]))]);
         for method in &METHODS {
-            let settings = method.resolve_members(&[small.clone()]).unwrap();
+            let settings = method
+                .resolve_members(std::slice::from_ref(&small))
+                .unwrap();
             let agent = method.build(&settings, 3, 2, &[0], &Device::Cpu).unwrap();
             assert_eq!(agent.simulates(), !method.offline, "{}", method.name);
         }

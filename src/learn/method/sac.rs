@@ -1,4 +1,4 @@
-//! SAC on the simulator alone (zero-shot): y = r + γ(1−d)·(min Q̂(s',a') − β log π(a'|s')).
+//! SAC on the simulator alone (zero-shot): y = r + γ(1−d)·(min Q̂(s',a') − α log π(a'|s')).
 //!
 //! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256): 0.58 GFLOP of products.
 //!
