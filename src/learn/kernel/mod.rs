@@ -9,6 +9,7 @@ pub mod cuda;
 mod declare;
 mod field;
 pub mod launch;
+mod precision;
 mod row;
 
 pub mod actor;
@@ -40,6 +41,7 @@ pub use field::Field;
 pub(crate) use field::{declared, fields};
 pub use log_std::LogStd;
 pub use per_member::PerMember;
+pub use precision::MatmulPrecision;
 pub use row::RowLayout;
 
 use crate::kernel::cuda::{Entry, word};
