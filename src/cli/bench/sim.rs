@@ -7,7 +7,6 @@ use crate::cli::choice::choice;
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit, of_flag, table};
 use crate::engine::{Backend, Device, Physics, PlanarGpuEnv};
-
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task};
 use crate::error::Result;
 use crate::model::GapSet;
