@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 pub fn method(case: &str) -> Option<&'static str> {
     match case {
         name if name.starts_with("h2oplus-") => Some("h2oplus"),
-        name => ["sac", "cql", "iql", "darc", "h2o"]
+        name => ["sac", "cql", "iql", "darc", "h2o", "td3bc"]
             .into_iter()
             .find(|method| *method == name),
     }
@@ -21,7 +21,7 @@ pub fn batches(method: &str) -> &'static [&'static str] {
 }
 
 /// (ours, theirs). A name means the same in every method that has it.
-const SETTINGS: [(&str, &str); 30] = [
+const SETTINGS: [(&str, &str); 37] = [
     ("discount", "discount"),
     ("reward_scale", "reward_scale"),
     ("polyak", "soft_target_update_rate"),
@@ -37,6 +37,14 @@ const SETTINGS: [(&str, &str); 30] = [
     ("expectile", "expectile"),
     ("beta", "beta"),
     ("weight_max", "exp_advantage_max"),
+    // TD3+BC
+    ("polyak", "tau"),
+    ("policy_noise", "policy_noise"),
+    ("noise_clip", "noise_clip"),
+    ("policy_delay", "policy_freq"),
+    ("bc_alpha", "alpha"),
+    ("policy_lr", "actor_lr"),
+    ("qf_lr", "critic_lr"),
     // H2O+
     ("lambda", "exploit_coeff"),
     ("expectile", "quantile"),
