@@ -2,7 +2,7 @@
 //! and the H2O+ learner in batched kernels.
 //!
 //! Two towers that know nothing of each other, [simulation](h2oplus_sim) and [learning](h2oplus_learn), stand on
-//! [one floor](h2oplus_base); [`train`] joins them and [`cli`] speaks to the user.
+//! [one floor](h2oplus_base); [`run`] joins them and [`cli`] speaks to the user.
 //!
 //! The two towers together: IQL learns from recorded steps and is evaluated on the robot.
 //!
@@ -11,7 +11,7 @@
 //! use h2oplus::engine::{PlanarVecEnv, planar::Precision};
 //! use h2oplus::env::{EnvSpec, Task};
 //! use h2oplus::nn::{Act, Replay};
-//! use h2oplus::train::{behaviour::random_data, evaluate::evaluate};
+//! use h2oplus::run::{data::behaviour::random_data, train::evaluate::evaluate};
 //!
 //! # fn main() -> h2oplus::error::Result<()> {
 //! let task = Task::load("hopper-v5")?;
@@ -36,7 +36,7 @@
 //! ```
 
 pub mod cli;
-pub mod train;
+pub mod run;
 
 pub use h2oplus_base::{error, log, policy, range, rng, setting, text};
 pub use h2oplus_learn::{algo, data, nn};

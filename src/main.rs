@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use h2oplus::cli::Cli;
 use h2oplus::error::Error;
-use h2oplus::train::stop;
+use h2oplus::run::train::stop;
 
 fn main() -> ExitCode {
     stop::listen();

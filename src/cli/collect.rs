@@ -13,16 +13,17 @@ use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
+use crate::run::config::TrainConfig;
+use crate::run::config::memory;
+use crate::run::config::resolved::Run;
+use crate::run::data::behaviour::{Behaviour, Quality, random_data};
+use crate::run::data::real_data::log_notes;
+use crate::run::record::inputs;
+use crate::run::record::paused::Paused;
+use crate::run::record::run_folder::word;
+use crate::run::train::stop::Saving;
+use crate::run::train::trainer::Trainer;
 use crate::setting::Settings;
-use crate::train::behaviour::{Behaviour, Quality, random_data};
-use crate::train::config::TrainConfig;
-use crate::train::inputs;
-use crate::train::memory;
-use crate::train::paused::Paused;
-use crate::train::real_data::log_notes;
-use crate::train::run_folder::word;
-use crate::train::stop::Saving;
-use crate::train::trainer::Trainer;
 
 /// Flags of `collect`.
 #[derive(Debug, clap::Args)]
@@ -114,7 +115,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         let (paused, manifest) = resume(path, &args.wanted)?;
         let job = Job::new(manifest.wanted, out(manifest.out))?;
         job.check_behaviour()?;
-        return job.train(Trainer::resume(paused, None)?, args.format);
+        return job.train(go_on(paused)?, args.format);
     }
     let job = Job::new(args.wanted.all()?, out(None))?;
     let behaviour = match args.from.as_deref() {
@@ -213,7 +214,9 @@ impl Job {
         let manifest = toml::to_string(&Manifest { out, wanted })
             .map_err(|e| Error::input(MANIFEST, e, "give smaller numbers"))?;
         let beside = [(MANIFEST, manifest.as_str())];
-        Trainer::create(config, Path::new("runs"), None, &beside)
+        let mut run = Run::new(config)?;
+        let with = run.open()?;
+        Trainer::create(run, with, Path::new("runs"), None, &beside)
     }
 
     /// Trains to the end, and writes what comes of it.
@@ -276,6 +279,12 @@ impl Job {
     }
 }
 
+/// Goes on with a training.
+fn go_on(mut paused: Paused) -> Result<Trainer> {
+    let with = paused.run_mut().open()?;
+    Trainer::resume(paused, with, None)
+}
+
 /// The run in `path`, which goes on, and what it is trained for.
 fn resume(path: &Path, flags: &Flags<Wanted>) -> Result<(Paused, Manifest)> {
     let mut paused = Paused::take(path)?;
@@ -293,7 +302,7 @@ fn resume(path: &Path, flags: &Flags<Wanted>) -> Result<(Paused, Manifest)> {
     let text = crate::text::read(&file)?;
     let mut manifest: Manifest = toml::from_str(&text).map_err(|e| damaged(&e.message()))?;
     let began = toml::Table::try_from(&manifest.wanted).map_err(|e| damaged(&e))?;
-    if manifest.wanted.task != paused.config().task {
+    if manifest.wanted.task != paused.run().config.task {
         return Err(damaged(&"its task is not that of config.toml"));
     }
     let all = flags.all()?;

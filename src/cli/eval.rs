@@ -19,14 +19,14 @@ use crate::nn::device::{self, DeviceKind, MatmulPrecision, OpenDevice};
 use crate::nn::{Act, DevicePolicy};
 use crate::policy::Policy;
 use crate::range::Range;
-use crate::train::behaviour::Behaviour;
-use crate::train::config::TrainConfig;
-use crate::train::evaluate::{Episodes, STEADY, evaluate};
-use crate::train::memory;
-use crate::train::real_data::log_notes;
-use crate::train::run_folder::RunFolder;
-use crate::train::same_robot;
-use crate::train::trainer;
+use crate::run::config::TrainConfig;
+use crate::run::config::memory;
+use crate::run::data::behaviour::Behaviour;
+use crate::run::data::real_data::log_notes;
+use crate::run::data::same_robot;
+use crate::run::record::run_folder::RunFolder;
+use crate::run::train::evaluate::{Episodes, STEADY, evaluate};
+use crate::run::train::trainer;
 
 /// Flags of `eval`.
 #[derive(Debug, clap::Args)]
@@ -226,21 +226,21 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
     }
 }
 
-fn of_run(run: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Candidate>)> {
-    let (config, agent) = trainer::load_agent(run, checkpoint)?;
+fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Candidate>)> {
+    let (run, agent) = trainer::load_agent(folder, checkpoint)?;
     let mut out = Vec::new();
-    for (m, member) in config.population()?.iter().enumerate() {
+    for (m, member) in run.members().iter().enumerate() {
         out.push(Candidate {
             name: format!(
                 "{} {} after {} updates",
-                config.algo,
+                run.config.algo,
                 member.name,
                 agent.updates()
             ),
             policy: agent.policy(m)?,
         });
     }
-    Ok((config.task, out))
+    Ok((run.config.task, out))
 }
 
 fn print(format: Format, rows: &[Row]) -> Result<()> {

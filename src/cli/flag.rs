@@ -11,8 +11,8 @@ use toml::{Table, Value};
 use super::collect::Wanted;
 use crate::algo;
 use crate::error::Error;
+use crate::run::config::TrainConfig;
 use crate::setting::{Setting, SettingKind, Settings};
-use crate::train::config::TrainConfig;
 
 /// The flag of a setting: `qf_lr` → `--qf-lr`.
 pub fn name(key: &str) -> String {

@@ -6,18 +6,17 @@ use std::process::ExitCode;
 use super::collect::MANIFEST;
 use super::flags::{Flags, MethodFlags};
 use super::{Format, emit, of_flag, table};
-use crate::algo::Method;
-use crate::engine::{self, Device};
-use crate::env::Task;
+use crate::engine::Device;
 use crate::error::{Error, Result};
-use crate::train::config::{self, TrainConfig, resolve};
-use crate::train::members::Axis;
-use crate::train::paused::Paused;
-use crate::train::phases::Spent;
-use crate::train::real_data::RealData;
-use crate::train::report::{self, ResultLine};
-use crate::train::run_folder::RunFolder;
-use crate::train::trainer::Trainer;
+use crate::run::config::members::Axis;
+use crate::run::config::resolved::{Resources, Run};
+use crate::run::config::{self, TrainConfig, resolve};
+use crate::run::data::real_data::RealData;
+use crate::run::record::paused::Paused;
+use crate::run::record::report::{self, ResultLine};
+use crate::run::record::run_folder::RunFolder;
+use crate::run::train::phases::Spent;
+use crate::run::train::trainer::Trainer;
 
 /// Flags of `train`.
 #[derive(Debug, clap::Args)]
@@ -63,73 +62,74 @@ impl Args {
 
 /// Trains, and prints what came out.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let (config, resumed) = match &args.resume {
-        Some(path) => {
-            let paused = resume(&args, path)?;
-            (paused.config().clone(), Some(paused))
-        }
-        None => (resolve(&args.given()?, args.config_file.as_deref())?, None),
+    let mut start = match &args.resume {
+        Some(path) => Start::Paused(resume(&args, path)?),
+        None => Start::New(resolve(&args.given()?, args.config_file.as_deref())?),
     };
-    let task = Task::load(&config.task)?;
-    // Before the data are made, which takes seconds. A run that goes on was tried when it began.
-    let (_, place) = match resumed {
-        None => config.try_out(&task).map_err(of_flag("--sim-device"))?,
-        Some(_) => {
-            engine::choose(config.physics, config.sim_device).map_err(of_flag("--sim-device"))?
-        }
-    };
-    if config.sim_device != Device::Cpu {
-        crate::log!("{place}");
+    // Before the data are made, which takes seconds.
+    let with = start.run_mut().open().map_err(of_flag("--sim-device"))?;
+    let run = start.run_mut().clone();
+    if run.config.sim_device != Device::Cpu {
+        crate::log!("{}", with.note);
     }
-    for algo in &args.compare {
-        // Refused now, not when the method's turn has come.
-        Method::named(algo)?;
-    }
-    let data = RealData::load(&config, &task)?;
+    let others = args.compare.iter().map(|algo| run.with_method(algo));
+    let others = others.collect::<Result<Vec<_>>>()?;
+    let data = RealData::load(&run)?;
     let mut lines: Vec<_> = data.sets.iter().map(ResultLine::data).collect();
-    let (main, spent) = train(&args, &config, &data, resumed, &mut lines)?;
-    let mut runs = vec![main.path().to_path_buf()];
-    let mut times = vec![spent];
-    for algo in &args.compare {
-        let mut other = config.clone();
-        other.algo = algo.clone();
-        // The other method's own settings are its defaults; what was given was for the first.
-        other.settings = toml::Table::new();
-        other
-            .vary
-            .retain(|axis| matches!(axis.key.as_str(), "gap" | "data"));
-        let (folder, spent) = train(&args, &other, &data, None, &mut lines)?;
-        runs.push(folder.path().to_path_buf());
+    let (mut runs, mut times) = (Vec::new(), Vec::new());
+    for start in [start]
+        .into_iter()
+        .chain(others.into_iter().map(Start::New))
+    {
+        let (folder, config, spent) = train(&args, start, with.clone(), &data, &mut lines)?;
+        runs.push((folder, config));
         times.push(spent);
     }
-    let curve = report::draw_curve(&main, &runs, &data.sets)?;
+    let curve = report::draw_curve(&runs, &data.sets)?;
     print(&args, &lines, &runs, &times, &curve)?;
     let diverged = lines.iter().any(|line| line.diverged_at.is_some());
     Ok(ExitCode::from(u8::from(diverged)))
 }
 
-/// Trains one method, and adds its result lines; where the run lies, and its time.
+/// Where a training begins.
+enum Start {
+    New(Run),
+    Paused(Paused),
+}
+
+impl Start {
+    fn run_mut(&mut self) -> &mut Run {
+        match self {
+            Self::New(run) => run,
+            Self::Paused(paused) => paused.run_mut(),
+        }
+    }
+}
+
+/// Trains one method, and adds its result lines; where the run lies, its config, and its time.
 fn train(
     args: &Args,
-    config: &TrainConfig,
+    start: Start,
+    with: Resources,
     data: &RealData,
-    resumed: Option<Paused>,
     lines: &mut Vec<ResultLine>,
-) -> Result<(RunFolder, Spent)> {
-    let resume = resumed.is_some();
-    let mut trainer = match resumed {
-        Some(paused) => Trainer::resume(paused, Some(data))?,
-        None => Trainer::create(config.clone(), &args.out, Some(data), &[])?,
+) -> Result<(RunFolder, TrainConfig, Spent)> {
+    let (mut trainer, verb) = match start {
+        Start::Paused(paused) => (Trainer::resume(paused, with, Some(data))?, "resuming"),
+        Start::New(run) => {
+            let trainer = Trainer::create(run, with, &args.out, Some(data), &[])?;
+            (trainer, "run folder")
+        }
     };
-    let verb = if resume { "resuming" } else { "run folder" };
     crate::log!("{verb}: {}", trainer.folder().path().display());
     trainer.run()?;
     let spent = trainer.spent();
     crate::log!("time: {spent}");
-    let members = trainer.config().members.iter().zip(trainer.latest());
+    let config = trainer.config().clone();
+    let members = config.members.iter().zip(trainer.latest());
     let members = members.zip(trainer.diverged());
-    lines.extend(members.map(|((member, e), at)| ResultLine::member(config, member, e, *at)));
-    Ok((trainer.folder().clone(), spent))
+    lines.extend(members.map(|((member, e), at)| ResultLine::member(&config, member, e, *at)));
+    Ok((trainer.folder().clone(), config, spent))
 }
 
 /// The run in `path`, which goes on: as it was, but for a longer budget, if one is given.
@@ -169,14 +169,14 @@ fn diverged(line: &ResultLine) -> String {
 fn print(
     args: &Args,
     lines: &[ResultLine],
-    runs: &[PathBuf],
+    runs: &[(RunFolder, TrainConfig)],
     times: &[Spent],
     curve: &Path,
 ) -> Result<()> {
     match args.format {
         Format::Json => {
             let text = |path: &Path| path.to_string_lossy().into_owned();
-            let runs: Vec<String> = runs.iter().map(|run| text(run)).collect();
+            let runs: Vec<String> = runs.iter().map(|(run, _)| text(run.path())).collect();
             let doc = serde_json::json!({
                 "results": lines, "runs": runs, "seconds": times, "curve": text(curve),
             });

@@ -1,6 +1,6 @@
 #![doc = include_str!("README.md")]
 //!
-//! Layers, each of which names only those below it: [`measure`] → [`engine`] → [`mod@env`] → [`gpu`] and [`model`].
+//! Layers, each of which names only those below it: [`measure`] → [`engine`] → [`mod@env`] and [`gpu`] → [`model`].
 
 pub mod engine;
 pub mod env;

@@ -162,9 +162,8 @@ fn the_policy_and_the_targets_wait() {
     settings.insert("policy_delay".into(), 3.into());
     let dims = [crate::agents::S, crate::agents::A];
     let mut agent = build("td3bc", &settings, dims[0], dims[1], &[3], &Device::Cpu).unwrap();
-    let all = |agent: &Agent| -> HashMap<_, _> {
-        agent.parameters(0).unwrap().into_iter().collect()
-    };
+    let all =
+        |agent: &Agent| -> HashMap<_, _> { agent.parameters(0).unwrap().into_iter().collect() };
     for update in 0..7 {
         let before = all(&agent);
         run(&mut agent, 1);

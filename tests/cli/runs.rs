@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use ::h2oplus::train::checkpoint::Checkpoint;
+use ::h2oplus::run::record::checkpoint::Checkpoint;
 use candle_core::Device;
 
 use super::resume::state;

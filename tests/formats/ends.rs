@@ -4,7 +4,7 @@ use std::path::Path;
 
 use h2oplus::data::{Dataset, EpisodeRules};
 use h2oplus::env::Task;
-use h2oplus::train::real_data::episode_rules;
+use h2oplus::run::data::real_data::episode_rules;
 use hdf5_writer::DatasetBuilder;
 
 use crate::write_hdf5;

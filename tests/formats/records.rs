@@ -1,7 +1,7 @@
 //! Run records: TensorBoard reads our events back, figures are sound SVG.
 
-use h2oplus::train::curve::{Figure, PALETTE, Point, ReferenceLine, Series};
-use h2oplus::train::tensorboard::EventWriter;
+use h2oplus::run::record::curve::{Figure, PALETTE, Point, ReferenceLine, Series};
+use h2oplus::run::record::tensorboard::EventWriter;
 
 use crate::python::python;
 

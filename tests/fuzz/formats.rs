@@ -9,8 +9,8 @@ use h2oplus::engine::planar::Arithmetic;
 use h2oplus::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use h2oplus::error::Result;
 use h2oplus::nn::Act;
-use h2oplus::train::config;
-use h2oplus::train::seal;
+use h2oplus::run::config;
+use h2oplus::run::record::seal;
 
 use crate::draws::Draws;
 use crate::seeds::{flags, text};
@@ -187,10 +187,9 @@ fn resume(folder: &Path) -> Result<()> {
 fn settings(folder: &Path) -> Result<()> {
     eval::run(flags(&[text(folder), "--episodes", "1"]))?;
     let file = folder.join("config.toml");
-    let config = config::resolve(&config::Given::default(), Some(&file))?;
-    let task = Task::load(&config.task)?;
-    config.try_out(&task)?;
-    config.dynamics(&task, &config.population()?).map(drop)
+    let mut run = config::resolve(&config::Given::default(), Some(&file))?;
+    let with = run.open()?;
+    run.dynamics(&with.gaps).map(drop)
 }
 
 /// The robot is shown with all its gaps, and steps: as it is, and as a domain draws it.

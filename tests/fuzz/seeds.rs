@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Command};
 use h2oplus::cli::train;
 use h2oplus::data::{Dataset, d4rl, minari};
-use h2oplus::train::behaviour::{Behaviour, Snapshot};
-use h2oplus::train::run_folder::RunFolder;
-use h2oplus::train::trainer::load_agent;
+use h2oplus::run::data::behaviour::{Behaviour, Snapshot};
+use h2oplus::run::record::run_folder::RunFolder;
+use h2oplus::run::train::trainer::load_agent;
 
 /// Steps of an episode of the robot that runs and policies are made for.
 const EPISODE: &str = "max_episode_steps = 6";

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use h2oplus::algo::{METHODS, Method};
+use h2oplus::engine::ENGINES;
 use h2oplus::env::Task;
 
-use crate::source::{File, Rust, files, without_tests};
+use crate::source::{File, Rust, files, read, root, without_tests};
 
 fn stems(files: &[File]) -> BTreeSet<String> {
     files.iter().map(|file| file.stem().to_owned()).collect()
@@ -34,6 +36,56 @@ fn every_cuda_source_is_a_kernel_of_the_table() {
     let names: BTreeSet<_> = listed.iter().cloned().collect();
     assert_eq!(names.len(), listed.len(), "no name twice");
     assert_eq!(names, stems(&files("src/learn", "cu")));
+}
+
+#[test]
+fn every_method_has_a_file_or_is_another_with_other_defaults() {
+    let mut files = files("src/learn/algo", "rs");
+    files.retain(|file| Rust::of(&file.text).code.contains("\nimpl Record for "));
+    let (files, names) = (stems(&files), METHODS.iter().map(|method| method.name));
+    let unlisted: Vec<_> = files
+        .iter()
+        .filter(|stem| !names.clone().any(|name| name == *stem))
+        .collect();
+    assert!(unlisted.is_empty(), "not in the table: {unlisted:?}");
+    let keys = |method: &Method| method.settings.iter().map(|s| s.key).collect::<Vec<_>>();
+    for method in METHODS.iter().filter(|method| !files.contains(method.name)) {
+        let mut others = METHODS.iter().filter(|other| files.contains(other.name));
+        let name = method.name;
+        let other = others.find(|other| keys(other) == keys(method));
+        let other = other.unwrap_or_else(|| panic!("{name} has no file"));
+        assert_ne!(
+            method.defaults(),
+            other.defaults(),
+            "{name} is {}",
+            other.name
+        );
+    }
+}
+
+#[test]
+fn every_engine_has_a_folder_and_every_folder_builds_one() {
+    let entries = std::fs::read_dir(root().join("src/sim/engine")).unwrap();
+    let entries = entries
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir());
+    let folders: BTreeSet<_> = entries
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    for card in ENGINES {
+        assert!(
+            folders.contains(&card.physics.to_string()),
+            "{}",
+            card.physics
+        );
+    }
+    let table = Rust::of(&read("src/sim/engine/mod.rs")).code;
+    for folder in folders {
+        assert!(
+            table.contains(&format!("{folder}::build")),
+            "{folder} is not in the table"
+        );
+    }
 }
 
 #[test]

@@ -5,14 +5,14 @@ use crate::cli::bench::lanes::{Drawn, LanesReport};
 use crate::cli::choice::choice;
 use crate::cli::domain::DomainFlags;
 use crate::cli::{Format, emit, of_flag, table};
-use crate::engine::{Backend, Device, Physics};
+use crate::engine::{Backend, Device, Physics, PlanarGpuEnv};
 use crate::env::status::{BROKEN, UNCONVERGED, offenders};
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::Result;
 use crate::model::GapSet;
 use crate::range::Range;
 use crate::rng::{Stream, fill_unit};
-use crate::train::memory;
+use crate::run::config::memory;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -192,7 +192,7 @@ fn foreign(
         threads: rayon::current_num_threads(),
         rate,
         building,
-        plan: env.memory().map(ToString::to_string),
+        plan: PlanarGpuEnv::of(env.as_ref()).map(|env| env.memory().to_string()),
         bytes: after.zip(before).map(|(a, b)| (a - b) / num_envs as f64),
         task,
     })

@@ -12,7 +12,7 @@ use crate::engine::planar::Width;
 use crate::engine::{ENGINES, Physics};
 use crate::error::Result;
 use crate::gpu::wgpu;
-use crate::train::run_folder::hardware;
+use crate::run::record::run_folder::hardware;
 use findings::{Advice, Findings};
 
 /// Flags of `doctor`.

@@ -12,8 +12,8 @@ use crate::measure::statistics::Quantiles;
 use crate::model::GapSet;
 use crate::nn::Act;
 use crate::rng::{Stream, fill_normal, fill_unit};
-use crate::train::behaviour::Behaviour;
-use crate::train::memory;
+use crate::run::config::memory;
+use crate::run::data::behaviour::Behaviour;
 
 /// Env steps at which trajectories are compared.
 const HORIZONS: [usize; 4] = [1, 10, 100, 1000];

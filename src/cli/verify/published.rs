@@ -2,21 +2,20 @@
 
 use serde_json::{Map, Value};
 
+use crate::algo::{Method, methods};
+
 /// Our method for the case of that name; none for one that is not built.
 pub fn method(case: &str) -> Option<&'static str> {
-    match case {
-        name if name.starts_with("h2oplus-") => Some("h2oplus"),
-        name => ["sac", "cql", "iql", "darc", "h2o", "td3bc"]
-            .into_iter()
-            .find(|method| *method == name),
-    }
+    let name = case.split_once('-').map_or(case, |(name, _)| name);
+    methods().find(|method| *method == name)
 }
 
 /// Settings whose values are the rows of the first recorded batches.
 pub fn batches(method: &str) -> &'static [&'static str] {
-    match method {
-        "h2oplus" | "h2o" => &["real_batch", "sim_batch"],
-        _ => &["batch"],
+    let mixes = Method::named(method).is_ok_and(|method| method.setting("sim_batch").is_some());
+    match mixes {
+        true => &["real_batch", "sim_batch"],
+        false => &["batch"],
     }
 }
 

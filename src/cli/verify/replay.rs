@@ -10,7 +10,7 @@ use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::measure::replay::{DataGap, Transitions};
 use crate::model::Gap;
-use crate::train::real_data::{episode_rules, log_notes};
+use crate::run::data::real_data::{episode_rules, log_notes};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 

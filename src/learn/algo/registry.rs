@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 type Build = fn(&[Table], usize, usize, &[u64], &Device) -> Result<Agent>;
 
 /// A method by its name.
+#[derive(Debug)]
 pub struct Method {
     /// How users call it.
     pub name: &'static str,
@@ -155,6 +156,26 @@ impl Method {
         Ok(all)
     }
 
+    /// A fresh population: one member per seed, each with all its [settings](Self::resolve_members), for observations and
+    /// actions of these lengths.
+    ///
+    /// # Errors
+    /// Where the device does not take it.
+    ///
+    /// # Panics
+    /// Unless there are as many settings as seeds, and they are resolved.
+    pub fn build(
+        &self,
+        settings: &[Table],
+        obs_dim: usize,
+        act_dim: usize,
+        seeds: &[u64],
+        device: &Device,
+    ) -> Result<Agent> {
+        assert_eq!(settings.len(), seeds.len(), "settings of each member");
+        (self.build)(settings, obs_dim, act_dim, seeds, device)
+    }
+
     /// The error of a setting that it does not have.
     fn lacks(&self, key: &str) -> Error {
         if let Some((problem, help)) = renamed(key) {
@@ -227,10 +248,9 @@ pub fn build_members(
     seeds: &[u64],
     device: &Device,
 ) -> Result<Agent> {
-    assert_eq!(settings.len(), seeds.len(), "settings of each member");
     let method = Method::named(method)?;
     let settings = method.resolve_members(settings)?;
-    (method.build)(&settings, obs_dim, act_dim, seeds, device)
+    method.build(&settings, obs_dim, act_dim, seeds, device)
 }
 
 #[cfg(test)]
@@ -262,6 +282,16 @@ mod tests {
                 "{}",
                 setting.key
             );
+        }
+    }
+
+    #[test]
+    fn offline_methods_never_draw_from_the_simulator() {
+        let small = Table::from_iter([("hidden".to_owned(), Value::Array(vec![8.into()]))]);
+        for method in &METHODS {
+            let settings = method.resolve_members(&[small.clone()]).unwrap();
+            let agent = method.build(&settings, 3, 2, &[0], &Device::Cpu).unwrap();
+            assert_eq!(agent.simulates(), !method.offline, "{}", method.name);
         }
     }
 

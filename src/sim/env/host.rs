@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// The robots of a vector, a parameter row each.
-pub trait Engine: Send {
+pub trait Engine: Send + 'static {
     /// Runs `job` on all robots: hands [`Job::on`] the [`Group`]s, in order of their environments.
     fn run(&mut self, job: Job<'_>);
     /// Gives one robot parameter row `row` from now on.

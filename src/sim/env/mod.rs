@@ -18,7 +18,7 @@ pub use spec::EnvSpec;
 pub use task::Task;
 
 use crate::error::Result;
-use crate::gpu::memory::MemoryPlan;
+use std::any::Any;
 
 /// What one env step of `n` environments returned. Rows are environments.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ pub struct RolloutBuffer {
 }
 
 /// Many environments of one task, stepped together, with same-step autoreset.
-pub trait VecEnv: Send {
+pub trait VecEnv: Any + Send {
     /// Number of environments, n.
     fn num_envs(&self) -> usize;
     /// What all its robots are asked to do.
@@ -83,10 +83,6 @@ pub trait VecEnv: Send {
     fn qvel(&self) -> Result<Vec<f32>>;
     /// Bits of [`status`] of the latest step, `[n]`.
     fn status(&self) -> &[u32];
-    /// Where a device's memory goes; none for an engine on the CPU.
-    fn memory(&self) -> Option<&MemoryPlan> {
-        None
-    }
     /// The parameter rows that its environments may have.
     fn dynamics(&self) -> &Dynamics;
     /// ParamRow of [`dynamics`](VecEnv::dynamics) that each environment has at present, `[n]`; a step that

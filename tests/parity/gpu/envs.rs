@@ -150,10 +150,7 @@ fn chunks_change_nothing() {
         make(&small, &task, &gaps, 200),
     );
     assert_eq!(
-        (
-            one.memory().unwrap().chunks.len(),
-            many.memory().unwrap().chunks.len()
-        ),
+        (one.memory().chunks.len(), many.memory().chunks.len()),
         (1, 4)
     );
     assert_eq!(one.reset().unwrap(), many.reset().unwrap());

@@ -10,9 +10,10 @@ use h2oplus::env::{Dynamics, EnvKey, EnvSpec, RolloutBuffer, Task, VecEnv};
 use h2oplus::nn::{Act, Replay};
 use h2oplus::policy::{Policy, PolicyLayer};
 use h2oplus::rng::{Stream, fill_normal};
-use h2oplus::train::config::TrainConfig;
-use h2oplus::train::rollout::Rollout;
-use h2oplus::train::simulator::Simulator;
+use h2oplus::run::config::TrainConfig;
+use h2oplus::run::config::resolved::Run;
+use h2oplus::run::train::rollout::Rollout;
+use h2oplus::run::train::simulator::Simulator;
 use std::collections::HashMap;
 
 const MEMBERS: usize = 3;
@@ -190,13 +191,14 @@ fn collected(place: &Backend, from: Option<&HashMap<String, Vec<u8>>>) -> Collec
         cycle_steps: CYCLE,
         ..TrainConfig::sac_on("halfcheetah-v2", 0, 1)
     };
-    let mut task = Task::load(&config.task).unwrap();
-    task.max_episode_steps = 10;
+    let mut run = Run::new(config).unwrap();
+    run.task.max_episode_steps = 10;
+    let task = &run.task;
     let (s, a) = (task.obs_dim(), task.act_dim());
     let settings = Default::default();
     let mut agent = build("sac", &settings, s, a, &SEEDS, &Device::Cpu).unwrap();
-    let dynamics = Dynamics::new(&task, &[task.gap("gravity=1.2").unwrap()]).unwrap();
-    let (simulator, why_not) = Simulator::new(&config, place, &task, dynamics, &agent).unwrap();
+    let dynamics = Dynamics::new(task, &[task.gap("gravity=1.2").unwrap()]).unwrap();
+    let (simulator, why_not) = Simulator::new(&run, place, dynamics, &agent).unwrap();
     assert_eq!(why_not, None);
     let resident = matches!(simulator, Simulator::Resident(_));
     assert_eq!(resident, matches!(place, Backend::Gpu(_)));

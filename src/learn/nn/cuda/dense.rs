@@ -2,7 +2,8 @@
 //! ReLUs, their gradients and narrow last layers in kernels between them, one launch for all passes.
 
 use super::{
-    Arguments, Entry, Operand, Product, ProductShape, Program, Run, Step, arguments, table, word,
+    Arguments, Entry, KernelCall, Operand, Product, ProductShape, Program, Step, arguments, table,
+    word,
 };
 use crate::nn::ops::dense::{Apply, Layer, View};
 use crate::nn::ops::dense_grad::Back;
@@ -109,16 +110,16 @@ fn run<A: Arguments, J: bytemuck::Pod>(
     [blocks, members]: [usize; 2],
 ) -> Option<Step> {
     let grid = [blocks, jobs.len(), members];
-    let run = Run {
+    let run = KernelCall {
         buffers: Some(buffers.to_vec()),
-        ..Run::new(arguments, &table(jobs), grid)
+        ..KernelCall::new(arguments, &table(jobs), grid)
     };
     (!jobs.is_empty()).then_some(Step::Run(run))
 }
 
 fn summing(step: Option<Step>) -> Option<Step> {
     step.map(|step| match step {
-        Step::Run(run) => Step::Run(Run {
+        Step::Run(run) => Step::Run(KernelCall {
             threads: SUM_THREADS,
             ..run
         }),

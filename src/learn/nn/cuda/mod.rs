@@ -34,14 +34,14 @@ pub struct Program {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// A kernel of ours.
-    Run(Run),
+    Run(KernelCall),
     /// Matrix products of one shape.
     Product(Product),
 }
 
 /// A launch of a CUDA kernel.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Run {
+pub struct KernelCall {
     /// Which.
     pub entry: Entry,
     /// Which of the launch's buffers it takes, outputs counted first; none: all of them.
@@ -87,7 +87,7 @@ pub struct ProductShape {
     pub ld: [usize; 3],
 }
 
-impl Run {
+impl KernelCall {
     /// `A`'s kernel on all buffers, in blocks of [`THREADS`].
     pub fn new<A: Arguments>(arguments: &A, tail: &[u32], grid: [usize; 3]) -> Self {
         let mut bytes = bytemuck::bytes_of(arguments).to_vec();

@@ -36,7 +36,7 @@ pub use field::Field;
 pub(crate) use field::{declared, fields};
 pub use row::RowLayout;
 
-use crate::nn::cuda::{Entry, Program, Run, Step, THREADS, word};
+use crate::nn::cuda::{Entry, KernelCall, Program, Step, THREADS, word};
 
 /// What the arguments of a launch begin with: the members, and how many floats a member has in each buffer.
 pub(crate) fn header(members: usize, floats: &[usize], shared: &[bool]) -> Vec<u32> {
@@ -48,7 +48,7 @@ pub(crate) fn header(members: usize, floats: &[usize], shared: &[bool]) -> Vec<u
 /// The launch of `entry` on all buffers, `threads` of them for each member.
 pub(crate) fn program(entry: Entry, members: usize, threads: usize, words: &[u32]) -> Program {
     let blocks = threads.div_ceil(THREADS as usize);
-    let run = Run {
+    let run = KernelCall {
         entry,
         buffers: None,
         grid: [blocks, members, 1].map(word),

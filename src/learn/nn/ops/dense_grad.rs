@@ -2,6 +2,8 @@
 //!
 //! On the CPU: the weights are transposed first (once for all tiles of all passes, where a product would do so for
 //! each tile), then row tiles run down all layers, then blocks of dW.
+//!
+//! Longer than 400 lines because the tasks of one launch stand together: each finds in the cache what the one before wrote.
 
 use std::ops::Range;
 

@@ -77,7 +77,7 @@ impl Batch {
     }
 
     /// The first rows of the buffer are these rows.
-    pub(super) fn from_first(&self) -> bool {
+    pub(super) fn is_first(&self) -> bool {
         self.range.start == 0
     }
 

@@ -81,13 +81,7 @@ impl Tape {
 
     /// TD3+BC's loss of the policy, −λ mean Q1 + mean (π(s) − a)² with λ = α/mean|Q1|: `q` is Q1 at the actions that the
     /// policy has `chosen`.
-    pub fn td3bc_loss(
-        &mut self,
-        batch: &Batch,
-        chosen: &Chosen,
-        q: Values,
-        alpha: PerMember<f32>,
-    ) {
+    pub fn td3bc_loss(&mut self, batch: &Batch, chosen: &Chosen, q: Values, alpha: PerMember<f32>) {
         assert!(batch.from_first(), "actions of a batch's first rows");
         let (members, row) = (self.members(), self.scene.row);
         let loss = Td3BcLoss {

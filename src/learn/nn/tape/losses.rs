@@ -45,7 +45,7 @@ pub struct Weights {
 impl Tape {
     /// The targets y of `batch`.
     pub fn td_target(&mut self, batch: &Batch, of: TdTarget) -> Result<Buf<Y>> {
-        assert!(batch.from_first(), "y of a batch's first rows");
+        assert!(batch.is_first(), "y of a batch's first rows");
         let y: Buf<Y> = self.zeros(batch.len())?;
         let (v, lambda) = match of.v {
             Some((v, lambda)) => (Some(self.read(&v)), lambda),
@@ -211,7 +211,7 @@ impl Tape {
         (q, v): ([Values; 2], Values),
         [beta, clip]: [PerMember<f32>; 2],
     ) {
-        assert!(batch.from_first(), "actions of a batch's first rows");
+        assert!(batch.is_first(), "actions of a batch's first rows");
         let loss = AwrLoss {
             members: self.members(),
             rows: raw.rows,

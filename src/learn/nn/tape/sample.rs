@@ -21,7 +21,7 @@ pub struct Fresh {
 impl Tape {
     /// Actions of `policy` at the states and at the next states of `batch`, with their log-densities.
     pub fn sample(&mut self, policy: &PolicyNet, batch: &Batch) -> Result<Fresh> {
-        assert!(batch.from_first(), "rows are sampled at from the first on");
+        assert!(batch.is_first(), "rows are sampled at from the first on");
         let (rows, row) = (batch.len(), self.scene.row);
         let raw = [batch.obs(), batch.next_obs()].map(|s| self.at(&policy.mlp, &s));
         let noise = self.normals("noise", Stream::Update, 2 * rows * row.act_dim, |d| {

@@ -17,6 +17,7 @@ use crate::gpu::compose::{Shader, WORKGROUP};
 use crate::gpu::constants::Constants;
 use crate::gpu::memory::MemoryPlan;
 use crate::gpu::pipeline::Pipeline;
+use std::any::Any;
 use std::sync::Arc;
 
 /// Bits of an ending in `env_step.wgsl`; those above are the status.
@@ -136,6 +137,17 @@ impl PlanarGpuEnv {
             reset,
             step,
         })
+    }
+
+    /// `env`, if it is one of these.
+    pub fn of(env: &dyn VecEnv) -> Option<&Self> {
+        let env: &dyn Any = env;
+        env.downcast_ref()
+    }
+
+    /// Where the device's memory goes.
+    pub fn memory(&self) -> &MemoryPlan {
+        &self.plan
     }
 
     /// Records one kernel on every chunk and fetches what comes of it.
@@ -275,10 +287,6 @@ impl VecEnv for PlanarGpuEnv {
 
     fn status(&self) -> &[u32] {
         &self.episodes.status
-    }
-
-    fn memory(&self) -> Option<&MemoryPlan> {
-        Some(&self.plan)
     }
 
     fn dynamics(&self) -> &Dynamics {

@@ -7,11 +7,11 @@ use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::evaluate::Episodes;
 use super::inputs::Input;
 use super::run_folder::write;
 use super::seal;
 use crate::error::{Error, Result};
+use crate::run::train::evaluate::Episodes;
 
 /// What this program writes and reads. Files without a number are of format 2.
 pub const FORMAT: u64 = 4;

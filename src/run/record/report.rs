@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::config::TrainConfig;
 use super::curve::{Figure, PALETTE, Point, ReferenceLine, Series};
-use super::evaluate::Episodes;
 use super::inputs;
-use super::members::Member;
 use super::metrics::read_jsonl;
 use super::run_folder::RunFolder;
 use crate::data::Dataset;
 use crate::error::Result;
+use crate::run::config::TrainConfig;
+use crate::run::config::members::Member;
+use crate::run::train::evaluate::Episodes;
 
 /// One line of a result table: returns over episodes.
 #[derive(Clone, Debug, Serialize)]
@@ -74,13 +74,11 @@ fn stem(key: &str, name: &str) -> String {
     }
 }
 
-/// Draws `learning_curve.svg` of `folder` from the metrics of `runs`; a curve per method and member.
-pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &[Dataset]) -> Result<PathBuf> {
+/// Draws `learning_curve.svg` in the first of `runs` from the metrics of all; a curve per method and member.
+pub fn draw_curve(runs: &[(RunFolder, TrainConfig)], data: &[Dataset]) -> Result<PathBuf> {
     let mut series = Vec::new();
     let mut title = String::new();
-    for path in runs {
-        let run = RunFolder::open(path)?;
-        let config: TrainConfig = run.read_config()?;
+    for (folder, config) in runs {
         if title.is_empty() {
             let gap = config.varied("gap").unwrap_or_else(|| config.gap.clone());
             title = format!(
@@ -89,9 +87,11 @@ pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &[Dataset]) -> Res
                 stem("gap", &gap)
             );
         }
-        let members = config.population()?;
-        for (m, points) in evaluations(&run.metrics())? {
-            let name = members.get(m).map_or("", |member| member.name.as_str());
+        for (m, points) in evaluations(&folder.metrics())? {
+            let name = config
+                .members
+                .get(m)
+                .map_or("", |member| member.name.as_str());
             let name = format!("{} {name}", config.algo);
             let color = PALETTE[series.len() % PALETTE.len()];
             series.push(Series {
@@ -113,7 +113,7 @@ pub fn draw_curve(folder: &RunFolder, runs: &[PathBuf], data: &[Dataset]) -> Res
             references.push(ReferenceLine { name, y });
         }
     }
-    let path = folder.curve();
+    let path = runs[0].0.curve();
     let figure = Figure {
         title,
         x_label: "updates".into(),

@@ -9,10 +9,10 @@ use crate::engine::PlanarVecEnv;
 use crate::engine::planar::Precision;
 use crate::env::{Dynamics, EnvKey, EnvSpec};
 use crate::error::Result;
-use crate::train::evaluate::{Episodes, STEADY, evaluate};
-use crate::train::phases::Phase;
-use crate::train::progress::Progress;
-use crate::train::rollout::zero_non_finite;
+use crate::run::train::evaluate::{Episodes, STEADY, evaluate};
+use crate::run::train::phases::Phase;
+use crate::run::train::progress::Progress;
+use crate::run::train::rollout::zero_non_finite;
 
 /// Evaluations start from states that no training rollout draws.
 const EVAL_SEED: u64 = 0x5eed_0e7a;
@@ -21,12 +21,12 @@ impl Trainer {
     /// Evaluates every member, and records what came out.
     pub(super) fn evaluate(&mut self, progress: &Progress) -> Result<()> {
         self.phases.enter(Phase::Evaluating)?;
-        let (p, n) = (self.agent.members(), self.config.eval_episodes);
+        let (p, n) = (self.agent.members(), self.run.config.eval_episodes);
         // Every member and every evaluation meets the same initial states.
         let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
-        let none = Dynamics::new(&self.task, &[])?;
-        let mut env = PlanarVecEnv::new(EnvSpec::new(&self.task, none, keys), Precision::F32)?;
-        let s = self.task.obs_dim();
+        let none = Dynamics::new(&self.run.task, &[])?;
+        let mut env = PlanarVecEnv::new(EnvSpec::new(&self.run.task, none, keys), Precision::F32)?;
+        let s = self.run.task.obs_dim();
         let (agent, device) = (&self.agent, &self.device);
         let mut lost = BTreeSet::new();
         let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
@@ -58,7 +58,7 @@ impl Trainer {
                 ("eval/return_std", episodes.std()),
                 ("eval/length", episodes.mean_length()),
             ];
-            let score = self.task.normalized_score(episodes.mean());
+            let score = self.run.task.normalized_score(episodes.mean());
             row.extend(score.map(|score| ("eval/normalized_score", score)));
             self.metrics.log(k, seconds, m, &row)?;
         }
@@ -70,7 +70,7 @@ impl Trainer {
             return Ok(());
         }
         progress.line(&head);
-        for (member, episodes) in self.config.members.iter().zip(&self.latest) {
+        for (member, episodes) in self.run.members().iter().zip(&self.latest) {
             progress.line(&format!("  {:>15}  {}", of(episodes), member.name));
         }
         Ok(())

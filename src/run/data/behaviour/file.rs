@@ -11,7 +11,7 @@ use super::{Behaviour, Snapshot};
 use crate::data::{DenseLayer, from_layers, to_layers};
 use crate::error::{Error, Result};
 use crate::policy::{ActionDistribution, Policy};
-use crate::train::run_folder;
+use crate::run::record::run_folder;
 
 /// What a file says of its snapshots, as JSON under [`ABOUT`] in its metadata.
 #[derive(Serialize, Deserialize)]

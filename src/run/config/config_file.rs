@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use h2oplus_base::nearest::among;
 use toml::{Table, Value};
 
-use super::config::TrainConfig;
+use super::TrainConfig;
 use super::members::{Axis, Member};
 use super::toml_text::TomlText;
 use crate::algo;

@@ -1,19 +1,24 @@
 //! Everything that decides a run: defaults, then a TOML file, then flags; the result is saved.
 
+pub mod config_file;
+pub mod members;
+pub mod memory;
+pub mod resolved;
+pub mod seeds;
+mod toml_text;
+
 use std::path::Path;
 
 use h2oplus_base::settings;
 
-use super::config_file::ConfigFile;
-use super::members::{self, Axis, Member};
-use super::seeds::Seeds;
-use crate::algo::Method;
-use crate::engine::{self, Backend, Device, Physics};
-use crate::env::{Dynamics, Task};
+use crate::engine::{Device, Physics};
 use crate::error::{Error, Result};
-use crate::model::GapSet;
-use crate::nn::device::{self, DeviceKind, MatmulPrecision};
+use crate::nn::device::{DeviceKind, MatmulPrecision};
 use crate::setting::Settings;
+use config_file::ConfigFile;
+use members::{Axis, Member};
+use resolved::Run;
+use seeds::Seeds;
 
 settings! {
     /// A training run. The method's own settings stand beside it, in `[settings]`.
@@ -99,11 +104,11 @@ pub struct Given {
 ///
 /// # Errors
 /// Where no run can have a value. The place is its file, line and key, or the key alone.
-pub fn resolve(given: &Given, file: Option<&Path>) -> Result<TrainConfig> {
+pub fn resolve(given: &Given, file: Option<&Path>) -> Result<Run> {
     let mut file = file.map(ConfigFile::read).transpose()?.unwrap_or_default();
     if !file.members.is_empty() {
-        let alone = TrainConfig::of(&file).and_then(|config| config.check_members());
-        alone.map_err(|e| file.placed(e))?;
+        // Its members must be its own, whatever the flags change.
+        Run::of(&file)?;
     }
     Axis::differ(&given.vary)?;
     let keys = given.run.keys().chain(given.settings.keys());
@@ -117,8 +122,7 @@ pub fn resolve(given: &Given, file: Option<&Path>) -> Result<TrainConfig> {
     file.run.extend(given.run.clone());
     file.settings.extend(given.settings.clone());
     file.members.clear();
-    let config = TrainConfig::of(&file).and_then(|config| config.check().map(|()| config));
-    config.map_err(|e| file.placed(e))
+    Run::of(&file)
 }
 
 impl TrainConfig {
@@ -145,105 +149,14 @@ impl TrainConfig {
         toml::to_string(self).map_err(|e| Error::input("config", e, "report this as a bug"))
     }
 
-    /// The config of a run, which it wrote to `path`.
-    ///
-    /// # Errors
-    /// Where the file is not as a run writes it, or has a value that no run can have.
-    pub fn read(path: &Path) -> Result<Self> {
-        let file = ConfigFile::read(path)?;
-        let written = Self::default().table()?;
-        if let Some(key) = written
-            .keys()
-            .find(|key| Self::setting(key).is_some() && !file.run.contains_key(key.as_str()))
-        {
-            let help = "restore the file as the run wrote it";
-            return Err(Error::input(path.display(), format!("lacks `{key}`"), help));
-        }
-        let config = Self::of(&file).and_then(|config| config.check().map(|()| config));
-        config.map_err(|e| file.placed(e))
-    }
-
     /// What `file` says, over the defaults.
-    fn of(file: &ConfigFile) -> Result<Self> {
+    pub(in crate::run) fn of(file: &ConfigFile) -> Result<Self> {
         Ok(Self {
             settings: file.settings.clone(),
             vary: file.vary.clone(),
             members: file.members.clone(),
             ..Self::over_defaults(&file.run)?
         })
-    }
-
-    /// Refuses values that no run can have; each message names a key.
-    pub fn check(&self) -> Result<()> {
-        let mut numbers = self.table()?;
-        numbers.retain(|key, _| Self::setting(key).is_some());
-        Self::typed(&numbers)?;
-        let method = Method::named(&self.algo)?;
-        let cycle = self.cycle_steps.next_multiple_of(self.envs);
-        if (1..cycle).contains(&self.replay_cap) && !method.offline {
-            let problem = format!("is {}, but a cycle brings {cycle} rows", self.replay_cap);
-            let help = format!("give at least {cycle}, 0 for no cap, or a smaller `cycle_steps`");
-            return Err(Error::input("replay_cap", problem, help));
-        }
-        Axis::differ(&self.vary)?;
-        for axis in self
-            .vary
-            .iter()
-            .filter(|a| !matches!(a.key.as_str(), "gap" | "data"))
-        {
-            for value in &axis.values {
-                method
-                    .value(&axis.key, value)
-                    .map_err(|e| e.of(&axis.place()))?;
-            }
-        }
-        method.resolve_members(&self.settings_of(&self.population()?))?;
-        self.check_members()
-    }
-
-    /// Refuses written members that do not follow from `seeds` and `vary`.
-    fn check_members(&self) -> Result<()> {
-        if self.members.is_empty() || self.members == self.population()? {
-            return Ok(());
-        }
-        let problem = "do not follow from `seeds`, `gap`, `data` and [vary]";
-        Err(Error::input(
-            "members",
-            problem,
-            "leave them out, or change [vary] too",
-        ))
-    }
-
-    /// Refuses, before any work is done, what the method, the robot or this machine does not give; where the simulator
-    /// will run, and why.
-    pub fn try_out(&self, task: &Task) -> Result<(Backend, String)> {
-        self.check()?;
-        device::open(self.device, self.precision)?;
-        let members = self.population()?;
-        self.check_memory(task, &members)?;
-        for member in &members {
-            self.domain(task, member)?;
-        }
-        engine::choose(self.physics, self.sim_device)
-    }
-
-    /// The simulator's gaps of `member`, tried on the robot.
-    pub fn domain(&self, task: &Task, member: &Member) -> Result<GapSet> {
-        let domain = task.domain(&member.gap)?;
-        let domain = domain.with(self.gap_rows, self.gap_redraw)?;
-        domain.check(&task.spec)?;
-        Ok(domain)
-    }
-
-    /// The simulator's parameter rows: `envs` environments of each of `members`, with those that it
-    /// has alone.
-    pub fn dynamics(&self, task: &Task, members: &[Member]) -> Result<Dynamics> {
-        let rows = |member: &Member| {
-            let domain = self.domain(task, member)?;
-            Dynamics::draw(task, &domain, member.seed, self.envs)
-        };
-        let parts = members.iter().map(rows).collect::<Result<_>>()?;
-        Ok(Dynamics::join(parts, self.envs))
     }
 
     /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.

@@ -63,11 +63,11 @@ pub struct Behaviour {
 const SHIPPED: [(&str, &[u8]); 2] = [
     (
         "halfcheetah",
-        include_bytes!("../../assets/behaviour/halfcheetah-v2.safetensors"),
+        include_bytes!("../../../assets/behaviour/halfcheetah-v2.safetensors"),
     ),
     (
         "walker2d",
-        include_bytes!("../../assets/behaviour/walker2d-v2.safetensors"),
+        include_bytes!("../../../assets/behaviour/walker2d-v2.safetensors"),
     ),
 ];
 

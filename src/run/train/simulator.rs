@@ -3,10 +3,10 @@
 use crate::algo::Agent;
 use crate::engine::wgsl::ResidentRollout;
 use crate::engine::{self, Backend, Physics, PlanarGpuEnv};
-use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
+use crate::env::{Dynamics, EnvKey, EnvSpec, VecEnv};
 use crate::error::Result;
 use crate::policy::Policy;
-use crate::train::config::TrainConfig;
+use crate::run::config::resolved::Run;
 
 /// A population's environments, `envs` a member.
 pub enum Simulator {
@@ -23,12 +23,12 @@ impl Simulator {
     /// # Errors
     /// As [`engine::build`].
     pub fn new(
-        config: &TrainConfig,
+        run: &Run,
         place: &Backend,
-        task: &Task,
         dynamics: Dynamics,
         agent: &Agent,
     ) -> Result<(Self, Option<String>)> {
+        let (config, task) = (&run.config, &run.task);
         let keys = EnvKey::population(agent.seeds(), config.envs);
         let spec = EnvSpec::new(task, dynamics, keys);
         let mut why_not = None;

@@ -8,19 +8,22 @@ use toml::{Table, Value};
 
 use super::checkpoint::{Checkpoint, Header};
 use super::checkpoints::{self, Newest};
-use super::config::TrainConfig;
 use super::inputs;
 use super::run_folder::RunFolder;
 use crate::error::{Error, Result};
+use crate::run::config::TrainConfig;
+use crate::run::config::resolved::Run;
 
 /// A run that was stopped, or killed.
 pub struct Paused {
-    pub(super) folder: RunFolder,
-    pub(super) config: TrainConfig,
+    pub(in crate::run) folder: RunFolder,
+    pub(in crate::run) run: Run,
+    /// Updates that `config.toml` says.
+    pub(in crate::run) written: u64,
     /// Where it lies, and what it holds; none before the first one.
-    pub(super) checkpoint: Option<(PathBuf, Checkpoint)>,
+    pub(in crate::run) checkpoint: Option<(PathBuf, Checkpoint)>,
     /// Damaged ones after it.
-    pub(super) damaged: Vec<PathBuf>,
+    pub(in crate::run) damaged: Vec<PathBuf>,
 }
 
 /// Keys of a config that may differ: the budget grows, and files may move (their contents count).
@@ -36,7 +39,7 @@ impl Paused {
         let folder = RunFolder::take(path)?;
         // First: a run of another format may have other keys.
         let newest = checkpoints::newest(&folder.checkpoints(), &Device::Cpu)?;
-        let config = folder.read_config()?;
+        let run = folder.read_run()?;
         let (checkpoint, damaged) = match newest {
             Some(Newest {
                 path,
@@ -47,7 +50,8 @@ impl Paused {
         };
         let paused = Self {
             folder,
-            config,
+            written: run.config.updates,
+            run,
             checkpoint,
             damaged,
         };
@@ -55,9 +59,14 @@ impl Paused {
         Ok(paused)
     }
 
-    /// The config of the run.
-    pub fn config(&self) -> &TrainConfig {
-        &self.config
+    /// The run.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// The run, to be opened.
+    pub fn run_mut(&mut self) -> &mut Run {
+        &mut self.run
     }
 
     /// The run's folder.
@@ -70,12 +79,12 @@ impl Paused {
     /// # Errors
     /// Where it is shorter than the run's.
     pub fn grow(&mut self, updates: u64) -> Result<()> {
-        if updates < self.config.updates {
-            let problem = format!("is {updates}, the run's is {}", self.config.updates);
+        if updates < self.run.config.updates {
+            let problem = format!("is {updates}, the run's is {}", self.run.config.updates);
             let help = "leave it out, or give a larger one: a budget may only grow";
             return Err(Error::input("updates", problem, help));
         }
-        self.config.updates = updates;
+        self.run.config.updates = updates;
         Ok(())
     }
 
@@ -83,8 +92,8 @@ impl Paused {
         let Some((path, Checkpoint { header, .. })) = &self.checkpoint else {
             return Ok(());
         };
-        if self.config.updates < header.updates {
-            let (updates, done) = (self.config.updates, header.updates);
+        if self.run.config.updates < header.updates {
+            let (updates, done) = (self.run.config.updates, header.updates);
             let problem = format!("updates = {updates}, but {done} are done");
             return Err(Error::input(
                 self.folder.config().display(),
@@ -92,8 +101,8 @@ impl Paused {
                 RESTORE,
             ));
         }
-        same_config(&self.folder, &self.config, header)?;
-        inputs::check(&self.folder, &self.config, path, &header.inputs)
+        same_config(&self.folder, &self.run.config, header)?;
+        inputs::check(&self.folder, &self.run.config, path, &header.inputs)
     }
 }
 
@@ -101,7 +110,11 @@ impl Paused {
 const RESTORE: &str = "restore the file as the run wrote it, or start a new run";
 
 /// Refuses a config that is not the one under which the checkpoint with this `header` was written.
-pub(super) fn same_config(folder: &RunFolder, config: &TrainConfig, header: &Header) -> Result<()> {
+pub(in crate::run) fn same_config(
+    folder: &RunFolder,
+    config: &TrainConfig,
+    header: &Header,
+) -> Result<()> {
     let place = folder.config().display().to_string();
     let table = |text: &str| {
         text.parse::<Table>()

@@ -2,9 +2,7 @@
 
 use h2oplus_base::memory::MemoryBudget;
 
-use super::config::TrainConfig;
-use super::members::Member;
-use crate::algo::Method;
+use super::resolved::Run;
 use crate::env::Task;
 use crate::error::Result;
 use crate::nn::replay::row_len;
@@ -12,14 +10,13 @@ use crate::nn::replay::row_len;
 /// Bytes of an environment, whatever its robot, beside its observations.
 pub const ENV: usize = 256;
 
-impl TrainConfig {
+impl Run {
     /// Refuses sizes whose least memory is beyond the machine.
-    pub(super) fn check_memory(&self, task: &Task, members: &[Member]) -> Result<()> {
-        let (s, a, p) = (task.obs_dim(), task.act_dim(), members.len());
+    pub(in crate::run) fn check_memory(&self) -> Result<()> {
+        let (config, [s, a, p]) = (&self.config, self.sizes());
         let row = 4 * row_len(s, a);
-        let method = Method::named(&self.algo)?;
         let mut budget = MemoryBudget::default();
-        let rows = match (self.data.as_str(), self.rows) {
+        let rows = match (config.data.as_str(), config.rows) {
             ("random" | "medium" | "medium-replay", 0) => 100_000,
             ("random" | "medium" | "medium-replay", rows) => {
                 budget.add("rows", &[rows, row]);
@@ -28,32 +25,41 @@ impl TrainConfig {
             // How many rows a file has is known once it is read.
             _ => 0,
         };
-        budget.add("eval_episodes", &[p, self.eval_episodes, ENV + 8 * s]);
-        budget.add("envs", &[p, self.envs, ENV + 8 * s]);
-        if !method.offline {
-            let cycle = self.cycle_steps.next_multiple_of(self.envs);
+        budget.add("eval_episodes", &[p, config.eval_episodes, ENV + 8 * s]);
+        budget.add("envs", &[p, config.envs, ENV + 8 * s]);
+        if !self.method.offline {
+            let cycle = config.cycle_steps.next_multiple_of(config.envs);
             budget.add("cycle_steps", &[p, cycle, row]);
-            let rows = if rows == 0 && self.data != "none" {
+            let rows = if rows == 0 && config.data != "none" {
                 1
             } else {
                 rows
             };
-            budget.add("replay_ratio", &[p, self.replay_rows(rows), row]);
+            budget.add("replay_ratio", &[p, config.replay_rows(rows), row]);
         }
-        self.add_networks(&mut budget, [s, a, p])?;
+        self.add_networks(&mut budget);
         budget.check()
     }
 
+    /// Lengths of an observation and an action; members.
+    fn sizes(&self) -> [usize; 3] {
+        [
+            self.task.obs_dim(),
+            self.task.act_dim(),
+            self.members().len(),
+        ]
+    }
+
     /// Refuses networks and batches beyond the machine: what an agent needs that only acts.
-    pub(super) fn check_networks(&self, task: &Task, members: &[Member]) -> Result<()> {
+    pub(in crate::run) fn check_networks(&self) -> Result<()> {
         let mut budget = MemoryBudget::default();
-        self.add_networks(&mut budget, [task.obs_dim(), task.act_dim(), members.len()])?;
+        self.add_networks(&mut budget);
         budget.check()
     }
 
     /// The policy, its two critics and their moments; the batches that pass through them.
-    fn add_networks(&self, budget: &mut MemoryBudget, [s, a, p]: [usize; 3]) -> Result<()> {
-        let settings = Method::named(&self.algo)?.resolve(&self.settings)?;
+    fn add_networks(&self, budget: &mut MemoryBudget) {
+        let (settings, [s, a, p]) = (&self.config.settings, self.sizes());
         let size = |n: &toml::Value| n.as_integer().and_then(|n| usize::try_from(n).ok());
         let hidden = settings.get("hidden").and_then(toml::Value::as_array);
         let hidden: Vec<usize> = hidden.into_iter().flatten().filter_map(size).collect();
@@ -71,7 +77,6 @@ impl TrainConfig {
             let count = |key: &str| settings.get(key).and_then(size).unwrap_or(0);
             budget.add(key, &[p, count(of), count(key), 4 * (a + widest)]);
         }
-        Ok(())
     }
 }
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::behaviour::{Behaviour, Quality, random_data};
-use super::config::TrainConfig;
 use super::same_robot;
 use crate::data::{Dataset, EpisodeRules};
 use crate::env::{ActionScale, Task};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
+use crate::run::config::resolved::Run;
 
 /// Shipped recipes give the same rows in every run.
 const DATA_SEED: u64 = 0;
@@ -29,9 +29,8 @@ pub struct RealData {
 }
 
 impl RealData {
-    /// The data sets that the members of `config` name, made or read.
-    pub fn load(config: &TrainConfig, task: &Task) -> Result<Self> {
-        let members = config.population()?;
+    /// The data sets that the members of `run` name, made or read.
+    pub fn load(run: &Run) -> Result<Self> {
         let mut names: Vec<&str> = Vec::new();
         let mut index = |name| {
             names
@@ -42,11 +41,11 @@ impl RealData {
                     names.len() - 1
                 })
         };
-        let set = members
+        let members = run.members().iter();
+        let set = members.map(|member| index(member.data.as_str())).collect();
+        let sets = names
             .iter()
-            .map(|member| index(member.data.as_str()))
-            .collect();
-        let sets = names.iter().map(|name| read(name, config.rows, task));
+            .map(|name| read(name, run.config.rows, &run.task));
         Ok(Self {
             sets: sets.collect::<Result<_>>()?,
             set,

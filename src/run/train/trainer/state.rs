@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::Trainer;
 use crate::error::{Error, Result};
-use crate::train::behaviour::{Behaviour, Snapshot};
-use crate::train::checkpoint::{Checkpoint, Header};
-use crate::train::checkpoints;
-use crate::train::evaluate::Episodes;
-use crate::train::phases::Phase;
+use crate::run::data::behaviour::{Behaviour, Snapshot};
+use crate::run::record::checkpoint::{Checkpoint, Header};
+use crate::run::record::checkpoints;
+use crate::run::train::evaluate::Episodes;
+use crate::run::train::phases::Phase;
 
 impl Trainer {
     /// Keeps the first member's policy as a behaviour snapshot, `snapshots/step_<k>.safetensors`.
@@ -43,7 +43,7 @@ impl Trainer {
                 seconds: self.seconds(),
                 latest: self.latest.clone(),
                 members: self.names().map(str::to_owned).collect(),
-                config: self.config.to_toml()?,
+                config: self.run.config.to_toml()?,
                 inputs: self.inputs.clone(),
                 ..Header::default()
             },
@@ -79,7 +79,7 @@ impl Trainer {
             let help = "restore config.toml as the run wrote it";
             return Err(Error::input(path.display(), problem, help));
         }
-        let (p, n) = (header.members.len(), self.config.eval_episodes);
+        let (p, n) = (header.members.len(), self.run.config.eval_episodes);
         let whole = |e: &Episodes| {
             let lengths = [e.returns.len(), e.lengths.len(), e.rows.len()];
             lengths == [n; 3] && e.returns.iter().all(|r| r.is_finite())
@@ -105,9 +105,9 @@ impl Trainer {
         }
         // Rounds follow from updates, rows and steps from rounds.
         let used = self.agent.simulated_updates().unwrap_or(0);
-        let cycles = used.div_ceil(self.config.cycle_updates);
-        let steps = cycles * self.config.cycle_steps.div_ceil(self.config.envs) as u64;
-        let rows = steps * self.config.envs as u64;
+        let cycles = used.div_ceil(self.run.config.cycle_updates);
+        let steps = cycles * self.run.config.cycle_steps.div_ceil(self.run.config.envs) as u64;
+        let rows = steps * self.run.config.envs as u64;
         for (what, is, due) in [
             ("rounds of simulator steps", header.cycles, cycles),
             ("rows in the replay", header.replay_pushed, rows),

@@ -124,7 +124,7 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::checkpoint::Header;
+    use crate::run::record::checkpoint::Header;
 
     fn three(dir: &Path) {
         for updates in [5, 100, 20] {

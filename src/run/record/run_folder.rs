@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::config::TrainConfig;
+use super::inputs;
 use super::lock::{LOCK_FILE, Lock};
 use super::metrics::METRICS_FILE;
 use crate::data::{replace_file, sweep};
 use crate::error::{Error, Result};
+use crate::run::config::TrainConfig;
+use crate::run::config::resolved::Run;
 
 /// `runs/<task>__<algo>__<gap>__<seed>__<unix>/`.
 #[derive(Clone, Debug)]
@@ -120,11 +122,16 @@ impl RunFolder {
         if self.config().is_file() && self.checkpoints().is_dir() {
             return Ok(());
         }
-        Err(Error::input(
+        Err(self.gone())
+    }
+
+    /// The error of a folder that was deleted or moved while the run went on.
+    pub fn gone(&self) -> Error {
+        Error::input(
             self.path.display(),
-            "the run folder, or config.toml or checkpoints/ in it, is gone: deleted or moved while the run went on",
+            "the run folder, or a file of it, is gone: deleted or moved while the run went on",
             "put it back and resume from its last checkpoint, or start the run anew",
-        ))
+        )
     }
 
     /// The newest run under `root`.
@@ -197,8 +204,8 @@ impl RunFolder {
     }
 
     /// Reads `config.toml` back, and refuses values that no run can have.
-    pub fn read_config(&self) -> Result<TrainConfig> {
-        TrainConfig::read(&self.config())
+    pub fn read_run(&self) -> Result<Run> {
+        Run::read(&self.config()).map_err(|e| inputs::moved(self, e))
     }
 }
 

@@ -8,7 +8,7 @@ use h2oplus_base::nearest::nearest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::{Table, Value};
 
-use super::config::TrainConfig;
+use super::TrainConfig;
 use crate::algo;
 use crate::error::{Error, Result};
 use crate::setting::SettingKind;

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::behaviour::Quality;
-use super::config::TrainConfig;
 use super::run_folder::RunFolder;
 use super::seal::hexadecimal;
 use crate::env::Task;
 use crate::error::{Error, Result};
+use crate::run::config::TrainConfig;
+use crate::run::data::behaviour::Quality;
 
 /// A file (or a Minari folder) and its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub fn of(config: &TrainConfig) -> Result<Vec<Input>> {
             found.push(file);
         }
     };
-    for member in config.population()? {
+    for member in &config.members {
         for (key, name) in [("data", &member.data), ("gap", &member.gap)] {
             if is_file(key, name) {
                 add(key, name);
@@ -122,8 +122,8 @@ pub fn moved(folder: &RunFolder, error: Error) -> Error {
     }
 }
 
-/// Makes the paths in `config` whole, so that the run can go on from any folder.
-pub fn settle(config: &mut TrainConfig) {
+/// Makes the paths in `config` whole, so that the run can go on from any folder; its members follow.
+pub fn settle(config: &mut TrainConfig) -> Result<()> {
     absolute("task", &mut config.task);
     absolute("data", &mut config.data);
     absolute("gap", &mut config.gap);
@@ -134,6 +134,8 @@ pub fn settle(config: &mut TrainConfig) {
             }
         }
     }
+    config.members = config.population()?;
+    Ok(())
 }
 
 /// Whether `name`, the value of the config's `key`, names a file.

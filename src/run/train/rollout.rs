@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::simulator::{Simulator, policies};
 use crate::algo::Agent;
 use crate::data::moments;
+use crate::engine::PlanarGpuEnv;
 use crate::engine::wgsl::ResidentRollout;
 use crate::env::status::{BROKEN, offenders};
 use crate::env::{RolloutBuffer, VecEnv};
@@ -213,7 +214,7 @@ impl Rollout {
 
     /// Where a device's memory goes.
     pub fn memory(&self) -> Option<String> {
-        self.env().memory().map(ToString::to_string)
+        PlanarGpuEnv::of(self.env()).map(|env| env.memory().to_string())
     }
 
     /// Mean return of the episodes that ended since the last call, by member.

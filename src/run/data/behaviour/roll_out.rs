@@ -13,8 +13,8 @@ use crate::model::GapSet;
 use crate::nn::Act;
 use crate::policy::Policy;
 use crate::rng::{Stream, fill_normal, fill_unit, seed_of};
-use crate::train::evaluate::{STEADY, broke};
-use crate::train::stop;
+use crate::run::train::evaluate::{STEADY, broke};
+use crate::run::train::stop;
 
 impl Behaviour {
     /// Rolls the snapshots out (sampled actions) on `task` in `domain`: `rows` transitions, each with

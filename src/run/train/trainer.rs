@@ -1,0 +1,240 @@
+//! The loop: roll out, update, evaluate, checkpoint. The state after k updates is a function of the
+//! config alone, so a run resumed from any checkpoint ends in the same bits.
+
+use std::io::ErrorKind;
+use std::time::Instant;
+
+use candle_core::Device;
+
+use super::evaluate::Episodes;
+use super::phases::{Phase, Phases, Spent};
+use super::progress::Progress;
+use super::rollout::Rollout;
+use super::stop;
+use crate::algo::Agent;
+use crate::data::moments;
+use crate::error::{Error, Result};
+use crate::nn::Replay;
+use crate::nn::device;
+use crate::run::config::TrainConfig;
+use crate::run::config::resolved::Run;
+use crate::run::record::inputs::Input;
+use crate::run::record::metrics::Metrics;
+use crate::run::record::run_folder::{RunFolder, word};
+
+mod build;
+mod evaluation;
+mod records;
+mod state;
+
+pub use build::load_agent;
+
+/// A run in memory.
+pub struct Trainer {
+    run: Run,
+    folder: RunFolder,
+    device: Device,
+    agent: Agent,
+    real: Replay,
+    sim: Replay,
+    rollout: Rollout,
+    metrics: Metrics,
+    /// The files that the run is made from.
+    inputs: Vec<Input>,
+    /// The command that goes on with a run, without its folder.
+    go_on: &'static str,
+    /// Rounds of simulator steps done.
+    cycles: u64,
+    /// Latest evaluation, by member.
+    latest: Vec<Episodes>,
+    /// The update, counted from 1, in which each member diverged, as far as it has been said.
+    diverged: Vec<Option<u64>>,
+    /// Seconds of work before this process, from the checkpoint.
+    earlier_seconds: f64,
+    started: Instant,
+    /// Updates done before this process.
+    first_update: u64,
+    phases: Phases,
+}
+
+impl Trainer {
+    /// Says which command goes on with this run, its folder left out: `h2oplus train --resume` unless told.
+    pub fn go_on_with(&mut self, command: &'static str) {
+        self.go_on = command;
+    }
+
+    /// The resolved config.
+    pub fn config(&self) -> &TrainConfig {
+        &self.run.config
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// The latest evaluation of each member.
+    pub fn latest(&self) -> &[Episodes] {
+        &self.latest
+    }
+
+    /// The update, counted from 1, in which each member diverged.
+    pub fn diverged(&self) -> &[Option<u64>] {
+        &self.diverged
+    }
+
+    /// Where this process's time went.
+    pub fn spent(&self) -> Spent {
+        let done = self.agent.updates() - self.first_update;
+        self.phases.spent(self.agent.members() as u64 * done)
+    }
+
+    /// Runs to the end of the budget (or the target return, or the last sound member). Ctrl-C saves and gives
+    /// [`Error::Stopped`].
+    pub fn run(&mut self) -> Result<()> {
+        let done = self.run_loop();
+        // What the system says of a folder that is gone does not help.
+        done.map_err(|e| match &e {
+            Error::Io { path, source } => {
+                let lost = source.kind() == ErrorKind::NotFound;
+                match lost && path.starts_with(self.folder.path()) {
+                    true => self.folder.gone(),
+                    false => self.folder.still_there().err().unwrap_or(e),
+                }
+            }
+            _ => e,
+        })
+    }
+
+    fn run_loop(&mut self) -> Result<()> {
+        let saving = stop::Saving::begin();
+        let total = self.run.config.updates;
+        let label = format!("{} {}", self.run.config.algo, self.run.task.name);
+        let progress = Progress::new(&label, self.agent.updates(), total);
+        let begun = Instant::now();
+        let steps_at_start = self.rollout.env_steps();
+        // A new run, or one that was stopped within an evaluation.
+        if self.latest.is_empty() {
+            self.milestone(&progress)?;
+        }
+        while !stop::asked()
+            && self.agent.updates() < total
+            && !self.target_reached()
+            && self.diverged.contains(&None)
+        {
+            self.step_simulator()?;
+            self.phases.enter(Phase::Learning)?;
+            self.agent.update(&self.real, &self.sim)?;
+            let k = self.agent.updates();
+            if k.is_multiple_of(self.run.config.log_every) || k == total {
+                self.phases.enter(Phase::Recording)?;
+                self.note_diverged(&progress)?;
+            }
+            if k.is_multiple_of(self.run.config.log_every) {
+                self.log_losses(k)?;
+                if let Some(trouble) = self.rollout.take_trouble() {
+                    progress.line(&format!(
+                        "simulated robots that broke began anew: {trouble}"
+                    ));
+                }
+                let seconds = begun.elapsed().as_secs_f64();
+                let per_s = (k - self.first_update) as f64 / seconds;
+                let steps_per_s = (self.rollout.env_steps() - steps_at_start) as f64 / seconds;
+                let (latest, _) = moments(self.latest.iter().map(Episodes::mean));
+                progress.set(k);
+                for note in device::take_notes() {
+                    progress.line(&note);
+                }
+                progress.message(format!(
+                    "{per_s:.0} updates/s {steps_per_s:.0} env steps/s return {:.0}",
+                    latest
+                ));
+                self.log_rates(k, per_s, steps_per_s)?;
+            }
+            if k.is_multiple_of(self.run.config.eval_every) || k == total {
+                self.milestone(&progress)?;
+            } else {
+                self.snapshot_if_due()?;
+            }
+            // The last one is written once, behind the loop.
+            if k.is_multiple_of(self.run.config.checkpoint_every) && k < total && !stop::asked() {
+                self.checkpoint()?;
+            }
+        }
+        self.checkpoint()?;
+        self.phases.end()?;
+        drop(saving);
+        stop::check().inspect_err(|_| {
+            let (k, go_on) = (self.agent.updates(), self.go_on);
+            let at = word(self.folder.path());
+            progress.line(&format!(
+                "stopped after {k} updates; go on with: {go_on} {at}"
+            ));
+        })
+    }
+
+    /// Evaluates, and keeps a snapshot where one is due. One that is cut short by a stop leaves no evaluation behind:
+    /// the run that goes on begins with it.
+    fn milestone(&mut self, progress: &Progress) -> Result<()> {
+        self.latest.clear();
+        match self.evaluate(progress) {
+            Err(Error::Stopped) => Ok(()),
+            done => done.and_then(|()| self.snapshot_if_due()),
+        }
+    }
+
+    fn snapshot_if_due(&self) -> Result<()> {
+        let (k, every) = (self.agent.updates(), self.run.config.snapshot_every);
+        match every > 0 && k > 0 && k.is_multiple_of(every) {
+            true => self.snapshot(),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a member's latest evaluation is at the target.
+    pub fn target_reached(&self) -> bool {
+        let best = self
+            .latest
+            .iter()
+            .map(Episodes::mean)
+            .fold(f64::NEG_INFINITY, f64::max);
+        self.run
+            .config
+            .target_return
+            .is_some_and(|target| best >= target)
+    }
+
+    /// Seconds of work on this run, those before a resume included.
+    fn seconds(&self) -> f64 {
+        self.earlier_seconds + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Simulator steps keep pace with the updates that use them: a round of `cycle_steps` before
+    /// every `cycle_updates` updates.
+    fn step_simulator(&mut self) -> Result<()> {
+        if let Some(used) = self.agent.simulated_updates()
+            && self.cycles * self.run.config.cycle_updates <= used
+        {
+            self.phases.enter(Phase::Simulating)?;
+            let Self {
+                run,
+                rollout,
+                agent,
+                sim,
+                device,
+                ..
+            } = &mut *self;
+            let steps = (run.config.cycle_steps, run.config.random_steps);
+            // From inside the pool, every step forks without waking a thread of its own.
+            rayon::scope(|_| rollout.collect(agent, sim, steps.0, steps.1, device))?;
+            self.cycles += 1;
+        }
+        Ok(())
+    }
+
+    /// Names of the members.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let members = self.run.members().iter();
+        members.map(|member| member.name.as_str())
+    }
+}
