@@ -1,7 +1,7 @@
 //! TD3+BC (Fujimoto and Gu, NeurIPS 2021) on the real data alone: TD3, whose policy is also drawn to the data's actions:
 //! −λ Q₁(s,π(s)) + (π(s) − a)², λ = α/mean|Q₁|. Policy and targets move once in `policy_delay` updates.
 //!
-//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256, delay 2): 0.43 GFLOP of products.
+//! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256, delay 2): 0.41 GFLOP of products.
 
 use h2oplus_base::settings;
 

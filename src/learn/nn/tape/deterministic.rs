@@ -54,7 +54,7 @@ impl Tape {
         [std, clip]: [PerMember<f32>; 2],
         noise: Buf<Normals>,
     ) -> Result<Block> {
-        assert!(batch.from_first(), "actions at a batch's first rows");
+        assert!(batch.is_first(), "actions at a batch's first rows");
         let (rows, row) = (batch.len(), self.scene.row);
         let width = row.obs_dim + row.act_dim;
         let fresh: Buf<StateActions> = self.zeros(rows * width)?;
@@ -82,7 +82,7 @@ impl Tape {
     /// TD3+BC's loss of the policy, −λ mean Q1 + mean (π(s) − a)² with λ = α/mean|Q1|: `q` is Q1 at the actions that the
     /// policy has `chosen`.
     pub fn td3bc_loss(&mut self, batch: &Batch, chosen: &Chosen, q: Values, alpha: PerMember<f32>) {
-        assert!(batch.from_first(), "actions of a batch's first rows");
+        assert!(batch.is_first(), "actions of a batch's first rows");
         let (members, row) = (self.members(), self.scene.row);
         let loss = Td3BcLoss {
             members,
