@@ -2,8 +2,8 @@
 
 use candle_core::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
-use h2oplus::algo::{build, methods};
-use h2oplus::nn::Replay;
+use h2oplus::method::{build, methods};
+use h2oplus::net::Replay;
 
 fn updates(c: &mut Criterion) {
     let (s, a, device) = (17, 6, Device::Cpu);

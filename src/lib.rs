@@ -10,7 +10,7 @@
 //! use candle_core::Device;
 //! use h2oplus::engine::{PlanarVecEnv, planar::Precision};
 //! use h2oplus::env::{EnvSpec, Task};
-//! use h2oplus::nn::{Act, Replay};
+//! use h2oplus::net::{Act, Replay};
 //! use h2oplus::run::{data::behaviour::random_data, train::evaluate::evaluate};
 //!
 //! # fn main() -> h2oplus::error::Result<()> {
@@ -21,7 +21,7 @@
 //! let unused = Replay::new(1, 1, obs, act, &Device::Cpu)?;
 //!
 //! let settings = toml::toml! { hidden = [32, 32] };
-//! let mut agent = h2oplus::algo::build("iql", &settings, obs, act, &[0], &Device::Cpu)?;
+//! let mut agent = h2oplus::method::build("iql", &settings, obs, act, &[0], &Device::Cpu)?;
 //! for _ in 0..200 {
 //!     agent.update(&real, &unused)?;
 //! }
@@ -39,5 +39,5 @@ pub mod cli;
 pub mod run;
 
 pub use h2oplus_base::{error, log, policy, range, rng, setting, text};
-pub use h2oplus_learn::{algo, data, nn};
+pub use h2oplus_learn::{data, kernel, method, net};
 pub use h2oplus_sim::{engine, env, gpu, measure, model};

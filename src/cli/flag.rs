@@ -9,8 +9,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
 use super::collect::Wanted;
-use crate::algo;
 use crate::error::Error;
+use crate::method;
 use crate::run::config::TrainConfig;
 use crate::setting::{Setting, SettingKind, Settings};
 
@@ -92,8 +92,8 @@ pub fn worded(error: Error) -> Error {
         let (key, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
         let known = TrainConfig::setting(key)
             .or_else(|| Wanted::setting(key))
-            .or_else(|| algo::setting(key));
-        let known = known.is_some() || key == "vary" || algo::renamed(key).is_some();
+            .or_else(|| method::setting(key));
+        let known = known.is_some() || key == "vary" || method::renamed(key).is_some();
         known.then(|| format!("{} {rest}", name(key)).trim_end().to_owned())
     };
     let Some(place) = flag(&place).filter(|_| !place.contains('`')) else {
@@ -116,7 +116,7 @@ pub fn renamed(usage: &clap::Error) -> Option<Error> {
         return None;
     };
     let key = flag.trim_start_matches('-').replace('-', "_");
-    let (problem, help) = algo::renamed(&key)?;
+    let (problem, help) = method::renamed(&key)?;
     Some(worded(Error::input(key, problem, help)))
 }
 

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use toml::{Table, Value};
 
 use super::flag;
-use crate::algo::{self, METHODS, Method};
+use crate::method::{self, METHODS, Method};
 use crate::setting::{Setting, Settings};
 
 /// The flags of `T`'s settings: those that stood on the command line.
@@ -115,7 +115,7 @@ fn help(key: &str) -> String {
 
 impl FromArgMatches for MethodFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let table = flag::given(matches, algo::settings());
+        let table = flag::given(matches, method::settings());
         Ok(Self { table })
     }
 
@@ -131,7 +131,7 @@ impl Args for MethodFlags {
             let heading = "Settings of the methods [with the methods' defaults]";
             flag::of(setting, help(setting.key)).help_heading(heading)
         };
-        command.args(algo::settings().into_iter().map(flag))
+        command.args(method::settings().into_iter().map(flag))
     }
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)

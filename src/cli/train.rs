@@ -63,8 +63,11 @@ impl Args {
 /// Trains, and prints what came out.
 pub fn run(args: Args) -> Result<ExitCode> {
     let mut start = match &args.resume {
-        Some(path) => Start::Paused(resume(&args, path)?),
-        None => Start::New(resolve(&args.given()?, args.config_file.as_deref())?),
+        Some(path) => Start::Paused(Box::new(resume(&args, path)?)),
+        None => Start::New(Box::new(resolve(
+            &args.given()?,
+            args.config_file.as_deref(),
+        )?)),
     };
     // Before the data are made, which takes seconds.
     let with = start.run_mut().open().map_err(of_flag("--sim-device"))?;
@@ -79,7 +82,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let (mut runs, mut times) = (Vec::new(), Vec::new());
     for start in [start]
         .into_iter()
-        .chain(others.into_iter().map(Start::New))
+        .chain(others.into_iter().map(Box::new).map(Start::New))
     {
         let (folder, config, spent) = train(&args, start, with.clone(), &data, &mut lines)?;
         runs.push((folder, config));
@@ -93,8 +96,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 /// Where a training begins.
 enum Start {
-    New(Run),
-    Paused(Paused),
+    New(Box<Run>),
+    Paused(Box<Paused>),
 }
 
 impl Start {
@@ -115,9 +118,9 @@ fn train(
     lines: &mut Vec<ResultLine>,
 ) -> Result<(RunFolder, TrainConfig, Spent)> {
     let (mut trainer, verb) = match start {
-        Start::Paused(paused) => (Trainer::resume(paused, with, Some(data))?, "resuming"),
+        Start::Paused(paused) => (Trainer::resume(*paused, with, Some(data))?, "resuming"),
         Start::New(run) => {
-            let trainer = Trainer::create(run, with, &args.out, Some(data), &[])?;
+            let trainer = Trainer::create(*run, with, &args.out, Some(data), &[])?;
             (trainer, "run folder")
         }
     };

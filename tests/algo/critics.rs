@@ -1,13 +1,13 @@
 //! What CQL and H2O add to the critics' loss, against autograd of its formulas.
 
 use candle_core::{Tensor, Var};
-use h2oplus::nn::kernel::{RowLayout, Slot};
-use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::candidates::Candidates;
-use h2oplus::nn::ops::cql::CqlLoss;
-use h2oplus::nn::ops::h2o::{GapWeight, H2oLoss};
-use h2oplus::nn::ops::noise::{Draw, Noise, ScaleColumns};
-use h2oplus::nn::ops::td::TdLoss;
+use h2oplus::kernel::candidates::Candidates;
+use h2oplus::kernel::cql::CqlLoss;
+use h2oplus::kernel::h2o::{GapWeight, H2oLoss};
+use h2oplus::kernel::launch::launch;
+use h2oplus::kernel::noise::{Draw, Noise, ScaleColumns};
+use h2oplus::kernel::td::TdLoss;
+use h2oplus::kernel::{RowLayout, Slot};
 use h2oplus::rng::{Stream, fill_unit};
 
 use crate::head::{log_pi, log_std};

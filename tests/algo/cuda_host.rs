@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
-use h2oplus::nn::cuda::{Product, Program, Step, source};
+use h2oplus::kernel::cuda::{Product, Program, Step, source};
 
 unsafe extern "C" {
     fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use candle_core::backprop::GradStore;
 use candle_core::{D, Tensor, Var};
-use h2oplus::nn::ops::dense::View;
-use h2oplus::nn::ops::norm::Norm;
-use h2oplus::nn::params::Params;
-use h2oplus::nn::spec::{LastLayer, Linear, Mlp, ParamSpec};
-use h2oplus::nn::workspace::{Backprop, Bank, Plan};
+use h2oplus::kernel::dense::View;
+use h2oplus::kernel::norm::Norm;
+use h2oplus::net::params::Params;
+use h2oplus::net::spec::{LastLayer, Linear, Mlp, ParamSpec};
+use h2oplus::net::workspace::{Backprop, Bank, Plan};
 
 use crate::support::{far, list, near, normals, poison, var};
 

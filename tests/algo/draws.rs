@@ -1,9 +1,9 @@
 //! Rows and noise drawn inside an update.
 
 use candle_core::Tensor;
-use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::gather::{Gather, Span};
-use h2oplus::nn::ops::noise::{Blur, Draw, Noise};
+use h2oplus::kernel::gather::{Gather, Span};
+use h2oplus::kernel::launch::launch;
+use h2oplus::kernel::noise::{Blur, Draw, Noise};
 use h2oplus::rng::{Stream, fill_normal, philox};
 
 use crate::support::{list, normals, poison};

@@ -1,12 +1,12 @@
 //! IQL's policy, and states on the data set's scale.
 
 use candle_core::Tensor;
-use h2oplus::nn::kernel::{RowLayout, Slot};
-use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::LogStd;
-use h2oplus::nn::ops::awr::AwrLoss;
-use h2oplus::nn::ops::gaussian::GaussianSample;
-use h2oplus::nn::ops::standardise::Standardise;
+use h2oplus::kernel::LogStd;
+use h2oplus::kernel::awr::AwrLoss;
+use h2oplus::kernel::gaussian::GaussianSample;
+use h2oplus::kernel::launch::launch;
+use h2oplus::kernel::standardise::Standardise;
+use h2oplus::kernel::{RowLayout, Slot};
 
 use crate::support::{f64, far, list, near, normals, poison, var, zeros};
 

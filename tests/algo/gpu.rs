@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use candle_core::Device;
-use h2oplus::algo::{Agent, build, methods};
-use h2oplus::nn::{Act, DevicePolicy};
+use h2oplus::method::{Agent, build, methods};
+use h2oplus::net::{Act, DevicePolicy};
 
 use crate::agents::{A, S, replay_on, settings};
 use crate::support::{device, error, list, normals};

@@ -1,9 +1,9 @@
 //! Networks on groups of rows that share part of their input.
 
 use candle_core::{D, Tensor, Var};
-use h2oplus::nn::ops::dense::View;
-use h2oplus::nn::ops::norm::Norm;
-use h2oplus::nn::workspace::{Backprop, Plan};
+use h2oplus::kernel::dense::View;
+use h2oplus::kernel::norm::Norm;
+use h2oplus::net::workspace::{Backprop, Plan};
 
 use crate::dense::{MEMBERS, compare_gradients, composed, params, variables};
 use crate::support::{far, list, near, normals, poison, var};

@@ -1,11 +1,11 @@
 //! The tanh-Gaussian head, forward and backward.
 
 use candle_core::{Tensor, Var};
-use h2oplus::nn::kernel::{RowLayout, Slot};
-use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::LogStd;
-use h2oplus::nn::ops::awr::AwrLoss;
-use h2oplus::nn::ops::head::{Sample, SampleGrad};
+use h2oplus::kernel::LogStd;
+use h2oplus::kernel::awr::AwrLoss;
+use h2oplus::kernel::head::{Sample, SampleGrad};
+use h2oplus::kernel::launch::launch;
+use h2oplus::kernel::{RowLayout, Slot};
 
 use crate::support::{f64, far, list, near, normals, poison, var, zeros};
 

@@ -1,13 +1,13 @@
 //! Losses against autograd of their formulas.
 
 use candle_core::{Tensor, Var};
-use h2oplus::nn::kernel::{RowLayout, Slot};
-use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::actor::ActorLoss;
-use h2oplus::nn::ops::ratio::{RatioHeads, RatioLoss, RatioWeight};
-use h2oplus::nn::ops::target::{Exploration, Target};
-use h2oplus::nn::ops::td::TdLoss;
-use h2oplus::nn::ops::value::{Value, ValueLoss, ValueRule};
+use h2oplus::kernel::actor::ActorLoss;
+use h2oplus::kernel::launch::launch;
+use h2oplus::kernel::ratio::{RatioHeads, RatioLoss, RatioWeight};
+use h2oplus::kernel::target::{Exploration, Target};
+use h2oplus::kernel::td::TdLoss;
+use h2oplus::kernel::value::{Value, ValueLoss, ValueRule};
+use h2oplus::kernel::{RowLayout, Slot};
 
 use crate::support::{f64, far, list, near, normals, poison, var, zeros};
 

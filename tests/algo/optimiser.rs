@@ -2,10 +2,10 @@
 
 use candle_core::Tensor;
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
-use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::adam::{Adam, ParamGroup};
-use h2oplus::nn::ops::guard::{BROKEN, FROZEN, Guard, HEALTH};
-use h2oplus::nn::ops::polyak::Polyak;
+use h2oplus::kernel::adam::{Adam, ParamGroup};
+use h2oplus::kernel::guard::{BROKEN, FROZEN, Guard, HEALTH};
+use h2oplus::kernel::launch::launch;
+use h2oplus::kernel::polyak::Polyak;
 
 use crate::support::{f64, far, list, near, normals, poison, var, zeros};
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
-use h2oplus::algo::{Agent, Method, build_members, methods};
 use h2oplus::data::Dataset;
-use h2oplus::nn::Replay;
+use h2oplus::method::{Agent, Method, build_members, methods};
+use h2oplus::net::Replay;
 use toml::{Table, Value};
 
 use crate::agents::{A, S, bits, settings, variants};

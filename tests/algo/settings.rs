@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use candle_core::Device;
-use h2oplus::algo::{Agent, Method, build, methods};
-use h2oplus::nn::Replay;
-use h2oplus::nn::replay::row_len;
+use h2oplus::method::{Agent, Method, build, methods};
+use h2oplus::net::Replay;
+use h2oplus::net::replay::row_len;
 use toml::Table;
 
 use crate::agents::{A, S, agent, bits, replay, run, settings};

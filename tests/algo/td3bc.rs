@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
-use h2oplus::algo::{Agent, build};
-use h2oplus::nn::kernel::{RowLayout, Slot};
-use h2oplus::nn::launch::launch;
-use h2oplus::nn::ops::td3bc::{PolicyActions, Td3BcGrad, Td3BcLoss};
+use h2oplus::kernel::launch::launch;
+use h2oplus::kernel::td3bc::{PolicyActions, Td3BcGrad, Td3BcLoss};
+use h2oplus::kernel::{RowLayout, Slot};
+use h2oplus::method::{Agent, build};
 
 use crate::agents::{agent, run, settings};
 use crate::support::{error, f64, far, list, near, normals, poison, var, zeros};
@@ -96,7 +96,7 @@ fn check_loss(alpha: f64, compare: Compare) {
         raw: Slot::new(RAW),
         row,
         stats_at: Slot::new(1),
-        alpha: 2.5.into(),
+        bc_alpha: 2.5.into(),
     };
     let (act_grads, stats) = (poison(&[P, STRIDE]), zeros(&[P, 4]));
     launch(&loss, [&act_grads, &stats], [&acts, &batch]).unwrap();

@@ -112,7 +112,7 @@ fn flags_win_over_the_config_file() {
 /// Every method trains from the command line; one that needs no simulator takes no step in it.
 #[test]
 fn every_method_trains() {
-    for method in &::h2oplus::algo::METHODS {
+    for method in &::h2oplus::method::METHODS {
         let offline = method.offline;
         let method = method.name;
         let dir = tempfile::tempdir().unwrap();

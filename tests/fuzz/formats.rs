@@ -8,7 +8,7 @@ use h2oplus::engine::PlanarVecEnv;
 use h2oplus::engine::planar::Arithmetic;
 use h2oplus::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use h2oplus::error::Result;
-use h2oplus::nn::Act;
+use h2oplus::net::Act;
 use h2oplus::run::config;
 use h2oplus::run::record::seal;
 

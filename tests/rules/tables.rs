@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use h2oplus::algo::{METHODS, Method};
 use h2oplus::engine::ENGINES;
 use h2oplus::env::Task;
+use h2oplus::method::{METHODS, Method};
 
 use crate::source::{File, Rust, files, read, root, without_tests};
 
@@ -29,7 +29,7 @@ fn unlisted(files: &[File], sources: &[File], ending: &str) -> Vec<String> {
 
 #[test]
 fn every_cuda_source_is_a_kernel_of_the_table() {
-    let listed: Vec<_> = h2oplus::nn::cuda::entries()
+    let listed: Vec<_> = h2oplus::kernel::cuda::entries()
         .iter()
         .map(|entry| entry.name.to_owned())
         .collect();
@@ -40,7 +40,7 @@ fn every_cuda_source_is_a_kernel_of_the_table() {
 
 #[test]
 fn every_method_has_a_file_or_is_another_with_other_defaults() {
-    let mut files = files("src/learn/algo", "rs");
+    let mut files = files("src/learn/method", "rs");
     files.retain(|file| Rust::of(&file.text).code.contains("\nimpl Record for "));
     let (files, names) = (stems(&files), METHODS.iter().map(|method| method.name));
     let unlisted: Vec<_> = files

@@ -7,15 +7,15 @@ use candle_core::Device;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::algo::build;
 use crate::cli::choice::choice;
 use crate::cli::{Format, emit};
 use crate::error::Result;
-use crate::nn::Replay;
-use crate::nn::device::{self, DeviceKind, MatmulPrecision, OpenDevice};
-use crate::nn::launch::{Tally, reset_tally, tally};
-use crate::nn::ops::product::{Finish, product};
-use crate::nn::replay::row_len;
+use crate::kernel::cpu::product::{Finish, product};
+use crate::kernel::launch::{Tally, reset_tally, tally};
+use crate::method::build;
+use crate::net::Replay;
+use crate::net::device::{self, DeviceKind, MatmulPrecision, OpenDevice};
+use crate::net::replay::row_len;
 use crate::range::Range;
 use crate::rng::{Stream, fill_normal};
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::measure::effect::{Apart, Controller, FLOOR, Original};
 use crate::measure::statistics::Quantiles;
 use crate::model::GapSet;
-use crate::nn::Act;
+use crate::net::Act;
 use crate::rng::{Stream, fill_normal, fill_unit};
 use crate::run::config::memory;
 use crate::run::data::behaviour::Behaviour;

@@ -13,8 +13,8 @@ use safetensors::tensor::Dtype;
 use serde_json::Value;
 
 use super::published;
-use crate::algo::{Agent, Method, Recorded, build};
 use crate::error::{Error, Result};
+use crate::method::{Agent, Method, Recorded, build};
 
 /// Largest error that passes.
 pub const TOLERANCE: f64 = 1e-4;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::algo::{Method, methods};
+use crate::method::{Method, methods};
 
 /// Our method for the case of that name; none for one that is not built.
 pub fn method(case: &str) -> Option<&'static str> {

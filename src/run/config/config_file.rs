@@ -9,8 +9,8 @@ use toml::{Table, Value};
 use super::TrainConfig;
 use super::members::{Axis, Member};
 use super::toml_text::TomlText;
-use crate::algo;
 use crate::error::{Error, Result};
+use crate::method;
 use crate::setting::{Refused, Settings, shown};
 
 /// What a file says; no key of it is dropped.
@@ -65,11 +65,11 @@ impl ConfigFile {
         let line = self.note(text, "", key, &field)?;
         let refused = if TrainConfig::setting(&field).is_some() {
             Ok(())
-        } else if algo::setting(&field).is_some() {
+        } else if method::setting(&field).is_some() {
             let help = format!("write it under [settings]: {field} = {value}");
             Err(("is a setting of a method".into(), help))
         } else {
-            Err(algo::renamed(&field).unwrap_or_else(|| {
+            Err(method::renamed(&field).unwrap_or_else(|| {
                 let keys: Vec<_> = TrainConfig::ALL.iter().map(|setting| setting.key).collect();
                 ("there is no such key".into(), among(&field, &keys))
             }))
@@ -88,7 +88,7 @@ impl ConfigFile {
         for (key, value) in all {
             let field = key.replace('-', "_");
             let line = self.note(text, "settings.", key, &field)?;
-            let refused = if algo::setting(&field).is_some() {
+            let refused = if method::setting(&field).is_some() {
                 Ok(())
             } else if TrainConfig::setting(&field).is_some() {
                 Err((
@@ -96,8 +96,11 @@ impl ConfigFile {
                     "write it above [settings]".into(),
                 ))
             } else {
-                Err(algo::renamed(&field).unwrap_or_else(|| {
-                    let keys: Vec<_> = algo::settings().iter().map(|setting| setting.key).collect();
+                Err(method::renamed(&field).unwrap_or_else(|| {
+                    let keys: Vec<_> = method::settings()
+                        .iter()
+                        .map(|setting| setting.key)
+                        .collect();
                     ("there is no such setting".into(), among(&field, &keys))
                 }))
             };
@@ -200,7 +203,7 @@ fn members(value: &Value) -> std::result::Result<Vec<Member>, Refused> {
         .iter_mut()
         .flat_map(|member| member.settings.iter_mut())
     {
-        let setting = algo::setting(key);
+        let setting = method::setting(key);
         let setting = setting.ok_or_else(|| (format!("there is no setting `{key}`"), help()))?;
         *value = setting.kind.take(value)?;
     }

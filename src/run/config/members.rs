@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::{Table, Value};
 
 use super::TrainConfig;
-use crate::algo;
 use crate::error::{Error, Result};
+use crate::method;
 use crate::setting::SettingKind;
 
 /// More members than this are refused.
@@ -38,16 +38,16 @@ impl Axis {
         if key.is_empty() || values.is_empty() {
             return Err(format!("`{key}` has no values"));
         }
-        let value = |value: Value| match (key.as_str(), algo::setting(&key)) {
+        let value = |value: Value| match (key.as_str(), method::setting(&key)) {
             ("gap" | "data", _) if value.is_str() => Ok(value),
             ("gap" | "data", _) => Err(format!("`{key}`: {value} is no text; put it in quotes")),
             (_, Some(setting)) => (setting.kind.take(&value))
                 .map_err(|(problem, help)| format!("`{key}` {problem}; {help}")),
             (_, None) => {
-                if let Some((problem, help)) = algo::renamed(&key) {
+                if let Some((problem, help)) = method::renamed(&key) {
                     return Err(format!("`{key}` {problem}; {help}"));
                 }
-                let settings = algo::settings().into_iter().map(|setting| setting.key);
+                let settings = method::settings().into_iter().map(|setting| setting.key);
                 let names: Vec<_> = settings.chain(["gap", "data"]).collect();
                 let known = nearest(&key, &names);
                 let meant = known.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
@@ -91,7 +91,7 @@ impl FromStr for Axis {
         let (key, values) = text.split_once('=').ok_or("it is no KEY=V1,V2,…")?;
         let mark = if values.contains(';') { ';' } else { ',' };
         let values = values.split(mark).map(str::trim).filter(|v| !v.is_empty());
-        let setting = algo::setting(&key.trim().replace('-', "_"));
+        let setting = method::setting(&key.trim().replace('-', "_"));
         let kind = setting.map_or(SettingKind::Text, |setting| setting.kind);
         let value = |text: &str| kind.read(text);
         Self::new(key, values.map(value).collect())

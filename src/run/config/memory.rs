@@ -5,7 +5,7 @@ use h2oplus_base::memory::MemoryBudget;
 use super::resolved::Run;
 use crate::env::Task;
 use crate::error::Result;
-use crate::nn::replay::row_len;
+use crate::net::replay::row_len;
 
 /// Bytes of an environment, whatever its robot, beside its observations.
 pub const ENV: usize = 256;

@@ -13,7 +13,7 @@ use h2oplus_base::settings;
 
 use crate::engine::{Device, Physics};
 use crate::error::{Error, Result};
-use crate::nn::device::{DeviceKind, MatmulPrecision};
+use crate::net::device::{DeviceKind, MatmulPrecision};
 use crate::setting::Settings;
 use config_file::ConfigFile;
 use members::{Axis, Member};

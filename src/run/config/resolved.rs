@@ -8,12 +8,12 @@ use toml::Table;
 use super::TrainConfig;
 use super::config_file::ConfigFile;
 use super::members::{Axis, Member};
-use crate::algo::{Agent, Method};
 use crate::engine::{self, Backend};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
+use crate::method::{Agent, Method};
 use crate::model::GapSet;
-use crate::nn::device::{self, OpenDevice};
+use crate::net::device::{self, OpenDevice};
 use crate::setting::Settings;
 
 /// A config that a run can have, with what follows from it.

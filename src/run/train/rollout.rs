@@ -6,14 +6,14 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::simulator::{Simulator, policies};
-use crate::algo::Agent;
 use crate::data::moments;
 use crate::engine::PlanarGpuEnv;
 use crate::engine::wgsl::ResidentRollout;
 use crate::env::status::{BROKEN, offenders};
 use crate::env::{RolloutBuffer, VecEnv};
 use crate::error::{Error, Result};
-use crate::nn::Replay;
+use crate::method::Agent;
+use crate::net::Replay;
 use crate::rng::{Stream, fill_normal, fill_unit};
 
 /// The simulator side of a run: environment `m * per_member + i` belongs to member `m`.

@@ -1,10 +1,10 @@
 //! What steps the robots of a run: an engine that takes actions, or a GPU that has the policies too.
 
-use crate::algo::Agent;
 use crate::engine::wgsl::ResidentRollout;
 use crate::engine::{self, Backend, Physics, PlanarGpuEnv};
 use crate::env::{Dynamics, EnvKey, EnvSpec, VecEnv};
 use crate::error::Result;
+use crate::method::Agent;
 use crate::policy::Policy;
 use crate::run::config::resolved::Run;
 

@@ -1,9 +1,9 @@
 //! Draws, and what is done to a batch.
 
-use h2oplus::nn::kernel::RowLayout;
-use h2oplus::nn::ops::gather::{Gather, Span};
-use h2oplus::nn::ops::noise::{Blur, Draw, Noise, ScaleColumns};
-use h2oplus::nn::ops::standardise::Standardise;
+use h2oplus::kernel::RowLayout;
+use h2oplus::kernel::gather::{Gather, Span};
+use h2oplus::kernel::noise::{Blur, Draw, Noise, ScaleColumns};
+use h2oplus::kernel::standardise::Standardise;
 use h2oplus::rng::Stream;
 
 use super::{A, Case, P, ROW, S, poison, random, scale};

@@ -1,13 +1,13 @@
 //! Losses, targets and weights.
 
-use h2oplus::nn::kernel::{RowLayout, Slot};
-use h2oplus::nn::ops::actor::ActorLoss;
-use h2oplus::nn::ops::cql::CqlLoss;
-use h2oplus::nn::ops::h2o::{GapWeight, H2oLoss};
-use h2oplus::nn::ops::ratio::{RatioHeads, RatioLoss, RatioWeight};
-use h2oplus::nn::ops::target::{Exploration, Target};
-use h2oplus::nn::ops::td::TdLoss;
-use h2oplus::nn::ops::value::{ValueLoss, ValueRule};
+use h2oplus::kernel::actor::ActorLoss;
+use h2oplus::kernel::cql::CqlLoss;
+use h2oplus::kernel::h2o::{GapWeight, H2oLoss};
+use h2oplus::kernel::ratio::{RatioHeads, RatioLoss, RatioWeight};
+use h2oplus::kernel::target::{Exploration, Target};
+use h2oplus::kernel::td::TdLoss;
+use h2oplus::kernel::value::{ValueLoss, ValueRule};
+use h2oplus::kernel::{RowLayout, Slot};
 
 use super::{A, Case, P, ROW, S, poison, random, scale};
 use crate::cuda_host::Host;

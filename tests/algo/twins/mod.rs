@@ -1,8 +1,8 @@
 //! Every CUDA kernel against its CPU twin, without a GPU: the same launch, the same buffers, poisoned outputs.
 
-use h2oplus::nn::cuda::entries;
-use h2oplus::nn::launch::Kernel;
-use h2oplus::nn::ops::norm::Norm;
+use h2oplus::kernel::cuda::entries;
+use h2oplus::kernel::launch::Kernel;
+use h2oplus::kernel::norm::Norm;
 
 use crate::cuda_host::{Host, Order, host};
 use crate::support::{FAR, NEAR, normals};

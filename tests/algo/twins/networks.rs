@@ -1,11 +1,11 @@
 //! Networks forward and backward.
 
 use candle_core::{Device, Tensor};
-use h2oplus::nn::ops::dense::View;
-use h2oplus::nn::ops::norm::Norm;
-use h2oplus::nn::params::Params;
-use h2oplus::nn::spec::{LastLayer, ParamSpec};
-use h2oplus::nn::workspace::{Backprop, Bank, Plan};
+use h2oplus::kernel::dense::View;
+use h2oplus::kernel::norm::Norm;
+use h2oplus::net::params::Params;
+use h2oplus::net::spec::{LastLayer, ParamSpec};
+use h2oplus::net::workspace::{Backprop, Bank, Plan};
 
 use super::{Case, P, poison, random, scale};
 use crate::cuda_host::Host;

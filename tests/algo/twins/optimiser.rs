@@ -1,8 +1,8 @@
 //! Adam, target smoothing, and the guard that freezes who diverges.
 
-use h2oplus::nn::ops::adam::{Adam, ParamGroup};
-use h2oplus::nn::ops::guard::{BROKEN, FROZEN, Guard, HEALTH};
-use h2oplus::nn::ops::polyak::Polyak;
+use h2oplus::kernel::adam::{Adam, ParamGroup};
+use h2oplus::kernel::guard::{BROKEN, FROZEN, Guard, HEALTH};
+use h2oplus::kernel::polyak::Polyak;
 
 use super::{Case, P, random};
 use crate::cuda_host::Host;

@@ -1,12 +1,12 @@
 //! The policies' heads, and what is learned through them.
 
-use h2oplus::nn::kernel::{RowLayout, Slot};
-use h2oplus::nn::ops::LogStd;
-use h2oplus::nn::ops::awr::AwrLoss;
-use h2oplus::nn::ops::candidates::Candidates;
-use h2oplus::nn::ops::gaussian::GaussianSample;
-use h2oplus::nn::ops::head::{Sample, SampleGrad};
-use h2oplus::nn::ops::td3bc::{PolicyActions, Td3BcGrad, Td3BcLoss};
+use h2oplus::kernel::LogStd;
+use h2oplus::kernel::awr::AwrLoss;
+use h2oplus::kernel::candidates::Candidates;
+use h2oplus::kernel::gaussian::GaussianSample;
+use h2oplus::kernel::head::{Sample, SampleGrad};
+use h2oplus::kernel::td3bc::{PolicyActions, Td3BcGrad, Td3BcLoss};
+use h2oplus::kernel::{RowLayout, Slot};
 
 use super::{A, Case, P, ROW, S, poison, random, scale};
 use crate::cuda_host::Host;
@@ -146,14 +146,16 @@ pub fn deterministic(host: &Host) {
             raw: Slot::new(8),
             row,
             stats_at: Slot::new(1),
-            alpha: vec![2.5, 1.0, 4.0].into(),
+            bc_alpha: vec![2.5, 1.0, 4.0].into(),
         },
         out: [poison(P * stride), poison(P * 4)],
         input: [acts.clone(), batch.clone()],
         scratch: false,
         compared: usize::MAX,
     };
-    case.check(host, |c| c.kernel.alpha = c.kernel.alpha.map(|x| 1.01 * x));
+    case.check(host, |c| {
+        c.kernel.bc_alpha = c.kernel.bc_alpha.map(|x| 1.01 * x)
+    });
     let mut deltas = random(72, P * stride);
     for member in deltas.chunks_exact_mut(stride) {
         member[8..8 + rows * A].fill(f32::NAN);

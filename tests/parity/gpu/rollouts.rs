@@ -2,12 +2,12 @@
 
 use super::gpu;
 use candle_core::Device;
-use h2oplus::algo::build;
 use h2oplus::engine::planar::Precision;
 use h2oplus::engine::wgsl::ResidentRollout;
 use h2oplus::engine::{Backend, PlanarGpuEnv, PlanarVecEnv};
 use h2oplus::env::{Dynamics, EnvKey, EnvSpec, RolloutBuffer, Task, VecEnv};
-use h2oplus::nn::{Act, Replay};
+use h2oplus::method::build;
+use h2oplus::net::{Act, Replay};
 use h2oplus::policy::{Policy, PolicyLayer};
 use h2oplus::rng::{Stream, fill_normal};
 use h2oplus::run::config::TrainConfig;

@@ -10,7 +10,7 @@ use crate::env::status::BROKEN;
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
-use crate::nn::Act;
+use crate::net::Act;
 use crate::policy::Policy;
 use crate::rng::{Stream, fill_normal, fill_unit, seed_of};
 use crate::run::train::evaluate::{STEADY, broke};

@@ -6,11 +6,11 @@ use std::time::Instant;
 use candle_core::Device;
 
 use super::Trainer;
-use crate::algo::Agent;
 use crate::data::Dataset;
 use crate::env::EnvKey;
 use crate::error::{Error, Result};
-use crate::nn::Replay;
+use crate::method::Agent;
+use crate::net::Replay;
 use crate::run::config::resolved::{Resources, Run};
 use crate::run::data::real_data::RealData;
 use crate::run::record::checkpoint::Checkpoint;

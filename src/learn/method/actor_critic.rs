@@ -1,0 +1,122 @@
+//! What the methods with SAC's actor share: tanh-Gaussian policy, twin critics with targets, temperature.
+
+use super::Each;
+use crate::error::{Result, above_zero};
+use crate::kernel::norm::Norm;
+use crate::kernel::target::Exploration;
+use crate::net::spec::LastLayer;
+use crate::net::tape::{Fresh, GroupId, Hidden, PolicyNet, Tape, TdTarget, Temperature, Twin};
+
+/// The settings that these methods have alike.
+pub trait Family {
+    /// Widths of the hidden layers.
+    fn hidden(&self) -> &[usize];
+    /// What is done to the sums of the critics' hidden layers.
+    fn critic_norm(&self) -> Norm;
+    /// Rates of policy, temperature, critics.
+    fn rates(&self) -> [f64; 3];
+    /// Polyak rate of the targets.
+    fn polyak(&self) -> f64;
+    /// α before the first update.
+    fn initial_alpha(&self) -> f64;
+    /// H̄; none: −(length of an action).
+    fn target_entropy(&self) -> Option<f64>;
+    /// γ, and the factor of the reward.
+    fn of_reward(&self) -> [f64; 2];
+    /// The exploration term of the target, and its κ.
+    fn exploration(&self) -> (Exploration, f64);
+}
+
+/// Says that settings have these numbers under their usual names.
+macro_rules! family {
+    ($settings:ty) => {
+        impl $crate::method::actor_critic::Family for $settings {
+            fn hidden(&self) -> &[usize] {
+                &self.hidden
+            }
+            fn critic_norm(&self) -> $crate::kernel::norm::Norm {
+                self.critic_norm
+            }
+            fn rates(&self) -> [f64; 3] {
+                [self.policy_lr, self.alpha_lr, self.qf_lr]
+            }
+            fn polyak(&self) -> f64 {
+                self.polyak
+            }
+            fn initial_alpha(&self) -> f64 {
+                self.initial_alpha
+            }
+            fn target_entropy(&self) -> Option<f64> {
+                self.target_entropy
+            }
+            fn of_reward(&self) -> [f64; 2] {
+                [self.discount, self.reward_scale]
+            }
+            fn exploration(&self) -> ($crate::kernel::target::Exploration, f64) {
+                (self.exploration, self.optimism)
+            }
+        }
+    };
+}
+pub(crate) use family;
+
+/// The networks.
+pub struct ActorCritic {
+    /// The policy.
+    pub policy: PolicyNet,
+    /// The temperature.
+    pub temperature: Temperature,
+    /// The critics.
+    pub q: Twin,
+}
+
+impl ActorCritic {
+    /// Declares them.
+    pub fn new<S: Family>(t: &mut Tape, s: &Each<S>) -> Result<Self> {
+        for s in s.all() {
+            above_zero("initial_alpha", s.initial_alpha())?;
+        }
+        let critics = Hidden {
+            widths: s.hidden(),
+            norm: s.critic_norm(),
+        };
+        let rate = |n: usize| s.exact(|s| s.rates()[n]);
+        Ok(Self {
+            policy: t.tanh_gaussian(s.hidden(), rate(0)),
+            temperature: t.temperature(&s.exact(S::initial_alpha), rate(1)),
+            q: t.twin(critics, LastLayer::Small, rate(2), s.each(S::polyak)),
+        })
+    }
+
+    /// SAC's target, y = r + γ(1−d)·(min Q̂(s',a') + exploration), for a method to add to.
+    pub fn target<'a, S: Family>(
+        &self,
+        t: &mut Tape,
+        s: &Each<S>,
+        fresh: &'a Fresh,
+    ) -> TdTarget<'a> {
+        TdTarget {
+            q: t.target_at(&self.q, &fresh.next),
+            v: None,
+            exploration: s.exploration().0,
+            optimism: s.each(|s| s.exploration().1),
+            entropy: Some((fresh, self.temperature)),
+            log_ratio: None,
+            discount: s.each(|s| s.of_reward()[0]),
+            reward_scale: s.each(|s| s.of_reward()[1]),
+        }
+    }
+
+    /// The policy's loss through its actions, and the temperature's.
+    pub fn actor_loss<S: Family>(&self, t: &mut Tape, s: &Each<S>, fresh: &Fresh) {
+        let q = t.twin_at(&self.q, &fresh.now);
+        let act_dim = t.act_dim() as f64;
+        let entropy = s.each(|s| s.target_entropy().unwrap_or(-act_dim));
+        t.actor_loss(fresh, q, self.temperature, &self.policy, entropy);
+    }
+
+    /// What steps: policy, temperature, critics.
+    pub fn groups(&self) -> [GroupId; 3] {
+        [self.policy.groups[0], self.temperature.group, self.q.group]
+    }
+}

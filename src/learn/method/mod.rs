@@ -1,0 +1,48 @@
+//! The methods. Each trains a population of members at once.
+
+use candle_core::Device;
+
+use crate::error::Result;
+use crate::net::tape::Tape;
+
+pub mod actor_critic;
+mod agent;
+pub mod classifiers;
+mod cql;
+mod darc;
+mod each;
+mod h2o;
+mod h2oplus;
+pub mod in_sample;
+mod iql;
+pub mod measures;
+pub mod registry;
+mod sac;
+mod settings;
+mod td3bc;
+
+pub use agent::Agent;
+pub use cql::CqlSettings;
+pub use darc::DarcSettings;
+pub use each::Each;
+pub use h2o::H2oSettings;
+pub use h2oplus::H2oPlusSettings;
+pub use iql::IqlSettings;
+pub use registry::{METHODS, Method, build, build_members, methods, renamed, setting, settings};
+pub use sac::SacSettings;
+pub use td3bc::Td3BcSettings;
+
+pub use crate::net::tape::Recorded;
+
+/// Settings, and the update that they describe.
+pub trait Record: Sized {
+    /// Records the networks and the update of agents with these settings.
+    fn record(t: &mut Tape, s: &Each<Self>) -> Result<()>;
+
+    /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
+    fn agent(settings: &[Self], dims: [usize; 2], seeds: &[u64], device: &Device) -> Result<Agent> {
+        Agent::new(dims, seeds, device, |t| {
+            Self::record(t, &Each::new(settings))
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! Which device learns.
+
+use candle_core::Device;
+
+use h2oplus_base::choices;
+
+use crate::error::{Error, Result};
+
+choices! {
+    /// Where the learner runs.
+    pub enum DeviceKind {
+        /// A GPU where one can be used, else the CPU.
+        Auto = "auto",
+        /// The CPU.
+        Cpu = "cpu",
+        /// An NVIDIA GPU.
+        Cuda = "cuda",
+    }
+}
+
+choices! {
+    /// How the matrix products of a GPU round.
+    pub enum MatmulPrecision {
+        /// float32 throughout.
+        F32 = "f32",
+        /// Factors rounded to TF32's 11 bits on tensor cores, sums in float32.
+        Tf32 = "tf32",
+    }
+}
+
+/// A device, what it is, and what the user should know of the choice.
+#[derive(Clone, Debug)]
+pub struct OpenDevice {
+    /// The device.
+    pub device: Device,
+    /// What `kind` came to: never `Auto`.
+    pub kind: DeviceKind,
+    /// Why it is not the GPU, where one was hoped for.
+    pub note: Option<String>,
+}
+
+/// Opens the device that `kind` names.
+pub fn open(kind: DeviceKind, precision: MatmulPrecision) -> Result<OpenDevice> {
+    let cpu = |note| OpenDevice {
+        device: Device::Cpu,
+        kind: DeviceKind::Cpu,
+        note,
+    };
+    let opened = match kind {
+        DeviceKind::Cpu => cpu(None),
+        DeviceKind::Cuda | DeviceKind::Auto => match cuda(precision) {
+            Ok(device) => OpenDevice {
+                device,
+                kind: DeviceKind::Cuda,
+                note: None,
+            },
+            Err((problem, _)) if kind == DeviceKind::Auto => {
+                cpu(Some(format!("device: cpu ({problem})")))
+            }
+            Err((problem, help)) => return Err(Error::input("device cuda", problem, help)),
+        },
+    };
+    if opened.kind == DeviceKind::Cpu && precision == MatmulPrecision::Tf32 {
+        let help = "use `precision f32`, or `device cuda` where there is an NVIDIA GPU";
+        return Err(Error::input("precision tf32", "the CPU has none", help));
+    }
+    Ok(opened)
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(precision: MatmulPrecision) -> std::result::Result<Device, (String, &'static str)> {
+    use crate::kernel::cuda::engine;
+    let fail = |problem: String| {
+        let line = problem.lines().next().unwrap_or_default();
+        let problem = format!("no NVIDIA GPU can be used: {line}");
+        (
+            problem,
+            "see that `nvidia-smi` finds a GPU, or use `device cpu`",
+        )
+    };
+    let device = engine::open().map_err(fail)?;
+    engine::set_precision(precision).map_err(|e| fail(e.to_string()))?;
+    Ok(device)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(_: MatmulPrecision) -> std::result::Result<Device, (String, &'static str)> {
+    let problem = "this program was built without CUDA".to_owned();
+    let help = "build it with `cargo build --release --features cuda`, or use `device cpu`";
+    Err((problem, help))
+}
+
+/// Measured ceilings of a GPU: GFLOP/s of products, GB/s of copies; none for the CPU.
+pub fn ceilings(device: &Device) -> Result<Option<[f64; 2]>> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return Ok(Some(crate::kernel::cuda::engine::ceilings()?));
+    }
+    let _ = device;
+    Ok(None)
+}
+
+/// Whether launches on `device` are waited for, so that the tally has their times. On the CPU they always are.
+pub fn set_timed(device: &Device, timed: bool) -> Result<()> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        crate::kernel::cuda::engine::set_timed(timed)?;
+    }
+    let _ = (device, timed);
+    Ok(())
+}
+
+/// What a device has to say since it was last asked, a line each.
+pub fn take_notes() -> Vec<String> {
+    #[cfg(feature = "cuda")]
+    return crate::kernel::cuda::engine::take_notes();
+    #[cfg(not(feature = "cuda"))]
+    Vec::new()
+}
