@@ -69,6 +69,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
             args.config_file.as_deref(),
         )?)),
     };
+    let said = args.config.table.contains_key("recipe") || args.config_file.is_some();
+    if !said && args.resume.is_none() {
+        let recipe = &start.run_mut().config.recipe;
+        crate::log!("recipe: {recipe} (--recipe paper for the publication's settings)");
+    }
     // Before the data are made, which takes seconds.
     let with = start.run_mut().open().map_err(of_flag("--sim-device"))?;
     let run = start.run_mut().clone();

@@ -40,8 +40,15 @@ impl ConfigFile {
     /// # Errors
     /// Where it is no TOML, or a key is unknown, twice there, or of another kind than its flag: file, line and key.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = crate::text::read(path)?;
-        let text = TomlText::parse(path, &text)?;
+        Self::parse(path, &crate::text::read(path)?)
+    }
+
+    /// Reads `text`, which errors call `path`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        let text = TomlText::parse(path, text)?;
         let mut file = Self {
             path: path.to_path_buf(),
             ..Self::default()

@@ -1,8 +1,9 @@
-//! Everything that decides a run: defaults, then a TOML file, then flags; the result is saved.
+//! Everything that decides a run: defaults, then a recipe, then a TOML file, then flags; the result is saved.
 
 pub mod config_file;
 pub mod members;
 pub mod memory;
+pub mod recipe;
 pub mod resolved;
 pub mod seeds;
 mod toml_text;
@@ -13,16 +14,21 @@ use h2oplus_base::settings;
 
 use crate::engine::{Device, Physics};
 use crate::error::{Error, Result};
+use crate::method::Method;
 use crate::net::device::{DeviceKind, MatmulPrecision};
 use crate::setting::Settings;
 use config_file::ConfigFile;
 use members::{Axis, Member};
+use recipe::Recipe;
 use resolved::Run;
 use seeds::Seeds;
 
 settings! {
     /// A training run. The method's own settings stand beside it, in `[settings]`.
     pub struct TrainConfig {
+        /// Whose values stand in place of the defaults: `fast` learns most per minute, `paper` has the publication's
+        /// settings; or a TOML file
+        recipe: String = "fast".into(),
         /// Robot and version, or a TOML file of your own
         task: String = "halfcheetah-v2".into(),
         /// Engine of the simulator; the real task stays with `planar`
@@ -100,7 +106,7 @@ pub struct Given {
     pub vary: Vec<Axis>,
 }
 
-/// Defaults, overlaid with `file` (TOML), overlaid with what was given.
+/// Defaults, overlaid with the recipe, with `file` (TOML), with what was given.
 ///
 /// # Errors
 /// Where no run can have a value. The place is its file, line and key, or the key alone.
@@ -122,7 +128,33 @@ pub fn resolve(given: &Given, file: Option<&Path>) -> Result<Run> {
     file.run.extend(given.run.clone());
     file.settings.extend(given.settings.clone());
     file.members.clear();
+    fill(&mut file)?;
     Run::of(&file)
+}
+
+/// Takes from the recipe what `file` leaves open.
+fn fill(file: &mut ConfigFile) -> Result<()> {
+    let named = |key: &str, default: String| match file.run.get(key) {
+        None => Some(default),
+        Some(value) => value.as_str().map(str::to_owned),
+    };
+    let TrainConfig { recipe, algo, .. } = TrainConfig::default();
+    let (Some(recipe), Some(algo)) = (named("recipe", recipe), named("algo", algo)) else {
+        return Ok(()); // it is refused as what it is
+    };
+    let recipe = Recipe::named(&recipe).map_err(|e| file.placed(e))?;
+    for (key, value) in recipe.run() {
+        file.run.entry(key).or_insert_with(|| value.clone());
+    }
+    let Ok(method) = Method::named(&algo) else {
+        return Ok(()); // likewise
+    };
+    for (key, value) in recipe.settings(method) {
+        if file.vary.iter().all(|axis| axis.key != key) {
+            file.settings.entry(key).or_insert(value);
+        }
+    }
+    Ok(())
 }
 
 impl TrainConfig {

@@ -8,6 +8,7 @@ use toml::Table;
 use super::TrainConfig;
 use super::config_file::ConfigFile;
 use super::members::{Axis, Member};
+use super::recipe::Recipe;
 use crate::engine::{self, Backend};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
@@ -81,15 +82,15 @@ impl Run {
         Self::of(&file)
     }
 
-    /// The same run with another method, for the same [`Resources`]. The other method's own settings are its
-    /// defaults: what was given was for the first.
+    /// The same run with another method, for the same [`Resources`]. The other method's own settings are the
+    /// recipe's: what was given was for the first.
     ///
     /// # Errors
     /// Where there is no such method, or it cannot have the run's other values, or memory is too small.
     pub fn with_method(&self, name: &str) -> Result<Self> {
         let mut config = self.config.clone();
         config.algo = name.to_owned();
-        config.settings = Table::new();
+        config.settings = Recipe::named(&config.recipe)?.settings(Method::named(name)?);
         config.members.clear();
         let shared = |axis: &Axis| matches!(axis.key.as_str(), "gap" | "data");
         config.vary.retain(shared);
