@@ -33,6 +33,7 @@ pub mod ratio;
 pub mod standardise;
 pub mod target;
 pub mod td;
+pub mod td3bc;
 pub mod value;
 
 pub use buffer::*;
@@ -96,6 +97,9 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         standardise::Standardise::ENTRY,
         target::Target::ENTRY,
         td::TdLoss::ENTRY,
+        td3bc::PolicyActions::ENTRY,
+        td3bc::Td3BcGrad::ENTRY,
+        td3bc::Td3BcLoss::ENTRY,
         value::ValueLoss::ENTRY,
     ]
 }
