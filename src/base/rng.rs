@@ -33,6 +33,8 @@ pub enum Stream {
     Candidates = 12,
     /// Next states around the simulated ones, at which H2O measures the gap.
     NextStates = 13,
+    /// Noise of the target policy's actions in TD3.
+    TargetNoise = 14,
 }
 
 /// Four 32-bit words for key `seed` and counter `(env, step, stream, block)`.

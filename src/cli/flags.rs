@@ -171,9 +171,9 @@ mod tests {
             ("discount", "γ (a number from 0 to 1) [all: 0.99]"),
             (
                 "batch",
-                "sac, rlpd, darc: Simulated transitions per update; iql, cql: Transitions per update",
+                "sac, rlpd, darc: Simulated transitions per update; iql, cql, td3bc: Transitions per update",
             ),
-            ("batch", "[sac, darc, iql, cql: 256] [rlpd: 128]"),
+            ("batch", "[sac, darc, iql, cql, td3bc: 256] [rlpd: 128]"),
             (
                 "exploration",
                 "[h2oplus, sac, rlpd, darc: \"entropy\"] [h2o, cql: \"none\"]",

@@ -52,6 +52,7 @@ pub fn variants() -> Vec<(&'static str, Table)> {
         variant("sac", "critic_norm = 'layer'"),
         variant("cql", "critic_norm = 'layer-affine'"),
         variant("iql", "critic_norm = 'layer-affine'\nvalue_norm = 'layer'"),
+        variant("td3bc", "policy_delay = 3\ncritic_norm = 'layer-affine'"),
         variant("darc", ratio),
         variant("h2o", &format!("{mixing}\ncritic_norm = 'layer'")),
         variant("h2oplus", "use_ratio = false"),
@@ -181,6 +182,8 @@ fn td_errors_add_up_to_the_losses_and_the_ratio_is_spread_within_its_clip() {
         ("cql", [1.0, 0.0]),
         // IQL's one loss is the mean of both critics' losses.
         ("iql", [0.5, 0.0]),
+        // The tenth update steps the policy too, in a stage behind the critics'.
+        ("td3bc", [1.0, 0.0]),
         ("rlpd", [1.0, 1.0]),
         ("h2o", [1.0, 0.25]),
         ("h2oplus", [1.0, 0.25]),

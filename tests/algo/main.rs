@@ -18,4 +18,5 @@ mod population;
 mod published;
 mod settings;
 mod support;
+mod td3bc;
 mod twins;

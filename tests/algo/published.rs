@@ -4,7 +4,7 @@ use std::path::Path;
 
 use h2oplus::cli::verify::case::{Case, TOLERANCE};
 
-const CASES: [&str; 9] = [
+const CASES: [&str; 10] = [
     "h2oplus-paper",
     "h2oplus-expectile",
     "h2oplus-sparse",
@@ -14,6 +14,7 @@ const CASES: [&str; 9] = [
     "darc",
     "cql",
     "h2o",
+    "td3bc",
 ];
 
 fn case(name: &str) -> Case {
@@ -61,6 +62,10 @@ fn a_wrong_setting_fails() {
         ("h2o", "cql_min_q_weight"),
         ("h2o", "cql_temp"),
         ("h2o", "s_prime_std_ratio"),
+        ("td3bc", "discount"),
+        ("td3bc", "alpha"),
+        ("td3bc", "actor_lr"),
+        ("td3bc", "critic_lr"),
     ] {
         let mut case = case(name);
         let value = case.settings[setting].as_f64().unwrap();
@@ -76,6 +81,14 @@ fn a_wrong_setting_fails() {
     let mut steps = case("iql");
     steps.settings.insert("max_steps".into(), 50.into());
     assert!(error(&steps) > TOLERANCE, "the cosine");
+    let mut delay = case("td3bc");
+    delay.settings.insert("policy_freq".into(), 3.into());
+    assert!(error(&delay) > TOLERANCE, "the delay");
+    for (noise, other) in [("policy_noise", 0.3), ("noise_clip", 0.4)] {
+        let mut changed = case("td3bc");
+        changed.settings.insert(noise.into(), other.into());
+        assert!(error(&changed) > TOLERANCE, "{noise}");
+    }
     let mut alpha = case("h2oplus-sparse");
     alpha.settings.insert("sparse_alpha".into(), 0.2.into());
     assert!(error(&alpha) > TOLERANCE, "α");

@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor, Var};
-use h2oplus::net::device::{DeviceKind, MatmulPrecision, open};
+use h2oplus::kernel::MatmulPrecision;
+use h2oplus::net::device::{DeviceKind, open};
 use h2oplus::rng::{Stream, fill_normal};
 
 /// Within f32 rounding of an f64 reference.

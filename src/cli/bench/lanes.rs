@@ -1,6 +1,6 @@
 //! What `bench sim` measures of our lanes: rate, operations, share of peak, stages.
 
-use crate::cli::bench::sim::{WARM_UP, action_batches, roll, steps_per_second};
+use crate::cli::bench::steps::{WARM_UP, action_batches, roll, steps_per_second};
 use crate::engine::PlanarVecEnv;
 use crate::engine::planar::lanes::counted::take_flops;
 use crate::engine::planar::profile::{PeakFlops, Stage, ticks};

@@ -9,6 +9,7 @@ mod engine;
 mod lanes;
 pub mod learn;
 pub mod sim;
+mod steps;
 
 /// Flags of `bench`.
 #[derive(Debug, clap::Args)]

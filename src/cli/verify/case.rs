@@ -224,6 +224,10 @@ impl Case {
                 recorded.candidates = [draw(3)?, draw(4)?].concat();
             }
             Some("iql") => recorded.batch = fields(0, true)?,
+            Some("td3bc") => {
+                recorded.batch = fields(0, true)?;
+                recorded.target_noise = draw(0)?.to_vec();
+            }
             Some("darc") => {
                 recorded.batch = fields(0, true)?;
                 recorded.ratio = [fields(1, false)?, fields(2, false)?].concat();

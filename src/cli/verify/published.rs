@@ -20,7 +20,7 @@ pub fn batches(method: &str) -> &'static [&'static str] {
 }
 
 /// (ours, theirs). A name means the same in every method that has it.
-const SETTINGS: [(&str, &str); 30] = [
+const SETTINGS: [(&str, &str); 37] = [
     ("discount", "discount"),
     ("reward_scale", "reward_scale"),
     ("polyak", "soft_target_update_rate"),
@@ -36,6 +36,14 @@ const SETTINGS: [(&str, &str); 30] = [
     ("expectile", "expectile"),
     ("beta", "beta"),
     ("weight_max", "exp_advantage_max"),
+    // TD3+BC
+    ("polyak", "tau"),
+    ("policy_noise", "policy_noise"),
+    ("noise_clip", "noise_clip"),
+    ("policy_delay", "policy_freq"),
+    ("bc_alpha", "alpha"),
+    ("policy_lr", "actor_lr"),
+    ("qf_lr", "critic_lr"),
     // H2O+
     ("lambda", "exploit_coeff"),
     ("expectile", "quantile"),

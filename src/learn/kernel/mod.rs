@@ -9,6 +9,7 @@ pub mod cuda;
 mod declare;
 mod field;
 pub mod launch;
+mod precision;
 mod row;
 
 pub mod actor;
@@ -32,6 +33,7 @@ pub mod ratio;
 pub mod standardise;
 pub mod target;
 pub mod td;
+pub mod td3bc;
 pub mod value;
 
 pub use buffer::*;
@@ -40,6 +42,7 @@ pub use field::Field;
 pub(crate) use field::{declared, fields};
 pub use log_std::LogStd;
 pub use per_member::PerMember;
+pub use precision::MatmulPrecision;
 pub use row::RowLayout;
 
 use crate::kernel::cuda::{Entry, word};
@@ -94,6 +97,9 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         standardise::Standardise::ENTRY,
         target::Target::ENTRY,
         td::TdLoss::ENTRY,
+        td3bc::PolicyActions::ENTRY,
+        td3bc::Td3BcGrad::ENTRY,
+        td3bc::Td3BcLoss::ENTRY,
         value::ValueLoss::ENTRY,
     ]
 }

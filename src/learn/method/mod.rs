@@ -19,6 +19,7 @@ pub mod measures;
 pub mod registry;
 mod sac;
 mod settings;
+mod td3bc;
 
 pub use agent::Agent;
 pub use cql::CqlSettings;
@@ -29,6 +30,7 @@ pub use h2oplus::H2oPlusSettings;
 pub use iql::IqlSettings;
 pub use registry::{METHODS, Method, build, build_members, methods, renamed, setting, settings};
 pub use sac::SacSettings;
+pub use td3bc::Td3BcSettings;
 
 pub use crate::net::tape::Recorded;
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::settings::ordered;
 use super::{
     Agent, CqlSettings, DarcSettings, H2oPlusSettings, H2oSettings, IqlSettings, Record,
-    SacSettings,
+    SacSettings, Td3BcSettings,
 };
 use crate::error::{Error, Result};
 
@@ -52,7 +52,7 @@ macro_rules! method {
 }
 
 /// Every method.
-pub static METHODS: [Method; 7] = [
+pub static METHODS: [Method; 8] = [
     method!("h2oplus", offline: false, H2oPlusSettings),
     method!("h2o", offline: false, H2oSettings),
     method!("sac", offline: false, SacSettings),
@@ -60,6 +60,7 @@ pub static METHODS: [Method; 7] = [
     method!("darc", offline: false, DarcSettings),
     method!("iql", offline: true, IqlSettings),
     method!("cql", offline: true, CqlSettings),
+    method!("td3bc", offline: true, Td3BcSettings),
 ];
 
 /// Names that settings had before, or have elsewhere: the name, what is wrong with it, the help.

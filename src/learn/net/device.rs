@@ -5,6 +5,7 @@ use candle_core::Device;
 use h2oplus_base::choices;
 
 use crate::error::{Error, Result};
+use crate::kernel::MatmulPrecision;
 
 choices! {
     /// Where the learner runs.
@@ -15,16 +16,6 @@ choices! {
         Cpu = "cpu",
         /// An NVIDIA GPU.
         Cuda = "cuda",
-    }
-}
-
-choices! {
-    /// How the matrix products of a GPU round.
-    pub enum MatmulPrecision {
-        /// float32 throughout.
-        F32 = "f32",
-        /// Factors rounded to TF32's 11 bits on tensor cores, sums in float32.
-        Tf32 = "tf32",
     }
 }
 

@@ -59,6 +59,9 @@ pub struct Params {
 impl Params {
     /// Fresh parameters for one member per seed. `targets`: networks that are smoothed, which must lie
     /// side by side, and their copies' names.
+    ///
+    /// # Panics
+    /// Where they do not.
     pub fn new(
         spec: ParamSpec,
         targets: &[(&Mlp, &'static str)],
@@ -74,6 +77,11 @@ impl Params {
             let help = "give every hidden layer at least one unit";
             return Err(Error::input("hidden", "has a layer of width 0", help));
         }
+        let neighbours = |pair: &[(&Mlp, _)]| pair[0].0.range.end == pair[1].0.range.start;
+        assert!(
+            targets.windows(2).all(neighbours),
+            "networks with targets lie side by side"
+        );
         let target_of = match (targets.first(), targets.last()) {
             (Some((a, _)), Some((b, _))) => a.range.start..b.range.end,
             _ => 0..0,

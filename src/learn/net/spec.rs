@@ -69,6 +69,7 @@ pub struct ParamSpec {
     len: usize,
     pub(super) mlps: Vec<(Mlp, LastLayer)>,
     pub(super) scalars: Vec<(&'static str, Range<usize>, PerMember<f32>)>,
+    constants: Vec<(Range<usize>, f32)>,
 }
 
 impl ParamSpec {
@@ -126,6 +127,14 @@ impl ParamSpec {
         start..self.len
     }
 
+    /// `len` numbers that stay `value`: kernels read them among the parameters, but they have no name, and no step moves
+    /// them.
+    pub fn constants(&mut self, len: usize, value: f32) -> Range<usize> {
+        let start = self.take(len);
+        self.constants.push((start..start + len, value));
+        start..self.len
+    }
+
     /// Floats a member so far.
     pub fn len(&self) -> usize {
         self.len
@@ -170,6 +179,9 @@ impl ParamSpec {
         }
         for (_, at, value) in &self.scalars {
             theta[at.clone()].fill(value.of(member));
+        }
+        for (at, value) in &self.constants {
+            theta[at.clone()].fill(*value);
         }
         theta
     }

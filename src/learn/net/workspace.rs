@@ -148,10 +148,15 @@ impl Plan {
         Slot::new(self.take(pass.rows() * columns))
     }
 
-    /// Begins another stage, whose passes are laid out over those before: nothing of them is read any more. A smaller
-    /// workspace stays in the caches.
-    pub fn rewind(&mut self) {
-        self.len = 0;
+    /// Begins another stage, whose passes are laid out over those before, but for the first `kept` floats: nothing else of
+    /// them is read any more. A smaller workspace stays in the caches.
+    pub fn rewind(&mut self, kept: usize) {
+        self.len = kept;
+    }
+
+    /// Floats a member of the stage so far.
+    pub fn stage_len(&self) -> usize {
+        self.len
     }
 
     /// Floats a member of the activations, and of their gradients.

@@ -14,8 +14,9 @@ use h2oplus_base::settings;
 
 use crate::engine::{Device, Physics};
 use crate::error::{Error, Result};
+use crate::kernel::MatmulPrecision;
 use crate::method::Method;
-use crate::net::device::{DeviceKind, MatmulPrecision};
+use crate::net::device::DeviceKind;
 use crate::setting::Settings;
 use config_file::ConfigFile;
 use members::{Axis, Member};

@@ -1,7 +1,9 @@
 //! The device: which adapter, with which limits, and what has gone wrong on it.
 
 use crate::error::{Error, Result};
-use crate::gpu::pipeline;
+use crate::gpu::compose::Shader;
+use crate::gpu::constants::Constants;
+use crate::gpu::pipeline::{Cache, Pipeline};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wgpu::{AdapterInfo, Backends, DeviceType};
 
@@ -25,7 +27,7 @@ pub struct Caps {
 pub struct Gpu {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
-    pub(super) pipelines: pipeline::Cache,
+    pipelines: Cache,
     info: AdapterInfo,
     caps: Caps,
     /// The first thing that went wrong; nothing works after it.
@@ -138,11 +140,36 @@ impl Gpu {
         Ok(Self {
             device,
             queue,
-            pipelines: pipeline::Cache::default(),
+            pipelines: Cache::default(),
             info,
             caps,
             failure,
         })
+    }
+
+    /// `kernel` for a model, compiled the first time it is asked for: seconds, where later vectors of the same shape and
+    /// rules take none.
+    ///
+    /// # Errors
+    /// Where the shader or the driver fails.
+    pub(crate) fn pipeline(
+        &self,
+        kernel: Shader,
+        constants: &[&Constants],
+        defs: &[&str],
+    ) -> Result<Arc<Pipeline>> {
+        let key = Pipeline::key(kernel, constants, defs);
+        let mut known = self
+            .pipelines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = known.get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = Arc::new(Pipeline::compile(&self.device, kernel, constants, defs)?);
+        self.check()?;
+        known.insert(key, pipeline.clone());
+        Ok(pipeline)
     }
 
     /// The same with lower bounds, so that tests meet them.

@@ -3,10 +3,9 @@
 use crate::error::Result;
 use crate::gpu::compose::{Shader, compose};
 use crate::gpu::constants::Constants;
-use crate::gpu::context::Gpu;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use wgpu::naga;
 
 /// A kernel compiled for a model. Its bindings are those that the shader names, all in group 0.
@@ -22,31 +21,24 @@ pub(crate) struct Pipeline {
 pub(super) type Cache = Mutex<HashMap<String, Arc<Pipeline>>>;
 
 impl Pipeline {
-    /// `kernel` for a model, compiled the first time it is asked for: seconds, where later vectors of
-    /// the same shape and rules take none.
-    ///
-    /// # Errors
-    /// Where the shader or the driver fails.
-    pub(crate) fn new(
-        gpu: &Gpu,
-        kernel: Shader,
-        constants: &[&Constants],
-        defs: &[&str],
-    ) -> Result<Arc<Self>> {
+    /// What it is made from, as a text: pipelines of one text are the same.
+    pub(super) fn key(kernel: Shader, constants: &[&Constants], defs: &[&str]) -> String {
         let texts = constants
             .iter()
             .map(|c| format!("{}{:?}{:?}", c.text(), c.defs(), c.known_literals()));
-        let key = format!("{}{defs:?}{}", kernel.stem, texts.collect::<String>());
-        let mut known = gpu.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = known.get(&key) {
-            return Ok(pipeline.clone());
-        }
-        let pipeline = Arc::new(Self::compile(gpu, kernel, constants, defs)?);
-        known.insert(key, pipeline.clone());
-        Ok(pipeline)
+        format!("{}{defs:?}{}", kernel.stem, texts.collect::<String>())
     }
 
-    fn compile(gpu: &Gpu, kernel: Shader, constants: &[&Constants], defs: &[&str]) -> Result<Self> {
+    /// `kernel` for a model.
+    ///
+    /// # Errors
+    /// Where the shader fails.
+    pub(super) fn compile(
+        device: &wgpu::Device,
+        kernel: Shader,
+        constants: &[&Constants],
+        defs: &[&str],
+    ) -> Result<Self> {
         let module = compose(kernel, constants, defs)?;
         let (bindings, entries) = layout_entries(&module);
         let label = Some(kernel.stem);
@@ -54,7 +46,7 @@ impl Pipeline {
         // have room for it, index private arrays by constants, and leave every loop after a bounded
         // number of passes.
         let shader = unsafe {
-            gpu.device.create_shader_module_trusted(
+            device.create_shader_module_trusted(
                 wgpu::ShaderModuleDescriptor {
                     label,
                     source: wgpu::ShaderSource::Naga(Cow::Owned(module)),
@@ -62,33 +54,26 @@ impl Pipeline {
                 wgpu::ShaderRuntimeChecks::unchecked(),
             )
         };
-        let layout = gpu
-            .device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label,
-                entries: &entries,
-            });
-        let pipeline_layout = gpu
-            .device
-            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label,
-                bind_group_layouts: &[Some(&layout)],
-                immediate_size: 0,
-            });
-        let pipeline = gpu
-            .device
-            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label,
-                layout: Some(&pipeline_layout),
-                module: &shader,
-                entry_point: Some(kernel.stem),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    zero_initialize_workgroup_memory: false,
-                    ..Default::default()
-                },
-                cache: None,
-            });
-        gpu.check()?;
+        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label,
+            entries: &entries,
+        });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &shader,
+            entry_point: Some(kernel.stem),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
         Ok(Self {
             pipeline,
             layout,
@@ -101,7 +86,7 @@ impl Pipeline {
     /// `window` bytes at an offset given with each dispatch.
     pub(crate) fn bind(
         &self,
-        gpu: &Gpu,
+        device: &wgpu::Device,
         buffers: &[(u32, &wgpu::Buffer)],
         window: u64,
     ) -> wgpu::BindGroup {
@@ -122,7 +107,7 @@ impl Pipeline {
                 },
             })
             .collect();
-        gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(self.label),
             layout: &self.layout,
             entries: &entries,

@@ -165,6 +165,7 @@ twins! {
     h2o_loss of ["h2o_loss"]: losses::h2o;
     tanh_gaussian of ["sample", "sample_grad", "awr_loss"]: policies::head;
     clipped_gaussian of ["gaussian_sample", "awr_loss"]: policies::gaussian;
+    deterministic of ["policy_actions", "td3bc_loss", "td3bc_grad"]: policies::deterministic;
     candidates of ["candidates"]: policies::candidates;
     gather of ["gather"]: draws::gather;
     noise of ["noise"]: draws::noise;

@@ -5,6 +5,7 @@ use h2oplus::kernel::awr::AwrLoss;
 use h2oplus::kernel::candidates::Candidates;
 use h2oplus::kernel::gaussian::GaussianSample;
 use h2oplus::kernel::head::{Sample, SampleGrad};
+use h2oplus::kernel::td3bc::{PolicyActions, Td3BcGrad, Td3BcLoss};
 use h2oplus::kernel::{RowLayout, Slot};
 
 use super::{A, Case, P, ROW, S, poison, random, scale};
@@ -116,6 +117,63 @@ pub fn gaussian(host: &Host) {
     let places = ([8, 600, 900, 1200], [rows, stride, params]);
     let input = [raw, theta, random(68, P * rows * ROW)];
     awr(host, LogStd::Free(policy.log_std), places, input);
+}
+
+pub fn deterministic(host: &Host) {
+    let (rows, stride, row) = (290, 1600, RowLayout::new(S, A));
+    let (acts, batch) = (random(69, P * stride), random(70, P * rows * ROW));
+    let case = Case {
+        kernel: PolicyActions {
+            members: P,
+            rows,
+            raw: Slot::new(8),
+            column: row.next_obs(),
+            row,
+            std: vec![0.2, 0.4, 0.3].into(),
+            clip: vec![0.3, 0.5, 0.2].into(),
+        },
+        out: [poison(P * rows * (S + A))],
+        input: [acts.clone(), random(71, P * rows * A), batch.clone()],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| c.kernel.clip = c.kernel.clip.map(|x| 1.01 * x));
+    let case = Case {
+        kernel: Td3BcLoss {
+            members: P,
+            rows,
+            q: Slot::new(600),
+            raw: Slot::new(8),
+            row,
+            stats_at: Slot::new(1),
+            bc_alpha: vec![2.5, 1.0, 4.0].into(),
+        },
+        out: [poison(P * stride), poison(P * 4)],
+        input: [acts.clone(), batch.clone()],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| {
+        c.kernel.bc_alpha = c.kernel.bc_alpha.map(|x| 1.01 * x)
+    });
+    let mut deltas = random(72, P * stride);
+    for member in deltas.chunks_exact_mut(stride) {
+        member[8..8 + rows * A].fill(f32::NAN);
+    }
+    let case = Case {
+        kernel: Td3BcGrad {
+            members: P,
+            rows,
+            raw: Slot::new(8),
+            d_action: Slot::new(900),
+            row,
+        },
+        out: [deltas],
+        input: [acts, batch],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[0]));
 }
 
 /// `places`: of the raw outputs, Q1, Q2 and V; rows, and floats a member of the activations and of the parameters.

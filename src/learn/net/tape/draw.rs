@@ -33,6 +33,8 @@ pub struct Recorded {
     pub next_states: Vec<f32>,
     /// Their standard deviations, `[P, S]`.
     pub spread: Vec<f32>,
+    /// Normals of the target policy's actions in TD3, `[P, rows, A]`.
+    pub target_noise: Vec<f32>,
 }
 
 /// Puts recorded draws in the place of random ones.

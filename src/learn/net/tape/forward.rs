@@ -64,14 +64,17 @@ impl Tape {
 
     /// The targets of both critics there.
     pub fn target_at(&mut self, twin: &Twin, block: &Block) -> [Values; 2] {
-        twin.q.each_ref().map(|q| {
-            let params = self.params.as_ref().expect("rows come after networks");
-            let target = params.target_of(q);
-            let pass = self
-                .plan
-                .pass(&target, Bank::Target, block.view, block.rows);
-            self.forward(pass, block, block.after)
-        })
+        twin.q.each_ref().map(|q| self.target_of(q, block))
+    }
+
+    /// The target of `mlp` there.
+    pub(super) fn target_of(&mut self, mlp: &Mlp, block: &Block) -> Values {
+        let params = self.params.as_ref().expect("rows come after networks");
+        let target = params.target_of(mlp);
+        let pass = self
+            .plan
+            .pass(&target, Bank::Target, block.view, block.rows);
+        self.forward(pass, block, block.after)
     }
 
     /// `mlp` at `per` rows for each row of `common`, from which they differ in `columns` of the input: these are those of

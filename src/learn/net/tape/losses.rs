@@ -115,6 +115,7 @@ impl Tape {
             w: w.clone(),
         };
         self.measures.push((self.span.clone(), measured));
+        self.kept.push((self.span.clone(), self.plan.stage_len()));
         self.launch(move |c| {
             td.launch(TdLossBuffers {
                 act_grads: &c.ws.act_grads,

@@ -5,12 +5,13 @@
 //! that the losses ask for where an optimiser step needs them.
 //!
 //! **Stages.** An optimiser step ends a stage. What a network gave before it may not be read after it, so the next stage
-//! uses the same memory.
+//! uses the same memory; only what measures are read from when the update is done stays.
 //!
 //! **Spans.** A method may do different things early and late: [`Tape::until`] and [`Tape::since`] record what belongs to
 //! the updates before, and from, a given one, [`Tape::every`] what is done now and then.
 
 mod batch;
+mod deterministic;
 mod draw;
 mod forward;
 mod losses;
@@ -25,6 +26,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 pub use batch::{Batch, Block};
+pub use deterministic::Chosen;
 pub use draw::Recorded;
 pub use forward::Values;
 pub use losses::{TdTarget, Weights};
@@ -69,6 +71,11 @@ impl UpdateSpan {
     fn contains(&self, update: u64) -> bool {
         self.range.contains(&update) && (update - self.range.start).is_multiple_of(self.every)
     }
+
+    /// Whether an update may be in both ranges.
+    fn meets(&self, other: &Self) -> bool {
+        self.range.start < other.range.end && other.range.start < self.range.end
+    }
 }
 
 /// Records an update.
@@ -79,6 +86,8 @@ pub struct Tape {
     /// Networks that have targets, the targets' names, and their Polyak rate.
     targets: Vec<(Mlp, &'static str)>,
     polyak: PerMember<f32>,
+    /// The updates in which the targets follow.
+    follow: UpdateSpan,
     policy: Option<PolicyNet>,
     /// There once the networks are done and passes begin.
     params: Option<Params>,
@@ -92,6 +101,8 @@ pub struct Tape {
     draws: Vec<(UpdateSpan, Draw)>,
     recorded: Vec<draw::Take>,
     measures: Vec<(UpdateSpan, Measured)>,
+    /// Floats a member of activations that measures of these updates are read from.
+    kept: Vec<(UpdateSpan, usize)>,
     items: Vec<Item>,
     span: UpdateSpan,
     /// The stage's first item.
@@ -121,6 +132,7 @@ impl Tape {
             groups: Vec::new(),
             targets: Vec::new(),
             polyak: 0.0.into(),
+            follow: UpdateSpan::ALL,
             policy: None,
             params: None,
             plan: Plan::new(seeds.len(), [0, 0]),
@@ -131,6 +143,7 @@ impl Tape {
             draws: Vec::new(),
             recorded: Vec::new(),
             measures: Vec::new(),
+            kept: Vec::new(),
             items: Vec::new(),
             span: UpdateSpan::ALL,
             stage: 0,
@@ -180,11 +193,11 @@ impl Tape {
         every: u64,
         work: impl FnOnce(&mut Self) -> Result<()>,
     ) -> Result<()> {
-        self.next_stage();
         let around = std::mem::replace(&mut self.span, UpdateSpan { range, every });
-        work(self)?;
         self.next_stage();
+        work(self)?;
         self.span = around;
+        self.next_stage();
         Ok(())
     }
 
@@ -194,7 +207,9 @@ impl Tape {
             "an optimiser step follows the losses"
         );
         self.stage = self.items.len();
-        self.plan.rewind();
+        let of_updates = self.kept.iter().filter(|(span, _)| span.meets(&self.span));
+        self.plan
+            .rewind(of_updates.map(|(_, kept)| *kept).max().unwrap_or(0));
     }
 
     // ---- steps ----
@@ -211,6 +226,11 @@ impl Tape {
         }
         self.work(Work::Step(groups.to_vec()));
         self.next_stage();
+    }
+
+    /// The targets follow the parameters in the updates of the span at hand, and in no others; else they do in all.
+    pub fn targets_follow(&mut self) {
+        self.follow = self.span.clone();
     }
 
     // ---- for what is recorded ----

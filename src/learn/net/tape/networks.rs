@@ -9,6 +9,9 @@ use crate::kernel::{Slot, Theta};
 use crate::net::params::Stepped;
 use crate::net::spec::{LastLayer, Mlp};
 
+/// σ of the normals that TD3's policy adds to its actions where it explores.
+const TD3_EXPLORATION: f32 = 0.1;
+
 /// The hidden layers of a network.
 #[derive(Clone, Copy, Debug)]
 pub struct Hidden<'a> {
@@ -138,6 +141,21 @@ impl Tape {
             mlp,
             spread,
             groups,
+        })
+    }
+
+    /// TD3's policy, a = tanh of what the network gives, which steps at `rate`. The critics are declared next: its target
+    /// lies beside theirs and follows with them. Where it acts with noise, it explores as TD3 does.
+    pub fn deterministic(&mut self, hidden: &[usize], rate: PerMember<f64>) -> PolicyNet {
+        let log_std = self.spec.constants(self.act_dim(), TD3_EXPLORATION.ln());
+        let sizes = [self.obs_dim(), self.act_dim()];
+        let mlp = self.network("policy", sizes, hidden.into(), LastLayer::Linear);
+        self.targets.push((mlp.clone(), "target_policy"));
+        let group = self.group(mlp.range.clone(), rate);
+        self.acts_by(PolicyNet {
+            mlp,
+            spread: LogStd::Free(Slot::new(log_std.start)),
+            groups: vec![group],
         })
     }
 

@@ -107,7 +107,7 @@ enum Ready {
 pub struct UpdateProgram {
     groups: Vec<Stepped>,
     names: Vec<&'static str>,
-    polyak: PerMember<f32>,
+    polyak: (UpdateSpan, PerMember<f32>),
     state_scale: Option<Buf<StateScale>>,
     before_first: Vec<Note>,
     draws: Vec<(UpdateSpan, Draw)>,
@@ -162,7 +162,7 @@ impl Tape {
             program: UpdateProgram {
                 groups: self.groups,
                 names: self.names,
-                polyak: self.polyak,
+                polyak: (self.follow, self.polyak),
                 state_scale: self.state_scale,
                 before_first: self.prepared,
                 draws: self.draws,
@@ -238,7 +238,11 @@ impl UpdateProgram {
             }
         }
         params.guard(c.stats, c.updates + 1)?;
-        params.smooth(&self.polyak)
+        let (span, rate) = &self.polyak;
+        match span.contains(c.updates) {
+            true => params.smooth(rate),
+            false => Ok(()),
+        }
     }
 
     // ---- what it is asked for ----

@@ -10,7 +10,6 @@ use crate::gpu::Gpu;
 use crate::gpu::compose::{Shader, WORKGROUP};
 use crate::gpu::constants::Constants;
 use crate::gpu::memory::MemoryPlan;
-use crate::gpu::pipeline::Pipeline;
 use crate::model::Model;
 use std::sync::Arc;
 
@@ -145,7 +144,7 @@ impl GpuBatch {
     ) -> Result<()> {
         let (gpu, store) = (&self.gpu, &self.store);
         let constants: Vec<_> = self.constants.iter().collect();
-        let pipeline = Pipeline::new(gpu, kernel, &constants, defs)?;
+        let pipeline = gpu.pipeline(kernel, &constants, defs)?;
         let n = store.envs.len() as u32;
         let dispatch = Dispatch {
             num_envs: n,
@@ -161,7 +160,7 @@ impl GpuBatch {
         gpu.queue
             .write_buffer(&store.outcome, 0, bytemuck::cast_slice(&poison));
         let buffers = [&store.buffers()[..], &[(0, &self.parameters)], more].concat();
-        let group = pipeline.bind(gpu, &buffers, Store::WINDOW);
+        let group = pipeline.bind(&gpu.device, &buffers, Store::WINDOW);
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pipeline.dispatch(&mut pass, &group, 0, n.div_ceil(WORKGROUP));

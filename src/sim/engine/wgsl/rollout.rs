@@ -82,9 +82,9 @@ impl ResidentRollout {
         let network = network(&sizes, tile);
         let gpu = env.gpu.clone();
         let mut constants: Vec<&Constants> = env.constants.iter().collect();
-        let step = Pipeline::new(&gpu, Shader::ENV_STEP, &constants, &["TRANSITIONS"])?;
+        let step = gpu.pipeline(Shader::ENV_STEP, &constants, &["TRANSITIONS"])?;
         constants.push(&network);
-        let policy = Pipeline::new(&gpu, Shader::POLICY, &constants, &[])?;
+        let policy = gpu.pipeline(Shader::POLICY, &constants, &[])?;
         let member_bytes = 4 * parameters(&sizes);
         let row = 2 * env.obs_dim() + env.act_dim() + 2;
         let largest = env
@@ -142,8 +142,8 @@ impl ResidentRollout {
                     .chain([(UNIFORM, &dispatch)])
                     .collect();
                 Ok(Part {
-                    policy: policy.bind(&gpu, &all, Store::WINDOW),
-                    step: step.bind(&gpu, &all, Store::WINDOW),
+                    policy: policy.bind(&gpu.device, &all, Store::WINDOW),
+                    step: step.bind(&gpu.device, &all, Store::WINDOW),
                     staging: [
                         Staging::new(&gpu, bytes * row as u64),
                         Staging::new(&gpu, bytes),

@@ -102,8 +102,8 @@ impl PlanarGpuEnv {
         gpu.queue
             .write_buffer(&parameters, 0, bytemuck::cast_slice(&rows.numbers));
         let all: Vec<&Constants> = constants.iter().collect();
-        let reset = Pipeline::new(gpu, Shader::RESET, &all, &[])?;
-        let step = Pipeline::new(gpu, Shader::ENV_STEP, &all, &[])?;
+        let reset = gpu.pipeline(Shader::RESET, &all, &[])?;
+        let step = gpu.pipeline(Shader::ENV_STEP, &all, &[])?;
         let chunks = plan.chunks.iter().map(|envs| {
             let begin = |e: usize| {
                 let pool = rules.dynamics.pool(e);
@@ -118,8 +118,8 @@ impl PlanarGpuEnv {
             let store = Store::new(gpu, envs.clone(), widths, &begins);
             let buffers = [&store.buffers()[..], &[(0, &parameters)]].concat();
             Chunk {
-                reset: reset.bind(gpu, &buffers, Store::WINDOW),
-                step: step.bind(gpu, &buffers, Store::WINDOW),
+                reset: reset.bind(&gpu.device, &buffers, Store::WINDOW),
+                step: step.bind(&gpu.device, &buffers, Store::WINDOW),
                 store,
             }
         });

@@ -25,7 +25,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaStream, DevicePtr};
 use candle_core::{CudaDevice, DType, Device, Storage, Tensor};
 
 use super::Program;
-use crate::net::device::MatmulPrecision;
+use crate::kernel::MatmulPrecision;
 pub use ceilings::ceilings;
 pub use compile::compile;
 use graphs::Graphs;

@@ -8,7 +8,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr
 
 use super::Result;
 use super::queue::Batch;
-use crate::net::device::MatmulPrecision;
+use crate::kernel::MatmulPrecision;
 
 /// Scratch of cuBLAS: what it is advised to have on this generation. Fixed, so that graphs hold no allocations.
 const WORKSPACE: usize = 32 << 20;
