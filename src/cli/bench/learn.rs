@@ -8,17 +8,19 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::cli::choice::choice;
+use crate::cli::flags::MethodFlags;
 use crate::cli::{Format, emit};
 use crate::error::Result;
 use crate::kernel::MatmulPrecision;
 use crate::kernel::cpu::product::{Finish, product};
 use crate::kernel::launch::{Tally, reset_tally, tally};
-use crate::method::build;
+use crate::method::{Method, build};
 use crate::net::Replay;
 use crate::net::device::{self, DeviceKind, OpenDevice};
 use crate::net::replay::row_len;
 use crate::range::Range;
 use crate::rng::{Stream, fill_normal};
+use crate::run::config::recipe::Recipe;
 
 /// Rows of either replay: more than the caches hold.
 const ROWS: usize = 100_000;
@@ -32,6 +34,12 @@ pub struct Args {
     /// Method
     #[arg(long, default_value = "h2oplus")]
     pub algo: String,
+    /// Whose settings: `paper`, `fast`, or a TOML file
+    #[arg(long, default_value = "paper")]
+    pub recipe: String,
+    /// Settings that are given.
+    #[command(flatten)]
+    pub settings: MethodFlags,
     /// Members
     #[arg(long, default_value_t = 1, value_name = "P", value_parser = Range::SOME_U32.parser::<usize>())]
     pub population: usize,
@@ -165,7 +173,9 @@ pub fn measure(args: &Args) -> Result<LearnReport> {
     }
     let seeds: Vec<u64> = (0..args.population as u64).collect();
     let (s, a) = (args.obs_dim, args.act_dim);
-    let mut agent = build(&args.algo, &toml::Table::new(), s, a, &seeds, &device)?;
+    let mut settings = Recipe::named(&args.recipe)?.settings(Method::named(&args.algo)?);
+    settings.extend(args.settings.table.clone());
+    let mut agent = build(&args.algo, &settings, s, a, &seeds, &device)?;
     let (real, sim) = (
         random_replay(s, a, 1, &device)?,
         random_replay(s, a, 2, &device)?,
