@@ -5,8 +5,10 @@ use std::path::Path;
 use super::{h2oplus, only_run, stderr};
 
 /// Flags of a run of a second or two, on random data.
-const TINY: [&str; 8] = [
+const TINY: [&str; 10] = [
     "train",
+    "--recipe",
+    "paper",
     "--data",
     "random",
     "--rows",
@@ -311,4 +313,49 @@ fn what_no_run_can_have_is_refused_when_a_run_goes_on() {
             assert!(err.contains("config.toml"), "{command:?} {to}: {err}");
         }
     }
+}
+
+#[test]
+fn a_recipe_gives_way_to_files_and_flags_and_says_so_when_nobody_chose_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let quick = |more: &[&str]| {
+        let args = [
+            "train", "--algo", "iql", "--gap", "none", "--data", "random",
+        ];
+        let size = ["--rows", "300", "--updates", "2", "--eval-episodes", "1"];
+        let out = h2oplus(dir.path(), &[&args[..], &size, more].concat());
+        (out.status.code(), stderr(&out))
+    };
+    let (code, err) = quick(&["--hidden", "8"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("recipe: fast (--recipe paper"), "{err}");
+    let config = resolved(dir.path());
+    assert_eq!(config["recipe"].as_str(), Some("fast"));
+    assert_eq!(config["envs"].as_integer(), Some(64));
+    let settings = config["settings"].as_table().unwrap();
+    assert_eq!(settings["critic_norm"].as_str(), Some("layer"));
+    assert_eq!(
+        settings["hidden"].as_array().unwrap().len(),
+        1,
+        "the flag's"
+    );
+
+    let (code, err) = quick(&["--recipe", "slow"]);
+    assert_eq!(code, Some(2), "{err}");
+    for part in ["recipe", "`slow`", "fast, paper"] {
+        assert!(err.contains(part), "{part} in {err}");
+    }
+    let own = dir.path().join("own.toml");
+    std::fs::write(&own, "envs = 3\n[settings]\nhidden = [7]\nlambda = 0.5\n").unwrap();
+    std::fs::remove_dir_all(dir.path().join("runs")).unwrap();
+    let (code, err) = quick(&["--recipe", "own.toml"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(!err.contains("recipe: "), "it was chosen: {err}");
+    let config = resolved(dir.path());
+    assert_eq!(config["envs"].as_integer(), Some(3));
+    let settings = config["settings"].as_table().unwrap();
+    assert_eq!(settings["hidden"][0].as_integer(), Some(7));
+    assert!(!settings.contains_key("lambda"), "iql has none");
+    std::fs::write(&own, "recipe = 'fast'\n").unwrap();
+    assert_eq!(quick(&["--recipe", "own.toml"]).0, Some(2));
 }

@@ -42,8 +42,10 @@ fn stderr(out: &Output) -> String {
 }
 
 /// A run small enough for a test: a second or two.
-const SMALL: [&str; 17] = [
+const SMALL: [&str; 19] = [
     "train",
+    "--recipe",
+    "paper",
     "--rows",
     "2000",
     "--cycle-steps",

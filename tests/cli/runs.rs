@@ -12,8 +12,10 @@ use super::resume::state;
 use super::{command, h2oplus, only_run, stderr};
 
 /// IQL on few rows: a run of a moment, with a checkpoint every 10 updates.
-const QUICK: [&str; 21] = [
+const QUICK: [&str; 23] = [
     "train",
+    "--recipe",
+    "paper",
     "--task",
     "walker2d",
     "--algo",
