@@ -6,7 +6,7 @@
 //!
 //! **Convention.** A CUDA kernel takes the launch's buffers in their order, outputs first, then a pointer to its
 //! arguments: a struct of 32-bit fields, and behind it a tail of 32-bit words (numbers per member, tables of jobs).
-//! [`kernel!`](super::kernel) declares all of it once, for Rust and for C: `<name>.cu` holds a function `<name>_body`
+//! `kernel!` declares all of it once, for Rust and for C: `<name>.cu` holds a function `<name>_body`
 //! that is given one member's part of everything by name. `arguments!` declares the structs of networks. Arguments lie in device memory, so that a captured
 //! graph is replayed with new ones.
 
