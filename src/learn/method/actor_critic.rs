@@ -76,10 +76,7 @@ impl ActorCritic {
         for s in s.all() {
             above_zero("initial_alpha", s.initial_alpha())?;
         }
-        let critics = Hidden {
-            widths: s.hidden(),
-            norm: s.critic_norm(),
-        };
+        let critics = Hidden::new(s.hidden(), s.critic_norm());
         let rate = |n: usize| s.exact(|s| s.rates()[n]);
         Ok(Self {
             policy: t.tanh_gaussian(s.hidden(), rate(0)),
@@ -95,15 +92,12 @@ impl ActorCritic {
         s: &Each<S>,
         fresh: &'a Fresh,
     ) -> TdTarget<'a> {
+        let of_reward = [0, 1].map(|n| s.each(|s| s.of_reward()[n]));
         TdTarget {
-            q: t.target_at(&self.q, &fresh.next),
-            v: None,
             exploration: s.exploration().0,
             optimism: s.each(|s| s.exploration().1),
             entropy: Some((fresh, self.temperature)),
-            log_ratio: None,
-            discount: s.each(|s| s.of_reward()[0]),
-            reward_scale: s.each(|s| s.of_reward()[1]),
+            ..TdTarget::plain(t.target_at(&self.q, &fresh.next), of_reward)
         }
     }
 

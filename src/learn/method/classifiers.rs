@@ -39,10 +39,7 @@ macro_rules! ratio_settings {
     ($settings:ty) => {
         impl $crate::method::classifiers::RatioSettings for $settings {
             fn hidden(&self) -> $crate::net::tape::Hidden<'_> {
-                $crate::net::tape::Hidden {
-                    widths: &self.hidden,
-                    norm: self.ratio_norm,
-                }
+                $crate::net::tape::Hidden::new(&self.hidden, self.ratio_norm)
             }
             fn half(&self) -> usize {
                 self.ratio_batch

@@ -79,10 +79,7 @@ impl Record for H2oPlusSettings {
         let rule = PerMember::from(rule.collect::<Result<Vec<_>>>()?);
         let core = ActorCritic::new(t, s)?;
         let sizes = [t.obs_dim(), 1];
-        let hidden = Hidden {
-            widths: &s.hidden,
-            norm: s.value_norm,
-        };
+        let hidden = Hidden::new(&s.hidden, s.value_norm);
         let vf = t.mlp("vf", sizes, hidden, LastLayer::Small, s.exact(|s| s.vf_lr));
         let classifiers = Classifiers::new(t, s);
         let batch = t.rows([s.real_batch, s.sim_batch])?;

@@ -3,7 +3,6 @@
 
 use crate::error::Result;
 use crate::kernel::PerMember;
-use crate::kernel::target::Exploration;
 use crate::kernel::value::ValueRule;
 use crate::net::spec::Mlp;
 use crate::net::tape::{Batch, Tape, TdTarget, Twin, Values};
@@ -39,14 +38,8 @@ impl InSample {
             v: t.at(vf, &batch.obs()),
         };
         let target = TdTarget {
-            q: at.q_target,
             v: Some((t.at(vf, &batch.next_obs()), 1.0.into())),
-            exploration: Exploration::None,
-            optimism: 0.0.into(),
-            entropy: None,
-            log_ratio: None,
-            discount: self.discount,
-            reward_scale: self.reward_scale,
+            ..TdTarget::plain(at.q_target, [self.discount, self.reward_scale])
         };
         let y = t.td_target(batch, target)?;
         let weights = t.constant_weights(batch, self.weight)?;

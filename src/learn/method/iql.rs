@@ -47,10 +47,7 @@ impl Record for IqlSettings {
         let rule = |s: &Self| ValueRule::new(Value::Expectile, s.expectile, 1.0, 1.0);
         let rule = s.all().iter().map(rule).collect::<Result<Vec<_>>>()?;
         let (obs_dim, act_dim, hidden) = (t.obs_dim(), t.act_dim(), &s.hidden[..]);
-        let normed = |norm| Hidden {
-            widths: hidden,
-            norm,
-        };
+        let normed = |norm| Hidden::new(hidden, norm);
         let [critics, values] = [s.critic_norm, s.value_norm].map(normed);
         let rate = s.exact(|s| s.policy_lr);
         let mean = t.mlp(

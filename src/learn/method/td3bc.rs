@@ -8,7 +8,6 @@ use h2oplus_base::settings;
 use super::settings::networks;
 use super::{Each, Record};
 use crate::error::Result;
-use crate::kernel::target::Exploration;
 use crate::net::spec::LastLayer::Linear;
 use crate::net::tape::{Hidden, Tape, TdTarget};
 
@@ -36,10 +35,7 @@ settings! {
 
 impl Record for Td3BcSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
-        let critics = Hidden {
-            widths: &s.hidden,
-            norm: s.critic_norm,
-        };
+        let critics = Hidden::new(&s.hidden, s.critic_norm);
         let policy = t.deterministic(&s.hidden, s.exact(|s| s.policy_lr));
         let smoothing = s.each(|s| s.polyak);
         let q = t.twin(critics, Linear, s.exact(|s| s.qf_lr), smoothing);
@@ -52,16 +48,8 @@ impl Record for Td3BcSettings {
         // The critics' loss and step.
         let noise = [s.each(|s| s.policy_noise), s.each(|s| s.noise_clip)];
         let next = t.target_actions(&policy, &batch, noise)?;
-        let target = TdTarget {
-            q: t.target_at(&q, &next),
-            v: None,
-            exploration: Exploration::None,
-            optimism: 0.0.into(),
-            entropy: None,
-            log_ratio: None,
-            discount: s.each(|s| s.discount),
-            reward_scale: s.each(|s| s.reward_scale),
-        };
+        let of_reward = [s.each(|s| s.discount), s.each(|s| s.reward_scale)];
+        let target = TdTarget::plain(t.target_at(&q, &next), of_reward);
         let y = t.td_target(&batch, target)?;
         let at_data = t.twin_at(&q, &batch.obs_action());
         let w = t.constant_weights(&batch, 1.0)?;

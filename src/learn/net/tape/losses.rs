@@ -34,6 +34,23 @@ pub struct TdTarget<'a> {
     pub reward_scale: PerMember<f32>,
 }
 
+impl TdTarget<'_> {
+    /// y = scale·r + γ(1−d)·min Q̂, for a method to add to; `of_reward` is γ and the scale.
+    pub fn plain(q: [Values; 2], of_reward: [PerMember<f32>; 2]) -> Self {
+        let [discount, reward_scale] = of_reward;
+        Self {
+            q,
+            v: None,
+            exploration: Exploration::None,
+            optimism: 0.0.into(),
+            entropy: None,
+            log_ratio: None,
+            discount,
+            reward_scale,
+        }
+    }
+}
+
 /// Weights of the critics' squared errors, a row's each.
 #[derive(Clone, Debug)]
 pub struct Weights {

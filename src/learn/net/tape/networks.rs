@@ -21,10 +21,16 @@ pub struct Hidden<'a> {
     pub norm: Norm,
 }
 
+impl<'a> Hidden<'a> {
+    /// Layers of these widths and with this norm.
+    pub fn new(widths: &'a [usize], norm: Norm) -> Self {
+        Self { widths, norm }
+    }
+}
+
 impl<'a> From<&'a [usize]> for Hidden<'a> {
     fn from(widths: &'a [usize]) -> Self {
-        let norm = Norm::None;
-        Self { widths, norm }
+        Self::new(widths, Norm::None)
     }
 }
 

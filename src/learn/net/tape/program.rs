@@ -140,7 +140,7 @@ impl Tape {
                 trained.for_each(|pass| passes[pass].0.save_for_backward());
             }
         }
-        let ready = |work| match work {
+        let mut ready = |work| match work {
             Work::Forward(numbers) => {
                 let buffers = number_buffers(&mut passes, &numbers);
                 let passes: Vec<_> = numbers.iter().map(|n| &passes[*n].0).collect();
@@ -155,7 +155,6 @@ impl Tape {
             Work::Launch(launch) => Ready::Launch(launch),
             Work::Step(groups) => Ready::Step(groups),
         };
-        let mut ready = ready;
         let items = self.items.into_iter();
         let items = items.map(|item| (item.span, ready(item.work))).collect();
         Ok(Sealed {
