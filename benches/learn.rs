@@ -20,7 +20,7 @@ fn updates(c: &mut Criterion) {
         group.bench_function(method, |b| {
             b.iter(|| {
                 agent
-                    .update(&replay, &replay)
+                    .update(1, &replay, &replay)
                     .expect("an update cannot fail on good data");
                 // Reading a result back waits for the device.
                 agent.metrics().expect("metrics can be read")

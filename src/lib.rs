@@ -22,9 +22,7 @@
 //!
 //! let settings = toml::toml! { hidden = [32, 32] };
 //! let mut agent = h2oplus::method::build("iql", &settings, obs, act, &[0], &Device::Cpu)?;
-//! for _ in 0..200 {
-//!     agent.update(&real, &unused)?;
-//! }
+//! agent.update(200, &real, &unused)?;
 //!
 //! let policy = agent.policy(0)?;
 //! let mut robots = PlanarVecEnv::new(EnvSpec::of_gaps(&task, &[], 8, 1)?, Precision::F32)?;

@@ -98,7 +98,7 @@ pub fn run(agent: &mut Agent, updates: u64) {
 fn run_on(agent: &mut Agent, updates: u64, rows: usize) {
     let (real, sim) = (replay(1, 1, rows), replay(2, agent.members(), rows));
     for _ in 0..updates {
-        agent.update(&real, &sim).unwrap();
+        agent.update(1, &real, &sim).unwrap();
     }
 }
 

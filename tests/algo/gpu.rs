@@ -29,7 +29,7 @@ fn trained(device: &Device, method: &str, seeds: &[u64]) -> Agent {
             let rows = more.unwrap()[..150].concat();
             sim.push(&rows.repeat(seeds.len())).unwrap();
         }
-        agent.update(&real, &sim).unwrap();
+        agent.update(1, &real, &sim).unwrap();
     }
     agent
 }

@@ -88,7 +88,7 @@ fn go_on(agent: &mut Agent, members: &[Member], updates: u64) {
                 .unwrap();
             sim.push(&rows.repeat(members.len())).unwrap();
         }
-        agent.update(&real, &sim).unwrap();
+        agent.update(1, &real, &sim).unwrap();
     }
 }
 

@@ -61,7 +61,7 @@ fn unknown_settings_and_methods_are_refused() {
         assert!(named && error.contains("help:"), "{error}");
     }
     let empty = Replay::new(1, 10, S, A, &Device::Cpu).unwrap();
-    assert!(agent("sac", 0, &[3]).update(&empty, &empty).is_err());
+    assert!(agent("sac", 0, &[3]).update(1, &empty, &empty).is_err());
 }
 
 /// The control without ratio and V is H2O+ with λ = 0 and no ratio, bit for bit.
@@ -187,7 +187,7 @@ fn states_are_seen_on_the_data_sets_scale() {
         let mut agent = build("iql", &settings, S, A, &[3], &Device::Cpu).unwrap();
         let real = moved(&replay(1, 1, 400), stretch, shift);
         for _ in 0..30 {
-            agent.update(&real, &real).unwrap();
+            agent.update(1, &real, &real).unwrap();
         }
         let obs = normals(5, &[1, 9, S])
             .affine(stretch.into(), shift.into())

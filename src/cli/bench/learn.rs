@@ -25,6 +25,9 @@ use crate::run::config::recipe::Recipe;
 /// Rows of either replay: more than the caches hold.
 const ROWS: usize = 100_000;
 
+/// Updates between two looks at the clock.
+const STREAK: u64 = 5;
+
 /// Updates of a GPU whose launches are timed one by one.
 const PROFILED: u64 = 20;
 
@@ -185,15 +188,13 @@ pub fn measure(args: &Args) -> Result<LearnReport> {
         Some([gflops, _]) => gflops,
         None => peak_gflops(),
     };
-    for _ in 0..5 {
-        agent.update(&real, &sim)?;
-    }
+    agent.update(STREAK, &real, &sim)?;
     agent.metrics()?;
     reset_tally();
     let (begun, mut updates) = (Instant::now(), 0u64);
     while begun.elapsed().as_secs_f64() < args.seconds {
-        agent.update(&real, &sim)?;
-        updates += 1;
+        agent.update(STREAK, &real, &sim)?;
+        updates += STREAK;
     }
     // Reading a result back waits for the device.
     agent.metrics()?;
@@ -203,9 +204,7 @@ pub fn measure(args: &Args) -> Result<LearnReport> {
         // The launches of a GPU return at once: their times are taken in updates of their own.
         reset_tally();
         device::set_timed(&device, true)?;
-        for _ in 0..PROFILED {
-            agent.update(&real, &sim)?;
-        }
+        agent.update(PROFILED, &real, &sim)?;
         device::set_timed(&device, false)?;
         profiled = (tally(), PROFILED);
     }

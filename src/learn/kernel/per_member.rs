@@ -1,5 +1,7 @@
 //! Numbers of which each member has its own.
 
+use std::ops::Range;
+
 /// A value a member. A single one holds for all of them; in general member m has value m mod the number of values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PerMember<T>(Vec<T>);
@@ -21,6 +23,14 @@ impl<T: Copy> PerMember<T> {
     /// The values as `change` makes them.
     pub fn map(&self, change: impl FnMut(T) -> T) -> Self {
         Self(self.0.iter().copied().map(change).collect())
+    }
+
+    /// The values of the members at `place`.
+    pub fn part(&self, place: &Range<usize>) -> Self {
+        match self.0.len() {
+            1 => self.clone(),
+            _ => Self(place.clone().map(|member| self.of(member)).collect()),
+        }
     }
 
     /// All values: one a member, or one for all of them.

@@ -1,36 +1,56 @@
-//! A population of agents: what every method has, around the [update](Tape) that the method records.
+//! A population of agents.
+//!
+//! On the CPU its members stand side by side: each is a [cohort](Cohort) of its own, whose update is a task of its own,
+//! so that threads meet once an update and a member's numbers stay in one core's cache. On a GPU all are one cohort.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
+use rayon::ScopeFifo;
+use rayon::prelude::*;
 
-use crate::error::Result;
-use crate::kernel::launch::capture;
-use crate::kernel::{Buf, Stats};
-use crate::net::params::{Params, take};
-use crate::net::tape::{Context, Recorded, STATS, Scene, Sealed, Tape, UpdateProgram};
-use crate::net::workspace::Workspace;
-use crate::net::{Actor, BatchedPolicy, Replay};
+use super::cohort::Cohort;
+use crate::error::{Error, Result};
+use crate::net::Replay;
+use crate::net::params::take;
+use crate::net::tape::{Recorded, Tape};
 use crate::policy::Policy;
+
+/// Updates of every cohort.
+#[derive(Clone, Copy)]
+struct Streak<'a> {
+    real: &'a Replay,
+    sim: &'a Replay,
+    failed: &'a Mutex<Option<Error>>,
+}
+
+impl<'a> Streak<'a> {
+    /// The `left` updates of `cohort`, each a task that asks for the next one: no cohort waits for another, and threads
+    /// that are not as many as cohorts, or not as fast as each other, still end together.
+    fn go_on(self, scope: &ScopeFifo<'a>, cohort: &'a mut Cohort, left: u64) {
+        if left == 0 {
+            return;
+        }
+        scope.spawn_fifo(move |scope| match cohort.update(self.real, self.sim) {
+            Ok(()) => self.go_on(scope, cohort, left - 1),
+            Err(e) => *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(e),
+        });
+    }
+}
 
 /// A population of agents of one method, updated together.
 pub struct Agent {
-    scene: Scene,
-    params: Params,
-    ws: Workspace,
-    stats: Buf<Stats>,
-    program: UpdateProgram,
-    actor: Actor,
-    updates: u64,
-    /// Whether what precedes a first update has been done.
-    prepared: bool,
-    /// The policies, laid out for as many observations as they were last asked for.
-    acting: RefCell<Option<BatchedPolicy>>,
+    cohorts: Vec<Cohort>,
+    /// Members of a cohort.
+    each: usize,
+    seeds: Vec<u64>,
 }
 
 impl Agent {
-    /// One fresh member per seed, whose update is what `record` records, for observations and actions of these lengths.
+    /// One fresh member per seed, for observations and actions of these lengths; `record` records the update of the members
+    /// at a place of the population.
     ///
     /// # Errors
     /// Without seeds, and as `record` has them.
@@ -38,110 +58,89 @@ impl Agent {
         dims: [usize; 2],
         seeds: &[u64],
         device: &Device,
-        record: impl FnOnce(&mut Tape) -> Result<()>,
+        record: impl Fn(&mut Tape, Range<usize>) -> Result<()>,
     ) -> Result<Self> {
-        let mut tape = Tape::new(dims, seeds, device)?;
-        record(&mut tape)?;
-        let Sealed {
-            scene,
-            program,
-            params,
-            ws,
-            policy,
-        } = tape.seal()?;
+        if seeds.is_empty() {
+            let help = "give at least one";
+            return Err(Error::input("seeds", "there are none", help));
+        }
+        let each = if device.is_cpu() { 1 } else { seeds.len() };
+        let firsts = (0..seeds.len()).step_by(each);
+        let cohort = |first| {
+            let place = first..first + each;
+            Cohort::new(dims, seeds, place.clone(), device, |t| record(t, place))
+        };
         Ok(Self {
-            stats: Tensor::zeros((seeds.len(), STATS), DType::F32, device)?.into(),
-            actor: Actor {
-                mlp: policy.mlp,
-                spread: policy.spread,
-            },
-            updates: 0,
-            prepared: false,
-            acting: RefCell::new(None),
-            scene,
-            params,
-            ws,
-            program,
+            cohorts: firsts.map(cohort).collect::<Result<_>>()?,
+            each,
+            seeds: seeds.to_vec(),
         })
     }
 
     // ---- update ----
 
-    /// One update of every member, from the real data and the simulator's replay (a method that uses only one of them
+    /// `updates` updates of every member, from the real data and the simulator's replay (a method that uses only one of them
     /// ignores the other). Draws depend on (member's seed, update) alone.
-    pub fn update(&mut self, real: &Replay, sim: &Replay) -> Result<()> {
-        if !self.prepared {
-            let (context, program) = self.parts();
-            program.prepare(&context, real)?;
-            self.prepared = true;
-        }
-        let device = self.scene.device.clone();
-        capture(&device, || {
-            let (context, program) = self.parts();
-            program.draw(&context, real, sim)?;
-            program.run(&context)
-        })?;
-        self.updates += 1;
-        Ok(())
+    pub fn update(&mut self, updates: u64, real: &Replay, sim: &Replay) -> Result<()> {
+        let failed = Mutex::new(None);
+        let streak = Streak {
+            real,
+            sim,
+            failed: &failed,
+        };
+        rayon::scope_fifo(|scope| {
+            let cohorts = self.cohorts.iter_mut();
+            cohorts.for_each(|cohort| streak.go_on(scope, cohort, updates));
+        });
+        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed.map_or(Ok(()), Err)
     }
 
     /// One update from recorded draws.
     pub fn update_recorded(&mut self, draws: &Recorded) -> Result<()> {
-        let (context, program) = self.parts();
-        program.take(draws)?;
-        program.run(&context)?;
-        self.updates += 1;
-        Ok(())
-    }
-
-    fn parts(&mut self) -> (Context<'_>, &mut UpdateProgram) {
-        let context = Context {
-            scene: &self.scene,
-            params: &self.params,
-            ws: &self.ws,
-            stats: &self.stats,
-            updates: self.updates,
-        };
-        (context, &mut self.program)
+        let n = self.cohorts.len();
+        let mut cohorts = self.cohorts.iter_mut().enumerate();
+        cohorts.try_for_each(|(k, cohort)| cohort.update_recorded(&draws.of(k, n)))
     }
 
     /// Updates done so far.
     pub fn updates(&self) -> u64 {
-        self.updates
+        self.cohorts[0].updates()
     }
 
     /// Whether the method uses the simulator at all.
     pub fn simulates(&self) -> bool {
-        self.program.simulates_from().is_some()
+        self.simulates_from().is_some()
     }
 
-    /// How many of the updates used the simulator's replay; `None` where the next one does not: during a warm start,
-    /// and for a method that never does.
-    pub fn simulated_updates(&self) -> Option<u64> {
-        self.updates.checked_sub(self.program.simulates_from()?)
+    /// Updates before the first that uses the simulator's replay: those of a warm start; `None` where none does.
+    pub fn simulates_from(&self) -> Option<u64> {
+        self.cohorts[0].simulates_from()
     }
 
     // ---- members ----
 
     /// One seed a member.
     pub fn seeds(&self) -> &[u64] {
-        &self.scene.seeds
+        &self.seeds
     }
 
     /// Number of members, P.
     pub fn members(&self) -> usize {
-        self.scene.seeds.len()
+        self.seeds.len()
     }
 
     /// The update, counted from 1, in which each member diverged: a loss or a parameter was no longer finite. From
     /// then on the member is frozen: its parameters stay, all finite; the others go on as they would without it.
     pub fn diverged(&self) -> Result<Vec<Option<u64>>> {
-        self.params.frozen()
+        let all: Result<Vec<_>> = self.cohorts.iter().map(Cohort::diverged).collect();
+        Ok(all?.concat())
     }
 
     /// Freezes member `member` as diverged in the last update, where its losses do not show it.
     pub fn freeze(&mut self, member: usize) -> Result<()> {
-        self.params.freeze(member, self.updates.max(1))
+        let each = self.each;
+        self.cohorts[member / each].freeze(member % each)
     }
 
     // ---- policies ----
@@ -149,31 +148,30 @@ impl Agent {
     /// Actions for observations `[P, n, obs_dim]` → `[P, n, act_dim]`. `noise`: standard normals of
     /// that shape for a sample of the policy, `None` for its deterministic action.
     pub fn act(&self, obs: &Tensor, noise: Option<&Tensor>) -> Result<Tensor> {
-        let obs = match self.program.state_scale() {
-            Some(scale) => &obs
-                .broadcast_sub(&scale.narrow(1, 0, 1)?)?
-                .broadcast_mul(&scale.narrow(1, 1, 1)?)?,
-            None => obs,
-        };
-        let (_, rows, _) = obs.dims3()?;
-        let mut acting = self.acting.borrow_mut();
-        if !acting.as_ref().is_some_and(|acting| acting.fits(rows)) {
-            *acting = Some(BatchedPolicy::new(&self.params, &self.actor, rows)?);
+        if obs.dim(0)? != self.members() {
+            let problem = format!(
+                "observations {:?} are not of {} members",
+                obs.dims(),
+                self.members()
+            );
+            return Err(Error::input(
+                "policy",
+                problem,
+                "pass observations [members, n, obs_dim]",
+            ));
         }
-        let acting = acting.as_ref().expect("laid out above");
-        acting.act(&self.params, obs, noise)
+        let cohorts = self.cohorts.par_iter().with_max_len(1).enumerate();
+        let actions = cohorts.map(|(k, cohort)| {
+            let part = |all: &Tensor| all.narrow(0, k * self.each, self.each);
+            cohort.act(&part(obs)?, noise.map(part).transpose()?.as_ref())
+        });
+        let actions: Vec<_> = actions.collect::<Result<_>>()?;
+        Ok(Tensor::cat(&actions, 0)?)
     }
 
     /// One member's policy, for the host ([`Act`](crate::net::Act) says how it acts).
     pub fn policy(&self, member: usize) -> Result<Policy> {
-        let policy = self.actor.policy(&self.params, member)?;
-        Ok(match self.program.state_scale() {
-            Some(scale) => {
-                let scale = scale.get(member)?.to_vec2::<f32>()?;
-                policy.standardised(&scale[0], &scale[1])
-            }
-            None => policy,
-        })
+        self.cohorts[member / self.each].policy(member % self.each)
     }
 
     // ---- what is written down ----
@@ -181,53 +179,51 @@ impl Agent {
     /// Losses, means and [measures](crate::method::measures::Measured::read) of the last update: (CleanRL's name, `[P]`
     /// values).
     pub fn metrics(&self) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        let stats = self.stats.to_vec2::<f32>()?;
-        let of = |n: usize| stats.iter().map(|s| s[n]).collect();
-        let named = self.program.names().iter().enumerate();
-        let mut all: Vec<_> = named.map(|(n, name)| (*name, of(n))).collect();
-        let last = self.updates.saturating_sub(1);
-        if let Some(measured) = self.program.measured(last) {
-            all.extend(measured.read(&self.ws.acts, &stats)?);
+        let mut all = self.cohorts[0].metrics()?;
+        for cohort in &self.cohorts[1..] {
+            for ((_, all), (_, more)) in all.iter_mut().zip(cohort.metrics()?) {
+                all.extend(more);
+            }
         }
         Ok(all)
     }
 
     /// Everything that a checkpoint must hold, by name: parameters, moments, counters.
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut state = self.params.state()?;
-        if let Some(scale) = self.program.state_scale() {
-            state.push(("state_scale".to_owned(), scale.copy()?));
-        }
-        let counts = self.program.steps().chain([self.updates]);
-        let counts: Vec<_> = counts.map(|count| count as i64).collect();
-        state.push(("counters".to_owned(), Tensor::new(counts, &Device::Cpu)?));
+        let parts: Result<Vec<_>> = self.cohorts.iter().map(Cohort::state).collect();
+        let parts = parts?;
+        let whole = |n: usize| {
+            let all: Vec<_> = parts.iter().map(|part| &part[n].1).collect();
+            Ok((parts[0][n].0.clone(), Tensor::cat(&all, 0)?))
+        };
+        let mut state: Vec<_> = (0..parts[0].len()).map(whole).collect::<Result<_>>()?;
+        let counters = Tensor::new(self.cohorts[0].counters(), &Device::Cpu)?;
+        state.push(("counters".to_owned(), counters));
         Ok(state)
     }
 
     /// Puts a [`state`](Self::state) back.
     pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
-        let len = self.program.steps().count() + 1;
-        let counters = take(state, "counters", &[len], DType::I64, &Device::Cpu)?;
-        let counters = counters.to_vec1::<i64>()?;
-        if let Some(scale) = self.program.state_scale() {
-            let from = take(
-                state,
-                "state_scale",
-                scale.dims(),
-                DType::F32,
-                scale.device(),
-            )?;
-            scale.slice_set(&from, 0, 0)?;
+        let mut checked = HashMap::new();
+        for (name, own) in self.state()? {
+            let whole = take(state, &name, own.dims(), own.dtype(), &Device::Cpu)?;
+            checked.insert(name, whole);
         }
-        self.params.load_state(state)?;
-        self.program.set_steps(&counters);
-        self.updates = counters[len - 1] as u64;
+        let counters = checked.remove("counters").expect("a part of the state");
+        let counters = counters.to_vec1::<i64>()?;
+        for (k, cohort) in self.cohorts.iter_mut().enumerate() {
+            let part = |(name, whole): (&String, &Tensor)| {
+                Ok((name.clone(), whole.narrow(0, k * self.each, self.each)?))
+            };
+            let part: HashMap<_, _> = checked.iter().map(part).collect::<Result<_>>()?;
+            cohort.load_state(&part, &counters)?;
+        }
         Ok(())
     }
 
     /// Every parameter of one member by name, in PyTorch's layout (weights `[outputs, inputs]`).
     pub fn parameters(&self, member: usize) -> Result<Vec<(String, Vec<f32>)>> {
-        self.params.named(member)
+        self.cohorts[member / self.each].parameters(member % self.each)
     }
 
     /// Sets all [`parameters`](Self::parameters) of one member; `place` names their source in errors.
@@ -237,6 +233,7 @@ impl Agent {
         values: &HashMap<String, Vec<f32>>,
         place: &str,
     ) -> Result<()> {
-        self.params.set_named(member, values, place)
+        let each = self.each;
+        self.cohorts[member / each].set_parameters(member % each, values, place)
     }
 }

@@ -8,6 +8,7 @@ use crate::net::tape::Tape;
 pub mod actor_critic;
 mod agent;
 pub mod classifiers;
+mod cohort;
 mod cql;
 mod darc;
 mod each;
@@ -41,8 +42,8 @@ pub trait Record: Sized {
 
     /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
     fn agent(settings: &[Self], dims: [usize; 2], seeds: &[u64], device: &Device) -> Result<Agent> {
-        Agent::new(dims, seeds, device, |t| {
-            Self::record(t, &Each::new(settings))
+        Agent::new(dims, seeds, device, |t, place| {
+            Self::record(t, &Each::new(&settings[place]))
         })
     }
 }

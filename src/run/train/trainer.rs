@@ -29,6 +29,9 @@ mod state;
 
 pub use build::load_agent;
 
+/// At most so many updates of each member between two looks at the signals.
+const STREAK: u64 = 10;
+
 /// A run in memory.
 pub struct Trainer {
     run: Run,
@@ -124,7 +127,8 @@ impl Trainer {
         {
             self.step_simulator()?;
             self.phases.enter(Phase::Learning)?;
-            self.agent.update(&self.real, &self.sim)?;
+            let updates = self.next_event() - self.agent.updates();
+            self.agent.update(updates, &self.real, &self.sim)?;
             let k = self.agent.updates();
             if k.is_multiple_of(self.run.config.log_every) || k == total {
                 self.phases.enter(Phase::Recording)?;
@@ -209,11 +213,30 @@ impl Trainer {
         self.earlier_seconds + self.started.elapsed().as_secs_f64()
     }
 
+    /// The update before which something else is due: a line of metrics, an evaluation, a checkpoint, the simulator's turn,
+    /// or a look at the signals.
+    fn next_event(&self) -> u64 {
+        let (k, config) = (self.agent.updates(), &self.run.config);
+        let every = [
+            config.log_every,
+            config.eval_every,
+            config.checkpoint_every,
+            config.snapshot_every,
+            STREAK,
+        ];
+        let due = every.into_iter().filter(|every| *every > 0);
+        let due = due.map(|every| (k / every + 1) * every);
+        let first = self.agent.simulates_from();
+        let simulator = first.map(|first| first + self.cycles * config.cycle_updates);
+        let due = due.chain(simulator).min().unwrap_or(config.updates);
+        due.min(config.updates)
+    }
+
     /// Simulator steps keep pace with the updates that use them: a round of `cycle_steps` before
     /// every `cycle_updates` updates.
     fn step_simulator(&mut self) -> Result<()> {
-        if let Some(used) = self.agent.simulated_updates()
-            && self.cycles * self.run.config.cycle_updates <= used
+        if let Some(first) = self.agent.simulates_from()
+            && first + self.cycles * self.run.config.cycle_updates <= self.agent.updates()
         {
             self.phases.enter(Phase::Simulating)?;
             let Self {

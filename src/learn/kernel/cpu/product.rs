@@ -3,16 +3,16 @@
 //! Every element is one chain of fused multiply-adds in the order of k: its bits depend neither on the CPU's vectors
 //! nor on how rows are shared out among tasks.
 
-use pulp::{Arch, Simd, WithSimd};
+use std::cell::RefCell;
 
-/// Rows of a block of C in registers: two vectors each, beside two of B and one of A.
-const MOST_ROWS: usize = 12;
-/// The same where there are 16 registers.
-const FEW_ROWS: usize = 6;
-/// Steps of k after which the next block's turn comes: what all blocks read of A and B stays in the second cache.
-const DEPTH: usize = 256;
-/// Rows of B fetched ahead of their use.
-const AHEAD: usize = 8;
+use pulp::Arch;
+
+use super::block::{MOST_ROWS, Product};
+
+thread_local! {
+    /// Room for an A that lies by columns.
+    static TURNED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A matrix's first float on, and the floats from a row to the next and from a column to the next.
 pub type Strided<'a> = (&'a [f32], usize, usize);
@@ -96,175 +96,22 @@ pub(crate) unsafe fn product_into(
             );
         }
     }
-    let (a, b) = (a.as_ptr(), b.as_ptr());
-    Arch::new().dispatch(Product {
-        size: (m, n, k),
-        a: (a, a_row, a_column),
-        b: (b, b_row),
-        c: (c, c_row),
-        finish,
-    });
-}
-
-/// A product whose pointers are good for its size.
-struct Product<'a> {
-    size: (usize, usize, usize),
-    a: (*const f32, usize, usize),
-    b: (*const f32, usize),
-    c: (*mut f32, usize),
-    finish: Finish<'a>,
-}
-
-impl WithSimd for Product<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let (m, n, k) = self.size;
-        let most = if S::REGISTER_COUNT < 32 {
-            FEW_ROWS
-        } else {
-            MOST_ROWS
-        };
-        let strips = m.div_ceil(most);
-        for from in (0..k).step_by(DEPTH) {
-            for strip in 0..strips {
-                let first = strip * m / strips;
-                let rows = (strip + 1) * m / strips - first;
-                for column in (0..n).step_by(2 * S::F32_LANES) {
-                    let at = (first, column, from);
-                    match n - column {
-                        left if left >= 2 * S::F32_LANES => self.rows::<S, 2, true>(simd, rows, at),
-                        left if left > S::F32_LANES => self.rows::<S, 2, false>(simd, rows, at),
-                        _ => self.rows::<S, 1, false>(simd, rows, at),
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl Product<'_> {
-    /// A block of `rows` rows and of `V` vectors, `WHOLE` or up to the last column: the steps of k from `at.2` on.
-    #[inline(always)]
-    fn rows<S: Simd, const V: usize, const WHOLE: bool>(
-        &self,
-        simd: S,
-        rows: usize,
-        at: (usize, usize, usize),
-    ) {
-        macro_rules! by_count {
-            ($($count:literal)*) => {
-                match rows {
-                    $($count => self.block::<S, $count, V, WHOLE>(simd, at),)*
-                    _ => unreachable!("a block has 1 to {MOST_ROWS} rows"),
-                }
-            };
-        }
-        by_count!(1 2 3 4 5 6 7 8 9 10 11 12)
-    }
-
-    #[inline(always)]
-    fn block<S: Simd, const M: usize, const V: usize, const WHOLE: bool>(
-        &self,
-        simd: S,
-        (first, column, from): (usize, usize, usize),
-    ) {
-        let (_, n, k) = self.size;
-        let (a, a_row, a_column) = self.a;
-        let (b, b_row) = self.b;
-        let (c, c_row) = self.c;
-        let until = k.min(from + DEPTH);
-        let masks: [_; V] = std::array::from_fn(|v| {
-            let left = n - (column + v * S::F32_LANES).min(n);
-            simd.mask_between_m32s(0, left.min(S::F32_LANES) as u32)
+    let floats = if a_column == 1 {
+        0
+    } else {
+        (m + MOST_ROWS) * k
+    };
+    TURNED.with_borrow_mut(|room| {
+        room.resize(room.len().max(floats), 0.0);
+        Arch::new().dispatch(Product {
+            size: (m, n, k),
+            a: (a.as_ptr(), a_row, a_column),
+            b: (b.as_ptr(), b_row),
+            c: (c, c_row),
+            finish,
+            room: (floats > 0).then_some(room.as_mut_ptr()),
         });
-        let load = |row: *const f32| -> [S::f32s; V] {
-            // SAFETY: columns up to n of rows that `product_into` has found to lie inside.
-            std::array::from_fn(|v| unsafe {
-                let at = row.add(v * S::F32_LANES);
-                if WHOLE {
-                    at.cast::<S::f32s>().read_unaligned()
-                } else {
-                    simd.mask_load_ptr_f32s(masks[v], at)
-                }
-            })
-        };
-        let zero = simd.splat_f32s(0.0);
-        let mut sums = [[zero; V]; M];
-        if from > 0 {
-            // SAFETY: as above; the steps before these have stored it.
-            sums = std::array::from_fn(|i| load(unsafe { c.add((first + i) * c_row + column) }));
-        }
-        for step in from..until {
-            // SAFETY: as above.
-            let (a, b) = unsafe {
-                (
-                    a.add(first * a_row + step * a_column),
-                    b.add(step * b_row + column),
-                )
-            };
-            prefetch(b.wrapping_add(AHEAD * b_row));
-            prefetch(b.wrapping_add(AHEAD * b_row + S::F32_LANES));
-            prefetch(a.wrapping_add(AHEAD * a_column));
-            let b = load(b);
-            for (i, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: as above.
-                let a = simd.splat_f32s(unsafe { *a.add(i * a_row) });
-                for (sum, b) in sums.iter_mut().zip(b) {
-                    *sum = simd.mul_add_f32s(a, b, *sum);
-                }
-            }
-        }
-        for (i, mut y) in sums.into_iter().enumerate() {
-            let row = first + i;
-            match self.finish {
-                _ if until < k => {}
-                Finish::Store => {}
-                Finish::Add { bias, per, relu } => {
-                    // SAFETY: as above.
-                    let bias = load(unsafe { bias.as_ptr().add(row / per * n + column) });
-                    for (y, bias) in y.iter_mut().zip(bias) {
-                        *y = simd.add_f32s(*y, bias);
-                        if relu {
-                            *y = simd.select_f32s(simd.greater_than_f32s(*y, zero), *y, zero);
-                        }
-                    }
-                }
-                Finish::Mask { x, rows } => {
-                    // SAFETY: as above.
-                    let x = load(unsafe { x.as_ptr().add(rows[row] * n + column) });
-                    for (y, x) in y.iter_mut().zip(x) {
-                        *y = simd.select_f32s(simd.greater_than_f32s(x, zero), *y, zero);
-                    }
-                }
-            }
-            for (v, y) in y.into_iter().enumerate() {
-                // SAFETY: as above; C is the caller's promise.
-                unsafe {
-                    let at = c.add(row * c_row + column + v * S::F32_LANES);
-                    if WHOLE {
-                        at.cast::<S::f32s>().write_unaligned(y);
-                    } else {
-                        simd.mask_store_ptr_f32s(masks[v], at, y);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Asks for a cache line that may not exist.
-#[inline(always)]
-fn prefetch(at: *const f32) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: every x86-64 has it, and no address is wrong.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
+    });
 }
 
 #[cfg(test)]
@@ -296,6 +143,7 @@ mod tests {
                 (32, 9),
                 (33, 64),
                 (71, 5),
+                (40, 300),
             ] {
                 let (a, at, b) = (matrix(m, k, 1), matrix(k, m, 2), matrix(k, n + 3, 3));
                 for a in [(&a[..], k, 1), (&at[..], 1, m)] {

@@ -37,6 +37,33 @@ pub struct Recorded {
     pub target_noise: Vec<f32>,
 }
 
+impl Recorded {
+    /// What member `member` of `members` would have drawn.
+    pub(crate) fn of(&self, member: usize, members: usize) -> Self {
+        let part = |all: &Vec<f32>| {
+            let len = all.len() / members;
+            // What does not divide is the last one's, whose buffer then refuses it.
+            let until = if member + 1 < members {
+                (member + 1) * len
+            } else {
+                all.len()
+            };
+            all[member * len..until].to_vec()
+        };
+        Self {
+            batch: part(&self.batch),
+            noise: part(&self.noise),
+            ratio: part(&self.ratio),
+            ratio_noise: part(&self.ratio_noise),
+            uniforms: part(&self.uniforms),
+            candidates: part(&self.candidates),
+            next_states: part(&self.next_states),
+            spread: part(&self.spread),
+            target_noise: part(&self.target_noise),
+        }
+    }
+}
+
 /// Puts recorded draws in the place of random ones.
 pub(super) type Take = Box<dyn Fn(&Recorded) -> Result<()> + Send + Sync>;
 
@@ -125,14 +152,12 @@ impl Tape {
             if c.updates > 0 {
                 return Ok(());
             }
-            let by_part = real.state_moments(obs_dim)?;
-            let of_member = |m: usize| {
-                let fitted = &by_part[real.part(m)];
+            let of_member = |fitted: &Vec<(f64, f64)>| {
                 let inverse = |(_, std): &(f64, f64)| (1.0 / (std + 1e-3)) as f32;
                 let means = fitted.iter().map(|(mean, _)| *mean as f32);
-                means.chain(fitted.iter().map(inverse))
+                means.chain(fitted.iter().map(inverse)).collect::<Vec<_>>()
             };
-            let all: Vec<f32> = (0..members).flat_map(of_member).collect();
+            let all: Vec<f32> = c.state_moments(real)?.iter().flat_map(of_member).collect();
             fill("scale of the states", &all, &scale)
         });
         Ok(())
@@ -249,7 +274,8 @@ fn gather(
 ) -> Result<()> {
     let (spans, row) = (replay.spans(), replay.row());
     let parts = spans.values();
-    let fits = row == c.scene.row.floats() && (parts.len() == 1 || parts.len() == c.members());
+    let fits =
+        row == c.scene.row.floats() && (parts.len() == 1 || parts.len() == c.scene.population);
     if !fits || parts.iter().any(|span| span.len == 0) {
         let problem = format!("a replay of {row} floats a row, filled as {parts:?}");
         let help = "fill it first, with this task's transitions";
@@ -265,7 +291,7 @@ fn gather(
         rows: rows.len(),
         width,
         seed: c.scene.seeds.clone().into(),
-        span: spans,
+        span: spans.part(&c.scene.place),
     };
     gather.launch(GatherBuffers {
         batch: into,

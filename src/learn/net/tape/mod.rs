@@ -36,7 +36,7 @@ pub use program::{Context, Scene, UpdateProgram};
 pub use ratio::Blurred;
 pub use sample::Fresh;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::PerMember;
 use crate::kernel::{Buf, Kind, RowLayout, Slot, StateScale, Stats};
 use crate::method::measures::Measured;
@@ -113,19 +113,19 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// For one member per seed, and observations and actions of these lengths.
-    ///
-    /// # Errors
-    /// Without seeds.
-    pub fn new([obs_dim, act_dim]: [usize; 2], seeds: &[u64], device: &Device) -> Result<Self> {
-        if seeds.is_empty() {
-            let help = "give at least one";
-            return Err(Error::input("seeds", "there are none", help));
-        }
-        Ok(Self {
+    /// For the members at `place` in the population of these `seeds`, and observations and actions of these lengths.
+    pub fn new(
+        [obs_dim, act_dim]: [usize; 2],
+        seeds: &[u64],
+        place: Range<usize>,
+        device: &Device,
+    ) -> Self {
+        Self {
             scene: Scene {
                 row: RowLayout::new(obs_dim, act_dim),
-                seeds: seeds.to_vec(),
+                seeds: seeds[place.clone()].to_vec(),
+                population: seeds.len(),
+                place: place.clone(),
                 device: device.clone(),
             },
             spec: ParamSpec::default(),
@@ -135,7 +135,7 @@ impl Tape {
             follow: UpdateSpan::ALL,
             policy: None,
             params: None,
-            plan: Plan::new(seeds.len(), [0, 0]),
+            plan: Plan::new(place.len(), [0, 0]),
             passes: Vec::new(),
             names: Vec::new(),
             state_scale: None,
@@ -149,7 +149,7 @@ impl Tape {
             stage: 0,
             gradients: Vec::new(),
             through: Vec::new(),
-        })
+        }
     }
 
     /// Length of an observation, S.

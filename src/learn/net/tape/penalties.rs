@@ -134,13 +134,13 @@ impl Tape {
         let std: Buf<Deviations> = self.zeros(obs_dim)?;
         let (to, factor) = (std.clone(), spread.clone());
         self.before_first(move |c, real| {
-            let by_part = real.state_moments(obs_dim)?;
-            let of_member = |member: usize| {
+            let of_member = |(member, moments): (usize, Vec<_>)| {
                 let (spread, padding) = (spread.of(member), padding.of(member));
-                let of_column = move |m: &_| (spread * padded_deviation(*m, padding)) as f32;
-                by_part[real.part(member)].iter().map(of_column)
+                let of_column = move |m| (spread * padded_deviation(m, padding)) as f32;
+                moments.into_iter().map(of_column)
             };
-            let all: Vec<f32> = (0..c.members()).flat_map(of_member).collect();
+            let moments = c.state_moments(real)?.into_iter().enumerate();
+            let all: Vec<f32> = moments.flat_map(of_member).collect();
             fill("deviations", &all, &to)
         });
         let to: Tensor = (*std).clone();

@@ -1,5 +1,7 @@
 //! What has been recorded, laid out and ready to run.
 
+use std::ops::Range;
+
 use candle_core::{Device, Tensor};
 
 use super::forward::Gradient;
@@ -21,6 +23,10 @@ pub struct Scene {
     pub row: RowLayout,
     /// One seed a member.
     pub seeds: Vec<u64>,
+    /// Where these members stand in their population.
+    pub place: Range<usize>,
+    /// Members of the population.
+    pub population: usize,
     /// Where everything lies.
     pub device: Device,
 }
@@ -43,6 +49,13 @@ impl Context<'_> {
     /// Members, P.
     pub fn members(&self) -> usize {
         self.scene.seeds.len()
+    }
+
+    /// Mean and deviation of each number of the states that each member draws from `real`.
+    pub fn state_moments(&self, real: &Replay) -> Result<Vec<Vec<(f64, f64)>>> {
+        let by_part = real.state_moments(self.scene.row.obs_dim)?;
+        let members = self.scene.place.clone();
+        Ok(members.map(|m| by_part[real.part(m)].clone()).collect())
     }
 }
 

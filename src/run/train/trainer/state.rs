@@ -104,7 +104,8 @@ impl Trainer {
             )));
         }
         // Rounds follow from updates, rows and steps from rounds.
-        let used = self.agent.simulated_updates().unwrap_or(0);
+        let first = self.agent.simulates_from().unwrap_or(updates);
+        let used = updates.saturating_sub(first);
         let cycles = used.div_ceil(self.run.config.cycle_updates);
         let steps = cycles * self.run.config.cycle_steps.div_ceil(self.run.config.envs) as u64;
         let rows = steps * self.run.config.envs as u64;
