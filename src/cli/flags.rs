@@ -184,7 +184,7 @@ mod tests {
             ),
             (
                 "real_batch",
-                "[sac: 0 (a whole number, 0 or more)] [rlpd: 128 (a whole number, 0 or more)]",
+                "rlpd: Real transitions per update, beside them (a whole number, 1 or more) [h2oplus, h2o, rlpd: 128]",
             ),
         ] {
             assert!(

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::settings::ordered;
 use super::{
     Agent, CqlSettings, DarcSettings, H2oPlusSettings, H2oSettings, IqlSettings, Record,
-    SacSettings, Td3BcSettings,
+    RlpdSettings, SacSettings, Td3BcSettings,
 };
 use crate::error::{Error, Result};
 
@@ -56,7 +56,7 @@ pub static METHODS: [Method; 8] = [
     method!("h2oplus", offline: false, H2oPlusSettings),
     method!("h2o", offline: false, H2oSettings),
     method!("sac", offline: false, SacSettings),
-    method!("rlpd", offline: false, SacSettings, real_batch = 128, batch = 128),
+    method!("rlpd", offline: false, RlpdSettings),
     method!("darc", offline: false, DarcSettings),
     method!("iql", offline: true, IqlSettings),
     method!("cql", offline: true, CqlSettings),
@@ -93,6 +93,12 @@ impl Method {
     /// Its setting called `key`.
     pub fn setting(&self, key: &str) -> Option<&'static Setting> {
         self.settings.iter().find(|setting| setting.key == key)
+    }
+
+    /// Whether it looks at the real data: in its losses, or to tell them from the simulator's.
+    pub fn uses_data(&self) -> bool {
+        let asks = ["real_batch", "ratio_batch"];
+        self.offline || asks.iter().any(|key| self.setting(key).is_some())
     }
 
     /// Its settings where none is given. One that is none is left out.
@@ -295,6 +301,12 @@ mod tests {
             let agent = method.build(&settings, 3, 2, &[0], &Device::Cpu).unwrap();
             assert_eq!(agent.simulates(), !method.offline, "{}", method.name);
         }
+    }
+
+    #[test]
+    fn sac_alone_learns_without_data() {
+        let without = METHODS.iter().filter(|method| !method.uses_data());
+        assert_eq!(without.map(|m| m.name).collect::<Vec<_>>(), ["sac"]);
     }
 
     #[test]
