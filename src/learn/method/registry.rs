@@ -28,16 +28,18 @@ pub struct Method {
     build: Build,
 }
 
-/// A row of [`METHODS`], with what differs from the settings' own defaults.
+/// A row of [`METHODS`].
 macro_rules! method {
-    ($name:literal, offline: $offline:literal, $settings:ident $(, $key:ident = $value:expr)*) => {
+    ($name:literal, offline: $offline:literal, $settings:ident) => {
         Method {
             name: $name,
             offline: $offline,
             settings: $settings::ALL,
             defaults: || {
-                let settings = $settings { $($key: $value,)* ..Default::default() };
-                settings.table().expect("defaults are small numbers and names")
+                let settings = $settings::default();
+                settings
+                    .table()
+                    .expect("defaults are small numbers and names")
             },
             build: |settings, obs_dim, act_dim, seeds, device| {
                 let typed = |all: &Table| -> $settings {
@@ -316,7 +318,7 @@ mod tests {
         assert_eq!(default("cql", "exploration").as_str(), Some("none"));
         assert_eq!(default("cql", "penalty_weight").as_float(), Some(2.0));
         assert_eq!(default("h2o", "penalty_weight").as_float(), Some(0.01));
-        assert_eq!(default("rlpd", "batch").as_integer(), Some(128));
+        assert_eq!(default("rlpd", "sim_batch").as_integer(), Some(128));
     }
 
     #[test]

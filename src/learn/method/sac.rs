@@ -27,12 +27,12 @@ family!(SacSettings);
 impl Record for SacSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         above_zero("batch", s.batch as f64)?;
-        record_sac(t, s, [0, s.batch])
+        update(t, s, [0, s.batch])
     }
 }
 
-/// SAC's update on so many real and simulated rows, all of one weight.
-pub(super) fn record_sac<S: Family>(t: &mut Tape, s: &Each<S>, rows: [usize; 2]) -> Result<()> {
+/// SAC's update on so many real and so many simulated transitions, which count alike.
+pub(super) fn update<S: Family>(t: &mut Tape, s: &Each<S>, rows: [usize; 2]) -> Result<()> {
     let core = ActorCritic::new(t, s)?;
     let batch = t.rows(rows)?;
     t.draw(&batch);
