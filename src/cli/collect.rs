@@ -50,6 +50,8 @@ settings! {
     pub struct Wanted {
         /// Robot and version, or a TOML file of your own
         task: String = "halfcheetah-v2".into(),
+        /// What differs on the real robot, which is trained and rolled out on: one gap of fixed strength
+        real_gap: String = "none".into(),
         /// What differs from the task: `gravity=1.5`; several in turn, `none/gravity`; drawn,
         /// `gravity=0.5..2.0`; or a TOML file of distributions
         gap: String = "none".into(),
@@ -91,10 +93,17 @@ const MADE: [(&str, Quality); 2] = [
     ("medium-replay", Quality::MediumReplay),
 ];
 
-/// The gaps of the data sets.
+/// The gaps of the data sets: the real robot's, unless they are of a simulator.
 fn gap_set(wanted: &Wanted, task: &Task) -> Result<GapSet> {
-    task.domain(&wanted.gap)?
-        .with(wanted.gap_rows, wanted.gap_redraw)
+    let (real, domain) = (GapSet::from(&task.real), task.domain(&wanted.gap)?);
+    if domain == GapSet::default() {
+        return real.with(wanted.gap_rows, wanted.gap_redraw);
+    }
+    if !task.real.is_none() {
+        let problem = format!("is {domain}, and the real robot has {}", task.real);
+        return Err(Error::input("gap", problem, "leave out either"));
+    }
+    domain.with(wanted.gap_rows, wanted.gap_redraw)
 }
 
 /// What one call makes, and where.
@@ -140,7 +149,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 impl Job {
     /// Refuses, before anything is trained, what cannot be made, or would replace another robot's data.
     fn new(wanted: Wanted, out: PathBuf) -> Result<Self> {
-        let task = Task::load(&wanted.task)?;
+        let task = Task::load(&wanted.task)?.with_real(&wanted.real_gap)?;
         let domain = gap_set(&wanted, &task)?;
         memory::check_rows(wanted.rows, &task)?;
         Dynamics::draw(&task, &domain, wanted.seed, 1)?;
@@ -154,7 +163,10 @@ impl Job {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.out.join(format!("{}-{name}", self.task.name))
+        // ODRL's names of data join with underscores, D4RL's with hyphens.
+        let joint = if self.task.real.is_none() { '-' } else { '_' };
+        self.out
+            .join(format!("{}{joint}{name}", self.task.file_stem()))
     }
 
     /// Refuses to replace the data set called `name` by one of another robot.
@@ -200,15 +212,17 @@ impl Job {
     /// Begins to train SAC on the real task.
     fn begin(&self) -> Result<Trainer> {
         let Wanted { seed, updates, .. } = self.wanted;
+        let (task, real) = (&self.wanted.task, &self.wanted.real_gap);
         let config = TrainConfig {
             target_return: self.wanted.target_return.or(self.task.medium_return),
             // A short training keeps a snapshot too: the last.
             snapshot_every: SNAPSHOT_EVERY.min(updates),
-            ..TrainConfig::sac_on(&self.wanted.task, seed, updates)
+            ..TrainConfig::sac_on(task, real, seed, updates)
         };
         let mut wanted = self.wanted.clone();
         inputs::absolute("task", &mut wanted.task);
         inputs::absolute("gap", &mut wanted.gap);
+        inputs::absolute("real_gap", &mut wanted.real_gap);
         let out = std::path::absolute(&self.out).unwrap_or_else(|_| self.out.clone());
         let out = out.into_os_string().into_string().ok();
         let manifest = toml::to_string(&Manifest { out, wanted })
@@ -269,7 +283,7 @@ impl Job {
     /// Writes a data set called `name`.
     fn write(&self, name: &str, mut data: Dataset) -> Result<(PathBuf, Dataset)> {
         log_notes(&data);
-        data.source = format!("{} {name}", self.task.name);
+        data.source = format!("{} {name}", self.task.title());
         let path = self.path(&format!("{name}.hdf5"));
         if path.exists() {
             crate::log!("replacing {}", path.display());

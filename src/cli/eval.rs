@@ -38,6 +38,9 @@ pub struct Args {
     /// Task to evaluate on (default: the run's, or the one that the file's name begins with)
     #[arg(long)]
     task: Option<String>,
+    /// What differs on the real robot (default: as the run has it, or the file's name says)
+    #[arg(long, value_name = "GAP")]
+    real_gap: Option<String>,
     #[command(flatten)]
     domain: DomainFlags,
     /// Episodes of each policy
@@ -107,9 +110,17 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Some(path) => path.clone(),
         None => RunFolder::newest(Path::new("runs"))?.path().to_path_buf(),
     };
-    let (task_name, candidates) = candidates(&path)?;
-    let task = Task::load(args.task.as_deref().unwrap_or(&task_name))?;
-    let domain = args.domain.domain(&task)?;
+    let Found {
+        task,
+        real_gap,
+        candidates,
+    } = candidates(&path)?;
+    let task = Task::load(args.task.as_deref().unwrap_or(&task))?;
+    let task = task.with_real(args.real_gap.as_deref().unwrap_or(&real_gap))?;
+    let domain = match args.domain.domain(&task)? {
+        none if none == GapSet::default() => GapSet::from(&task.real),
+        simulator => simulator,
+    };
     memory::check_envs("--episodes", args.episodes, &task)?;
     let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
     let (mut rows, mut unsound) = (Vec::new(), false);
@@ -186,8 +197,17 @@ fn row(
     }
 }
 
-/// The policies that `path` holds, and the task they were made for.
-fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
+/// What a file or a run holds.
+struct Found {
+    /// The task that its policies were made for.
+    task: String,
+    /// What differs on the real robot there.
+    real_gap: String,
+    candidates: Vec<Candidate>,
+}
+
+/// The policies that `path` holds, and what they were made for.
+fn candidates(path: &Path) -> Result<Found> {
     let name = path
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
@@ -204,20 +224,26 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
         return of_run(&RunFolder::open(run)?, checkpoint.then_some(path));
     }
     let task = same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task);
+    let shift = same_robot::shift_of(&name, &Task::load(&task)?);
+    let of = |candidates| Found {
+        task,
+        real_gap: shift.unwrap_or_else(|| "none".into()),
+        candidates,
+    };
     if name.ends_with(".safetensors") {
         let behaviour = Behaviour::load(path)?;
         let candidates = behaviour.snapshots.into_iter().map(|s| Candidate {
             name: format!("snapshot at update {}", s.updates),
             policy: s.policy,
         });
-        return Ok((task, candidates.collect()));
+        return Ok(of(candidates.collect()));
     }
     let data = Dataset::read(path)?;
     log_notes(&data);
     match data.policy {
         Some(from) => {
-            let policy = from.policy;
-            Ok((task, vec![Candidate { name, policy }]))
+            let (name, policy) = (name.clone(), from.policy);
+            Ok(of(vec![Candidate { name, policy }]))
         }
         None => Err(Error::input(
             path.display(),
@@ -227,7 +253,7 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
     }
 }
 
-fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Candidate>)> {
+fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<Found> {
     let (run, agent) = trainer::load_agent(folder, checkpoint)?;
     let mut out = Vec::new();
     for (m, member) in run.members().iter().enumerate() {
@@ -241,7 +267,11 @@ fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<
             policy: agent.policy(m)?,
         });
     }
-    Ok((run.config.task, out))
+    Ok(Found {
+        task: run.config.task,
+        real_gap: run.config.real_gap,
+        candidates: out,
+    })
 }
 
 fn print(format: Format, rows: &[Row]) -> Result<()> {

@@ -42,7 +42,11 @@ impl Behaviour {
             }
         }
         let mut data = all.sound(task)?;
-        data.source = format!("rolled out on {} from {} snapshots", task.name, used.len());
+        data.source = format!(
+            "rolled out on {} from {} snapshots",
+            task.title(),
+            used.len()
+        );
         data.policy = used.last().map(Snapshot::behaviour);
         Ok(data)
     }
@@ -55,7 +59,7 @@ impl Behaviour {
 pub fn random_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
     let seed = seed_of(seed, Stream::Data, u32::MAX);
     let mut data = stream(task, domain, &Actor::Random, rows, seed)?.sound(task)?;
-    data.source = format!("random actions on {}", task.name);
+    data.source = format!("random actions on {}", task.title());
     Ok(data)
 }
 /// Episodes that were made.

@@ -3,7 +3,7 @@
 use super::{Healthy, HealthyState, Observation, Reset, Reward, Score, Task};
 use crate::env::ActionScale;
 use crate::error::{Error, Result};
-use crate::model::{CapsuleMass, GapTable, MarginRule, Spec, toml_input};
+use crate::model::{CapsuleMass, Gap, GapTable, MarginRule, Spec, toml_input};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -143,6 +143,7 @@ impl Task {
             name: name.to_owned(),
             doc: file.doc,
             spec,
+            real: Gap::none(),
             gaps,
             frame_skip: file.frame_skip,
             max_episode_steps: file.max_episode_steps,
