@@ -95,11 +95,10 @@ const MADE: [(&str, Quality); 2] = [
 
 /// The gaps of the data sets: the real robot's, unless they are of a simulator.
 fn gap_set(wanted: &Wanted, task: &Task) -> Result<GapSet> {
-    let (real, domain) = (GapSet::from(&task.real), task.domain(&wanted.gap)?);
+    let mut domain = task.domain(&wanted.gap)?;
     if domain == GapSet::default() {
-        return real.with(wanted.gap_rows, wanted.gap_redraw);
-    }
-    if !task.real.is_none() {
+        domain = GapSet::from(&task.real);
+    } else if !task.real.is_none() {
         let problem = format!("is {domain}, and the real robot has {}", task.real);
         return Err(Error::input("gap", problem, "leave out either"));
     }

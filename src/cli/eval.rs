@@ -288,7 +288,7 @@ fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<Found> {
 }
 
 /// The policies that a run kept in place of its checkpoints.
-fn of_policies(folder: &RunFolder) -> Result<(String, Vec<Candidate>)> {
+fn of_policies(folder: &RunFolder) -> Result<Found> {
     let run = folder.read_run()?;
     let kept = Behaviour::load(&folder.policies())?.snapshots;
     if kept.len() != run.members().len() {
@@ -305,8 +305,11 @@ fn of_policies(folder: &RunFolder) -> Result<(String, Vec<Candidate>)> {
         ),
         policy: kept.policy,
     });
-    let candidates = named.collect();
-    Ok((run.config.task, candidates))
+    Ok(Found {
+        candidates: named.collect(),
+        task: run.config.task,
+        real_gap: run.config.real_gap,
+    })
 }
 
 fn print(format: Format, rows: &[Row]) -> Result<()> {

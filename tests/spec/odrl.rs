@@ -31,6 +31,7 @@ impl Recorded {
         }
     }
 
+    /// The robot that is `robot`, or that its own file shifts.
     fn task(&self) -> Task {
         Task::load(self.robot).unwrap()
     }
@@ -196,6 +197,72 @@ fn published_files_are_read_as_they_are() {
 }
 
 #[test]
+fn a_file_in_the_worlds_axes() {
+    const FILE: &str = "tests/reference/odrl/global.xml";
+    let (recorded, hopper) = (Recorded::read("global"), Task::load("hopper").unwrap());
+    let gap = hopper.gap(&format!("file:{FILE}")).unwrap();
+    let (spec, _) = gap.apply(&hopper.spec).unwrap();
+    let error = recorded.worst(&weighed(spec.clone()), 0);
+    assert!(error < TOLERANCE, "{error:e}");
+    // The task says how the file's capsules weigh, and other gaps may edit it.
+    assert_ne!(spec.compile().unwrap(), weighed(spec));
+    let twice = hopper.gap(&format!("gravity=2,file:{FILE}")).unwrap();
+    assert_eq!(hopper.model(&twice).unwrap().0.gravity, 17.0);
+    // Negative controls: a capsule 1 cm further down, and the plain robot.
+    let text = std::fs::read_to_string(FILE).unwrap();
+    let moved = Spec::parse("moved.xml", &text.replace("0.01 0 0.83", "0.01 0 0.82")).unwrap();
+    assert!(recorded.worst(&weighed(moved), 0) > 1e-3);
+    assert!(recorded.worst(&weighed(hopper.spec.clone()), 0) > 1e-2);
+}
+
+#[test]
+fn files_of_other_robots_are_refused_by_line() {
+    let hopper = Task::load("hopper").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string("tests/reference/odrl/global.xml").unwrap();
+    let line = |part: &str| text.lines().position(|l| l.contains(part)).unwrap() + 1;
+    let motors = "<motor joint=\"thigh_joint\"/>\n    <motor joint=\"leg_joint\"/>";
+    let swapped = "<motor joint=\"leg_joint\"/>\n    <motor joint=\"thigh_joint\"/>";
+    for (from, to, line, problem) in [
+        ("leg_joint", "knee", 0, "its joints are"),
+        (
+            motors,
+            swapped,
+            line(motors.lines().next().unwrap()),
+            "its motors' joints are",
+        ),
+        (
+            "global",
+            "polar",
+            line("coordinate"),
+            "coordinate=\"polar\"",
+        ),
+        ("-30 45", "-30 x", line("foot_joint\" pos"), "`x` in range"),
+        ("</mujoco>", "", 0, "not well-formed XML"),
+    ] {
+        let path = folder.path().join("robot.xml");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        let gap = hopper.gap(&format!("file:{}", path.display()));
+        let error = gap
+            .and_then(|gap| hopper.model(&gap))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(problem), "{error}");
+        let place = format!(
+            "robot.xml:{}",
+            if line > 0 {
+                line.to_string()
+            } else {
+                String::new()
+            }
+        );
+        assert!(error.contains(&place), "{place}: {error}");
+    }
+    let error = hopper.gap("file:nowhere.xml").unwrap_err().to_string();
+    assert!(error.contains("nowhere.xml"), "{error}");
+}
+
+#[test]
 fn full_names_are_of_their_robot_alone() {
     let walker = Task::load("walker2d").unwrap();
     let full = walker.gap("walker2d_morph_torso_easy").unwrap();
@@ -232,7 +299,7 @@ fn full_names_are_of_their_robot_alone() {
 
 #[test]
 fn the_real_robot_has_its_own_scale() {
-    let task = |gap| Task::load("walker2d").unwrap().with_real(gap).unwrap();
+    let task = |gap: &str| Task::load("walker2d").unwrap().with_real(gap).unwrap();
     let score = |gap: &str, episode| task(gap).normalized_score(episode);
     assert_eq!(score("gravity_0.1", 2074.904), Some(100.0));
     assert_eq!(score("kinematic", 10.079455055289959), Some(0.0));
@@ -240,12 +307,10 @@ fn the_real_robot_has_its_own_scale() {
     assert_eq!(score("gravity=0.1", 1.0), None);
     assert_eq!(score("gravity_0.1,friction_0.5", 1.0), None);
     assert_eq!(task("gravity_0.1").file_stem(), "walker2d_gravity_0.1");
-    // D4RL's scale, and so ODRL's, is of v2.
     let v5 = Task::load("walker2d-v5")
         .unwrap()
         .with_real("gravity_0.1")
         .unwrap();
-    assert_eq!(v5.normalized_score(1.0), None);
     assert_eq!(v5.file_stem(), "walker2d-v5_gravity_0.1");
 }
 

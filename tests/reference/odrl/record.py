@@ -3,7 +3,7 @@
     pip install mujoco==2.3.3 numpy safetensors      # the last that reads coordinate="global"
     python tests/reference/odrl/record.py ODRL OTDF  # clones of the two benchmarks' repositories
 
-It writes `models.safetensors`, the compiled numbers of all 60 + 9 robots, and in ../physics the
+It writes `models.safetensors`, the compiled numbers of all 60 + 9 robots and of global.xml, and in ../physics the
 transitions of some of them, as ../physics/record.py does.
 
 MuJoCo after 2.1 weighs a capsule as a cylinder and two half spheres; `models` is what it says.
@@ -66,6 +66,7 @@ def robots(odrl, otdf):
         for joint, factors in KINEMATIC[robot].items():
             model.jnt_range[model.joint(joint).id] *= factors
         yield f"{robot}_kinematic", model
+    yield "global_plain", compiled(HERE / "global.xml")
 
 
 def numbers(model):
@@ -128,6 +129,10 @@ def weigh_as_21(model, total):
         inertia = sum(i + m * np.sum((p - com) ** 2) for m, i, p in parts)
         model.body_mass[b], model.body_ipos[b], model.body_inertia[b] = mass, com, inertia
         model.body_iquat[b] = [1, 0, 0, 0]
+    # No frame is another's any more: MuJoCo would copy the one for the other.
+    model.body_sameframe[:], model.geom_sameframe[:] = 0, 0
+    # The boxes in which it looks for contacts lie in the frames that the bodies had.
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_MIDPHASE
     if total:
         scale = total / model.body_mass.sum()
         model.body_mass *= scale
