@@ -129,6 +129,7 @@ fn every_shift_is_the_published_file() {
         for (row, shift) in recorded.shifts.iter().enumerate() {
             let error = recorded.worst(&models[row], row);
             assert!(error < TOLERANCE, "{} {shift}: {error:e}", recorded.robot);
+            println!("{}_{shift}: {error:.1e}", recorded.robot);
             worst = worst.max(error);
             count += 1;
             // Negative control: no other shift is taken for it.
@@ -294,6 +295,21 @@ fn full_names_are_of_their_robot_alone() {
             .and_then(|gap| walker.model(&gap))
             .unwrap_err();
         assert!(error.to_string().contains(problem), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_benchmarks_task_is_a_task_and_a_gap() {
+    for (name, part) in [
+        (
+            "walker2d_gravity_0.5",
+            "it is the task walker2d with the gap `gravity_0.5`",
+        ),
+        ("ant_gravity_0.5", "Ant is not planar"),
+        ("walker3d", "tasks: halfcheetah-v2"),
+    ] {
+        let error = Task::load(name).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
     }
 }
 

@@ -167,6 +167,13 @@ impl GapTable {
         longest.map(String::as_str)
     }
 
+    /// The robot and the shift that a benchmark's name of a task says.
+    pub fn benchmark_task(name: &str) -> Option<(&str, &str)> {
+        let (_, _, shift) = full(name)?;
+        let known = Self::builtin().shifts.contains_key(shift);
+        known.then(|| (&name[..name.len() - shift.len() - 1], shift))
+    }
+
     /// What `name` describes.
     ///
     /// # Errors
@@ -178,7 +185,7 @@ impl GapTable {
         if NOT_PLANAR.iter().any(|robot| name.starts_with(robot)) {
             return Err(Error::input(
                 place,
-                format!("`{name}`: Ant is not planar; robots here move in the x-z plane"),
+                "Ant is not planar; robots here move in the x-z plane",
                 "ODRL's planar robots are halfcheetah, walker2d and hopper",
             ));
         }
