@@ -18,6 +18,7 @@ mod signals;
 mod streams;
 mod train;
 mod verify;
+mod whole;
 
 use std::path::Path;
 use std::process::{Command, Output};

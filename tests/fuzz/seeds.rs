@@ -155,6 +155,7 @@ fn runs(root: &Path) {
     fs::rename(made, &run).expect("moved");
     let (_, agent) = load_agent(&RunFolder::open(&run).expect("a run"), None).expect("an agent");
     let snapshot = |updates| Snapshot {
+        algorithm: "SAC".into(),
         updates,
         eval_return: 1.5,
         policy: agent.policy(0).expect("a policy"),

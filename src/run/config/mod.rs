@@ -96,6 +96,9 @@ settings! {
     }
 }
 
+/// Rows of a simulated ring where no data set decides it; older ones are written over.
+pub const REPLAY_ROWS: usize = 1_000_000;
+
 /// What stood on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
@@ -177,6 +180,11 @@ impl TrainConfig {
         }
     }
 
+    /// Transitions of each member in a round of simulator steps.
+    pub fn round(&self) -> usize {
+        self.cycle_steps.next_multiple_of(self.envs)
+    }
+
     /// As `config.toml` holds it.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|e| Error::input("config", e, "report this as a bug"))
@@ -192,14 +200,14 @@ impl TrainConfig {
         })
     }
 
-    /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.
+    /// Rows of each member's simulated ring for a data set of `rows` rows; [`REPLAY_ROWS`] without one.
     pub fn replay_rows(&self, rows: usize) -> usize {
         let wanted = if rows == 0 {
-            1_000_000
+            REPLAY_ROWS
         } else {
             (rows as f64 * self.replay_ratio) as usize
         };
-        let wanted = wanted.max(self.cycle_steps.next_multiple_of(self.envs));
+        let wanted = wanted.max(self.round());
         if self.replay_cap > 0 {
             wanted.min(self.replay_cap)
         } else {

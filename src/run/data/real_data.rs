@@ -147,11 +147,11 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
         GapSet::default(),
         if rows == 0 { SHIPPED_ROWS } else { rows },
     );
-    let mut data = match Quality::parse(name) {
-        None if name == "random" => random_data(task, &real, made, DATA_SEED)?,
+    let mut data = match Quality::shipped(name) {
+        Some(Quality::Random) => random_data(task, &real, made, DATA_SEED)?,
         Some(quality) => {
             let behaviour = Behaviour::shipped(task)?;
-            let mut data = behaviour.roll_out(task, &real, quality, made, DATA_SEED)?;
+            let mut data = behaviour.roll_out((task, &real), quality, None, made, DATA_SEED)?;
             data.source = format!("{name}, rolled out from shipped snapshots");
             data
         }

@@ -134,6 +134,20 @@ impl RunFolder {
         )
     }
 
+    /// The folder of the run that `path` is, or whose checkpoint or snapshot it is.
+    pub fn around(path: &Path) -> Option<PathBuf> {
+        let is_run = |folder: &&Path| folder.join("config.toml").is_file();
+        if path.is_dir() {
+            return Some(path).filter(is_run).map(Path::to_path_buf);
+        }
+        let step = path.file_name()?.to_string_lossy().starts_with("step_");
+        let run = path.parent()?.parent()?;
+        Some(run)
+            .filter(|_| step)
+            .filter(is_run)
+            .map(Path::to_path_buf)
+    }
+
     /// The newest run under `root`.
     pub fn newest(root: &Path) -> Result<Self> {
         let newest = fs::read_dir(root)

@@ -26,6 +26,7 @@ mod build;
 mod evaluation;
 mod records;
 mod state;
+mod transitions;
 
 pub use build::load_agent;
 

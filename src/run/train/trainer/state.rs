@@ -18,6 +18,7 @@ impl Trainer {
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let k = self.agent.updates();
         let snapshot = Snapshot {
+            algorithm: self.run.config.algo.to_uppercase(),
             updates: k,
             eval_return: self.latest.first().map_or(f64::NAN, Episodes::mean),
             policy: self.agent.policy(0)?,
