@@ -14,6 +14,7 @@ mod resume;
 mod robot;
 mod robots;
 mod runs;
+mod sets;
 mod signals;
 mod streams;
 mod train;

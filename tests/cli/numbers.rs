@@ -143,10 +143,10 @@ fn sizes_beyond_the_machine_are_refused_by_flag() {
         &["--num-envs", "GiB"],
     );
     let gaps = [
-        "gaps",
+        "gap",
+        "effect",
         "--task",
         "hopper",
-        "--effect",
         "--trajectories",
         "4294967295",
     ];
