@@ -83,7 +83,7 @@ fn plain_mixing_is_h2oplus_without_its_parts() {
     };
     let (same, other) = (without(0.0), without(0.01));
     let mut differ = 0;
-    for (name, values) in build("rlpd", "batch = 24") {
+    for (name, values) in build("rlpd", "sim_batch = 24") {
         assert_eq!(values, same[&name], "{name}");
         differ += usize::from(values != other[&name]);
     }

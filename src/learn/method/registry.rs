@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::settings::ordered;
 use super::{
     Agent, CqlSettings, DarcSettings, H2oPlusSettings, H2oSettings, IqlSettings, Record,
-    SacSettings, Td3BcSettings,
+    RlpdSettings, SacSettings, Td3BcSettings,
 };
 use crate::error::{Error, Result};
 
@@ -28,16 +28,18 @@ pub struct Method {
     build: Build,
 }
 
-/// A row of [`METHODS`], with what differs from the settings' own defaults.
+/// A row of [`METHODS`].
 macro_rules! method {
-    ($name:literal, offline: $offline:literal, $settings:ident $(, $key:ident = $value:expr)*) => {
+    ($name:literal, offline: $offline:literal, $settings:ident) => {
         Method {
             name: $name,
             offline: $offline,
             settings: $settings::ALL,
             defaults: || {
-                let settings = $settings { $($key: $value,)* ..Default::default() };
-                settings.table().expect("defaults are small numbers and names")
+                let settings = $settings::default();
+                settings
+                    .table()
+                    .expect("defaults are small numbers and names")
             },
             build: |settings, obs_dim, act_dim, seeds, device| {
                 let typed = |all: &Table| -> $settings {
@@ -56,7 +58,7 @@ pub static METHODS: [Method; 8] = [
     method!("h2oplus", offline: false, H2oPlusSettings),
     method!("h2o", offline: false, H2oSettings),
     method!("sac", offline: false, SacSettings),
-    method!("rlpd", offline: false, SacSettings, real_batch = 128, batch = 128),
+    method!("rlpd", offline: false, RlpdSettings),
     method!("darc", offline: false, DarcSettings),
     method!("iql", offline: true, IqlSettings),
     method!("cql", offline: true, CqlSettings),
