@@ -225,7 +225,7 @@ fn mixes_have_their_shares_and_come_back() {
         (whole.len(), &whole.observations[..4000 * 17]),
         (8000, &medium.observations[..])
     );
-    let rows = mix(
+    let rows = made(
         "e.safetensors",
         &[&format!("{MEDIUM}:1500"), &format!("{REPLAY}:500")],
     );
