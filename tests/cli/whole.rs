@@ -202,6 +202,10 @@ fn sets_of_every_quality_come_of_one_training() {
             &["--replay whole", "training"],
         ),
         (
+            vec!["collect", "--replay", "whole", "--gap", "gravity"],
+            &["--gap", "trained on", "--replay snapshots"],
+        ),
+        (
             vec!["collect", "--quality", "medum"],
             &["--quality", "medum", "medium"],
         ),

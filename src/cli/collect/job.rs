@@ -27,7 +27,7 @@ const ROWS: usize = 100_000;
 type Made = (PathBuf, Dataset);
 
 /// What one call makes, and where.
-pub struct Job {
+pub struct Collecting {
     /// What was asked for.
     pub wanted: Wanted,
     /// The real task.
@@ -44,7 +44,7 @@ impl Wanted {
     }
 }
 
-impl Job {
+impl Collecting {
     /// Refuses, before anything is trained, what cannot be made, or would replace another robot's data.
     ///
     /// # Errors
@@ -54,6 +54,11 @@ impl Job {
         let domain = task
             .domain(&wanted.gap)?
             .with(wanted.gap_rows, wanted.gap_redraw)?;
+        if wanted.whole() && domain != GapSet::default() {
+            let problem = "is not what the agent is trained on, whose whole replay is to be written";
+            let help = "leave it out, or take `--replay snapshots`";
+            return Err(Error::input("gap", problem, help));
+        }
         memory::check_rows(wanted.rows.unwrap_or(ROWS), &task)?;
         Dynamics::draw(&task, &domain, wanted.seed, 1)?;
         std::fs::create_dir_all(&out).map_err(Error::io(&out))?;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use h2oplus_base::{choices, settings};
 
-use self::job::Job;
+use self::job::Collecting;
 use super::flags::Flags;
 use super::{Format, emit};
 use crate::data::Dataset;
@@ -41,7 +41,7 @@ pub struct Args {
 
 choices! {
     /// How `medium-replay` is made.
-    pub enum Replay {
+    pub enum ReplayKind {
         /// From snapshots of the policy, rolled out in turn
         Snapshots = "snapshots",
         /// From everything that the agent did while it was trained, random actions first, as D4RL's was
@@ -67,7 +67,7 @@ settings! {
         /// checkpoint)
         quality: Option<Qualities> = None,
         /// How `medium-replay` is made
-        replay: Replay = Replay::Snapshots,
+        replay: ReplayKind = ReplayKind::Snapshots,
         /// Return that counts as medium, at which training stops (default: the task's `medium_return`;
         /// without one, it goes on for all of --updates)
         target_return: Option<f64> = None => FINITE,
@@ -89,7 +89,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if let Some(path) = &args.resume {
         let (paused, manifest) = resume::resume(path, &args.wanted)?;
         let out = args.out.or(manifest.out());
-        let job = Job::new(manifest.wanted, out.unwrap_or_else(|| "data".into()))?;
+        let job = Collecting::new(manifest.wanted, out.unwrap_or_else(|| "data".into()))?;
         job.check_behaviour()?;
         return job.train(job.go_on(paused)?, args.format);
     }
@@ -97,7 +97,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let job = |default: &[Quality]| {
         let mut wanted = args.wanted.all()?;
         wanted.quality.get_or_insert(default.into());
-        Job::new(wanted, out)
+        Collecting::new(wanted, out)
     };
     let all = [Quality::Medium, Quality::MediumReplay];
     let Some(from) = args.from.as_deref() else {
@@ -153,7 +153,7 @@ fn print(format: Format, done: &[(PathBuf, Dataset)]) -> Result<()> {
     }
 }
 
-impl Job {
+impl Collecting {
     /// Refuses data sets that the policies of `from` cannot make.
     fn check_source(&self, from: &str) -> Result<()> {
         let made = self.wanted.made();
@@ -165,7 +165,7 @@ impl Job {
                 help,
             ))
         };
-        if self.wanted.replay == Replay::Whole {
+        if self.wanted.replay == ReplayKind::Whole {
             let place = format!("--replay {}", self.wanted.replay);
             let problem =
                 format!("is what a training leaves; nothing is trained with `--from {from}`");

@@ -137,14 +137,14 @@ impl Wanted {
 
     /// Whether everything that the agent did is written.
     pub fn whole(&self) -> bool {
-        self.replay == super::Replay::Whole && self.made().contains(&Quality::MediumReplay)
+        self.replay == super::ReplayKind::Whole && self.made().contains(&Quality::MediumReplay)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::collect::Replay;
+    use crate::cli::collect::ReplayKind;
     use crate::run::data::behaviour::Snapshot;
 
     fn budget(edit: impl Fn(&mut Wanted)) -> Result<Budget> {
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn training_lasts_as_long_as_its_data_sets_need() {
         let medium = Some(4770.0);
-        let whole = |w: &mut Wanted| w.replay = Replay::Whole;
+        let whole = |w: &mut Wanted| w.replay = ReplayKind::Whole;
         let expert = |w: &mut Wanted| w.quality = Some("medium-replay,expert".parse().unwrap());
         let is = |found: Result<Budget>, updates, target| {
             assert_eq!(found.unwrap(), Budget { updates, target });

@@ -44,7 +44,7 @@ settings! {
         gap_rows: Option<usize> = None => SOME_U32,
         /// Draw an environment's parameters anew at every reset
         gap_redraw: bool = false,
-        /// Real data: `medium-replay`, `medium`, `random`, or a D4RL or Minari file
+        /// Real data: `medium-replay`, `medium`, `random`, or a D4RL, Minari or safetensors file
         data: String = "medium-replay".into(),
         /// Transitions to use (0: all of a file, 100,000 otherwise)
         rows: usize = 0 => COUNT,

@@ -121,7 +121,7 @@ fn no_such_data(name: &str) -> Error {
         } else {
             "neither a file nor a data set that is shipped"
         };
-        let help = format!("give a D4RL file, a Minari folder, or {shipped}");
+        let help = format!("give a D4RL or safetensors file, a Minari folder, or {shipped}");
         return Error::input(format!("data {name}"), problem, help);
     };
     // D4RL's files have underscores where its names have hyphens, but for the version.
