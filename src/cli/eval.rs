@@ -195,9 +195,11 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
     let run = RunFolder::around(path)
         .map(|run| RunFolder::open(&run))
         .transpose()?;
-    let snapshot = path.parent().is_some_and(|p| p.ends_with("snapshots"));
     let task = match run {
-        Some(run) if !snapshot => return of_run(&run, path.is_file().then_some(path)),
+        Some(run) if run.policies_of(path) => return of_policies(&run),
+        Some(run) if !RunFolder::is_snapshot(path) => {
+            return of_run(&run, path.is_file().then_some(path));
+        }
         Some(run) => run.read_run()?.config.task,
         None => same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task),
     };
@@ -239,6 +241,28 @@ fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<
         });
     }
     Ok((run.config.task, out))
+}
+
+/// The policies that a run kept in place of its checkpoints.
+fn of_policies(folder: &RunFolder) -> Result<(String, Vec<Candidate>)> {
+    let run = folder.read_run()?;
+    let kept = Behaviour::load(&folder.policies())?.snapshots;
+    if kept.len() != run.members().len() {
+        let (kept, members) = (kept.len(), run.members().len());
+        let problem = format!("holds {kept} policies; the run has {members} members");
+        let help = "restore the file as the run wrote it";
+        return Err(Error::input(folder.policies().display(), problem, help));
+    }
+    let named = run.members().iter().zip(kept);
+    let named = named.map(|(member, kept)| Candidate {
+        name: format!(
+            "{} {} after {} updates",
+            run.config.algo, member.name, kept.updates
+        ),
+        policy: kept.policy,
+    });
+    let candidates = named.collect();
+    Ok((run.config.task, candidates))
 }
 
 fn print(format: Format, rows: &[Row]) -> Result<()> {

@@ -3,4 +3,5 @@
 pub mod config;
 pub mod data;
 pub mod record;
+pub mod suite;
 pub mod train;

@@ -17,6 +17,7 @@ mod runs;
 mod sets;
 mod signals;
 mod streams;
+mod suite;
 mod train;
 mod verify;
 mod whole;

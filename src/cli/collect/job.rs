@@ -55,7 +55,8 @@ impl Collecting {
             .domain(&wanted.gap)?
             .with(wanted.gap_rows, wanted.gap_redraw)?;
         if wanted.whole() && domain != GapSet::default() {
-            let problem = "is not what the agent is trained on, whose whole replay is to be written";
+            let problem =
+                "is not what the agent is trained on, whose whole replay is to be written";
             let help = "leave it out, or take `--replay snapshots`";
             return Err(Error::input("gap", problem, help));
         }
@@ -160,7 +161,7 @@ impl Collecting {
     /// Those of the training, and where something cannot be written.
     pub fn train(&self, mut trainer: Trainer, format: Format) -> Result<ExitCode> {
         let folder = trainer.folder().clone();
-        trainer.go_on_with("h2oplus collect --resume");
+        trainer.go_on_with("h2oplus collect --resume", None);
         crate::log!("run folder: {}", folder.path().display());
         trainer.run()?;
         let mut all = snapshots(&folder.snapshots())?;

@@ -97,6 +97,12 @@ impl Method {
         self.settings.iter().find(|setting| setting.key == key)
     }
 
+    /// Whether it looks at the real data: in its losses, or to tell them from the simulator's.
+    pub fn uses_data(&self) -> bool {
+        let asks = ["real_batch", "ratio_batch"];
+        self.offline || asks.iter().any(|key| self.setting(key).is_some())
+    }
+
     /// Its settings where none is given. One that is none is left out.
     pub fn defaults(&self) -> Table {
         (self.defaults)()
@@ -300,13 +306,19 @@ mod tests {
     }
 
     #[test]
+    fn sac_alone_learns_without_data() {
+        let without = METHODS.iter().filter(|method| !method.uses_data());
+        assert_eq!(without.map(|m| m.name).collect::<Vec<_>>(), ["sac"]);
+    }
+
+    #[test]
     fn a_method_overrides_what_it_shares_with_others() {
         let default = |name: &str, key: &str| Method::named(name).unwrap().defaults()[key].clone();
         assert_eq!(default("sac", "exploration").as_str(), Some("entropy"));
         assert_eq!(default("cql", "exploration").as_str(), Some("none"));
         assert_eq!(default("cql", "penalty_weight").as_float(), Some(2.0));
         assert_eq!(default("h2o", "penalty_weight").as_float(), Some(0.01));
-        assert_eq!(default("rlpd", "batch").as_integer(), Some(128));
+        assert_eq!(default("rlpd", "sim_batch").as_integer(), Some(128));
     }
 
     #[test]

@@ -17,7 +17,7 @@ macro_rules! recipes {
 }
 
 /// The recipes that the program has with it.
-pub const RECIPES: [(&str, &str); 2] = recipes!("fast", "paper");
+pub const RECIPES: [(&str, &str); 3] = recipes!("fast", "paper", "smoke");
 
 /// A recipe's keys of the run, and its settings of whichever method has them.
 #[derive(Clone, Debug, Default)]
