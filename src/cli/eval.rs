@@ -212,35 +212,27 @@ fn candidates(path: &Path) -> Result<Found> {
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
-    if path.is_dir() && path.join("config.toml").is_file() {
-        let folder = RunFolder::open(path)?;
-        return match folder.policies().is_file() && !folder.has_checkpoints() {
-            true => of_policies(&folder),
-            false => of_run(&folder, None),
-        };
-    }
-    if let Some(run) = path
-        .parent()
-        .filter(|run| run.join("config.toml").is_file())
-    {
-        let folder = RunFolder::open(run)?;
-        if folder.policies() == path {
-            return of_policies(&folder);
+    let run = RunFolder::around(path)
+        .map(|run| RunFolder::open(&run))
+        .transpose()?;
+    let (task, real_gap) = match run {
+        Some(run) if run.policies_of(path) => return of_policies(&run),
+        Some(run) if !RunFolder::is_snapshot(path) => {
+            return of_run(&run, path.is_file().then_some(path));
         }
-    }
-    let run = path
-        .parent()
-        .and_then(Path::parent)
-        .filter(|run| run.join("config.toml").is_file());
-    if let Some(run) = run.filter(|_| name.starts_with("step_")) {
-        let checkpoint = path.parent().is_some_and(|p| p.ends_with("checkpoints"));
-        return of_run(&RunFolder::open(run)?, checkpoint.then_some(path));
-    }
-    let task = same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task);
-    let shift = same_robot::shift_of(&name, &Task::load(&task)?);
+        Some(run) => {
+            let config = run.read_run()?.config;
+            (config.task, config.real_gap)
+        }
+        None => {
+            let task = same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task);
+            let shift = same_robot::shift_of(&name, &Task::load(&task)?);
+            (task, shift.unwrap_or_else(|| "none".into()))
+        }
+    };
     let of = |candidates| Found {
         task,
-        real_gap: shift.unwrap_or_else(|| "none".into()),
+        real_gap,
         candidates,
     };
     if name.ends_with(".safetensors") {

@@ -47,7 +47,7 @@ settings! {
         /// What differs on the real robot, whose returns count and whose data are learnt from: one gap of fixed
         /// strength, as `gravity=0.5`; the simulator is then the plain robot unless --gap says otherwise
         real_gap: String = "none".into(),
-        /// Real data: `medium-replay`, `medium`, `random`, or a D4RL or Minari file
+        /// Real data: `medium-replay`, `medium`, `random`, or a D4RL, Minari or safetensors file
         data: String = "medium-replay".into(),
         /// Transitions to use (0: all of a file, 100,000 otherwise)
         rows: usize = 0 => COUNT,
@@ -98,6 +98,9 @@ settings! {
         members: Vec<Member>,
     }
 }
+
+/// Rows of a simulated ring where no data set decides it; older ones are written over.
+pub const REPLAY_ROWS: usize = 1_000_000;
 
 /// What stood on the command line.
 #[derive(Clone, Debug, Default)]
@@ -186,6 +189,11 @@ impl TrainConfig {
         }
     }
 
+    /// Transitions of each member in a round of simulator steps.
+    pub fn round(&self) -> usize {
+        self.cycle_steps.next_multiple_of(self.envs)
+    }
+
     /// As `config.toml` holds it.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|e| Error::input("config", e, "report this as a bug"))
@@ -201,14 +209,14 @@ impl TrainConfig {
         })
     }
 
-    /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.
+    /// Rows of each member's simulated ring for a data set of `rows` rows; [`REPLAY_ROWS`] without one.
     pub fn replay_rows(&self, rows: usize) -> usize {
         let wanted = if rows == 0 {
-            1_000_000
+            REPLAY_ROWS
         } else {
             (rows as f64 * self.replay_ratio) as usize
         };
-        let wanted = wanted.max(self.cycle_steps.next_multiple_of(self.envs));
+        let wanted = wanted.max(self.round());
         if self.replay_cap > 0 {
             wanted.min(self.replay_cap)
         } else {
