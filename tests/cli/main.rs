@@ -14,11 +14,13 @@ mod resume;
 mod robot;
 mod robots;
 mod runs;
+mod sets;
 mod signals;
 mod streams;
 mod suite;
 mod train;
 mod verify;
+mod whole;
 
 use std::path::Path;
 use std::process::{Command, Output};
