@@ -10,15 +10,18 @@ mod errors;
 mod gaps;
 mod numbers;
 mod population;
+mod real_gap;
 mod resume;
 mod robot;
 mod robots;
 mod runs;
+mod sets;
 mod signals;
 mod streams;
 mod suite;
 mod train;
 mod verify;
+mod whole;
 
 use std::path::Path;
 use std::process::{Command, Output};

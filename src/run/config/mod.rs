@@ -44,7 +44,10 @@ settings! {
         gap_rows: Option<usize> = None => SOME_U32,
         /// Draw an environment's parameters anew at every reset
         gap_redraw: bool = false,
-        /// Real data: `medium-replay`, `medium`, `random`, or a D4RL or Minari file
+        /// What differs on the real robot, whose returns count and whose data are learnt from: one gap of fixed
+        /// strength, as `gravity=0.5`; the simulator is then the plain robot unless --gap says otherwise
+        real_gap: String = "none".into(),
+        /// Real data: `medium-replay`, `medium`, `random`, or a D4RL, Minari or safetensors file
         data: String = "medium-replay".into(),
         /// Transitions to use (0: all of a file, 100,000 otherwise)
         rows: usize = 0 => COUNT,
@@ -95,6 +98,9 @@ settings! {
         members: Vec<Member>,
     }
 }
+
+/// Rows of a simulated ring where no data set decides it; older ones are written over.
+pub const REPLAY_ROWS: usize = 1_000_000;
 
 /// What stood on the command line.
 #[derive(Clone, Debug, Default)]
@@ -147,6 +153,11 @@ fn fill(file: &mut ConfigFile) -> Result<()> {
     for (key, value) in recipe.run() {
         file.run.entry(key).or_insert_with(|| value.clone());
     }
+    // Where the real robot is the shifted one, the simulator is the plain one.
+    if file.run.contains_key("real_gap") {
+        let plain = || toml::Value::from("none");
+        file.run.entry("gap").or_insert_with(plain);
+    }
     let Ok(method) = Method::named(&algo) else {
         return Ok(()); // likewise
     };
@@ -159,11 +170,12 @@ fn fill(file: &mut ConfigFile) -> Result<()> {
 }
 
 impl TrainConfig {
-    /// SAC on the real task itself, with what remains at its default: how behaviours are made.
-    pub fn sac_on(task: &str, seed: u64, updates: u64) -> Self {
+    /// SAC on the real robot itself, with what remains at its default: how behaviours are made.
+    pub fn sac_on(task: &str, real_gap: &str, seed: u64, updates: u64) -> Self {
         Self {
             task: task.to_string(),
-            gap: "none".into(),
+            gap: real_gap.to_string(),
+            real_gap: real_gap.to_string(),
             data: "none".into(),
             algo: "sac".into(),
             seeds: Seeds::one(seed),
@@ -175,6 +187,11 @@ impl TrainConfig {
             checkpoint_every: 25_000,
             ..Self::default()
         }
+    }
+
+    /// Transitions of each member in a round of simulator steps.
+    pub fn round(&self) -> usize {
+        self.cycle_steps.next_multiple_of(self.envs)
     }
 
     /// As `config.toml` holds it.
@@ -192,14 +209,14 @@ impl TrainConfig {
         })
     }
 
-    /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.
+    /// Rows of each member's simulated ring for a data set of `rows` rows; [`REPLAY_ROWS`] without one.
     pub fn replay_rows(&self, rows: usize) -> usize {
         let wanted = if rows == 0 {
-            1_000_000
+            REPLAY_ROWS
         } else {
             (rows as f64 * self.replay_ratio) as usize
         };
-        let wanted = wanted.max(self.cycle_steps.next_multiple_of(self.envs));
+        let wanted = wanted.max(self.round());
         if self.replay_cap > 0 {
             wanted.min(self.replay_cap)
         } else {

@@ -50,7 +50,7 @@ impl Run {
     /// Where no run can have one of its values. The place is the key.
     pub fn new(config: TrainConfig) -> Result<Self> {
         let (method, config, settings) = resolve(config)?;
-        let task = Task::load(&config.task)?;
+        let task = Task::load(&config.task)?.with_real(&config.real_gap)?;
         Ok(Self {
             config,
             task,
@@ -129,7 +129,7 @@ impl Run {
         let (simulator, why) = engine::choose(self.config.physics, self.config.sim_device)?;
         self.config.device = kind;
         if let Some(note) = note {
-            crate::log!("{note}");
+            crate::log::once(&note);
         }
         Ok(Resources {
             learner: device,

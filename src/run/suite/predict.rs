@@ -114,9 +114,7 @@ fn rate(mut run: Run) -> Result<MethodRate> {
     let mut agent = run.agent(device)?;
     let real = Replay::noise(ROWS, s, a, 1, device)?;
     let sim = Replay::noise(ROWS, s, a, 2, device)?;
-    for _ in 0..2 {
-        agent.update(&real, &sim)?;
-    }
+    agent.update(2, &real, &sim)?;
     agent.metrics()?;
     // Some work is done in every tenth update alone.
     let (begun, mut updates) = (Instant::now(), 0);
@@ -125,7 +123,7 @@ fn rate(mut run: Run) -> Result<MethodRate> {
         seconds < SECONDS || updates < 10 && seconds < 4.0 * SECONDS
     };
     while goes_on(updates) {
-        agent.update(&real, &sim)?;
+        agent.update(1, &real, &sim)?;
         updates += 1;
     }
     // Reading a result back waits for the device.
