@@ -312,6 +312,10 @@ fn masks<S: Simd, const V: usize>(simd: S, left: usize) -> [MemMask<S::m32s>; V]
 /// The same pointer, of which the compiler does not know whence it comes: else it keeps one for every row, more than there
 /// are registers.
 #[inline(always)]
+#[expect(
+    clippy::pointers_in_nomem_asm_block,
+    reason = "nothing is read or written through it"
+)]
 fn opaque(mut pointer: *const f32) -> *const f32 {
     // SAFETY: it has no instruction.
     unsafe {
