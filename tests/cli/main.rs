@@ -10,6 +10,7 @@ mod errors;
 mod gaps;
 mod numbers;
 mod population;
+mod real_gap;
 mod resume;
 mod robot;
 mod robots;
