@@ -251,7 +251,7 @@ fn what_cannot_be_on_a_robot_is_refused() {
     }
 }
 
-/// Fields stand in a gap's place, by the name that `h2oplus gaps` prints.
+/// Fields stand in a gap's place, by the name that `h2oplus gap list` prints.
 #[test]
 fn fields_are_gaps_too() {
     let task = Task::load("halfcheetah").unwrap();

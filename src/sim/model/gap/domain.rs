@@ -171,7 +171,7 @@ impl GapSet {
                     return Err(Error::input(
                         format!("{}={}", field.name, field.strength),
                         format!("changes nothing in the compiled `{}`", robot.name),
-                        "choose other strengths or another gap; `h2oplus gaps` lists what each edits",
+                        "choose other strengths or another gap; `h2oplus gap list` lists what each edits",
                     ));
                 }
             }
@@ -245,7 +245,7 @@ impl GapTable {
     /// - `gravity=0.5..2.0,friction=0.3`: a strength drawn uniformly, one a parameter row;
     /// - `morph_torso_easy`, `walker2d_morph_torso_easy`: a benchmark's shift, which has no strength;
     /// - `file:robot.xml`: an MJCF file of the same joints;
-    /// - `joint bthigh damping=0.5`: a field as `h2oplus gaps` prints it in a gap's place, scaled;
+    /// - `joint bthigh damping=0.5`: a field as `h2oplus gap list` prints it in a gap's place, scaled;
     /// - a path that ends in `.toml`: a file of distributions.
     ///
     /// # Errors

@@ -111,7 +111,7 @@ impl Gap {
                 return Err(Error::input(
                     part,
                     format!("changes nothing in the compiled `{}`", spec.name),
-                    "choose another strength or gap; `h2oplus gaps` lists what each edits",
+                    "choose another strength or gap; `h2oplus gap list` lists what each edits",
                 ));
             }
             before = after;

@@ -35,7 +35,7 @@ pub struct GapDef {
 }
 
 impl GapDef {
-    /// The gap that scales one field, named as `h2oplus gaps` prints it: `geom torso size`,
+    /// The gap that scales one field, named as `h2oplus gap list` prints it: `geom torso size`,
     /// `option gravity`; `None` where `name` is no such name.
     pub(super) fn field(name: &str) -> Option<Self> {
         let words: Vec<&str> = name.split(' ').collect();
