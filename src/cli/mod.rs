@@ -19,6 +19,7 @@ pub mod eval;
 pub mod flag;
 mod flags;
 pub mod gaps;
+pub mod report;
 pub mod train;
 pub mod verify;
 
@@ -58,6 +59,8 @@ enum Command {
     Gaps(gaps::Args),
     /// Check physics and learning rules against recorded numbers
     Verify(verify::Args),
+    /// Tables and curves of suites and runs beside the published numbers, as HTML, Markdown, LaTeX and CSV
+    Report(report::Args),
     /// Measure throughput
     Bench(bench::Args),
     /// Show what of this machine can be used, and what stands in the way of the rest
@@ -100,6 +103,7 @@ impl Cli {
             Command::Collect(args) => collect::run(args),
             Command::Gaps(args) => gaps::run(args),
             Command::Verify(args) => verify::run(args),
+            Command::Report(args) => report::run(args),
             Command::Bench(args) => bench::run(args),
             Command::Doctor(args) => doctor::run(args),
             Command::Completions(args) => completions::run(args),
