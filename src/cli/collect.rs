@@ -222,7 +222,7 @@ impl Job {
     /// Trains to the end, and writes what comes of it.
     fn train(&self, mut trainer: Trainer, format: Format) -> Result<ExitCode> {
         let folder = trainer.folder().clone();
-        trainer.go_on_with("h2oplus collect --resume");
+        trainer.go_on_with("h2oplus collect --resume", None);
         crate::log!("run folder: {}", folder.path().display());
         trainer.run()?;
         let reached = trainer.config().target_return.is_none() || trainer.target_reached();

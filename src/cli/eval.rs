@@ -193,7 +193,20 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
     if path.is_dir() && path.join("config.toml").is_file() {
-        return of_run(&RunFolder::open(path)?, None);
+        let folder = RunFolder::open(path)?;
+        return match folder.policies().is_file() && !folder.has_checkpoints() {
+            true => of_policies(&folder),
+            false => of_run(&folder, None),
+        };
+    }
+    if let Some(run) = path
+        .parent()
+        .filter(|run| run.join("config.toml").is_file())
+    {
+        let folder = RunFolder::open(run)?;
+        if folder.policies() == path {
+            return of_policies(&folder);
+        }
     }
     let run = path
         .parent()
@@ -242,6 +255,28 @@ fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<
         });
     }
     Ok((run.config.task, out))
+}
+
+/// The policies that a run kept in place of its checkpoints.
+fn of_policies(folder: &RunFolder) -> Result<(String, Vec<Candidate>)> {
+    let run = folder.read_run()?;
+    let kept = Behaviour::load(&folder.policies())?.snapshots;
+    if kept.len() != run.members().len() {
+        let (kept, members) = (kept.len(), run.members().len());
+        let problem = format!("holds {kept} policies; the run has {members} members");
+        let help = "restore the file as the run wrote it";
+        return Err(Error::input(folder.policies().display(), problem, help));
+    }
+    let named = run.members().iter().zip(kept);
+    let named = named.map(|(member, kept)| Candidate {
+        name: format!(
+            "{} {} after {} updates",
+            run.config.algo, member.name, kept.updates
+        ),
+        policy: kept.policy,
+    });
+    let candidates = named.collect();
+    Ok((run.config.task, candidates))
 }
 
 fn print(format: Format, rows: &[Row]) -> Result<()> {

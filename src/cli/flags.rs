@@ -171,9 +171,9 @@ mod tests {
             ("discount", "γ (a number from 0 to 1) [all: 0.99]"),
             (
                 "batch",
-                "sac, rlpd, darc: Simulated transitions per update; iql, cql, td3bc: Transitions per update",
+                "sac, darc: Simulated transitions per update; iql, cql, td3bc: Transitions per update",
             ),
-            ("batch", "[sac, darc, iql, cql, td3bc: 256] [rlpd: 128]"),
+            ("batch", "[sac, darc, iql, cql, td3bc: 256]"),
             (
                 "exploration",
                 "[h2oplus, sac, rlpd, darc: \"entropy\"] [h2o, cql: \"none\"]",
@@ -184,7 +184,7 @@ mod tests {
             ),
             (
                 "real_batch",
-                "[sac: 0 (a whole number, 0 or more)] [rlpd: 128 (a whole number, 0 or more)]",
+                "(a whole number, 1 or more) [h2oplus, h2o, rlpd: 128]",
             ),
         ] {
             assert!(

@@ -20,6 +20,7 @@ pub mod flag;
 mod flags;
 pub mod gaps;
 pub mod report;
+pub mod suite;
 pub mod train;
 pub mod verify;
 
@@ -51,6 +52,8 @@ pub struct Cli {
 enum Command {
     /// Train a population across a gap and evaluate it on the real task
     Train(Box<train::Args>),
+    /// Run a table or a figure of the paper: all cells, methods, seeds
+    Suite(Box<suite::Args>),
     /// Returns of a run, a checkpoint, or a data file's behaviour policy
     Eval(eval::Args),
     /// Train a behaviour on the real task and write medium and medium-replay data sets
@@ -99,6 +102,7 @@ impl Cli {
             .map_err(|e| Error::input("--threads", e, "give a smaller number"))?;
         match self.command {
             Command::Train(args) => train::run(*args),
+            Command::Suite(args) => suite::run(*args),
             Command::Eval(args) => eval::run(args),
             Command::Collect(args) => collect::run(args),
             Command::Gaps(args) => gaps::run(args),

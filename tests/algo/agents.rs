@@ -24,9 +24,7 @@ pub fn settings(method: &str, warmup: i64) -> Table {
         ("ratio_batch", 32),
         ("warmup", warmup),
     ] {
-        if key == "warmup" && defaults.contains_key(key)
-            || defaults.get(key).is_some_and(|v| v.as_integer() != Some(0))
-        {
+        if defaults.contains_key(key) {
             table.insert(key.into(), value.into());
         }
     }

@@ -6,6 +6,7 @@ use candle_core::Device;
 use h2oplus::method::{Agent, Method, build, methods};
 use h2oplus::net::Replay;
 use h2oplus::net::replay::row_len;
+use h2oplus::run::config::recipe::{RECIPES, Recipe};
 use toml::Table;
 
 use crate::agents::{A, S, agent, bits, replay, run, settings};
@@ -83,11 +84,34 @@ fn plain_mixing_is_h2oplus_without_its_parts() {
     };
     let (same, other) = (without(0.0), without(0.01));
     let mut differ = 0;
-    for (name, values) in build("rlpd", "batch = 24") {
+    for (name, values) in build("rlpd", "sim_batch = 24") {
         assert_eq!(values, same[&name], "{name}");
         differ += usize::from(values != other[&name]);
     }
     assert!(differ > 0, "λ must be seen");
+}
+
+/// Whatever a recipe says of real batches, zero-shot SAC sees no real row; plain mixing does.
+#[test]
+fn no_recipe_shows_sac_the_data() {
+    for (recipe, _) in RECIPES {
+        let after = |method: &str, real: u64| {
+            let mut settings = Recipe::named(recipe)
+                .unwrap()
+                .settings(Method::named(method).unwrap());
+            settings.insert("hidden".into(), "16".parse::<toml::Value>().unwrap());
+            let settings = Method::named(method).unwrap().resolve(&settings).unwrap();
+            let mut agent = build(method, &settings, S, A, &[3], &Device::Cpu).unwrap();
+            for _ in 0..5 {
+                agent
+                    .update(&replay(real, 1, 100), &replay(9, 1, 100))
+                    .unwrap();
+            }
+            bits(&agent, 0)
+        };
+        assert!(after("sac", 1) == after("sac", 2), "{recipe}");
+        assert!(after("rlpd", 1) != after("rlpd", 2), "{recipe}");
+    }
 }
 
 /// Before its correction counts, DARC is SAC.

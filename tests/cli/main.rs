@@ -18,6 +18,7 @@ mod robots;
 mod runs;
 mod signals;
 mod streams;
+mod suite;
 mod train;
 mod verify;
 

@@ -1,5 +1,9 @@
 //! A small run leaves what it promises.
 
+use std::path::Path;
+
+use ::h2oplus::run::config::recipe::RECIPES;
+
 use super::{h2oplus, only_run, small, stderr, stdout};
 
 #[test]
@@ -109,22 +113,34 @@ fn flags_win_over_the_config_file() {
     assert_eq!(config["settings"]["expectile"].as_float(), Some(0.9));
 }
 
-/// Every method trains from the command line; one that needs no simulator takes no step in it.
+/// Every method trains from the command line, by every recipe; one that needs no simulator takes no step in it, and one
+/// that is zero-shot learns from no real transition.
 #[test]
 fn every_method_trains() {
-    for method in &::h2oplus::method::METHODS {
+    let methods = ::h2oplus::method::METHODS.iter();
+    for (method, (recipe, _)) in methods.flat_map(|m| RECIPES.map(|recipe| (m, recipe))) {
         let offline = method.offline;
         let method = method.name;
         let dir = tempfile::tempdir().unwrap();
-        let args = small(&["--algo", method, "--updates", "20", "--hidden", "16"]);
+        let mut args = small(&["--algo", method, "--updates", "20", "--hidden", "16"]);
+        args[2] = recipe;
         let out = h2oplus(dir.path(), &args);
         assert_eq!(out.status.code(), Some(0), "{method}: {}", stderr(&out));
-        let metrics = std::fs::read_to_string(only_run(dir.path()).join("metrics.jsonl")).unwrap();
-        let stepped = metrics
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .filter_map(|line| line["perf/env_steps_per_s"].as_f64())
-            .any(|rate| rate > 0.0);
+        let lines = metrics(&only_run(dir.path()));
+        let has = |key: &str| lines.iter().any(|line| line[key].as_f64().is_some());
+        let rates = lines.iter().map(|line| &line["perf/env_steps_per_s"]);
+        let stepped = { rates }.any(|rate| rate.as_f64().is_some_and(|rate| rate > 0.0));
         assert_eq!(stepped, !offline, "{method}");
+        let zero_shot = ["sac", "darc"].contains(&method);
+        assert_eq!(has("losses/td_error_real"), !zero_shot, "{method}");
+        assert_eq!(has("losses/td_error_sim"), !offline, "{method}");
     }
+}
+
+/// Lines of a run's metrics.
+fn metrics(run: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use candle_core::Device;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -17,9 +16,7 @@ use crate::kernel::launch::{Tally, reset_tally, tally};
 use crate::method::{Method, build};
 use crate::net::Replay;
 use crate::net::device::{self, DeviceKind, OpenDevice};
-use crate::net::replay::row_len;
 use crate::range::Range;
-use crate::rng::{Stream, fill_normal};
 use crate::run::config::recipe::Recipe;
 
 /// Rows of either replay: more than the caches hold.
@@ -177,8 +174,8 @@ pub fn measure(args: &Args) -> Result<LearnReport> {
     settings.extend(args.settings.table.clone());
     let mut agent = build(&args.algo, &settings, s, a, &seeds, &device)?;
     let (real, sim) = (
-        random_replay(s, a, 1, &device)?,
-        random_replay(s, a, 2, &device)?,
+        Replay::noise(ROWS, s, a, 1, &device)?,
+        Replay::noise(ROWS, s, a, 2, &device)?,
     );
     let ceilings = device::ceilings(&device)?;
     let before = match ceilings {
@@ -266,21 +263,6 @@ fn report(
         megabytes_per_update: 1e-6 * bytes / updates / members,
         kernels: times,
     }
-}
-
-fn random_replay(obs_dim: usize, act_dim: usize, seed: u64, device: &Device) -> Result<Replay> {
-    let row = row_len(obs_dim, act_dim);
-    let mut rows = vec![0.0; ROWS * row];
-    fill_normal(&mut rows, seed, 0, 0, Stream::Data);
-    for row in rows.chunks_exact_mut(row) {
-        row[obs_dim..obs_dim + act_dim]
-            .iter_mut()
-            .for_each(|a| *a = a.tanh());
-        row[2 * obs_dim + act_dim + 1] = 0.0;
-    }
-    let mut replay = Replay::new(1, ROWS, obs_dim, act_dim, device)?;
-    replay.push(&rows)?;
-    Ok(replay)
 }
 
 /// GFLOP/s of independent 256×256×256 products, one a thread, for a third of a second.

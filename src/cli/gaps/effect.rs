@@ -17,6 +17,8 @@ use crate::run::data::behaviour::Behaviour;
 
 /// Env steps at which trajectories are compared.
 const HORIZONS: [usize; 4] = [1, 10, 100, 1000];
+/// Deviation of the normals that the published classifiers' inputs are blurred by.
+const BLUR: f64 = 0.1;
 /// Horizon by which gaps are sorted: long enough to act, short enough for the floor to be low.
 const SORT_BY: usize = 1;
 
@@ -158,7 +160,8 @@ impl EffectReport {
              median (tenth to ninetieth percentile) after so many env steps. Distances are root mean squares over\n\
              the observed coordinates of difference / standard deviation: 1.4 is what unrelated states are apart.\n\
              `floor` is the original against itself from states moved by {FLOOR:e}: what any difference becomes;\n\
-             a pair is beyond it where it is further apart than nine tenths of the floor's.\n",
+             a pair is beyond it where it is further apart than nine tenths of the floor's. w is what a perfect\n\
+             dynamics ratio would say, successors being blurred by {BLUR} as the classifiers' inputs are.\n",
             self.task, self.trajectories
         );
         for by in &self.actions {
@@ -182,6 +185,14 @@ impl EffectReport {
             text += &part("qvel", |a| cell(&a.qvel));
             text += &part("qpos", |a| cell(&a.qpos));
             text += &part("Δ sum of rewards", |a| cell(&a.reward));
+            let w = |(name, apart): (&str, &[Apart])| -> Vec<String> {
+                let first = &apart[0];
+                vec![name.into(), cell(&first.state), cell(&first.ratio(BLUR))]
+            };
+            let gaps = by.gaps.iter().map(|g| (g.gap.as_str(), &g.horizons[..]));
+            let rows: Vec<_> = gaps.chain([("floor", &by.floor[..])]).map(w).collect();
+            let head = ["after 1 step", "|Δ state|", "w"];
+            text += &format!("\n{}", table(&head, &rows));
             text += &part("pairs still running", |a| a.pairs.to_string());
             let share = |share: &Option<f64>| share.map_or("–".into(), percent);
             let gaps = by

@@ -17,6 +17,7 @@ pub mod in_sample;
 mod iql;
 pub mod measures;
 pub mod registry;
+mod rlpd;
 mod sac;
 mod settings;
 mod td3bc;
@@ -29,6 +30,7 @@ pub use h2o::H2oSettings;
 pub use h2oplus::H2oPlusSettings;
 pub use iql::IqlSettings;
 pub use registry::{METHODS, Method, build, build_members, methods, renamed, setting, settings};
+pub use rlpd::RlpdSettings;
 pub use sac::SacSettings;
 pub use td3bc::Td3BcSettings;
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::settings::ordered;
 use super::{
     Agent, CqlSettings, DarcSettings, H2oPlusSettings, H2oSettings, IqlSettings, Record,
-    SacSettings, Td3BcSettings,
+    RlpdSettings, SacSettings, Td3BcSettings,
 };
 use crate::error::{Error, Result};
 
@@ -28,16 +28,18 @@ pub struct Method {
     build: Build,
 }
 
-/// A row of [`METHODS`], with what differs from the settings' own defaults.
+/// A row of [`METHODS`].
 macro_rules! method {
-    ($name:literal, offline: $offline:literal, $settings:ident $(, $key:ident = $value:expr)*) => {
+    ($name:literal, offline: $offline:literal, $settings:ident) => {
         Method {
             name: $name,
             offline: $offline,
             settings: $settings::ALL,
             defaults: || {
-                let settings = $settings { $($key: $value,)* ..Default::default() };
-                settings.table().expect("defaults are small numbers and names")
+                let settings = $settings::default();
+                settings
+                    .table()
+                    .expect("defaults are small numbers and names")
             },
             build: |settings, obs_dim, act_dim, seeds, device| {
                 let typed = |all: &Table| -> $settings {
@@ -56,7 +58,7 @@ pub static METHODS: [Method; 8] = [
     method!("h2oplus", offline: false, H2oPlusSettings),
     method!("h2o", offline: false, H2oSettings),
     method!("sac", offline: false, SacSettings),
-    method!("rlpd", offline: false, SacSettings, real_batch = 128, batch = 128),
+    method!("rlpd", offline: false, RlpdSettings),
     method!("darc", offline: false, DarcSettings),
     method!("iql", offline: true, IqlSettings),
     method!("cql", offline: true, CqlSettings),
@@ -93,6 +95,12 @@ impl Method {
     /// Its setting called `key`.
     pub fn setting(&self, key: &str) -> Option<&'static Setting> {
         self.settings.iter().find(|setting| setting.key == key)
+    }
+
+    /// Whether it looks at the real data: in its losses, or to tell them from the simulator's.
+    pub fn uses_data(&self) -> bool {
+        let asks = ["real_batch", "ratio_batch"];
+        self.offline || asks.iter().any(|key| self.setting(key).is_some())
     }
 
     /// Its settings where none is given. One that is none is left out.
@@ -298,13 +306,19 @@ mod tests {
     }
 
     #[test]
+    fn sac_alone_learns_without_data() {
+        let without = METHODS.iter().filter(|method| !method.uses_data());
+        assert_eq!(without.map(|m| m.name).collect::<Vec<_>>(), ["sac"]);
+    }
+
+    #[test]
     fn a_method_overrides_what_it_shares_with_others() {
         let default = |name: &str, key: &str| Method::named(name).unwrap().defaults()[key].clone();
         assert_eq!(default("sac", "exploration").as_str(), Some("entropy"));
         assert_eq!(default("cql", "exploration").as_str(), Some("none"));
         assert_eq!(default("cql", "penalty_weight").as_float(), Some(2.0));
         assert_eq!(default("h2o", "penalty_weight").as_float(), Some(0.01));
-        assert_eq!(default("rlpd", "batch").as_integer(), Some(128));
+        assert_eq!(default("rlpd", "sim_batch").as_integer(), Some(128));
     }
 
     #[test]

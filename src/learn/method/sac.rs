@@ -1,14 +1,10 @@
 //! SAC on the simulator alone (zero-shot): y = r + γ(1−d)·(min Q̂(s',a') − α log π(a'|s')).
 //!
 //! **Floor of an update** (256-256 networks, 17 observations, 6 actions, batch 256): 0.58 GFLOP of products.
-//!
-//! With `real_batch` it mixes real transitions in plainly, which is H2O+ with λ = 0 and no ratio: the control `rlpd` is
-//! this with halves of 128. (RLPD, Ball et al., ICML 2023, mixes so; its ensembles, layer norms and update ratio are
-//! not here.)
 
 use h2oplus_base::settings;
 
-use super::actor_critic::{ActorCritic, family};
+use super::actor_critic::{ActorCritic, Family, family};
 use super::settings::{actor_critic, networks};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
@@ -21,8 +17,6 @@ settings! {
     pub struct SacSettings: networks, actor_critic {
         /// Simulated transitions per update.
         batch: usize = 256 => SOME,
-        /// Real transitions per update, beside them.
-        real_batch: usize = 0 => COUNT,
     }
 }
 
@@ -33,21 +27,26 @@ family!(SacSettings);
 impl Record for SacSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         above_zero("batch", s.batch as f64)?;
-        let core = ActorCritic::new(t, s)?;
-        let batch = t.rows([s.real_batch, s.batch])?;
-        t.draw(&batch);
-
-        // Losses.
-        let fresh = t.sample(&core.policy, &batch)?;
-        let target = core.target(t, s, &fresh);
-        let y = t.td_target(&batch, target)?;
-        let q = t.twin_at(&core.q, &batch.obs_action());
-        let w = t.constant_weights(&batch, 1.0)?;
-        t.td_loss(&batch, &q, &y, &w);
-        core.actor_loss(t, s, &fresh);
-
-        // Step.
-        t.step(&core.groups());
-        Ok(())
+        update(t, s, [0, s.batch])
     }
+}
+
+/// SAC's update on so many real and so many simulated transitions, which count alike.
+pub(super) fn update<S: Family>(t: &mut Tape, s: &Each<S>, rows: [usize; 2]) -> Result<()> {
+    let core = ActorCritic::new(t, s)?;
+    let batch = t.rows(rows)?;
+    t.draw(&batch);
+
+    // Losses.
+    let fresh = t.sample(&core.policy, &batch)?;
+    let target = core.target(t, s, &fresh);
+    let y = t.td_target(&batch, target)?;
+    let q = t.twin_at(&core.q, &batch.obs_action());
+    let w = t.constant_weights(&batch, 1.0)?;
+    t.td_loss(&batch, &q, &y, &w);
+    core.actor_loss(t, s, &fresh);
+
+    // Step.
+    t.step(&core.groups());
+    Ok(())
 }

@@ -64,14 +64,22 @@ macro_rules! classifiers {
     };
 }
 
-/// Settings of the methods that mix real and simulated transitions, the latter weighted by the ratio.
-macro_rules! mixing {
+/// Settings of the methods that learn from real and simulated transitions.
+macro_rules! halves {
     ($($then:tt)*) => {
         h2oplus_base::settings! { @add {
             /// Real transitions per update.
             real_batch: usize = 128 => SOME,
             /// Simulated transitions per update.
             sim_batch: usize = 128 => SOME,
+        } $($then)* }
+    };
+}
+
+/// Settings of the methods that weight simulated transitions by the ratio.
+macro_rules! weighted {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
             /// Whether the simulated half is weighted by the dynamics ratio.
             use_ratio: bool = true,
             /// Whether the simulated half's weights are divided by their mean over the batch.
@@ -96,7 +104,7 @@ macro_rules! penalty {
     };
 }
 
-pub(crate) use {actor_critic, classifiers, mixing, networks, penalty};
+pub(crate) use {actor_critic, classifiers, halves, networks, penalty, weighted};
 
 /// Refuses a clip whose bounds, the settings of these keys, are the wrong way round.
 pub(crate) fn ordered(keys: [&str; 2], [low, high]: [f64; 2]) -> Result<()> {

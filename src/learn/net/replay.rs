@@ -9,6 +9,7 @@ use crate::kernel::PerMember;
 use crate::kernel::cuda::engine;
 use crate::kernel::gather::Span;
 use crate::kernel::{Buf, ReplayRows, RowLayout};
+use crate::rng::{Stream, fill_normal};
 
 /// Transitions on the device, one row each, laid out as
 /// `[obs (S), action (A), next_obs (S), reward, terminated]`, so that (s,a) and (s,a,s') are prefixes.
@@ -94,6 +95,31 @@ impl Replay {
             parts: side_by_side(&lengths),
             part: set,
         })
+    }
+
+    /// One ring of `rows` random rows that no episode's end is among: what throughput is measured on.
+    ///
+    /// # Errors
+    /// Where the device has no room for them.
+    pub fn noise(
+        rows: usize,
+        obs_dim: usize,
+        act_dim: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        let row = row_len(obs_dim, act_dim);
+        let mut all = vec![0.0; rows * row];
+        fill_normal(&mut all, seed, 0, 0, Stream::Data);
+        for row in all.chunks_exact_mut(row) {
+            row[obs_dim..obs_dim + act_dim]
+                .iter_mut()
+                .for_each(|a| *a = a.tanh());
+            row[2 * obs_dim + act_dim + 1] = 0.0;
+        }
+        let mut replay = Self::new(1, rows, obs_dim, act_dim, device)?;
+        replay.push(&all)?;
+        Ok(replay)
     }
 
     /// Length of a row.

@@ -140,7 +140,7 @@ impl Run {
     }
 
     /// The simulator's gaps of `member`, tried on the robot.
-    fn gap(&self, member: &Member) -> Result<GapSet> {
+    pub(in crate::run) fn gap(&self, member: &Member) -> Result<GapSet> {
         let TrainConfig {
             gap_rows,
             gap_redraw,

@@ -90,7 +90,14 @@ impl Paused {
 
     fn check(&self) -> Result<()> {
         let Some((path, Checkpoint { header, .. })) = &self.checkpoint else {
-            return Ok(());
+            return match self.folder.policies().is_file() {
+                false => Ok(()),
+                true => {
+                    let problem = "is done, and kept its last policies without its checkpoints";
+                    let help = "look at them with `h2oplus eval`, or start a new run";
+                    Err(Error::input(self.folder.path().display(), problem, help))
+                }
+            };
         };
         if self.run.config.updates < header.updates {
             let (updates, done) = (self.run.config.updates, header.updates);

@@ -38,17 +38,7 @@ impl RunFolder {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
-        fs::create_dir_all(root).map_err(Error::io(root))?;
-        let unborn = unborn(root)?;
-        let made = Self {
-            lock: Some(Arc::new(Lock::take(&unborn)?)),
-            path: unborn.clone(),
-        };
-        fs::create_dir(made.checkpoints()).map_err(Error::io(made.checkpoints()))?;
-        made.describe(config)?;
-        for (name, text) in beside {
-            write(&unborn.join(name), text.as_bytes())?;
-        }
+        let unborn = Self::unborn(root, config, beside)?;
         // A list of gaps holds slashes and may be of any length; a folder's name has 255 bytes at most.
         let short = |part: &str| {
             let fits = part
@@ -61,13 +51,42 @@ impl RunFolder {
         // Two runs may start within one second: the later one takes the next free number.
         for stamp in unix.. {
             let path = root.join(format!("{name}__{stamp}"));
-            match fs::rename(&unborn, &path) {
-                Ok(()) => return Ok(Self { path, ..made }),
+            match fs::rename(&unborn.path, &path) {
+                Ok(()) => return Ok(Self { path, ..unborn }),
                 Err(_) if path.exists() => continue,
                 Err(e) => return Err(Error::io(&path)(e)),
             }
         }
         unreachable!("the range of stamps has no end")
+    }
+
+    /// Makes the new folder `path`, with the run's config in it, and locks it: there whole or not at all.
+    ///
+    /// # Errors
+    /// Where something is there already; [`Error::Io`].
+    pub fn create_at(path: &Path, config: &TrainConfig) -> Result<Self> {
+        let unborn = Self::unborn(path.parent().unwrap_or(Path::new(".")), config, &[])?;
+        fs::rename(&unborn.path, path).map_err(Error::io(path))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            ..unborn
+        })
+    }
+
+    /// A new folder under `root` whose name is still to be given, locked.
+    fn unborn(root: &Path, config: &TrainConfig, beside: &[(&str, &str)]) -> Result<Self> {
+        fs::create_dir_all(root).map_err(Error::io(root))?;
+        let path = unborn(root)?;
+        let made = Self {
+            lock: Some(Arc::new(Lock::take(&path)?)),
+            path,
+        };
+        fs::create_dir(made.checkpoints()).map_err(Error::io(made.checkpoints()))?;
+        made.describe(config)?;
+        for (name, text) in beside {
+            write(&made.path.join(name), text.as_bytes())?;
+        }
+        Ok(made)
     }
 
     /// Opens an existing run to read it; says what is missing when `path` is none.
@@ -173,9 +192,25 @@ impl RunFolder {
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
+    /// Whether there are any: a suite removes those of runs that are done.
+    pub fn has_checkpoints(&self) -> bool {
+        fs::read_dir(self.checkpoints()).is_ok_and(|mut all| all.next().is_some())
+    }
     /// `snapshots/`, behaviour snapshots of the policy.
     pub fn snapshots(&self) -> PathBuf {
         self.path.join("snapshots")
+    }
+    /// `policies.safetensors`: the last policy of each member of a run that is done.
+    pub fn policies(&self) -> PathBuf {
+        self.path.join("policies.safetensors")
+    }
+    /// `states.safetensors`: rows of each member's replay in the simulator.
+    pub fn states(&self) -> PathBuf {
+        self.path.join("states.safetensors")
+    }
+    /// `networks.safetensors`: all networks of each member.
+    pub fn networks(&self) -> PathBuf {
+        self.path.join("networks.safetensors")
     }
     /// `learning_curve.svg`.
     pub fn curve(&self) -> PathBuf {

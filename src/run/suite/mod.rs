@@ -2,6 +2,11 @@
 
 pub mod file;
 pub mod folder;
+mod grouping;
 pub mod plan;
+pub mod predict;
+pub mod resolve;
+pub mod shard;
 pub mod shipped;
 pub mod status;
+pub mod work;

@@ -182,8 +182,8 @@ impl SuitePlan {
             return Err(Error::input(path.display(), problem, help));
         }
         for run in plan.cells.iter().flat_map(|cell| &cell.runs) {
-            let group = plan.group(&run.group);
-            if !group.is_some_and(|group| run.member < group.members) {
+            let members = plan.group(&run.group).map_or(0, |group| group.members);
+            if run.member >= members {
                 let problem = format!(
                     "a cell names member {} of `{}`, which is none",
                     run.member, run.group

@@ -2,6 +2,7 @@
 //! config alone, so a run resumed from any checkpoint ends in the same bits.
 
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::Device;
@@ -24,6 +25,7 @@ use crate::run::record::run_folder::{RunFolder, word};
 
 mod build;
 mod evaluation;
+mod keep;
 mod records;
 mod state;
 
@@ -41,8 +43,10 @@ pub struct Trainer {
     metrics: Metrics,
     /// The files that the run is made from.
     inputs: Vec<Input>,
-    /// The command that goes on with a run, without its folder.
-    go_on: &'static str,
+    /// The command that goes on with a run, and with which folder; the run's own, unless this says otherwise.
+    go_on: (&'static str, Option<PathBuf>),
+    /// Whether evaluations are said in one line, however many members there are.
+    brief: bool,
     /// Rounds of simulator steps done.
     cycles: u64,
     /// Latest evaluation, by member.
@@ -58,9 +62,14 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Says which command goes on with this run, its folder left out: `h2oplus train --resume` unless told.
-    pub fn go_on_with(&mut self, command: &'static str) {
-        self.go_on = command;
+    /// Says which command goes on with this run: `h2oplus train --resume` and its folder, unless told.
+    pub fn go_on_with(&mut self, command: &'static str, folder: Option<&Path>) {
+        self.go_on = (command, folder.map(Path::to_path_buf));
+    }
+
+    /// Says evaluations in one line, however many members there are.
+    pub fn be_brief(&mut self) {
+        self.brief = true;
     }
 
     /// The resolved config.
@@ -71,6 +80,11 @@ impl Trainer {
     /// The run's folder.
     pub fn folder(&self) -> &RunFolder {
         &self.folder
+    }
+
+    /// Updates done by each member.
+    pub fn updates(&self) -> u64 {
+        self.agent.updates()
     }
 
     /// The latest evaluation of each member.
@@ -165,8 +179,8 @@ impl Trainer {
         self.phases.end()?;
         drop(saving);
         stop::check().inspect_err(|_| {
-            let (k, go_on) = (self.agent.updates(), self.go_on);
-            let at = word(self.folder.path());
+            let (k, (go_on, folder)) = (self.agent.updates(), &self.go_on);
+            let at = word(folder.as_deref().unwrap_or(self.folder.path()));
             progress.line(&format!(
                 "stopped after {k} updates; go on with: {go_on} {at}"
             ));
@@ -205,7 +219,7 @@ impl Trainer {
     }
 
     /// Seconds of work on this run, those before a resume included.
-    fn seconds(&self) -> f64 {
+    pub fn seconds(&self) -> f64 {
         self.earlier_seconds + self.started.elapsed().as_secs_f64()
     }
 

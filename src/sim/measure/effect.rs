@@ -33,6 +33,8 @@ pub struct Apart {
     pub qpos: Option<Quantiles>,
     /// The same of the velocities.
     pub qvel: Option<Quantiles>,
+    /// Euclidean distance of the observed positions and all velocities, in their own units.
+    pub state: Option<Quantiles>,
     /// Edited minus original sum of rewards, of all pairs, each sum up to its robot's failure.
     pub reward: Option<Quantiles>,
     /// Distances of positions and velocities of each pair.
@@ -41,6 +43,18 @@ pub struct Apart {
 }
 
 impl Apart {
+    /// Quantiles of p_original/p_edited at the edited robot's state, both blurred by normals of deviation `sigma`: what a
+    /// perfect dynamics ratio says one env step after a common start, where both dynamics are points. It falls with
+    /// the distance, so its tenth percentile is that of the pairs furthest apart.
+    pub fn ratio(&self, sigma: f64) -> Option<Quantiles> {
+        let w = |distance: f64| (-0.5 * (distance / sigma).powi(2)).exp();
+        self.state.map(|state| Quantiles {
+            q10: w(state.q90),
+            median: w(state.median),
+            q90: w(state.q10),
+        })
+    }
+
     /// Share of the pairs that are further apart, in positions or velocities, than nine tenths of the
     /// floor's at the same horizon; `None` where no pair runs.
     pub fn beyond(&self, floor: &Self) -> Option<f64> {
@@ -172,6 +186,11 @@ impl Original {
             };
             let qpos = rms(&ours.qpos[i], &theirs.qpos[i], &self.spread.0, from);
             let qvel = rms(&ours.qvel[i], &theirs.qvel[i], &self.spread.1, 0);
+            let ones = vec![1.0; nv];
+            let raw = rms(&ours.qpos[i], &theirs.qpos[i], &ones, from)
+                .into_iter()
+                .zip(rms(&ours.qvel[i], &theirs.qvel[i], &ones, 0));
+            let norm = |(q, v): (f64, f64)| (q * q * (nv - from) as f64 + v * v * nv as f64).sqrt();
             let difference = ours.reward[i].iter().zip(&theirs.reward[i]);
             Apart {
                 env_steps,
@@ -179,6 +198,7 @@ impl Original {
                 each: qpos.iter().copied().zip(qvel.iter().copied()).collect(),
                 qpos: Quantiles::of(qpos),
                 qvel: Quantiles::of(qvel),
+                state: Quantiles::of(raw.map(norm).collect()),
                 reward: Quantiles::of(difference.map(|(a, b)| b - a).collect()),
             }
         };
@@ -319,9 +339,10 @@ mod tests {
             .unwrap();
         for apart in &none {
             assert_eq!(apart.pairs, n);
-            for quantiles in [apart.qpos, apart.qvel, apart.reward] {
+            for quantiles in [apart.qpos, apart.qvel, apart.state, apart.reward] {
                 assert_eq!(quantiles.unwrap().q90, 0.0);
             }
+            assert_eq!(apart.ratio(0.1).unwrap().q10, 1.0);
         }
         let floors = original.floor().unwrap();
         assert_eq!(none[1].beyond(&floors[1]), Some(0.0));
@@ -335,6 +356,17 @@ mod tests {
             floor > 0.0 && 10.0 * floor < median("gravity=1.01"),
             "{floor}"
         );
+        let one_step = |gap: &str| {
+            let gap = task.gap(gap).unwrap();
+            let apart = original.against(Dynamics::new(&task, &[gap]).unwrap());
+            apart.unwrap().swap_remove(0)
+        };
+        let [near, far] = ["gravity=1.01", "gravity=1.2"].map(|gap| one_step(gap));
+        // A falling robot gains 0.1 g times its env step's 0.05 s, in m/s.
+        let fall = far.state.unwrap().median;
+        assert!((0.05..0.2).contains(&fall), "{fall}");
+        let w = [near, far].map(|apart| apart.ratio(0.1).unwrap().median);
+        assert!(w[0] > 0.99 && w[1] < 0.8, "{w:?}");
         let ratio = median("gravity=1.2") / median("gravity=1.01");
         assert!((10.0..40.0).contains(&ratio), "{ratio}");
     }

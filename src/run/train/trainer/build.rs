@@ -83,6 +83,22 @@ impl Trainer {
         Self::new(run, with, folder, inputs, data, None)
     }
 
+    /// [`create`](Self::create), in the folder `path`.
+    ///
+    /// # Errors
+    /// As there, and where something is at `path` already.
+    pub fn create_at(
+        mut run: Run,
+        with: Resources,
+        path: &Path,
+        data: Option<&RealData>,
+    ) -> Result<Self> {
+        inputs::settle(&mut run.config)?;
+        let inputs = inputs::of(&run.config)?;
+        let folder = RunFolder::create_at(path, &run.config)?;
+        Self::new(run, with, folder, inputs, data, None)
+    }
+
     /// Goes on with a run from its newest sound checkpoint, or from its beginning where it has none.
     ///
     /// # Errors
@@ -166,7 +182,8 @@ impl Trainer {
             rollout: Rollout::new(simulator, &seeds)?,
             metrics,
             inputs,
-            go_on: "h2oplus train --resume",
+            go_on: ("h2oplus train --resume", None),
+            brief: false,
             cycles: 0,
             latest: Vec::new(),
             diverged: vec![None; seeds.len()],

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use candle_core::Tensor;
 
 use super::Trainer;
+use crate::data::moments;
 use crate::engine::PlanarVecEnv;
 use crate::engine::planar::Precision;
 use crate::env::{Dynamics, EnvKey, EnvSpec};
@@ -67,6 +68,14 @@ impl Trainer {
         let head = format!("update {k:>7}  return on the real task");
         if let [only] = &self.latest[..] {
             progress.line(&format!("{head}  {}", of(only)));
+            return Ok(());
+        }
+        if self.brief {
+            let (mean, std) = moments(self.latest.iter().map(Episodes::mean));
+            let members = self.latest.len();
+            progress.line(&format!(
+                "{head}  {mean:.0} ± {std:.0} over {members} members"
+            ));
             return Ok(());
         }
         progress.line(&head);
