@@ -13,6 +13,7 @@ mod numbers;
 mod population;
 mod report;
 mod resume;
+mod rliable;
 mod robot;
 mod robots;
 mod runs;
