@@ -43,7 +43,7 @@ AFTER = """<script>addEventListener('load', function () {
   filter.dispatchEvent(new Event('input'));
   found.rows = filter.parentElement.querySelectorAll('.filtered tbody tr:not([hidden])').length;
   found.failures = failures;
-  root.dataset.found = JSON.stringify(found);
+  parent.postMessage(JSON.stringify(found), '*');
 });</script>"""
 
 
@@ -57,20 +57,28 @@ def chromium():
     sys.exit(0)
 
 
-def run(program, page, width, dark, *more):
-    with tempfile.TemporaryDirectory() as profile:
-        theme = ["--blink-settings=preferredColorScheme=" + ("0" if dark else "1")]
-        command = [program, *FLAGS, *theme, f"--user-data-dir={profile}", f"--window-size={width},1400", *more, page.as_uri()]
-        return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
+# A window has a least width, so the page stands in a frame, whose width and colour scheme are what it asks for.
+FRAME = """<!DOCTYPE html><html><body style="margin:0"><script>addEventListener('message', function (event) {{
+  document.documentElement.dataset.found = event.data; }});</script>
+<iframe src="{page}" style="border:0;width:{width}px;height:{height}px;color-scheme:{scheme}"></iframe></body></html>"""
 
 
-def probe(program, report, width, dark):
+def run(program, folder, page, width, dark, *more):
+    frame = Path(folder, "frame.html")
+    height = 4000 if width < 600 else 2400
+    scheme = "dark" if dark else "light"
+    frame.write_text(FRAME.format(page=page.as_uri(), width=width, height=height, scheme=scheme))
+    profile = Path(tempfile.mkdtemp(dir=folder))
+    command = [program, *FLAGS, f"--user-data-dir={profile}", f"--window-size={max(width, 500)},{height}", *more, frame.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
+
+
+def probe(program, folder, report, width, dark):
     text = report.read_text()
     text = text.replace("<head>", "<head>" + BEFORE, 1).replace("</body>", AFTER + "</body>", 1)
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder, "page.html")
-        page.write_text(text)
-        dom = run(program, page, width, dark, "--dump-dom")
+    page = Path(folder, "page.html")
+    page.write_text(text)
+    dom = run(program, folder, page, width, dark, "--dump-dom")
     found = re.search(r'data-found="([^"]*)"', dom)
     assert found, "the page's own script did not reach its end"
     return json.loads(html.unescape(found[1]))
@@ -79,21 +87,22 @@ def probe(program, report, width, dark):
 def main():
     program, report = chromium(), Path(sys.argv[1]).resolve()
     grounds = set()
-    for width in WIDTHS:
-        for dark in (False, True):
-            found = probe(program, report, width, dark)
-            name = f"{width} {'dark' if dark else 'light'}: {found}"
-            assert found["width"] == width, name
-            assert not found["failures"], name
-            assert found["content"] <= found["width"] and not found["wide"], name
-            assert found["switched"] != found["ground"] and not found["rows"] and not found["unreachable"], name
-            grounds.add((dark, found["ground"]))
-            print(f"{width} px, {'dark' if dark else 'light'}: no error, no overflow")
-            if len(sys.argv) > 2:
-                shot = Path(sys.argv[2]).resolve() / f"{width}-{'dark' if dark else 'light'}.png"
-                shot.parent.mkdir(parents=True, exist_ok=True)
-                run(program, report, width, dark, f"--screenshot={shot}")
-    assert len(grounds) == 2 and len({ground for _, ground in grounds}) == 2, grounds
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for width in WIDTHS:
+            for dark in (False, True):
+                found = probe(program, folder, report, width, dark)
+                name = f"{width} {'dark' if dark else 'light'}: {found}"
+                assert found["width"] == width, name
+                assert not found["failures"], name
+                assert found["content"] <= found["width"] and not found["wide"], name
+                assert found["switched"] != found["ground"] and not found["rows"] and not found["unreachable"], name
+                grounds.add((dark, found["ground"]))
+                print(f"{width} px, {'dark' if dark else 'light'}: no error, no overflow")
+                if len(sys.argv) > 2:
+                    shot = Path(sys.argv[2]).resolve() / f"{width}-{'dark' if dark else 'light'}.png"
+                    shot.parent.mkdir(parents=True, exist_ok=True)
+                    run(program, folder, report, width, dark, f"--screenshot={shot}")
+    assert len(grounds) == 2, f"light and dark look alike: {grounds}"
 
 
 main()

@@ -59,20 +59,31 @@ fn over_columns(table: &ReportTable, labels: &[String]) -> Verdict {
     if let Some((rival, other)) = second {
         let other_mean = other.mean.unwrap_or_default();
         first += &format!(", then {} {}", labels[rival], number(other_mean));
-        let apart = match (total.iqm, other.iqm) {
-            (Some(a), Some(b)) => a.low > b.high,
-            _ => false,
-        };
-        headline = match apart {
-            true => format!("{label} is ahead, clear of all others on average"),
-            false => format!(
-                "{label} is ahead on average, but not clear of {}",
-                labels[rival]
+        let beside: Vec<_> = (0..labels.len())
+            .filter(|n| {
+                *n != best
+                    && table.totals[*n]
+                        .iqm
+                        .zip(total.iqm)
+                        .is_some_and(|(a, b)| a.high >= b.low)
+            })
+            .map(|n| labels[n].as_str())
+            .collect();
+        (headline, first) = match beside.as_slice() {
+            [] => (
+                format!("{label} is ahead, clear of all others on average"),
+                first + "; its 95 % interval lies above all others",
             ),
-        };
-        first += match apart {
-            true => "; their 95 % intervals do not overlap",
-            false => "; their 95 % intervals overlap",
+            beside => (
+                format!(
+                    "{label} is ahead on average, but not clear of {}",
+                    listed(beside)
+                ),
+                format!(
+                    "{first}; its 95 % interval overlaps that of {}",
+                    listed(beside)
+                ),
+            ),
         };
     }
     sentences.push(first + ".");

@@ -67,8 +67,9 @@ pub fn trouble(part: &Part, links: &Links) -> Element {
     let counts = words.map(|word| (part.count(word), word));
     let counts = counts.iter().filter(|(n, _)| *n > 0);
     let counts: Vec<_> = counts.map(|(n, word)| format!("{n} {word}")).collect();
-    let mut rows = Element::new("tbody");
+    let (mut rows, mut folders) = (Element::new("tbody"), 0);
     for (f, folder) in part.folders.iter().enumerate() {
+        folders += usize::from(amiss.iter().any(|run| run.folder == f));
         for word in words {
             let here = amiss
                 .iter()
@@ -104,13 +105,21 @@ pub fn trouble(part: &Part, links: &Links) -> Element {
     let table = Element::of("table", "plain")
         .child(head(&["folder", "state", "runs", "detail"]))
         .child(rows);
-    Element::of("section", "trouble")
-        .child(Element::new("h2").text(format!(
-            "Of {}: {}",
-            count(part.runs.len(), "run"),
-            counts.join(", ")
-        )))
-        .child(scroll("Runs that are not done").child(table))
+    let title = format!(
+        "Of {}: {}",
+        count(part.runs.len(), "run"),
+        counts.join(", ")
+    );
+    let list = scroll("Runs that are not done").child(table);
+    let block = Element::of("section", "trouble").child(Element::new("h2").text(title));
+    // A suite that has just begun lacks most of its runs: who won what must stay in sight.
+    match folders > 6 {
+        false => block.child(list),
+        true => {
+            let summary = Element::new("summary").text(format!("in {folders} folders"));
+            block.child(Element::new("details").child(summary).child(list))
+        }
+    }
 }
 
 /// All runs by folder, with what they ran on and how long.

@@ -18,16 +18,13 @@ pub fn table(report: &Report, part: &Part, table: &ReportTable) -> Element {
         .map(|c| part.column(table, c).label.clone())
         .collect();
     let mut head = Element::new("tr").child(scope("col").text(corner(table)));
-    head = head.children(labels.iter().map(|label| scope("col").text(label)));
     if columns {
         head.push(scope("col").text("highest here"));
     }
+    head = head.children(labels.iter().map(|label| scope("col").text(label)));
     let mut body = Element::new("tbody");
     for (r, cells) in table.cells.iter().enumerate() {
         let mut row = Element::new("tr").child(scope("row").text(&table.rows[r]));
-        for (cell, label) in cells.iter().zip(&labels) {
-            row.push(self::cell(part, cell).with("data-label", label));
-        }
         if columns {
             let winner = table.verdict.rows.get(r).map_or("", String::as_str);
             row.push(
@@ -35,6 +32,9 @@ pub fn table(report: &Report, part: &Part, table: &ReportTable) -> Element {
                     .with("data-label", "highest here")
                     .text(winner),
             );
+        }
+        for (cell, label) in cells.iter().zip(&labels) {
+            row.push(self::cell(part, cell).with("data-label", label));
         }
         body.push(row);
     }
@@ -163,6 +163,9 @@ fn totals(table: &ReportTable, labels: &[String], columns: bool) -> Element {
         .filter_map(|total| total.mean)
         .max_by(f64::total_cmp);
     let mut row = Element::new("tr").child(scope("row").text("mean over rows"));
+    if columns {
+        row.push(Element::of("td", "winner none"));
+    }
     for ((total, paper), label) in table.totals.iter().zip(&table.paper_mean).zip(labels) {
         let best = total.mean.is_some() && total.mean == most;
         let mut td =
@@ -180,9 +183,6 @@ fn totals(table: &ReportTable, labels: &[String], columns: bool) -> Element {
             td.push(Element::of("span", "paper").text(format!("paper {}", number::number(*paper))));
         }
         row.push(td);
-    }
-    if columns {
-        row.push(Element::of("td", "winner none"));
     }
     Element::new("tfoot").child(row)
 }
