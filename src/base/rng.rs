@@ -27,7 +27,7 @@ pub enum Stream {
     Gap = 9,
     /// Noise on the inputs of the classifiers.
     RatioNoise = 11,
-    /// Seeds of the data sets that are made, and noise of `gaps --effect`.
+    /// Seeds of the data sets that are made, and noise of `gap effect`.
     Data = 10,
     /// Actions of which CQL takes the worst.
     Candidates = 12,

@@ -192,31 +192,17 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
-    if path.is_dir() && path.join("config.toml").is_file() {
-        let folder = RunFolder::open(path)?;
-        return match folder.policies().is_file() && !folder.has_checkpoints() {
-            true => of_policies(&folder),
-            false => of_run(&folder, None),
-        };
-    }
-    if let Some(run) = path
-        .parent()
-        .filter(|run| run.join("config.toml").is_file())
-    {
-        let folder = RunFolder::open(run)?;
-        if folder.policies() == path {
-            return of_policies(&folder);
+    let run = RunFolder::around(path)
+        .map(|run| RunFolder::open(&run))
+        .transpose()?;
+    let task = match run {
+        Some(run) if run.policies_of(path) => return of_policies(&run),
+        Some(run) if !RunFolder::is_snapshot(path) => {
+            return of_run(&run, path.is_file().then_some(path));
         }
-    }
-    let run = path
-        .parent()
-        .and_then(Path::parent)
-        .filter(|run| run.join("config.toml").is_file());
-    if let Some(run) = run.filter(|_| name.starts_with("step_")) {
-        let checkpoint = path.parent().is_some_and(|p| p.ends_with("checkpoints"));
-        return of_run(&RunFolder::open(run)?, checkpoint.then_some(path));
-    }
-    let task = same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task);
+        Some(run) => run.read_run()?.config.task,
+        None => same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task),
+    };
     if name.ends_with(".safetensors") {
         let behaviour = Behaviour::load(path)?;
         let candidates = behaviour.snapshots.into_iter().map(|s| Candidate {

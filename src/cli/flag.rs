@@ -109,8 +109,15 @@ pub fn worded(error: Error) -> Error {
     Error::input(place, words(&problem), words(&help))
 }
 
-/// The error of a flag that is called otherwise here; none of another error of clap's.
+/// The error of a flag or a subcommand that is called otherwise here; none of another error of clap's.
 pub fn renamed(usage: &clap::Error) -> Option<Error> {
+    if usage.kind() == ErrorKind::InvalidSubcommand
+        && usage.get(ContextKind::InvalidSubcommand) == Some(&ContextValue::String("gaps".into()))
+    {
+        let help = "`gap list` shows gaps and what they edit, `gap effect` what they do, `gap measure` which of them \
+                    explain a data set";
+        return Some(Error::input("gaps", "is called `h2oplus gap` now", help));
+    }
     let unknown = usage.kind() == ErrorKind::UnknownArgument;
     let ContextValue::String(flag) = usage.get(ContextKind::InvalidArg).filter(|_| unknown)? else {
         return None;

@@ -13,12 +13,13 @@ pub mod bench;
 pub mod choice;
 pub mod collect;
 pub mod completions;
+pub mod data;
 mod doctor;
 pub mod domain;
 pub mod eval;
 pub mod flag;
 mod flags;
-pub mod gaps;
+pub mod gap;
 pub mod report;
 pub mod suite;
 pub mod train;
@@ -56,10 +57,12 @@ enum Command {
     Suite(Box<suite::Args>),
     /// Returns of a run, a checkpoint, or a data file's behaviour policy
     Eval(eval::Args),
-    /// Train a behaviour on the real task and write medium and medium-replay data sets
+    /// Train a behaviour on the real task and write data sets of it: medium, medium-replay and others
     Collect(collect::Args),
-    /// List tasks and gaps, and every field that a gap changes
-    Gaps(gaps::Args),
+    /// What a data set holds; other layouts of it, and mixes of several
+    Data(data::Args),
+    /// The gaps that there are, what they change and do, and which of them explain recorded data
+    Gap(gap::Args),
     /// Check physics and learning rules against recorded numbers
     Verify(verify::Args),
     /// Tables and curves of suites and runs beside the published numbers, as HTML, Markdown, LaTeX and CSV
@@ -105,7 +108,8 @@ impl Cli {
             Command::Suite(args) => suite::run(*args),
             Command::Eval(args) => eval::run(args),
             Command::Collect(args) => collect::run(args),
-            Command::Gaps(args) => gaps::run(args),
+            Command::Data(args) => data::run(args),
+            Command::Gap(args) => gap::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Report(args) => report::run(args),
             Command::Bench(args) => bench::run(args),

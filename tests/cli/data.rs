@@ -119,6 +119,6 @@ fn names_of_data_sets_elsewhere_get_an_answer() {
     }
     refused(
         &["verify", "physics", "--reference", "nowhere.hdf5"],
-        &["nowhere.hdf5"],
+        &["nowhere.hdf5", "h2oplus gap measure nowhere.hdf5"],
     );
 }

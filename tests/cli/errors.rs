@@ -170,7 +170,10 @@ fn every_file_that_is_read_may_be_something_else() {
         for args in [
             &["train", "--config-file", &file, "--updates", "0"][..],
             &["train", "--task", &file],
-            &["gaps", "--task", &file],
+            &["gap", "list", "--task", &file],
+            &["gap", "measure", &file],
+            &["data", "info", &file],
+            &["data", "convert", &file, "out.hdf5"],
             &["train", "--gap", &file],
             &["train", "--data", &file],
             &["eval", &file],

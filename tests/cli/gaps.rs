@@ -194,10 +194,10 @@ fn the_effect_of_gaps_is_told_from_the_floor() {
     let dir = tempfile::tempdir().unwrap();
     let effect = |gap: &str| {
         let args = [
-            "gaps",
+            "gap",
+            "effect",
             "--task",
             "walker2d",
-            "--effect",
             "--trajectories",
             "8",
             "--gap",
@@ -227,14 +227,7 @@ fn the_effect_of_gaps_is_told_from_the_floor() {
     assert_eq!(by[0]["floor"][3]["pairs"], 0);
     assert!(by[0]["floor"][3]["qvel"].is_null());
 
-    let args = [
-        "gaps",
-        "--task",
-        "walker2d",
-        "--effect",
-        "--trajectories",
-        "4",
-    ];
+    let args = ["gap", "effect", "--task", "walker2d", "--trajectories", "4"];
     let out = h2oplus(dir.path(), &args);
     let text = stdout(&out);
     for part in [
@@ -292,18 +285,11 @@ fn bad_domains_are_refused() {
             vec!["changes nothing"],
         ),
         (
-            vec!["gaps", "--task", "walker2d", "--gap", "gravity=1..2"],
-            vec!["gravity=1..2", "--effect"],
+            vec!["gap", "list", "--task", "walker2d", "--gap", "gravity=1..2"],
+            vec!["gravity=1..2", "gap effect"],
         ),
         (
-            vec![
-                "gaps",
-                "--task",
-                "walker2d",
-                "--effect",
-                "--trajectories",
-                "0",
-            ],
+            vec!["gap", "effect", "--task", "walker2d", "--trajectories", "0"],
             vec!["--trajectories", "from 1"],
         ),
     ] {

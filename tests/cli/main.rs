@@ -17,11 +17,13 @@ mod rliable;
 mod robot;
 mod robots;
 mod runs;
+mod sets;
 mod signals;
 mod streams;
 mod suite;
 mod train;
 mod verify;
+mod whole;
 
 use std::path::Path;
 use std::process::{Command, Output};

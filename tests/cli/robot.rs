@@ -28,7 +28,7 @@ fn json(dir: &Path, args: &[&str]) -> serde_json::Value {
 fn it_is_shown_and_measured() {
     let dir = tempfile::tempdir().unwrap();
     copied(dir.path());
-    let report = json(dir.path(), &["gaps", "--task", "task.toml"]);
+    let report = json(dir.path(), &["gap", "list", "--task", "task.toml"]);
     let gaps = report["gaps"].as_array().unwrap();
     let mut names: Vec<&str> = gaps.iter().map(|g| g["gap"].as_str().unwrap()).collect();
     names.sort();

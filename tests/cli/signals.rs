@@ -161,8 +161,8 @@ fn other_work_ends_at_once() {
         (&["collect", "--from", "random", "--rows", "5000000"], 1000),
         (
             &[
-                "gaps",
-                "--effect",
+                "gap",
+                "effect",
                 "--trajectories",
                 "200000",
                 "--task",

@@ -30,8 +30,8 @@ fn results_that_cannot_be_written_are_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let flags = ["--data", "random", "--hidden", "8", "--updates", "2"];
     for args in [
-        &["gaps"][..],
-        &["gaps", "--format", "json"],
+        &["gap", "list"][..],
+        &["gap", "list", "--format", "json"],
         &["doctor"],
         &["bench", "sim", "--seconds", "0.1", "--format", "json"],
         &["collect", "--from", "random", "--rows", "50"],

@@ -91,6 +91,6 @@ fn what_a_gpu_cannot_judge_is_refused() {
     );
     refused(
         &[&gpu[..], &["--reference", "data.hdf5"]].concat(),
-        &["--device gpu", "recorded transitions"],
+        &["data.hdf5", "recorded transitions", "gap measure"],
     );
 }

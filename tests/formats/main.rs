@@ -10,6 +10,7 @@ mod minari;
 mod python;
 mod records;
 mod sizes;
+mod tensors;
 mod variants;
 
 use std::path::{Path, PathBuf};

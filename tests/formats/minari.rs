@@ -36,15 +36,12 @@ fn written_folder_reads_back_the_same() {
     let back = Dataset::read(&path).expect("read back");
     let bare = Dataset {
         source: back.source.clone(),
-        qpos: None,
-        qvel: None,
-        action_log_probs: None,
         policy: None,
         ..d4rl
     };
     assert_eq!(back, bare);
 
-    // From D4RL to Minari and back, nothing but the extras is lost.
+    // From D4RL to Minari and back, nothing but the policy is lost.
     let again = folder.path().join("again.hdf5");
     d4rl::write(&again, &back).expect("written");
     let again = Dataset::read(&again).expect("read back");

@@ -97,3 +97,59 @@ fn minari_loads_our_folder() {
     let args = [&theirs, &ours].map(|path| path.to_str().expect("UTF-8"));
     python("minari, h5py", LOAD_MINARI, &args);
 }
+
+/// Arrays of a D4RL file lie under the same names in Minari's folder and in a safetensors file.
+const CONVERTED: &str = r#"
+import json, struct, sys, h5py, minari, numpy as np
+d4rl, folder, tensors = h5py.File(sys.argv[1]), minari.MinariDataset(sys.argv[2]), sys.argv[3]
+columns = ["observations", "actions", "rewards", "terminals", "timeouts"]
+infos = ["qpos", "qvel", "action_log_probs"]
+raw = open(tensors, "rb").read()
+size = struct.unpack("<Q", raw[:8])[0]
+header = json.loads(raw[8:8 + size])
+def tensor(name):
+    about = header[name]
+    kind = {"F32": np.float32, "F64": np.float64, "BOOL": np.bool_}[about["dtype"]]
+    start, end = about["data_offsets"]
+    return np.frombuffer(raw[8 + size + start:8 + size + end], kind).reshape(about["shape"])
+names = columns + ["next_observations"] + ["infos/" + name for name in infos] + ["infos/gap/gravity"]
+for name in names:
+    assert np.array_equal(tensor(name), d4rl[name][()], equal_nan=True), name
+start = 0
+for episode in folder.iterate_episodes():
+    end = start + len(episode)
+    theirs = [episode.observations[:-1], episode.actions, episode.rewards, episode.terminations, episode.truncations]
+    for name, values in zip(columns, theirs, strict=True):
+        assert np.array_equal(values, d4rl[name][start:end]), (name, start)
+    assert np.array_equal(episode.observations[1:], d4rl["next_observations"][start:end])
+    for name in infos:
+        assert len(episode.infos[name]) == len(episode) + 1
+        assert np.array_equal(episode.infos[name][:-1], d4rl["infos/" + name][start:end]), name
+        assert np.isnan(episode.infos[name][-1]).all()
+    gap = episode.infos["gap"]["gravity"][:-1]
+    assert np.array_equal(gap, d4rl["infos/gap/gravity"][start:end], equal_nan=True)
+    start = end
+assert start == len(d4rl["rewards"])
+assert folder.env_spec.id == "HalfCheetah-v5", folder.env_spec
+"#;
+
+#[test]
+fn minari_and_numpy_read_what_is_converted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = ["a.hdf5", "b", "c.safetensors"].map(|name| folder.path().join(name));
+    let mut data = Dataset::read(reference("d4rl.hdf5")).expect("a sound file");
+    data.gap.insert("gravity".into(), vec![1.5; data.len()]);
+    data.environment = Some("HalfCheetah-v5".into());
+    at.iter()
+        .for_each(|path| data.write(path).expect("written"));
+    let paths = [at[0].clone(), at[1].join("data"), at[2].clone()];
+    let args = paths.each_ref().map(|path| path.to_str().expect("UTF-8"));
+    if !python("minari, h5py, numpy", CONVERTED, &args) {
+        return;
+    }
+    // Negative control: one state changed must be seen.
+    data.qpos.as_mut().expect("recorded")[4] += 1.0;
+    data.write(&at[2]).expect("written");
+    let seen = std::panic::catch_unwind(|| python("minari, h5py, numpy", CONVERTED, &args));
+    assert!(seen.is_err(), "a changed state went unseen");
+}

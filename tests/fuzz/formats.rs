@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use h2oplus::cli::{eval, gaps, train, verify};
+use h2oplus::cli::{eval, gap, train, verify};
 use h2oplus::data::Dataset;
 use h2oplus::engine::PlanarVecEnv;
 use h2oplus::engine::planar::Arithmetic;
@@ -33,7 +33,7 @@ pub struct Format {
 }
 
 /// All of them.
-pub static ALL: [Format; 12] = [
+pub static ALL: [Format; 13] = [
     Format {
         name: "d4rl",
         named: true,
@@ -52,6 +52,14 @@ pub static ALL: [Format; 12] = [
             _ => hdf5(file, other, draws, columns::minari),
         },
         read: data,
+    },
+    Format {
+        name: "tensors",
+        named: true,
+        seeds: "tensors",
+        targets: &["data.safetensors"],
+        mutate: |file, other, draws| tensors::mutate(file, other, None, draws),
+        read: |folder| data(&folder.join("data.safetensors")),
     },
     Format {
         name: "checkpoint",
@@ -171,7 +179,7 @@ fn hdf5(
 fn data(path: &Path) -> Result<()> {
     let data = Dataset::read(path)?;
     data.validate()?;
-    let _ = (data.stats(), data.episodes().count());
+    let _ = (data.stats(), data.episodes().count(), data.columns(4));
     if let Some(policy) = &data.policy {
         policy.policy.act(&data.observations[..data.obs_dim], None);
     }
@@ -195,7 +203,7 @@ fn settings(folder: &Path) -> Result<()> {
 /// The robot is shown with all its gaps, and steps: as it is, and as a domain draws it.
 fn robot(folder: &Path) -> Result<()> {
     let file = folder.join("task.toml");
-    gaps::run(flags(&["--task", text(&file)]))?;
+    gap::list::run(flags(&["--task", text(&file)]))?;
     let task = Task::load(text(&file))?;
     let domain = task
         .domain(text(&folder.join("domain.toml")))?

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Command};
 use h2oplus::cli::train;
-use h2oplus::data::{Dataset, d4rl, minari};
+use h2oplus::data::{Dataset, d4rl, minari, tensors};
 use h2oplus::run::data::behaviour::{Behaviour, Snapshot};
 use h2oplus::run::record::run_folder::RunFolder;
 use h2oplus::run::train::trainer::load_agent;
@@ -112,6 +112,17 @@ fn data(root: &Path) {
         copy(&theirs, &[(&from, &to)]);
     }
     minari::write(root.join("minari/ours"), &data).expect("written");
+    data.environment = Some("Hopper-v5".into());
+    let ours = root.join("tensors/ours/data.safetensors");
+    tensors::write(ours, &data).expect("written");
+    let bare = Dataset {
+        qpos: None,
+        qvel: None,
+        policy: None,
+        ..data
+    };
+    let bare_file = root.join("tensors/bare/data.safetensors");
+    tensors::write(bare_file, &bare).expect("written");
 }
 
 fn robots(root: &Path) {
@@ -155,6 +166,7 @@ fn runs(root: &Path) {
     fs::rename(made, &run).expect("moved");
     let (_, agent) = load_agent(&RunFolder::open(&run).expect("a run"), None).expect("an agent");
     let snapshot = |updates| Snapshot {
+        algorithm: "SAC".into(),
         updates,
         eval_return: 1.5,
         policy: agent.policy(0).expect("a policy"),

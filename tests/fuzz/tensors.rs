@@ -87,7 +87,7 @@ impl Apart {
                     .iter()
                     .filter_map(whole)
                     .collect(),
-                data: data.get(whole(&at[0])?..whole(&at[1])?)?.to_vec(),
+                data: data.get(whole(at.first()?)?..whole(at.get(1)?)?)?.to_vec(),
             });
         }
         Some(Self { metadata, tensors })

@@ -10,7 +10,6 @@ pub mod case;
 pub mod physics;
 pub mod published;
 mod rapier;
-mod replay;
 mod verdict;
 
 /// Flags of `verify`.
@@ -23,7 +22,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// An engine against another one's transitions, or against a data file's
+    /// An engine against another one's transitions
     Physics(physics::Args),
     /// The learning rules against recorded updates of the published code
     Algorithms(algorithms::Args),

@@ -1,15 +1,15 @@
 //! `h2oplus verify physics`: the planar kernel against another engine's transitions.
 //!
 //! A folder (or file) of recorded transitions is judged: float64 and float32 lanes, or the shaders on a GPU.
-//! A data set in D4RL's or Minari's layout is measured by `replay.rs`.
 
 use crate::cli::choice::choice;
+use crate::cli::verify::rapier;
 use crate::cli::verify::verdict::{Judged, MAX_F32, MEDIAN_F32, TOLERANCE_F64, Verdict};
-use crate::cli::verify::{rapier, replay};
 use crate::cli::{Format, emit, of_flag};
 use crate::engine::{self, Backend, Device, Physics};
 use crate::error::{Error, Result};
 use crate::measure::reference::OUTLIER;
+use crate::run::record::run_folder::word;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ pub enum Which {
 /// Flags of `verify physics`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder of recorded transitions, one such file, or a D4RL or Minari data set
+    /// Folder of recorded transitions, or one such file
     #[arg(long, default_value = "tests/reference/physics", value_name = "PATH")]
     pub reference: PathBuf,
     /// Which engine is judged; Rapier's contacts and limits are its own, and are reported only
@@ -41,26 +41,27 @@ pub struct Args {
     /// Which numbers the planar kernel computes with
     #[arg(long, value_enum, default_value_t)]
     pub precision: Which,
-    /// Data sets only: the task they come from
-    #[arg(long, default_value = "halfcheetah-v2")]
-    pub task: String,
-    /// Data sets only: a gap to give the kernel, "none", or "all" for each of the task's; may be repeated
-    #[arg(long, default_value = "none")]
-    pub gap: Vec<String>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
-/// Judges or measures `args.reference`.
+/// Judges `args.reference`.
 ///
 /// # Errors
-/// Where it cannot be read, or a gap does not fit.
+/// Where it cannot be read.
 pub fn run(args: Args) -> Result<ExitCode> {
     let path = &args.reference;
     let files = references(path)?;
     if files.is_empty() {
-        return replay::measure(&args);
+        return Err(Error::input(
+            path.display(),
+            "is no *.safetensors file of recorded transitions",
+            format!(
+                "name one with --reference, or a folder of them; a data set is measured by: h2oplus gap measure {}",
+                word(path)
+            ),
+        ));
     }
     let (place, note) = engine::choose(args.physics, args.device).map_err(of_flag("--device"))?;
     if args.device != Device::Cpu {

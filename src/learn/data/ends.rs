@@ -2,6 +2,7 @@
 //! in the task's step limit.
 
 use super::Dataset;
+use crate::error::Result;
 
 /// Step limit of D4RL's locomotion tasks, by which episodes are cut in files that do not say.
 const D4RL_STEPS: usize = 1000;
@@ -29,7 +30,7 @@ impl Default for EpisodeRules {
 
 /// Set the timeouts that a file does not mark; `marked`: it has that column. `next` are its own
 /// successors, `[n, obs_dim]`, where it has them.
-pub(super) fn mark(data: &mut Dataset, next: Option<&[f32]>, marked: bool, rules: &EpisodeRules) {
+fn mark(data: &mut Dataset, next: Option<&[f32]>, marked: bool, rules: &EpisodeRules) {
     let n = data.len();
     let breaks = next.map_or(Vec::new(), |next| breaks(data, next));
     // Rows drawn at random have no order; then only flags and the limit can tell.
@@ -117,6 +118,22 @@ impl Dataset {
         }
     }
 
+    /// Make a whole data set of a file's columns: mark the ends of episodes that it does not (`marked`: it has
+    /// timeouts), and take its own successors `next`, `[n, obs_dim]`, or derive them.
+    pub(super) fn finish(
+        &mut self,
+        next: Option<Vec<f32>>,
+        marked: bool,
+        rules: &EpisodeRules,
+    ) -> Result<()> {
+        mark(self, next.as_deref(), marked, rules);
+        match next {
+            Some(next) => self.next_observations = next,
+            None => derive_successors(self),
+        }
+        self.validate()
+    }
+
     /// Note terminal rows that the task cannot have made.
     pub(super) fn note_terminals(&mut self, rules: &EpisodeRules) {
         let terminal = self.terminals.iter().filter(|&&flag| flag).count();
@@ -128,4 +145,24 @@ impl Dataset {
             ));
         }
     }
+}
+
+/// The next row's observation inside an episode; see [`d4rl::read_as`](super::d4rl::read_as).
+fn derive_successors(data: &mut Dataset) {
+    let (n, dim) = (data.len(), data.obs_dim);
+    let ends: Vec<bool> = (0..n)
+        .map(|row| row + 1 == n || data.timeouts[row] || data.terminals[row])
+        .collect();
+    let observation = |row: usize| &data.observations[row * dim..(row + 1) * dim];
+    let successor = |row: usize| observation(if ends[row] { row } else { row + 1 });
+    data.next_observations = (0..n).flat_map(successor).copied().collect();
+
+    let keep: Vec<bool> = (0..n)
+        .map(|row| data.terminals[row] || !ends[row])
+        .collect();
+    // The row before a dropped one now ends its episode, if the dropped one did.
+    for row in (1..n).filter(|&row| !keep[row] && !ends[row - 1]) {
+        data.timeouts[row - 1] = data.timeouts[row];
+    }
+    data.retain_rows(|row| keep[row]);
 }

@@ -1,11 +1,11 @@
 //! Minari folders: `data/main_data.hdf5` with one group an episode, and `data/metadata.json`.
 //!
 //! An episode of `T` steps holds `T + 1` observations, so a successor is the next row of the same
-//! array. `infos` and the behaviour policy have no place in our use of it: neither is read or
-//! written. Minari stores `float64` observations and rewards, which are rounded to `f32`. Combined data
-//! sets hold links into the files of their parts, which are followed.
+//! array. `infos` have a row for each observation too, the last of which nothing is known of (NaN). The behaviour
+//! policy has no place: it is neither read nor written. Minari stores `float64` observations and rewards, which are
+//! rounded to `f32`. Combined data sets hold links into the files of their parts, which are followed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -44,8 +44,11 @@ pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
         ..Dataset::default()
     };
     for episode in 0..episodes {
-        read_episode(&file, &format!("episode_{episode}"), &mut data)?;
+        let (name, before) = (format!("episode_{episode}"), data.len());
+        read_episode(&file, &name, &mut data)?;
+        read_infos(&file, &name, &mut data, before);
     }
+    data.drop_faulty_extras();
     data.validate()?;
     Ok(data)
 }
@@ -162,6 +165,52 @@ fn read_episode(file: &H5File, name: &str, data: &mut Dataset) -> Result<()> {
     Ok(())
 }
 
+/// Takes the infos of an episode, which begins at row `before`. A column that some episode lacks, or that cannot be
+/// read there, is left out.
+fn read_infos(file: &H5File, name: &str, data: &mut Dataset, before: usize) {
+    let steps = data.len() - before;
+    let get = |info: &str, whole: usize| {
+        let array = file.find(&format!("{name}/infos/{info}")).ok()??;
+        // There may be a row for the last successor.
+        let values = array.doubles().ok()?;
+        let width = match array.matrix() {
+            Ok((_, width)) => width,
+            Err(_) => 1,
+        };
+        let rows = values.len() / width.max(1);
+        let fits = whole == before * width && (rows == steps || rows == steps + 1);
+        fits.then(|| values[..steps * width].to_vec())
+    };
+    let columns = [
+        ("qpos", &mut data.qpos),
+        ("qvel", &mut data.qvel),
+        ("action_log_probs", &mut data.action_log_probs),
+    ];
+    for (info, column) in columns {
+        let whole = column.as_ref().map_or(0, Vec::len);
+        if let Some(values) = get(info, whole) {
+            let column = column.get_or_insert_default();
+            column.extend(values.into_iter().map(|x| x as f32));
+        } else if column.take().is_some() {
+            data.notes.push(format!(
+                "{name} has no infos/{info} like those before it; left out"
+            ));
+        }
+    }
+    let new = file.names(&format!("{name}/infos/gap")).unwrap_or_default();
+    let gaps: BTreeSet<String> = data.gap.keys().cloned().chain(new).collect();
+    for gap in gaps {
+        let whole = data.gap.get(&gap).map_or(0, Vec::len);
+        if let Some(values) = get(&format!("gap/{gap}"), whole) {
+            data.gap.entry(gap).or_default().extend(values);
+        } else if data.gap.remove(&gap).is_some() {
+            data.notes.push(format!(
+                "{name} has no infos/gap/{gap} like those before it; left out"
+            ));
+        }
+    }
+}
+
 /// Write the folder `dir` with `data/main_data.hdf5` and `data/metadata.json`, each through a
 /// temporary name. The data set's id is the folder's name, with `-v0` where it names no version.
 ///
@@ -185,7 +234,7 @@ pub fn write(dir: impl AsRef<Path>, data: &Dataset) -> Result<()> {
     make_folder_of(&main)?;
     replace_file(&main, |out| out.write_all(&image).map_err(Error::io(&main)))?;
 
-    let metadata = json!({
+    let mut metadata = json!({
         "total_episodes": episodes,
         "total_steps": data.len(),
         "data_format": "hdf5",
@@ -195,6 +244,10 @@ pub fn write(dir: impl AsRef<Path>, data: &Dataset) -> Result<()> {
         "minari_version": MINARI_VERSION,
         "dataset_size": (image.len() as f64 / 1e5).round() / 10.0,
     });
+    if let Some(id) = &data.environment {
+        let spec = json!({ "id": id, "entry_point": null, "additional_wrappers": [] });
+        metadata["env_spec"] = spec.to_string().into();
+    }
     let path = folder.join(METADATA_FILE);
     replace_file(&path, |out| {
         writeln!(out, "{metadata}").map_err(Error::io(&path))
@@ -243,7 +296,7 @@ fn write_episode(
     file.attribute(&group, "total_steps", steps as i64)?;
     let actions = &data.actions[rows.start * act..rows.end * act];
     let rewards = wide(&data.rewards[rows.clone()]);
-    let terminations = &data.terminals[rows];
+    let terminations = &data.terminals[rows.clone()];
     let mut array = |name: &str, shape: &[usize], values: Values| {
         file.packed(&format!("{group}/{name}"), shape, CHUNK_BYTES, &values)
     };
@@ -255,7 +308,40 @@ fn write_episode(
     array("actions", &[steps, act], Values::Single(actions))?;
     array("rewards", &[steps], Values::Double(&rewards))?;
     array("terminations", &[steps], Values::Flags(terminations))?;
-    array("truncations", &[steps], Values::Flags(&truncations))
+    array("truncations", &[steps], Values::Flags(&truncations))?;
+    write_infos(&mut array, data, rows)
+}
+
+/// The infos of an episode: a row for each observation, NaN for the last.
+fn write_infos(
+    array: &mut impl FnMut(&str, &[usize], Values) -> Result<()>,
+    data: &Dataset,
+    rows: std::ops::Range<usize>,
+) -> Result<()> {
+    for (name, column, wide) in [
+        ("qpos", &data.qpos, true),
+        ("qvel", &data.qvel, true),
+        ("action_log_probs", &data.action_log_probs, false),
+    ] {
+        let Some(column) = column else { continue };
+        let width = column.len() / data.len();
+        let mut values = column[rows.start * width..rows.end * width].to_vec();
+        values.resize(values.len() + width, f32::NAN);
+        let shape = [rows.len() + 1, width];
+        let shape = if wide { &shape[..] } else { &shape[..1] };
+        array(&format!("infos/{name}"), shape, Values::Single(&values))?;
+    }
+    for (name, strengths) in &data.gap {
+        let mut values = strengths[rows.clone()].to_vec();
+        values.push(f64::NAN);
+        let shape = [values.len()];
+        array(
+            &format!("infos/gap/{name}"),
+            &shape,
+            Values::Double(&values),
+        )?;
+    }
+    Ok(())
 }
 
 /// Minari's JSON text of a Gymnasium `Box`. The bounds are texts because JSON proper has no

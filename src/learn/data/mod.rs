@@ -1,6 +1,6 @@
-//! Data sets of the real domain: D4RL and Minari files.
+//! Data sets of the real domain: D4RL, Minari and safetensors files.
 //!
-//! [`Dataset::read`] tells the two apart by content. Whatever is wrong with a file comes back as one
+//! [`Dataset::read`] tells them apart by content. Whatever is wrong with a file comes back as one
 //! [`crate::error::Error::Input`] that names the file, the place in it and the help.
 
 mod atomic;
@@ -8,19 +8,25 @@ mod behaviour;
 pub mod d4rl;
 mod ends;
 mod hdf5;
+mod histogram;
+mod layout;
 pub mod minari;
+mod mix;
 mod stats;
+pub mod tensors;
 mod validate;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 
 use crate::error::{Error, Result};
 
 pub use atomic::{replace_file, sweep};
 pub use behaviour::{BehaviourPolicy, DenseLayer, from_layers, to_layers};
 pub use ends::EpisodeRules;
+pub use histogram::{Column, Histogram};
+pub use layout::Layout;
+pub use mix::{Part, mix};
 pub use stats::{Stats, moments};
 
 /// Transitions of the real domain, in time order. `n` rows.
@@ -62,31 +68,6 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// [`read_as`](Self::read_as) of no task in particular.
-    ///
-    /// # Errors
-    /// As [`read_as`](Self::read_as).
-    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        Self::read_as(path, &EpisodeRules::default())
-    }
-
-    /// Read a data set: an HDF5 file in D4RL's layout, or a Minari folder or its main file
-    /// (which holds a group `episode_0`). `rules` tell ends of episodes that the file does not mark.
-    ///
-    /// # Errors
-    /// [`Error::Input`] if there is no such file, it is damaged or misshapen, or what it holds does
-    /// not pass [`Dataset::validate`].
-    pub fn read_as(path: impl AsRef<Path>, rules: &EpisodeRules) -> Result<Self> {
-        let path = path.as_ref();
-        let mut data = if path.is_dir() || hdf5::H5File::open(path)?.has("episode_0")? {
-            minari::read(path)?
-        } else {
-            d4rl::read_as(path, rules)?
-        };
-        data.note_terminals(rules);
-        Ok(data)
-    }
-
     /// Number of transitions.
     pub fn len(&self) -> usize {
         self.rewards.len()

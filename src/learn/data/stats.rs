@@ -1,6 +1,7 @@
 //! What a data set holds, in a few numbers.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -35,24 +36,24 @@ pub struct Stats {
 }
 
 impl Dataset {
+    /// Rows of the complete episodes (those that end by a terminal or a timeout), in order.
+    pub fn complete_episodes(&self) -> impl Iterator<Item = Range<usize>> {
+        self.episodes().filter(|episode| {
+            let last = episode.end - 1;
+            self.terminals[last] || self.timeouts[last]
+        })
+    }
+
+    /// The return of each complete episode.
+    pub fn returns(&self) -> Vec<f64> {
+        let sum = |rows: Range<usize>| self.rewards[rows].iter().map(|&r| f64::from(r)).sum();
+        self.complete_episodes().map(sum).collect()
+    }
+
     /// Summarise.
     pub fn stats(&self) -> Stats {
-        let complete: Vec<_> = self
-            .episodes()
-            .filter(|episode| {
-                let last = episode.end - 1;
-                self.terminals[last] || self.timeouts[last]
-            })
-            .collect();
-        let returns: Vec<f64> = complete
-            .iter()
-            .map(|episode| {
-                self.rewards[episode.clone()]
-                    .iter()
-                    .map(|&r| f64::from(r))
-                    .sum()
-            })
-            .collect();
+        let complete: Vec<_> = self.complete_episodes().collect();
+        let returns = self.returns();
         let (return_mean, return_std) = moments(returns.iter().copied());
         let (length_mean, _) = moments(complete.iter().map(|episode| episode.len() as f64));
         let (reward_mean, reward_std) = moments(self.rewards.iter().map(|&r| f64::from(r)));

@@ -44,7 +44,7 @@ settings! {
         gap_rows: Option<usize> = None => SOME_U32,
         /// Draw an environment's parameters anew at every reset
         gap_redraw: bool = false,
-        /// Real data: `medium-replay`, `medium`, `random`, or a D4RL or Minari file
+        /// Real data: `medium-replay`, `medium`, `random`, or a D4RL, Minari or safetensors file
         data: String = "medium-replay".into(),
         /// Transitions to use (0: all of a file, 100,000 otherwise)
         rows: usize = 0 => COUNT,
@@ -95,6 +95,9 @@ settings! {
         members: Vec<Member>,
     }
 }
+
+/// Rows of a simulated ring where no data set decides it; older ones are written over.
+pub const REPLAY_ROWS: usize = 1_000_000;
 
 /// What stood on the command line.
 #[derive(Clone, Debug, Default)]
@@ -177,6 +180,11 @@ impl TrainConfig {
         }
     }
 
+    /// Transitions of each member in a round of simulator steps.
+    pub fn round(&self) -> usize {
+        self.cycle_steps.next_multiple_of(self.envs)
+    }
+
     /// As `config.toml` holds it.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|e| Error::input("config", e, "report this as a bug"))
@@ -192,14 +200,14 @@ impl TrainConfig {
         })
     }
 
-    /// Rows of each member's simulated ring for a data set of `rows` rows; a million without one.
+    /// Rows of each member's simulated ring for a data set of `rows` rows; [`REPLAY_ROWS`] without one.
     pub fn replay_rows(&self, rows: usize) -> usize {
         let wanted = if rows == 0 {
-            1_000_000
+            REPLAY_ROWS
         } else {
             (rows as f64 * self.replay_ratio) as usize
         };
-        let wanted = wanted.max(self.cycle_steps.next_multiple_of(self.envs));
+        let wanted = wanted.max(self.round());
         if self.replay_cap > 0 {
             wanted.min(self.replay_cap)
         } else {

@@ -3,6 +3,8 @@
 //! `medium-replay`, which were made the same way: one policy, and all policies up to it.
 
 mod file;
+mod open;
+mod quality;
 mod roll_out;
 
 use crate::data::BehaviourPolicy;
@@ -10,31 +12,14 @@ use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::policy::Policy;
 
+pub use quality::{Qualities, Quality};
 pub use roll_out::random_data;
-
-/// Which of the shipped recipes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quality {
-    /// The last snapshot alone.
-    Medium,
-    /// Every snapshot, an equal share of rows each, in the order of training.
-    MediumReplay,
-}
-
-impl Quality {
-    /// `medium` or `medium-replay`.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "medium" => Some(Self::Medium),
-            "medium-replay" => Some(Self::MediumReplay),
-            _ => None,
-        }
-    }
-}
 
 /// A policy while it was being trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
+    /// What trained it, as data sets say it (`SAC`).
+    pub algorithm: String,
     /// Updates done.
     pub updates: u64,
     /// Mean return of its deterministic actions then.
@@ -47,7 +32,7 @@ impl Snapshot {
     /// As a data set says it.
     pub fn behaviour(&self) -> BehaviourPolicy {
         BehaviourPolicy {
-            algorithm: "SAC".into(),
+            algorithm: self.algorithm.clone(),
             iteration: self.updates as i32,
             policy: self.policy.clone(),
         }
@@ -60,6 +45,10 @@ pub struct Behaviour {
     /// At least one.
     pub snapshots: Vec<Snapshot>,
 }
+
+/// What trains the behaviours whose files do not say.
+pub const TRAINED_BY: &str = "SAC";
+
 const SHIPPED: [(&str, &[u8]); 2] = [
     (
         "halfcheetah",
@@ -72,6 +61,34 @@ const SHIPPED: [(&str, &[u8]); 2] = [
 ];
 
 impl Behaviour {
+    /// The snapshots up to the medium one: the first that returned `medium`, or the last where none did.
+    pub fn up_to_medium(&self, medium: Option<f64>) -> &[Snapshot] {
+        let reached = |s: &Snapshot| medium.is_some_and(|due| s.eval_return >= due);
+        match self.snapshots.iter().position(reached) {
+            Some(first) => &self.snapshots[..=first],
+            None => &self.snapshots,
+        }
+    }
+
+    /// Refuses policies that are not of `task`'s robot.
+    fn check_robot(&self, task: &Task) -> Result<()> {
+        let want = (task.obs_dim(), task.act_dim());
+        let sizes = self
+            .snapshots
+            .iter()
+            .map(|s| (s.policy.obs_dim(), s.policy.act_dim()));
+        match sizes.into_iter().find(|have| *have != want) {
+            None => Ok(()),
+            Some(have) => Err(Error::input(
+                format!("task {}", task.name),
+                format!(
+                    "has (observations, actions) = {want:?}; the behaviour's policies have {have:?}"
+                ),
+                "name the policies' own task",
+            )),
+        }
+    }
+
     /// The shipped snapshots for `task`'s robot.
     pub fn shipped(task: &Task) -> Result<Self> {
         let robot = task

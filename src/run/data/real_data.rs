@@ -121,7 +121,7 @@ fn no_such_data(name: &str) -> Error {
         } else {
             "neither a file nor a data set that is shipped"
         };
-        let help = format!("give a D4RL file, a Minari folder, or {shipped}");
+        let help = format!("give a D4RL or safetensors file, a Minari folder, or {shipped}");
         return Error::input(format!("data {name}"), problem, help);
     };
     // D4RL's files have underscores where its names have hyphens, but for the version.
@@ -147,11 +147,11 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
         GapSet::default(),
         if rows == 0 { SHIPPED_ROWS } else { rows },
     );
-    let mut data = match Quality::parse(name) {
-        None if name == "random" => random_data(task, &real, made, DATA_SEED)?,
+    let mut data = match Quality::shipped(name) {
+        Some(Quality::Random) => random_data(task, &real, made, DATA_SEED)?,
         Some(quality) => {
             let behaviour = Behaviour::shipped(task)?;
-            let mut data = behaviour.roll_out(task, &real, quality, made, DATA_SEED)?;
+            let mut data = behaviour.roll_out((task, &real), quality, None, made, DATA_SEED)?;
             data.source = format!("{name}, rolled out from shipped snapshots");
             data
         }

@@ -42,6 +42,16 @@ pub fn task_of(name: &str) -> Option<String> {
     whole.or_else(robot).map(str::to_owned)
 }
 
+/// The robot that a file's name says, or what it says of itself.
+pub fn robot_of(path: &Path, data: &Dataset) -> Option<&'static str> {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let sources = [name, data.environment.clone()].into_iter().flatten();
+    sources
+        .filter_map(|text| said(&text))
+        .map(|(robot, _)| robot)
+        .next()
+}
+
 /// Refuses rows of another robot; notes another version of it, and another world.
 ///
 /// # Errors
@@ -127,7 +137,7 @@ fn miss(data: &Dataset, task: &Task) -> Option<f64> {
             .map(|row| data.terminals[row] || data.timeouts[row])
             .collect(),
     };
-    let replay = DataGap::measure(task, &Gap::none(), &rows, Precision::F64).ok()?;
+    let replay = DataGap::measure(task, &Gap::none(), &rows, SAMPLE, Precision::F64).ok()?;
     Some(replay.scaled_qvel.median)
 }
 

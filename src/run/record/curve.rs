@@ -23,11 +23,11 @@ pub const PALETTE: [RGBColor; 7] = [
 ];
 
 const SIZE: (u32, u32) = (860, 520);
-const INK: RGBColor = RGBColor(40, 44, 52);
-const FAINT: RGBColor = RGBColor(228, 230, 234);
+pub(super) const INK: RGBColor = RGBColor(40, 44, 52);
+pub(super) const FAINT: RGBColor = RGBColor(228, 230, 234);
 /// Values beyond are drawn at it: the ticks of an axis need a range that is finite.
 const FAR: f64 = 1e100;
-const FONT: &str = "DejaVu Sans, Helvetica, Arial, sans-serif";
+pub(super) const FONT: &str = "DejaVu Sans, Helvetica, Arial, sans-serif";
 
 /// A figure of one or several curves.
 #[derive(Clone, Debug, Default)]
@@ -256,7 +256,7 @@ fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 }
 
 /// `1500000` → `1.5M`.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let trim = |scaled: f64, unit: &dyn Display| {
         let text = format!("{scaled:.3}");
         format!("{}{unit}", text.trim_end_matches('0').trim_end_matches('.'))

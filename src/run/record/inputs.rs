@@ -142,7 +142,7 @@ pub fn settle(config: &mut TrainConfig) -> Result<()> {
 pub fn is_file(key: &str, name: &str) -> bool {
     match key {
         "task" => Task::is_file(name),
-        "data" => !matches!(name, "random" | "none") && Quality::parse(name).is_none(),
+        "data" => name != "none" && Quality::shipped(name).is_none(),
         "gap" => name.trim().ends_with(".toml"),
         _ => false,
     }

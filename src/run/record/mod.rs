@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod checkpoints;
 pub mod curve;
 pub mod dynamics_file;
+pub mod figures;
 pub mod inputs;
 pub mod lock;
 pub mod metrics;

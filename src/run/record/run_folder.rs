@@ -22,6 +22,8 @@ pub struct RunFolder {
     lock: Option<Arc<Lock>>,
 }
 
+/// The last policies of a run that is done.
+const POLICIES_FILE: &str = "policies.safetensors";
 /// What the names of folders begin with that are not whole yet.
 const UNBORN: &str = ".new.";
 
@@ -153,6 +155,33 @@ impl RunFolder {
         )
     }
 
+    /// The folder of the run that `path` is, or whose checkpoint, snapshot or kept policies it is.
+    pub fn around(path: &Path) -> Option<PathBuf> {
+        let is_run = |folder: &&Path| folder.join("config.toml").is_file();
+        if path.is_dir() {
+            return Some(path).filter(is_run).map(Path::to_path_buf);
+        }
+        let (name, folder) = (path.file_name()?.to_string_lossy(), path.parent()?);
+        let run = match &*name {
+            POLICIES_FILE => folder,
+            step if step.starts_with("step_") => folder.parent()?,
+            _ => return None,
+        };
+        Some(run).filter(is_run).map(Path::to_path_buf)
+    }
+
+    /// Whether `path`, a file of a run, is a behaviour snapshot of its policy.
+    pub fn is_snapshot(path: &Path) -> bool {
+        path.parent()
+            .is_some_and(|folder| folder.ends_with("snapshots"))
+    }
+
+    /// Whether the policies of `path`, the run or a file of it, are those that it kept in place of checkpoints.
+    pub fn policies_of(&self, path: &Path) -> bool {
+        let kept = path.is_dir() && self.policies().is_file() && !self.has_checkpoints();
+        kept || path.file_name() == self.policies().file_name()
+    }
+
     /// The newest run under `root`.
     pub fn newest(root: &Path) -> Result<Self> {
         let newest = fs::read_dir(root)
@@ -202,7 +231,7 @@ impl RunFolder {
     }
     /// `policies.safetensors`: the last policy of each member of a run that is done.
     pub fn policies(&self) -> PathBuf {
-        self.path.join("policies.safetensors")
+        self.path.join(POLICIES_FILE)
     }
     /// `states.safetensors`: rows of each member's replay in the simulator.
     pub fn states(&self) -> PathBuf {

@@ -5,5 +5,6 @@ pub mod phases;
 pub mod progress;
 pub mod rollout;
 pub mod simulator;
+pub mod states;
 pub mod stop;
 pub mod trainer;

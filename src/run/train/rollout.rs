@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::simulator::{Simulator, policies};
+use super::states::States;
 use crate::data::moments;
 use crate::engine::PlanarGpuEnv;
 use crate::engine::wgsl::ResidentRollout;
@@ -31,6 +32,8 @@ pub struct Rollout {
     finished: Vec<Vec<f64>>,
     /// Environments whose state broke, at the first such step since it was last taken.
     trouble: Option<String>,
+    /// The robots' states of every step, where they are kept.
+    states: Option<States>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -60,7 +63,34 @@ impl Rollout {
             counters: Counters::default(),
             finished: vec![Vec::new(); seeds.len()],
             trouble: None,
+            states: None,
         })
+    }
+
+    /// Keeps the robots' states from here on, and in checkpoints.
+    ///
+    /// # Errors
+    /// Where steps were made without, or the simulator keeps its states to itself.
+    pub fn keep_states(&mut self) -> Result<()> {
+        let problem = match (&self.simulator, self.counters.vector_steps) {
+            _ if self.states.is_some() => return Ok(()),
+            (Simulator::Resident(_), _) => "cannot be kept where policies act on the device",
+            (_, 1..) => "were not kept when the run began",
+            _ => {
+                self.states = Some(States::default());
+                return Ok(());
+            }
+        };
+        Err(Error::input(
+            "states of the robots",
+            problem,
+            "start a new run",
+        ))
+    }
+
+    /// The states that were kept.
+    pub fn states(&self) -> Option<&States> {
+        self.states.as_ref()
     }
 
     /// Env steps taken by each member.
@@ -150,6 +180,9 @@ impl Rollout {
                 agent.freeze(member)?;
             }
             let env = self.simulator.env_mut();
+            if let Some(states) = &mut self.states {
+                states.before(env)?;
+            }
             let batch = env.step(&actions)?;
             for k in 0..p * e {
                 let at = slot(k, t, steps, e);
@@ -163,6 +196,10 @@ impl Rollout {
                 segment.truncated[at] = batch.truncated[k];
             }
             self.obs.copy_from_slice(&batch.obs);
+            if let Some(states) = &mut self.states {
+                let truncated = batch.truncated.clone();
+                states.after(&truncated, env.status());
+            }
             for (k, status) in env.status().iter().enumerate() {
                 segment.status[slot(k, t, steps, e)] = *status;
             }
@@ -203,7 +240,8 @@ impl Rollout {
         replay.push(&segment.rows)
     }
 
-    fn env(&self) -> &dyn VecEnv {
+    /// Its robots.
+    pub fn env(&self) -> &dyn VecEnv {
         self.simulator.env()
     }
 
@@ -252,6 +290,9 @@ impl Rollout {
         );
         let finished = serde_json::to_vec(&(&self.counters, &self.finished));
         bytes.insert("rollout".into(), finished.expect("plain numbers are JSON"));
+        if let Some(states) = &self.states {
+            states.save(bytes);
+        }
         Ok(())
     }
 
@@ -271,6 +312,15 @@ impl Rollout {
         (self.obs, self.running) = (obs, running);
         (self.counters, self.finished) =
             serde_json::from_slice(get("rollout")?).map_err(|_| missing("rollout"))?;
+        self.states = States::load(bytes);
+        if let Some(states) = &self.states {
+            let n = self.env().num_envs();
+            let nv = self.env().qpos()?.len() / n;
+            let steps = self.counters.vector_steps as usize * n;
+            if !states.fits(steps, nv, self.env().dynamics().rows.len()) {
+                return Err(missing("states"));
+            }
+        }
         Ok(())
     }
 }

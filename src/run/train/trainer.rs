@@ -28,6 +28,7 @@ mod evaluation;
 mod keep;
 mod records;
 mod state;
+mod transitions;
 
 pub use build::load_agent;
 

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::model::{Gap, GapSet, Model};
 use crate::rng::{Stream, philox};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// One parameter row: a gap and what it makes of the robot.
@@ -162,6 +163,22 @@ impl Dynamics {
         let [word, ..] = philox(key.seed, key.env, tick, Stream::Gap, 0);
         // The word as a fraction of 2³², times the number of rows.
         pool.start + ((u64::from(word) * pool.len() as u64) >> 32) as usize
+    }
+
+    /// By gap, its strength in each of the parameter rows `rows`: NaN where it is not in force. Gaps that none of the
+    /// batch's rows has are left out.
+    pub fn strengths(&self, rows: &[u32]) -> BTreeMap<String, Vec<f64>> {
+        let own: Vec<BTreeMap<&str, f64>> = (self.rows.iter())
+            .map(|row| row.gap.strengths().collect())
+            .collect();
+        let column = |name: &str| {
+            let strength = |&row: &u32| own[row as usize].get(name).copied().unwrap_or(f64::NAN);
+            rows.iter().map(strength).collect()
+        };
+        let names = own.iter().flat_map(|strengths| strengths.keys());
+        names
+            .map(|name| ((*name).to_owned(), column(name)))
+            .collect()
     }
 
     /// The compiled robots, row by row.

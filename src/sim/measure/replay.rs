@@ -37,7 +37,8 @@ pub struct DataGap {
 }
 
 impl DataGap {
-    /// Takes one env step of `task` with `gap` from every recorded state, with the recorded action.
+    /// Takes one env step of `task` with `gap` from recorded states, with the recorded action: from all of them, or from
+    /// `most` that are evenly spread.
     ///
     /// # Errors
     /// Where the recording is another robot's, or has no episode of two steps.
@@ -45,6 +46,7 @@ impl DataGap {
         task: &Task,
         gap: &Gap,
         data: &Transitions<'_>,
+        most: usize,
         precision: Precision,
     ) -> Result<Self> {
         let (model, _) = task.model(gap)?;
@@ -73,6 +75,8 @@ impl DataGap {
                 "use a longer recording",
             ));
         }
+        let (all, some) = (starts.len(), starts.len().min(most.max(1)));
+        let starts: Vec<usize> = (0..some).map(|k| starts[k * all / some]).collect();
         let row = |values: &[f32], i: usize, width: usize| -> Vec<f64> {
             values[i * width..][..width]
                 .iter()

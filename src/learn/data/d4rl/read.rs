@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use super::super::Dataset;
 use super::super::ends::EpisodeRules;
 use super::super::hdf5::H5File;
 use super::super::validate::left_out;
-use super::super::{Dataset, ends};
 use super::policy;
 use crate::error::Result;
 
@@ -70,12 +70,7 @@ pub fn read_as(path: impl AsRef<Path>, rules: &EpisodeRules) -> Result<Dataset> 
     };
     data.notes = notes;
     read_extras(&file, &mut data);
-    ends::mark(&mut data, next.as_deref(), marked, rules);
-    match next {
-        Some(next) => data.next_observations = next,
-        None => derive_successors(&mut data),
-    }
-    data.validate()?;
+    data.finish(next, marked, rules)?;
     Ok(data)
 }
 
@@ -94,6 +89,9 @@ fn read_extras(file: &H5File, data: &mut Dataset) {
             data.gap.insert(name, strengths);
         }
     }
+    let environment = file.find("metadata/environment");
+    let environment = environment.and_then(|a| a.map(|array| array.text()).transpose());
+    data.environment = optional(&mut notes, environment);
     data.policy = optional(&mut notes, policy::read(file));
     data.notes = notes;
     data.drop_faulty_extras();
@@ -117,23 +115,4 @@ fn read_info(file: &H5File, name: &str, n: usize, wide: bool) -> Result<Option<V
         array.expect(&[n])?
     };
     array.floats().map(Some)
-}
-
-fn derive_successors(data: &mut Dataset) {
-    let (n, dim) = (data.len(), data.obs_dim);
-    let ends: Vec<bool> = (0..n)
-        .map(|row| row + 1 == n || data.timeouts[row] || data.terminals[row])
-        .collect();
-    let observation = |row: usize| &data.observations[row * dim..(row + 1) * dim];
-    let successor = |row: usize| observation(if ends[row] { row } else { row + 1 });
-    data.next_observations = (0..n).flat_map(successor).copied().collect();
-
-    let keep: Vec<bool> = (0..n)
-        .map(|row| data.terminals[row] || !ends[row])
-        .collect();
-    // The row before a dropped one now ends its episode, if the dropped one did.
-    for row in (1..n).filter(|&row| !keep[row] && !ends[row - 1]) {
-        data.timeouts[row - 1] = data.timeouts[row];
-    }
-    data.retain_rows(|row| keep[row]);
 }

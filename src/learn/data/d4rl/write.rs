@@ -51,6 +51,9 @@ fn build(data: &Dataset) -> Result<H5Writer> {
         let name = format!("infos/gap/{name}");
         column(&name, None, Values::Double(strengths))?;
     }
+    if let Some(environment) = &data.environment {
+        file.text("metadata/environment", environment)?;
+    }
     if let Some(policy) = &data.policy {
         policy::write(&mut file, policy)?;
     }

@@ -7,7 +7,7 @@ use half::f16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Behaviour, Snapshot};
+use super::{Behaviour, Snapshot, TRAINED_BY};
 use crate::data::{DenseLayer, from_layers, to_layers};
 use crate::error::{Error, Result};
 use crate::policy::{ActionDistribution, Policy};
@@ -154,6 +154,7 @@ impl Behaviour {
             let hidden = hidden.collect::<Result<_>>()?;
             let heads = [layer("last_fc", k)?, layer("last_fc_log_std", k)?];
             let snapshot = Snapshot {
+                algorithm: TRAINED_BY.into(),
                 updates: updates[k],
                 eval_return: returns[k].unwrap_or(f64::NAN),
                 policy: from_layers(hidden, heads, distribution).map_err(|e| damaged(place, e))?,

@@ -1,6 +1,6 @@
 //! Data sets made by rolling snapshots out, or by chance.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
 
 use super::{Behaviour, Quality, Snapshot};
 use crate::data::Dataset;
@@ -14,23 +14,23 @@ use crate::net::Act;
 use crate::policy::Policy;
 use crate::rng::{Stream, fill_normal, fill_unit, seed_of};
 use crate::run::train::evaluate::{STEADY, broke};
+use crate::run::train::progress::Progress;
 use crate::run::train::stop;
 
 impl Behaviour {
-    /// Rolls the snapshots out (sampled actions) on `task` in `domain`: `rows` transitions, each with
-    /// the strengths of the gaps that it was made under.
-    pub fn roll_out(
-        &self,
+    /// Rolls `used` out (sampled actions) on `task` in `domain`: `rows` transitions, an equal share of each, in their
+    /// order, with the strengths of the gaps that they were made under.
+    ///
+    /// # Errors
+    /// As [`Dynamics::draw`]; where every episode broke.
+    fn roll_out_of(
+        used: &[Snapshot],
         task: &Task,
         domain: &GapSet,
-        quality: Quality,
         rows: usize,
         seed: u64,
+        progress: &Counted,
     ) -> Result<Dataset> {
-        let used = match quality {
-            Quality::Medium => &self.snapshots[self.snapshots.len() - 1..],
-            Quality::MediumReplay => &self.snapshots[..],
-        };
         let mut all = RolledOut::default();
         for (k, snapshot) in used.iter().enumerate() {
             // Shares differ by one row at most and add up to `rows`.
@@ -38,7 +38,7 @@ impl Behaviour {
             if share > 0 {
                 let seed = seed_of(seed, Stream::Data, k as u32);
                 let actor = Actor::Policy(&snapshot.policy);
-                all.add(stream(task, domain, &actor, share, seed)?);
+                all.add(stream(task, domain, &actor, share, seed, progress)?);
             }
         }
         let mut data = all.sound(task)?;
@@ -46,7 +46,47 @@ impl Behaviour {
         data.policy = used.last().map(Snapshot::behaviour);
         Ok(data)
     }
+
+    /// The data set of this `quality`: `rows` transitions of `task` in `domain`. `medium` is the return of the medium
+    /// policy: the first that reached it is taken, or the last where none did.
+    ///
+    /// # Errors
+    /// As [`Dynamics::draw`]; where every episode broke; where a policy is another robot's.
+    pub fn roll_out(
+        &self,
+        (task, domain): (&Task, &GapSet),
+        quality: Quality,
+        medium: Option<f64>,
+        rows: usize,
+        seed: u64,
+    ) -> Result<Dataset> {
+        self.check_robot(task)?;
+        let (upto, last) = (self.up_to_medium(medium), self.snapshots.len() - 1);
+        let progress = Counted::new(&format!("{quality} {}", task.name), rows);
+        let of = |used: &[Snapshot], rows, seed| {
+            Self::roll_out_of(used, task, domain, rows, seed, &progress)
+        };
+        let medium = &upto[upto.len() - 1..];
+        // Another seed than that of the medium policy: its episodes begin elsewhere.
+        let expert_seed = seed_of(seed, Stream::Data, EXPERT);
+        let expert = |rows| of(&self.snapshots[last..], rows, expert_seed);
+        match quality {
+            Quality::Random => random_data(task, domain, rows, seed),
+            Quality::Medium => of(medium, rows, seed),
+            Quality::MediumReplay => of(upto, rows, seed),
+            Quality::Expert => expert(rows),
+            Quality::MediumExpert if rows == 1 => expert(rows),
+            Quality::MediumExpert => {
+                let parts = [of(medium, rows / 2, seed)?, expert(rows - rows / 2)?];
+                Dataset::concat(&parts)
+            }
+        }
+    }
 }
+
+/// The key of an expert's episodes; those of snapshots are counted from 0, chance has the last.
+const EXPERT: u32 = u32::MAX - 1;
+
 /// `rows` transitions of `task` in `domain` under actions drawn evenly from [-1, 1]: data for a robot
 /// that no policy masters yet.
 ///
@@ -54,10 +94,30 @@ impl Behaviour {
 /// As [`Dynamics::draw`].
 pub fn random_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
     let seed = seed_of(seed, Stream::Data, u32::MAX);
-    let mut data = stream(task, domain, &Actor::Random, rows, seed)?.sound(task)?;
+    let progress = Counted::new(&format!("random {}", task.name), rows);
+    let mut data = stream(task, domain, &Actor::Random, rows, seed, &progress)?.sound(task)?;
     data.source = format!("random actions on {}", task.name);
     Ok(data)
 }
+
+/// A bar that counts rows.
+struct Counted {
+    bar: Progress,
+    done: Cell<u64>,
+}
+
+impl Counted {
+    fn new(label: &str, rows: usize) -> Self {
+        let (bar, done) = (Progress::new(label, 0, rows as u64), Cell::new(0));
+        Self { bar, done }
+    }
+
+    fn add(&self, rows: usize) {
+        self.done.set(self.done.get() + rows as u64);
+        self.bar.set(self.done.get());
+    }
+}
+
 /// Episodes that were made.
 #[derive(Default)]
 struct RolledOut {
@@ -131,16 +191,11 @@ fn stream(
     actor: &Actor<'_>,
     rows: usize,
     seed: u64,
+    progress: &Counted,
 ) -> Result<RolledOut> {
     let steps = task.max_episode_steps;
     let n = rows.div_ceil(steps);
     let dynamics = Dynamics::draw(task, domain, seed, n)?;
-    let names: BTreeSet<String> = (dynamics.rows.iter())
-        .flat_map(|row| row.gap.strengths().map(|(name, _)| name.to_owned()))
-        .collect();
-    let strengths: Vec<BTreeMap<&str, f64>> = (dynamics.rows.iter())
-        .map(|row| row.gap.strengths().collect())
-        .collect();
     let keys = EnvKey::population(&[seed], n);
     let with = Arithmetic::default();
     let mut env = PlanarVecEnv::new(EnvSpec::new(task, dynamics.clone(), keys), with)?;
@@ -156,6 +211,7 @@ fn stream(
     for part in &mut parts {
         (part.qpos, part.qvel) = (Some(Vec::new()), Some(Vec::new()));
     }
+    let mut param_rows = vec![Vec::new(); n];
     let (mut broken, mut sound, mut began) = (0, 0, vec![0; n]);
     let mut obs = env.reset()?.to_vec();
     for t in 0..steps.min(rows) {
@@ -176,11 +232,7 @@ fn stream(
             part.actions.extend(&controls[e * a..][..a]);
             part.next_observations.extend(&batch.next_obs[e * s..][..s]);
             part.rewards.push(batch.reward[e]);
-            for name in &names {
-                let strength = strengths[row[e] as usize].get(name.as_str());
-                let column = part.gap.entry(name.clone()).or_default();
-                column.push(strength.copied().unwrap_or(f64::NAN));
-            }
+            param_rows[e].push(row[e]);
             part.terminals.push(batch.terminated[e]);
             let cut = batch.truncated[e] || t + 1 == length;
             part.timeouts.push(cut && !batch.terminated[e]);
@@ -195,6 +247,7 @@ fn stream(
                 broken += 1;
                 let sound = began[e];
                 part.retain_rows(|row| row < sound);
+                param_rows[e].truncate(sound);
             } else {
                 sound += usize::from(ends);
             }
@@ -203,6 +256,10 @@ fn stream(
             }
         }
         obs.copy_from_slice(&batch.obs);
+        progress.add((0..n).filter(|e| t < steps.min(rows - e * steps)).count());
+    }
+    for (part, rows) in parts.iter_mut().zip(&param_rows) {
+        part.gap = dynamics.strengths(rows);
     }
     parts.retain(|part| !part.is_empty());
     Ok(RolledOut {

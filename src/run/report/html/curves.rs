@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::model::{Across, Part, ReportTable, RunResult};
 use super::element::Element;
-use super::figure::{BandPoint, Line, LineFigure};
+use super::figure::{BandPoint, CurveLine, LineFigure};
 use crate::data::moments;
 
 /// Mean and deviation over `runs` after each number of updates that all of them have reached and were evaluated at.
@@ -23,7 +23,7 @@ pub fn band(runs: &[&RunResult]) -> Vec<BandPoint> {
 
 /// The panels, or nothing where no run was evaluated.
 pub fn figure(part: &Part, table: &ReportTable) -> Element {
-    let panels: Vec<(String, Vec<Line>)> = match table.across {
+    let panels: Vec<(String, Vec<CurveLine>)> = match table.across {
         Across::Columns => {
             let rows = table.cells.iter().zip(&table.rows);
             let panel = |(cells, row): (&Vec<_>, &String)| {
@@ -72,7 +72,7 @@ fn line(
     cell: &super::super::model::ReportCell,
     label: String,
     color: usize,
-) -> Option<Line> {
+) -> Option<CurveLine> {
     let runs: Vec<_> = cell.runs.iter().map(|run| &part.runs[*run]).collect();
     let ended: Vec<_> = runs
         .iter()
@@ -84,7 +84,7 @@ fn line(
     let unfinished = ended.is_empty() || ended.iter().any(|run| run.state.word() == "unfinished");
     let runs = if ended.is_empty() { begun } else { ended };
     let points = band(&runs);
-    (!points.is_empty()).then_some(Line {
+    (!points.is_empty()).then_some(CurveLine {
         color,
         title: label,
         points,
@@ -93,7 +93,7 @@ fn line(
 }
 
 /// Least and greatest over all lines, so that panels can be compared.
-fn range<'a>(lines: impl Iterator<Item = &'a Line>) -> Option<(f64, f64)> {
+fn range<'a>(lines: impl Iterator<Item = &'a CurveLine>) -> Option<(f64, f64)> {
     let edges = lines.flat_map(|line| &line.points);
     let edges = edges.flat_map(|(_, mean, half)| [mean - half, mean + half]);
     let range = edges

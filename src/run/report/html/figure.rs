@@ -1,4 +1,4 @@
-//! Line figures as SVG: axes, bands, lines. Colours are those of the page, so that they follow light and dark.
+//! CurveLine figures as SVG: axes, bands, lines. Colours are those of the page, so that they follow light and dark.
 
 use super::super::number::number;
 use super::element::Element;
@@ -14,7 +14,7 @@ const BOTTOM: f64 = 38.0;
 pub type BandPoint = (f64, f64, f64);
 
 /// A line.
-pub struct Line {
+pub struct CurveLine {
     /// Which of the page's colours.
     pub color: usize,
     /// What a reader hears of it.
@@ -36,7 +36,7 @@ pub struct LineFigure {
     /// Least and greatest of the vertical axis.
     pub y_range: (f64, f64),
     /// The lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<CurveLine>,
 }
 
 impl LineFigure {

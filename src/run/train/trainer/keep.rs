@@ -9,9 +9,8 @@ use safetensors::{Dtype, tensor::TensorView};
 use super::Trainer;
 use crate::error::{Error, Result};
 use crate::kernel::gather::Span;
-use crate::run::data::behaviour::{Behaviour, Snapshot};
+use crate::run::data::behaviour::Behaviour;
 use crate::run::record::run_folder::write;
-use crate::run::train::evaluate::Episodes;
 
 /// Name, shape and values of a tensor.
 type Named = (String, Vec<usize>, Vec<f32>);
@@ -22,14 +21,7 @@ impl Trainer {
     /// # Errors
     /// Where a policy is not finite, or the file cannot be written.
     pub fn save_policies(&self) -> Result<()> {
-        let snapshot = |member| {
-            Ok(Snapshot {
-                updates: self.agent.updates(),
-                eval_return: self.latest.get(member).map_or(f64::NAN, Episodes::mean),
-                policy: self.agent.policy(member)?,
-            })
-        };
-        let snapshots = (0..self.agent.members()).map(snapshot);
+        let snapshots = (0..self.agent.members()).map(|member| self.snapshot_of(member));
         let snapshots = snapshots.collect::<Result<_>>()?;
         Behaviour { snapshots }.save(&self.folder.policies())
     }

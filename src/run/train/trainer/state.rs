@@ -17,15 +17,21 @@ impl Trainer {
         let folder = self.folder.snapshots();
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let k = self.agent.updates();
-        let snapshot = Snapshot {
-            updates: k,
-            eval_return: self.latest.first().map_or(f64::NAN, Episodes::mean),
-            policy: self.agent.policy(0)?,
-        };
+        let snapshot = self.snapshot_of(0)?;
         Behaviour {
             snapshots: vec![snapshot],
         }
         .save(&folder.join(checkpoints::name(k)))
+    }
+
+    /// The policy that a member has now, with its latest return.
+    pub(super) fn snapshot_of(&self, member: usize) -> Result<Snapshot> {
+        Ok(Snapshot {
+            algorithm: self.run.config.algo.to_uppercase(),
+            updates: self.agent.updates(),
+            eval_return: self.latest.get(member).map_or(f64::NAN, Episodes::mean),
+            policy: self.agent.policy(member)?,
+        })
     }
 
     /// Writes a checkpoint, and keeps the one before it.

@@ -1,16 +1,19 @@
-//! `h2oplus gaps --effect`: how far trajectories of the original and of an edited robot are apart
+//! `h2oplus gap effect`: how far trajectories of the original and of an edited robot are apart
 //! under the same actions, beside what a disturbance of rounding's size becomes.
+
+use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::json;
-use crate::cli::{Format, table};
+use super::{domains, json};
+use crate::cli::{Format, emit, table};
 use crate::env::{Dynamics, Task};
 use crate::error::Result;
 use crate::measure::effect::{Apart, Controller, FLOOR, Original};
 use crate::measure::statistics::Quantiles;
 use crate::model::GapSet;
 use crate::net::Act;
+use crate::range::Range;
 use crate::rng::{Stream, fill_normal, fill_unit};
 use crate::run::config::memory;
 use crate::run::data::behaviour::Behaviour;
@@ -22,9 +25,41 @@ const BLUR: f64 = 0.1;
 /// Horizon by which gaps are sorted: long enough to act, short enough for the floor to be low.
 const SORT_BY: usize = 1;
 
+/// Flags of `gap effect`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Robot and version, or a TOML file of your own
+    #[arg(long)]
+    task: String,
+    /// This gap alone, with its strength: gravity, gravity=1.5, gravity=1.5,friction=0.3; or several,
+    /// gravity/friction=0.5 (default: each of the task's)
+    #[arg(long)]
+    gap: Option<String>,
+    /// Pairs of trajectories
+    #[arg(long, default_value_t = 256, value_name = "N", value_parser = Range::SOME_U32.parser::<usize>())]
+    trajectories: usize,
+    /// Seed of states and actions
+    #[arg(long, default_value_t = 0, value_parser = Range::COUNT.parser::<u64>())]
+    seed: u64,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// Where a task or a gap is not known, or does not fit.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let task = Task::load(&args.task)?;
+    let domains = domains(&task, args.gap.as_deref())?;
+    let report = EffectReport::new(&task, &domains, args.trajectories, args.seed)?;
+    emit(&report.print(args.format)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Effects of gaps on one task.
 #[derive(Serialize)]
-pub struct EffectReport {
+struct EffectReport {
     task: String,
     trajectories: usize,
     seed: u64,
@@ -67,7 +102,7 @@ impl Effect {
 impl EffectReport {
     /// Measures `domains`, each with a row an environment where strengths are drawn, under random
     /// actions and under those of the shipped behaviour, where there is one.
-    pub fn new(task: &Task, domains: &[GapSet], trajectories: usize, seed: u64) -> Result<Self> {
+    fn new(task: &Task, domains: &[GapSet], trajectories: usize, seed: u64) -> Result<Self> {
         memory::check_envs("--trajectories", trajectories, task)?;
         let n = trajectories;
         let dynamics: Vec<(String, Dynamics)> = domains
@@ -123,7 +158,7 @@ impl EffectReport {
     }
 
     /// As text.
-    pub fn print(&self, format: Format) -> Result<String> {
+    fn print(&self, format: Format) -> Result<String> {
         match format {
             Format::Json => json(self),
             Format::Short => Ok(self.short()),

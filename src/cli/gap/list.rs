@@ -1,20 +1,17 @@
-//! `h2oplus gaps`: tasks, gaps, every field that a gap changes, and what that does to trajectories.
-
-mod effect;
+//! `h2oplus gap list`: tasks, gaps, and every field that a gap changes.
 
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use self::effect::EffectReport;
-use super::{Format, emit, table};
+use super::{domains, json};
+use crate::cli::{Format, emit, table};
 use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::model::diff::{Change, Changes};
 use crate::model::{GapSet, GapTable};
-use crate::range::Range;
 
-/// Flags of `gaps`.
+/// Flags of `gap list`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Show what the gaps change in this task's robot
@@ -24,15 +21,6 @@ pub struct Args {
     /// several, gravity/friction=0.5
     #[arg(long, requires = "task")]
     gap: Option<String>,
-    /// Show how far apart trajectories with and without the gap are under the same actions
-    #[arg(long, requires = "task")]
-    effect: bool,
-    /// Pairs of trajectories of `--effect`
-    #[arg(long, default_value_t = 256, value_name = "N", value_parser = Range::SOME_U32.parser::<usize>())]
-    trajectories: usize,
-    /// Seed of states and actions of `--effect`
-    #[arg(long, default_value_t = 0, value_parser = Range::COUNT.parser::<u64>())]
-    seed: u64,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -80,27 +68,20 @@ struct GapReport {
 }
 
 /// Prints the listing, or the report of a task.
+///
+/// # Errors
+/// Where a task or a gap is not known, or does not fit.
 pub fn run(args: Args) -> Result<ExitCode> {
     let text = match &args.task {
         None => Listing::new()?.print(args.format)?,
         Some(task) => {
             let task = Task::load(task)?;
             let domains = domains(&task, args.gap.as_deref())?;
-            if args.effect {
-                let report = EffectReport::new(&task, &domains, args.trajectories, args.seed)?;
-                report.print(args.format)?
-            } else {
-                Report::new(&task, &domains)?.print(args.format)?
-            }
+            Report::new(&task, &domains)?.print(args.format)?
         }
     };
     emit(&text)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value)
-        .map_err(|e| Error::input("gaps", e, "report this as a fault of the program"))
 }
 
 impl Listing {
@@ -184,20 +165,9 @@ impl Listing {
                 {
                     text += &format!("{name:<16}{doc}\n");
                 }
-                text += "\n`h2oplus gaps --task walker2d --gap friction=0.5` shows every field that a gap changes.\n";
+                text += "\n`h2oplus gap list --task walker2d --gap friction=0.5` shows every field that a gap changes.\n";
                 Ok(text)
             }
-        }
-    }
-}
-
-/// What `--gap` names, or every gap of the task at its default strength.
-fn domains(task: &Task, gap: Option<&str>) -> Result<Vec<GapSet>> {
-    match gap {
-        Some(text) => Ok(task.domain(text)?.split()),
-        None => {
-            let names = task.gaps.names_for(&task.spec.name);
-            names.into_iter().map(|name| task.domain(name)).collect()
         }
     }
 }
@@ -211,7 +181,7 @@ impl Report {
                     Error::input(
                         format!("gap `{domain}`"),
                         "a strength that is drawn has no one value to show",
-                        "name a strength, as gravity=1.5, or add --effect",
+                        "name a strength, as gravity=1.5, or see what it does: h2oplus gap effect",
                     )
                 })?;
                 Ok(GapReport {
