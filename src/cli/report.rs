@@ -7,7 +7,7 @@ use super::{Format, emit, table};
 use crate::error::{Error, Result};
 use crate::range::Range;
 use crate::run::report::ReportRules;
-use crate::run::report::model::{Across, Part, Report, ReportTable};
+use crate::run::report::model::{Across, Report, ReportPart, ReportTable};
 use crate::run::report::number;
 use crate::run::report::statistics::Bootstrap;
 
@@ -88,7 +88,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// A table as text: ours, and the published number in brackets.
-fn cells(part: &Part, of: &ReportTable) -> String {
+fn cells(part: &ReportPart, of: &ReportTable) -> String {
     let corner = match of.across {
         Across::Columns => "gap",
         Across::Rows => "setting",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::model::{Across, Part, Report, ReportCell, ReportTable, Standing};
+use super::model::{Across, Report, ReportCell, ReportPart, ReportTable, Standing};
 use super::number;
 
 /// All tables; a document that includes them needs `booktabs`.
@@ -19,7 +19,7 @@ pub fn text(report: &Report) -> String {
     out
 }
 
-fn table(out: &mut String, report: &Report, part: &Part, table: &ReportTable) {
+fn table(out: &mut String, report: &Report, part: &ReportPart, table: &ReportTable) {
     let labels = (0..table.columns.len()).map(|c| escaped(&part.column(table, c).label));
     let labels: Vec<_> = labels.collect();
     let corner = match table.across {

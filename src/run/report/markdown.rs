@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::html::notes;
 use super::links::Links;
-use super::model::{Across, Part, Report, ReportCell, ReportTable, Standing};
+use super::model::{Across, Report, ReportCell, ReportPart, ReportTable, Standing};
 use super::number::{self, count, duration, whole};
 
 /// The whole text.
@@ -29,7 +29,7 @@ pub fn text(report: &Report, links: &Links) -> String {
     out
 }
 
-fn section(out: &mut String, part: &Part, links: &Links) {
+fn section(out: &mut String, part: &ReportPart, links: &Links) {
     let size = part.size.as_ref().map(|size| format!(" (size: {size})"));
     let _ = writeln!(
         out,
@@ -86,7 +86,7 @@ fn section(out: &mut String, part: &Part, links: &Links) {
     out.push('\n');
 }
 
-fn rows(out: &mut String, part: &Part, table: &ReportTable) {
+fn rows(out: &mut String, part: &ReportPart, table: &ReportTable) {
     let labels = (0..table.columns.len()).map(|c| escaped(&part.column(table, c).label));
     let labels: Vec<_> = labels.collect();
     let corner = match table.across {
@@ -119,7 +119,7 @@ fn rows(out: &mut String, part: &Part, table: &ReportTable) {
     out.push('\n');
 }
 
-fn cell(part: &Part, cell: &ReportCell) -> String {
+fn cell(part: &ReportPart, cell: &ReportCell) -> String {
     let mut lines = Vec::new();
     match &cell.score {
         None => lines.push("–".to_owned()),

@@ -21,12 +21,12 @@ pub struct Report {
     /// Resamples of every interval.
     pub resamples: u32,
     /// A part for each suite, and one for the runs that belong to none.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ReportPart>,
 }
 
 /// A suite, or runs that were given as they are.
 #[derive(Clone, Debug, Serialize)]
-pub struct Part {
+pub struct ReportPart {
     /// Its short name.
     pub name: String,
     /// One line.
@@ -91,7 +91,7 @@ pub struct ReportTable {
     /// says.
     pub improvement: Vec<Vec<Option<Interval>>>,
     /// Who won, in words.
-    pub verdict: Verdict,
+    pub verdict: TableVerdict,
 }
 
 /// What competes in a table.
@@ -168,7 +168,7 @@ pub struct Total {
 
 /// Who won a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Verdict {
+pub struct TableVerdict {
     /// The winner's label, or what stands in the way of naming one.
     pub headline: String,
     /// Sentences with the numbers.
@@ -258,7 +258,7 @@ pub struct RunGroupResult {
     pub program: String,
 }
 
-impl Part {
+impl ReportPart {
     /// Runs whose state is `word`.
     pub fn count(&self, word: &str) -> usize {
         let runs = self.runs.iter();

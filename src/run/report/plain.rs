@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::model::{Part, ReportCell, ReportColumn, ReportTable, RunResult, RunState};
+use super::model::{ReportCell, ReportColumn, ReportPart, ReportTable, RunResult, RunState};
 use super::records::RunRecords;
 use super::suites::score;
 use crate::error::Result;
@@ -25,7 +25,7 @@ const PLACES: [&str; 6] = ["task", "gap", "data", "algo", "device", "sim_device"
 ///
 /// # Errors
 /// Where one is none, or is damaged.
-pub fn part(paths: &[PathBuf], last: usize) -> Result<Part> {
+pub fn part(paths: &[PathBuf], last: usize) -> Result<ReportPart> {
     let (mut placed, mut folders) = (Vec::new(), Vec::new());
     for path in paths {
         let records = RunRecords::read(path)?;
@@ -35,7 +35,7 @@ pub fn part(paths: &[PathBuf], last: usize) -> Result<Part> {
         folders.push(records.group(name(path), path));
     }
     let columns = columns(&placed);
-    let mut part = Part {
+    let mut part = ReportPart {
         name: "runs".into(),
         title: "Runs".into(),
         doc: "What these runs came to, by task, data and gap; they belong to no suite, so nothing published stands beside them."

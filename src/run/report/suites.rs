@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::model::{
-    Part, Published, ReportCell, ReportColumn, ReportTable, RunGroupResult, RunResult, RunState,
+    Published, ReportCell, ReportColumn, ReportPart, ReportTable, RunGroupResult, RunResult,
+    RunState,
 };
 use super::records::{self, RunRecords, shown};
 use crate::error::Result;
@@ -54,9 +55,9 @@ impl Shards {
     ///
     /// # Errors
     /// Where a status file is damaged.
-    pub fn part(&self, last: usize) -> Result<Part> {
+    pub fn part(&self, last: usize) -> Result<ReportPart> {
         let plan = &self.plan;
-        let mut part = Part {
+        let mut part = ReportPart {
             name: plan.suite.clone(),
             title: plan.title.clone(),
             doc: plan.doc.clone(),

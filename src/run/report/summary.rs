@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Across, CellScore, Part, ReportCell, ReportTable, Standing, Total};
+use super::model::{Across, CellScore, ReportCell, ReportPart, ReportTable, Standing, Total};
 use super::statistics::{Bootstrap, Interval, Stratum};
 use super::verdict;
 use crate::data::moments;
@@ -11,7 +11,7 @@ use crate::data::moments;
 type Scores = (Vec<f64>, u32);
 
 /// Fills in whatever follows from the scores of the runs.
-pub fn fill(part: &mut Part, bootstrap: &Bootstrap) {
+pub fn fill(part: &mut ReportPart, bootstrap: &Bootstrap) {
     let keys = keys(part);
     let mut tables = std::mem::take(&mut part.tables);
     for table in &mut tables {
@@ -42,7 +42,7 @@ pub fn fill(part: &mut Part, bootstrap: &Bootstrap) {
 }
 
 /// A key for every set of runs that a cell has: cells that show the same runs are drawn alike.
-fn keys(part: &Part) -> BTreeMap<Vec<usize>, u32> {
+fn keys(part: &ReportPart) -> BTreeMap<Vec<usize>, u32> {
     let cells = part
         .tables
         .iter()

@@ -1,10 +1,10 @@
 //! Who won, in words, from the numbers alone.
 
-use super::model::{Across, Part, ReportCell, ReportTable, Standing, Verdict};
+use super::model::{Across, ReportCell, ReportPart, ReportTable, Standing, TableVerdict};
 use super::number::{count, interval, number, probability, score};
 
 /// The verdict of `table`, whose standings, totals and improvements are there.
-pub fn of(part: &Part, table: &ReportTable) -> Verdict {
+pub fn of(part: &ReportPart, table: &ReportTable) -> TableVerdict {
     let labels = part.entrants(table);
     let mut verdict = match table.across {
         Across::Columns => over_columns(table, &labels),
@@ -27,7 +27,7 @@ fn greatest(values: impl Iterator<Item = Option<f64>>) -> Option<(usize, f64)> {
     known.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-fn over_columns(table: &ReportTable, labels: &[String]) -> Verdict {
+fn over_columns(table: &ReportTable, labels: &[String]) -> TableVerdict {
     let Some((best, mean)) = greatest(table.totals.iter().map(|total| total.mean)) else {
         return nothing();
     };
@@ -101,7 +101,7 @@ fn over_columns(table: &ReportTable, labels: &[String]) -> Verdict {
         ));
     }
     sentences.extend(published(table, labels));
-    Verdict {
+    TableVerdict {
         headline,
         sentences,
         rows: Vec::new(),
@@ -131,7 +131,7 @@ fn published(table: &ReportTable, labels: &[String]) -> Option<String> {
     ))
 }
 
-fn over_rows(table: &ReportTable, labels: &[String]) -> Verdict {
+fn over_rows(table: &ReportTable, labels: &[String]) -> TableVerdict {
     let cells: Vec<&ReportCell> = table.cells.iter().filter_map(|row| row.first()).collect();
     let means = cells.iter().map(|cell| Some(cell.score?.mean));
     let Some((best, _)) = greatest(means) else {
@@ -162,15 +162,15 @@ fn over_rows(table: &ReportTable, labels: &[String]) -> Verdict {
     sentences.extend(
         paper.map(|(n, mean)| format!("In the paper {} is highest ({}).", labels[n], number(mean))),
     );
-    Verdict {
+    TableVerdict {
         headline,
         sentences,
         rows: Vec::new(),
     }
 }
 
-fn nothing() -> Verdict {
-    Verdict {
+fn nothing() -> TableVerdict {
+    TableVerdict {
         headline: "No results yet".into(),
         sentences: vec!["No run of this table has ended with an evaluation.".into()],
         rows: Vec::new(),
@@ -199,7 +199,7 @@ fn of_row(row: &[ReportCell], labels: &[String]) -> String {
 }
 
 /// What is missing from the table's runs.
-fn lacking(part: &Part, table: &ReportTable) -> Option<String> {
+fn lacking(part: &ReportPart, table: &ReportTable) -> Option<String> {
     let mut runs: Vec<usize> = table
         .cells
         .iter()

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use self::judge::Judge;
 use self::pca::Projection;
-use super::model::{Part, ReportTable};
+use super::model::{ReportPart, ReportTable};
 use super::number::number;
 use crate::data::moments;
 use crate::error::Result;
@@ -103,7 +103,7 @@ struct RunStates {
 ///
 /// # Errors
 /// Where a file of states or networks is damaged.
-pub fn fill(part: &mut Part) -> Result<()> {
+pub fn fill(part: &mut ReportPart) -> Result<()> {
     let mut all = Vec::new();
     for table in &part.tables {
         for row in 0..table.rows.len() {
@@ -114,7 +114,7 @@ pub fn fill(part: &mut Part) -> Result<()> {
     Ok(())
 }
 
-fn of_row(part: &Part, table: &ReportTable, row: usize) -> Result<Coverage> {
+fn of_row(part: &ReportPart, table: &ReportTable, row: usize) -> Result<Coverage> {
     let mut coverage = Coverage {
         title: format!("{}, {}", table.title, table.rows[row]),
         ..Coverage::default()
@@ -187,7 +187,12 @@ fn of_row(part: &Part, table: &ReportTable, row: usize) -> Result<Coverage> {
 }
 
 /// The V networks of a row's runs: those of the last column that has any. `name` becomes whose they are.
-fn judges(part: &Part, table: &ReportTable, row: usize, name: &mut String) -> Result<Vec<Judge>> {
+fn judges(
+    part: &ReportPart,
+    table: &ReportTable,
+    row: usize,
+    name: &mut String,
+) -> Result<Vec<Judge>> {
     for (column, cell) in table.cells[row].iter().enumerate().rev() {
         let head = part.column(table, column);
         let norm = head.settings.iter().find(|(key, _)| key == "value_norm");

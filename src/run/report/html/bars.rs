@@ -1,8 +1,8 @@
 //! Bars of a table: a bar a cell, its interval as a whisker, the published mean as a mark.
 
-use super::super::model::{Across, Part, ReportCell, ReportTable};
+use super::super::model::{Across, ReportCell, ReportPart, ReportTable};
 use super::super::number;
-use super::element::Element;
+use super::element::Markup;
 
 /// The axis of all bars of a table.
 struct Axis {
@@ -40,9 +40,9 @@ impl Axis {
 }
 
 /// The figure, or a line that says why there is none.
-pub fn figure(part: &Part, table: &ReportTable) -> Element {
+pub fn figure(part: &ReportPart, table: &ReportTable) -> Markup {
     let Some(axis) = Axis::of(table) else {
-        return Element::of("p", "note").text("No bars: no run has ended with an evaluation.");
+        return Markup::of("p", "note").text("No bars: no run has ended with an evaluation.");
     };
     let caption = format!(
         "{}, {} by {}: bar, mean over runs; whisker, 95 % interval of the interquartile mean; diamond, the published mean. {}.",
@@ -54,10 +54,9 @@ pub fn figure(part: &Part, table: &ReportTable) -> Element {
         },
         range(&axis),
     );
-    let mut figure = Element::of("figure", "bars");
+    let mut figure = Markup::of("figure", "bars");
     for (row, cells) in table.rows.iter().zip(&table.cells) {
-        let mut group =
-            Element::of("div", "bar-group").child(Element::of("h4", "bar-row").text(row));
+        let mut group = Markup::of("div", "bar-group").child(Markup::of("h4", "bar-row").text(row));
         for (column, cell) in cells.iter().enumerate() {
             let label = match table.across {
                 Across::Columns => part.column(table, column).label.as_str(),
@@ -67,7 +66,7 @@ pub fn figure(part: &Part, table: &ReportTable) -> Element {
         }
         figure.push(group);
     }
-    figure.child(Element::new("figcaption").text(caption))
+    figure.child(Markup::new("figcaption").text(caption))
 }
 
 fn range(axis: &Axis) -> String {
@@ -78,33 +77,33 @@ fn range(axis: &Axis) -> String {
     )
 }
 
-fn bar(axis: &Axis, label: &str, cell: &ReportCell, color: usize) -> Element {
-    let mut track = Element::of("span", "track");
+fn bar(axis: &Axis, label: &str, cell: &ReportCell, color: usize) -> Markup {
+    let mut track = Markup::of("span", "track");
     if axis.low < 0.0 {
         let zero = format!("left:{:.2}%", axis.place(0.0));
-        track.push(Element::of("span", "zero").with("style", zero));
+        track.push(Markup::of("span", "zero").with("style", zero));
     }
     let mut said = "no result".to_owned();
     if let Some(score) = &cell.score {
         said = number::score(score);
         let span = axis.span(0.0, score.mean);
-        track.push(Element::of("span", &format!("bar c{}", color % 7)).with("style", span));
+        track.push(Markup::of("span", &format!("bar c{}", color % 7)).with("style", span));
         if score.count > 1 {
             let span = axis.span(score.iqm.low, score.iqm.high);
-            track.push(Element::of("span", "whisker").with("style", span));
+            track.push(Markup::of("span", "whisker").with("style", span));
         }
     }
     if let Some(paper) = &cell.paper {
         let place = format!("left:{:.2}%", axis.place(paper.mean));
         let title = format!("paper {}", number::published(paper));
         track.push(
-            Element::of("span", "diamond")
+            Markup::of("span", "diamond")
                 .with("style", place)
                 .with("title", title),
         );
     }
-    Element::of("div", "bar-line")
-        .child(Element::of("span", "bar-label").text(label))
+    Markup::of("div", "bar-line")
+        .child(Markup::of("span", "bar-label").text(label))
         .child(track)
-        .child(Element::of("span", "bar-value").text(said))
+        .child(Markup::of("span", "bar-value").text(said))
 }

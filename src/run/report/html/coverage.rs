@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::coverage::{Coverage, MapCell, MethodCoverage, SIDE};
-use super::super::model::Part;
-use super::element::Element;
+use super::super::model::ReportPart;
+use super::element::Markup;
 
 /// Pixels of a cell.
 const CELL: f64 = 10.0;
@@ -19,11 +19,11 @@ const SCALE: [[f64; 3]; 5] = [
 ];
 
 /// The maps of all rows.
-pub fn block(part: &Part) -> Element {
-    let mut block = Element::of("section", "table-block");
-    block.push(Element::new("h2").text("Coverage of the states of high value"));
+pub fn block(part: &ReportPart) -> Markup {
+    let mut block = Markup::of("section", "table-block");
+    block.push(Markup::new("h2").text("Coverage of the states of high value"));
     for coverage in &part.coverage {
-        block.push(Element::of("p", "verdict").text(coverage.sentence()));
+        block.push(Markup::of("p", "verdict").text(coverage.sentence()));
         if !coverage.methods.is_empty() {
             block.push(figure(coverage));
         }
@@ -31,9 +31,9 @@ pub fn block(part: &Part) -> Element {
     block
 }
 
-fn figure(coverage: &Coverage) -> Element {
+fn figure(coverage: &Coverage) -> Markup {
     let panels = coverage.methods.iter().map(|method| {
-        let panel = Element::of("div", "panel").child(Element::new("h4").text(&method.label));
+        let panel = Markup::of("div", "panel").child(Markup::new("h4").text(&method.label));
         panel.child(map(coverage, method))
     });
     let low = color(0.0);
@@ -41,20 +41,20 @@ fn figure(coverage: &Coverage) -> Element {
         .map(|n| color(f64::from(n) / 4.0))
         .collect::<Vec<_>>()
         .join(",");
-    let swatch = Element::of("div", "swatch")
+    let swatch = Markup::of("div", "swatch")
         .with(
             "style",
             format!("background:{low};background:linear-gradient(to right,{stops})"),
         )
         .with("role", "img")
         .with("aria-label", "colours from low to high value");
-    Element::of("figure", "coverage")
-        .child(Element::of("div", "panels").children(panels))
+    Markup::of("figure", "coverage")
+        .child(Markup::of("div", "panels").children(panels))
         .child(swatch)
-        .child(Element::new("figcaption").text(coverage.caption()))
+        .child(Markup::new("figcaption").text(coverage.caption()))
 }
 
-fn map(coverage: &Coverage, method: &MethodCoverage) -> Element {
+fn map(coverage: &Coverage, method: &MethodCoverage) -> Markup {
     let size = CELL * SIDE as f64;
     let title = format!(
         "{}: {} of {} × {} cells reached",
@@ -63,10 +63,10 @@ fn map(coverage: &Coverage, method: &MethodCoverage) -> Element {
         SIDE,
         SIDE
     );
-    let mut svg = Element::of("svg", "map")
+    let mut svg = Markup::of("svg", "map")
         .with("viewBox", format!("-2 -2 {} {}", size + 24.0, size + 24.0))
         .with("role", "img")
-        .child(Element::new("title").text(title));
+        .child(Markup::new("title").text(title));
     let (low, high) = coverage.values;
     // Cells of a colour share one path: a rectangle each would be most of the file.
     let mut paths: BTreeMap<u32, String> = BTreeMap::new();
@@ -81,12 +81,12 @@ fn map(coverage: &Coverage, method: &MethodCoverage) -> Element {
     }
     for (share, path) in paths {
         let fill = color(f64::from(share) / 24.0);
-        svg.push(Element::new("path").with("d", path).with("fill", fill));
+        svg.push(Markup::new("path").with("d", path).with("fill", fill));
     }
     let high: String = coverage.high.iter().map(|cell| square(*cell)).collect();
-    svg.push(Element::of("path", "outlined").with("d", high));
+    svg.push(Markup::of("path", "outlined").with("d", high));
     let label = |x: f64, y: f64, text: &str| {
-        Element::new("text")
+        Markup::new("text")
             .with("x", x)
             .with("y", y)
             .with("text-anchor", "middle")

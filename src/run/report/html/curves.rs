@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::model::{Across, Part, ReportTable, RunResult};
-use super::element::Element;
+use super::super::model::{Across, ReportPart, ReportTable, RunResult};
+use super::element::Markup;
 use super::figure::{BandPoint, CurveLine, LineFigure};
 use crate::data::moments;
 
@@ -22,7 +22,7 @@ pub fn band(runs: &[&RunResult]) -> Vec<BandPoint> {
 }
 
 /// The panels, or nothing where no run was evaluated.
-pub fn figure(part: &Part, table: &ReportTable) -> Element {
+pub fn figure(part: &ReportPart, table: &ReportTable) -> Markup {
     let panels: Vec<(String, Vec<CurveLine>)> = match table.across {
         Across::Columns => {
             let rows = table.cells.iter().zip(&table.rows);
@@ -42,9 +42,9 @@ pub fn figure(part: &Part, table: &ReportTable) -> Element {
         }
     };
     let Some(y_range) = range(panels.iter().flat_map(|(_, lines)| lines)) else {
-        return Element::of("p", "note").text("No learning curves: no run has been evaluated.");
+        return Markup::of("p", "note").text("No learning curves: no run has been evaluated.");
     };
-    let mut grid = Element::of("div", "panels");
+    let mut grid = Markup::of("div", "panels");
     for (title, lines) in panels {
         let said = format!("Learning curves, {title}");
         let figure = LineFigure {
@@ -54,21 +54,21 @@ pub fn figure(part: &Part, table: &ReportTable) -> Element {
             y_range,
             lines,
         };
-        let panel = Element::of("div", "panel").child(Element::new("h4").text(&title));
+        let panel = Markup::of("div", "panel").child(Markup::new("h4").text(&title));
         grid.push(panel.child(figure.svg()));
     }
     let caption = format!(
         "Learning curves: {} by updates; line, mean over runs; band, ± standard deviation over runs. Dashed: runs that have not ended.",
         part.unit_label()
     );
-    Element::of("figure", "curves")
+    Markup::of("figure", "curves")
         .child(key(part, table))
         .child(grid)
-        .child(Element::new("figcaption").text(caption))
+        .child(Markup::new("figcaption").text(caption))
 }
 
 fn line(
-    part: &Part,
+    part: &ReportPart,
     cell: &super::super::model::ReportCell,
     label: String,
     color: usize,
@@ -109,16 +109,16 @@ fn range<'a>(lines: impl Iterator<Item = &'a CurveLine>) -> Option<(f64, f64)> {
 }
 
 /// Which colour is whose.
-fn key(part: &Part, table: &ReportTable) -> Element {
+fn key(part: &ReportPart, table: &ReportTable) -> Markup {
     let entrants = part.entrants(table).into_iter().enumerate();
-    let mut key = Element::of("p", "key");
+    let mut key = Markup::of("p", "key");
     for (n, label) in entrants {
         let color = match table.across {
             Across::Columns => table.columns[n],
             Across::Rows => n,
         };
-        let sample = Element::of("span", &format!("sample c{}", color % 7));
-        let label = Element::of("span", "key-item").child(sample).text(label);
+        let sample = Markup::of("span", &format!("sample c{}", color % 7));
+        let label = Markup::of("span", "key-item").child(sample).text(label);
         key.push(label);
     }
     key

@@ -7,13 +7,13 @@ const VOID: [&str; 3] = ["br", "hr", "input"];
 
 /// An element with its contents, as text.
 #[derive(Clone, Debug)]
-pub struct Element {
+pub struct Markup {
     name: &'static str,
     attributes: String,
     contents: String,
 }
 
-impl Element {
+impl Markup {
     /// `<name></name>`.
     pub fn new(name: &'static str) -> Self {
         Self {
@@ -42,19 +42,19 @@ impl Element {
     }
 
     /// With `child` at the end.
-    pub fn child(mut self, child: Element) -> Self {
+    pub fn child(mut self, child: Markup) -> Self {
         self.push(child);
         self
     }
 
     /// With `children` at the end.
-    pub fn children(mut self, children: impl IntoIterator<Item = Element>) -> Self {
+    pub fn children(mut self, children: impl IntoIterator<Item = Markup>) -> Self {
         children.into_iter().for_each(|child| self.push(child));
         self
     }
 
     /// Adds `child` at the end.
-    pub fn push(&mut self, child: Element) {
+    pub fn push(&mut self, child: Markup) {
         child.write(&mut self.contents);
     }
 
@@ -101,10 +101,8 @@ mod tests {
 
     #[test]
     fn texts_and_attributes_are_escaped() {
-        let link = Element::new("a").with("href", "x\"y").text("<b>&\u{1}");
-        let html = Element::of("p", "note")
-            .child(link)
-            .child(Element::new("br"));
+        let link = Markup::new("a").with("href", "x\"y").text("<b>&\u{1}");
+        let html = Markup::of("p", "note").child(link).child(Markup::new("br"));
         assert_eq!(
             html.html(),
             "<p class=\"note\"><a href=\"x&quot;y\">&lt;b&gt;&amp;\u{fffd}</a><br/></p>"

@@ -1,41 +1,40 @@
 //! What stands behind the numbers: differences from the paper, troubles, runs, and how scores are computed.
 
 use super::super::links::Links;
-use super::super::model::{Part, Report, RunState};
+use super::super::model::{Report, ReportPart, RunState};
 use super::super::number::{count, duration, whole};
-use super::element::Element;
+use super::element::Markup;
 use super::tables::scroll;
 
-fn row(cells: &[&str]) -> Element {
-    let cells = cells.iter().map(|text| Element::new("td").text(text));
-    Element::new("tr").children(cells)
+fn row(cells: &[&str]) -> Markup {
+    let cells = cells.iter().map(|text| Markup::new("td").text(text));
+    Markup::new("tr").children(cells)
 }
 
-fn head(cells: &[&str]) -> Element {
+fn head(cells: &[&str]) -> Markup {
     let cells = cells
         .iter()
-        .map(|text| Element::new("th").with("scope", "col").text(text));
-    Element::new("thead").child(Element::new("tr").children(cells))
+        .map(|text| Markup::new("th").with("scope", "col").text(text));
+    Markup::new("thead").child(Markup::new("tr").children(cells))
 }
 
 /// Which size is shown, and how its runs differ from the published ones.
-pub fn differences(part: &Part) -> Element {
+pub fn differences(part: &ReportPart) -> Markup {
     let Some(size) = &part.size else {
-        return Element::of("div", "none");
+        return Markup::of("div", "none");
     };
-    let mut block = Element::of("section", "differences")
-        .child(Element::new("h2").text(format!("How the size “{size}” differs from the paper")));
+    let mut block = Markup::of("section", "differences")
+        .child(Markup::new("h2").text(format!("How the size “{size}” differs from the paper")));
     if part.differences.is_empty() {
         block.push(
-            Element::new("p")
-                .text("It does not: settings, length and data are the published ones."),
+            Markup::new("p").text("It does not: settings, length and data are the published ones."),
         );
     } else {
         let rows = part.differences.iter();
         let rows = rows.map(|d| row(&[&d.what, &d.paper, &d.here]));
-        let table = Element::of("table", "plain")
+        let table = Markup::of("table", "plain")
             .child(head(&["what", "paper", "here"]))
-            .child(Element::new("tbody").children(rows));
+            .child(Markup::new("tbody").children(rows));
         block.push(scroll("Differences from the paper").child(table));
     }
     if !part.overrides.is_empty() {
@@ -44,7 +43,7 @@ pub fn differences(part: &Part) -> Element {
             .iter()
             .map(|(key, value)| format!("{key} = {value}"));
         let given = given.collect::<Vec<_>>().join(", ");
-        block.push(Element::new("p").text(format!(
+        block.push(Markup::new("p").text(format!(
             "Given on the command line over the size's own: {given}."
         )));
     }
@@ -52,7 +51,7 @@ pub fn differences(part: &Part) -> Element {
 }
 
 /// Runs that are not plainly done, by folder.
-pub fn trouble(part: &Part, links: &Links) -> Element {
+pub fn trouble(part: &ReportPart, links: &Links) -> Markup {
     let amiss: Vec<_> = part
         .runs
         .iter()
@@ -60,14 +59,14 @@ pub fn trouble(part: &Part, links: &Links) -> Element {
         .collect();
     if amiss.is_empty() {
         let all = count(part.runs.len(), "run");
-        return Element::of("p", "all-well")
+        return Markup::of("p", "all-well")
             .text(format!("All of {all} ended; none failed or diverged."));
     }
     let words = ["failed", "diverged", "unfinished", "missing"];
     let counts = words.map(|word| (part.count(word), word));
     let counts = counts.iter().filter(|(n, _)| *n > 0);
     let counts: Vec<_> = counts.map(|(n, word)| format!("{n} {word}")).collect();
-    let (mut rows, mut folders) = (Element::new("tbody"), 0);
+    let (mut rows, mut folders) = (Markup::new("tbody"), 0);
     for (f, folder) in part.folders.iter().enumerate() {
         folders += usize::from(amiss.iter().any(|run| run.folder == f));
         for word in words {
@@ -88,21 +87,21 @@ pub fn trouble(part: &Part, links: &Links) -> Element {
                 _ => names.join(", "),
             };
             let cells =
-                [word, &which, &first.state.detail()].map(|text| Element::new("td").text(text));
+                [word, &which, &first.state.detail()].map(|text| Markup::new("td").text(text));
             let name = match &folder.path {
-                Some(path) => Element::new("a")
+                Some(path) => Markup::new("a")
                     .with("href", links.to(path))
                     .text(&folder.name),
-                None => Element::new("span").text(&folder.name),
+                None => Markup::new("span").text(&folder.name),
             };
             rows.push(
-                Element::new("tr")
-                    .child(Element::new("td").child(name))
+                Markup::new("tr")
+                    .child(Markup::new("td").child(name))
                     .children(cells),
             );
         }
     }
-    let table = Element::of("table", "plain")
+    let table = Markup::of("table", "plain")
         .child(head(&["folder", "state", "runs", "detail"]))
         .child(rows);
     let title = format!(
@@ -111,20 +110,20 @@ pub fn trouble(part: &Part, links: &Links) -> Element {
         counts.join(", ")
     );
     let list = scroll("Runs that are not done").child(table);
-    let block = Element::of("section", "trouble").child(Element::new("h2").text(title));
+    let block = Markup::of("section", "trouble").child(Markup::new("h2").text(title));
     // A suite that has just begun lacks most of its runs: who won what must stay in sight.
     match folders > 6 {
         false => block.child(list),
         true => {
-            let summary = Element::new("summary").text(format!("in {folders} folders"));
-            block.child(Element::new("details").child(summary).child(list))
+            let summary = Markup::new("summary").text(format!("in {folders} folders"));
+            block.child(Markup::new("details").child(summary).child(list))
         }
     }
 }
 
 /// All runs by folder, with what they ran on and how long.
-pub fn runs(part: &Part, links: &Links) -> Element {
-    let mut rows = Element::new("tbody");
+pub fn runs(part: &ReportPart, links: &Links) -> Markup {
+    let mut rows = Markup::new("tbody");
     for (f, folder) in part.folders.iter().enumerate() {
         let mut states: Vec<(&str, usize)> = Vec::new();
         for run in part.runs.iter().filter(|run| run.folder == f) {
@@ -136,10 +135,10 @@ pub fn runs(part: &Part, links: &Links) -> Element {
         }
         let states = states.iter().map(|(word, n)| format!("{n} {word}"));
         let name = match &folder.path {
-            Some(path) => Element::new("a")
+            Some(path) => Markup::new("a")
                 .with("href", links.to(path))
                 .text(&folder.name),
-            None => Element::new("span").text(&folder.name),
+            None => Markup::new("span").text(&folder.name),
         };
         let cells = [
             folder.algo.clone(),
@@ -149,8 +148,8 @@ pub fn runs(part: &Part, links: &Links) -> Element {
             folder.hardware.clone(),
             folder.program.clone(),
         ];
-        let row = Element::new("tr").child(Element::new("td").child(name));
-        rows.push(row.children(cells.iter().map(|text| Element::new("td").text(text))));
+        let row = Markup::new("tr").child(Markup::new("td").child(name));
+        rows.push(row.children(cells.iter().map(|text| Markup::new("td").text(text))));
     }
     let seconds: f64 = part.folders.iter().map(|folder| folder.seconds).sum();
     let updates: u64 = part.folders.iter().map(|folder| folder.done).sum();
@@ -161,7 +160,7 @@ pub fn runs(part: &Part, links: &Links) -> Element {
         whole(updates),
         duration(seconds)
     );
-    let table = Element::of("table", "plain filtered")
+    let table = Markup::of("table", "plain filtered")
         .child(head(&[
             "folder",
             "method",
@@ -172,20 +171,20 @@ pub fn runs(part: &Part, links: &Links) -> Element {
             "version (commit)",
         ]))
         .child(rows);
-    let filter = Element::new("input")
+    let filter = Markup::new("input")
         .with("type", "search")
         .with("class", "filter")
         .with("placeholder", "filter, such as h2o")
         .with("aria-label", "Filter runs");
-    Element::of("section", "runs")
-        .child(Element::new("h2").text("Runs"))
-        .child(Element::new("p").text(total))
+    Markup::of("section", "runs")
+        .child(Markup::new("h2").text("Runs"))
+        .child(Markup::new("p").text(total))
         .child(filter)
         .child(scroll("Runs").child(table))
 }
 
 /// How the numbers come about.
-pub fn method(report: &Report) -> Element {
+pub fn method(report: &Report) -> Markup {
     let score = match report.last {
         1 => "A run's score is its last evaluation on the real task: the mean return over episodes with deterministic actions.".to_owned(),
         last => format!("A run's score is the mean of its last {last} evaluations on the real task, each the mean return over episodes with deterministic actions."),
@@ -202,8 +201,8 @@ pub fn method(report: &Report) -> Element {
         "A diverged run stands still with its last finite policy, whose score counts. Failed, unfinished and missing runs of a suite do not count.".into(),
         format!("Written by h2oplus {} ({}) from metrics.jsonl, config.toml and the suite's records alone.", report.version, report.commit),
     ];
-    Element::of("section", "method")
+    Markup::of("section", "method")
         .with("id", "method")
-        .child(Element::new("h2").text("How it is computed"))
-        .child(Element::new("ul").children(texts.iter().map(|text| Element::new("li").text(text))))
+        .child(Markup::new("h2").text("How it is computed"))
+        .child(Markup::new("ul").children(texts.iter().map(|text| Markup::new("li").text(text))))
 }

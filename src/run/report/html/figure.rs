@@ -1,7 +1,7 @@
-//! CurveLine figures as SVG: axes, bands, lines. Colours are those of the page, so that they follow light and dark.
+//! Line figures as SVG: axes, bands, lines. Colours are those of the page, so that they follow light and dark.
 
 use super::super::number::number;
-use super::element::Element;
+use super::element::Markup;
 
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 230.0;
@@ -41,7 +41,7 @@ pub struct LineFigure {
 
 impl LineFigure {
     /// The figure as SVG.
-    pub fn svg(&self) -> Element {
+    pub fn svg(&self) -> Markup {
         let points = self.lines.iter().flat_map(|line| &line.points);
         let last = points.map(|point| point.0).fold(0.0, f64::max).max(1.0);
         let (low, high) = self.y_range;
@@ -50,10 +50,10 @@ impl LineFigure {
             let share = ((value - low) / (high - low)).clamp(-0.02, 1.02);
             HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
         };
-        let mut svg = Element::of("svg", "lines")
+        let mut svg = Markup::of("svg", "lines")
             .with("viewBox", format!("0 0 {WIDTH} {HEIGHT}"))
             .with("role", "img")
-            .child(Element::new("title").text(&self.title));
+            .child(Markup::new("title").text(&self.title));
         for value in ticks(low, high, 5) {
             let at = y(value);
             svg.push(segment("grid", (LEFT, at), (WIDTH - RIGHT, at)));
@@ -94,7 +94,7 @@ impl LineFigure {
                 .iter()
                 .rev()
                 .map(|(at, mean, half)| (x(*at), y(mean - half)));
-            let band = Element::of("polygon", &format!("band c{}", line.color % 7));
+            let band = Markup::of("polygon", &format!("band c{}", line.color % 7));
             svg.push(band.with("points", path(upper.chain(lower))));
         }
         for line in &self.lines {
@@ -103,15 +103,15 @@ impl LineFigure {
                 true => format!("line unfinished c{}", line.color % 7),
                 false => format!("line c{}", line.color % 7),
             };
-            let title = Element::new("title").text(&line.title);
+            let title = Markup::new("title").text(&line.title);
             svg.push(
-                Element::of("polyline", &class)
+                Markup::of("polyline", &class)
                     .with("points", path(places.clone()))
                     .child(title),
             );
             // A line of one point would not be seen.
             if let (1, Some((at, mean))) = (line.points.len(), places.clone().next()) {
-                let dot = Element::of("circle", &format!("dot c{}", line.color % 7)).with("r", 3);
+                let dot = Markup::of("circle", &format!("dot c{}", line.color % 7)).with("r", 3);
                 svg.push(dot.with("cx", round(at)).with("cy", round(mean)));
             }
         }
@@ -128,16 +128,16 @@ fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
     text.collect::<Vec<_>>().join(" ")
 }
 
-fn segment(class: &str, from: (f64, f64), to: (f64, f64)) -> Element {
-    Element::of("line", class)
+fn segment(class: &str, from: (f64, f64), to: (f64, f64)) -> Markup {
+    Markup::of("line", class)
         .with("x1", round(from.0))
         .with("y1", round(from.1))
         .with("x2", round(to.0))
         .with("y2", round(to.1))
 }
 
-fn label(at: (f64, f64), anchor: &str, text: &str) -> Element {
-    Element::new("text")
+fn label(at: (f64, f64), anchor: &str, text: &str) -> Markup {
+    Markup::new("text")
         .with("x", round(at.0))
         .with("y", round(at.1))
         .with("text-anchor", anchor)

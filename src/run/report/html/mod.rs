@@ -11,9 +11,9 @@ mod tables;
 
 pub use self::tables::notes;
 
-use self::element::{Element, escaped};
+use self::element::{Markup, escaped};
 use super::links::Links;
-use super::model::{Part, Report};
+use super::model::{Report, ReportPart};
 use super::number::{count, duration, whole};
 
 const PAGE: &str = include_str!("page.html");
@@ -27,7 +27,7 @@ pub fn page(report: &Report, links: &Links) -> String {
         _ => "Reports of several suites".to_owned(),
     };
     let parts = report.parts.iter().enumerate();
-    let mut main = Element::new("main").with("id", "top");
+    let mut main = Markup::new("main").with("id", "top");
     for (n, part) in parts {
         main.push(section(report, part, n, links));
     }
@@ -40,7 +40,7 @@ pub fn page(report: &Report, links: &Links) -> String {
 }
 
 /// `Table I … (quick)`.
-fn heading(part: &Part) -> String {
+fn heading(part: &ReportPart) -> String {
     match &part.size {
         Some(size) => format!("{} ({size})", part.title),
         None => part.title.clone(),
@@ -52,9 +52,9 @@ fn anchor(part: usize, table: usize) -> String {
     format!("table-{part}-{table}")
 }
 
-fn navigation(report: &Report) -> Element {
-    let link = |to: String, text: &str| Element::new("a").with("href", format!("#{to}")).text(text);
-    let mut nav = Element::new("nav").with("aria-label", "Contents");
+fn navigation(report: &Report) -> Markup {
+    let link = |to: String, text: &str| Markup::new("a").with("href", format!("#{to}")).text(text);
+    let mut nav = Markup::new("nav").with("aria-label", "Contents");
     for (p, part) in report.parts.iter().enumerate() {
         for (t, table) in part.tables.iter().enumerate() {
             nav.push(link(anchor(p, t), &table.title));
@@ -67,14 +67,14 @@ fn navigation(report: &Report) -> Element {
     nav.child(link("method".into(), "How it is computed"))
 }
 
-fn section(report: &Report, part: &Part, p: usize, links: &Links) -> Element {
-    let mut section = Element::of("section", "part").child(head(part));
+fn section(report: &Report, part: &ReportPart, p: usize, links: &Links) -> Markup {
+    let mut section = Markup::of("section", "part").child(head(part));
     section.push(glance(part, p));
     section.push(facts::trouble(part, links));
     section.push(facts::differences(part));
     for (t, table) in part.tables.iter().enumerate() {
-        let mut block = Element::of("section", "table-block").with("id", anchor(p, t));
-        block.push(Element::new("h2").text(&table.title));
+        let mut block = Markup::of("section", "table-block").with("id", anchor(p, t));
+        block.push(Markup::new("h2").text(&table.title));
         block.push(tables::verdict(table));
         block.push(tables::table(report, part, table));
         block.push(bars::figure(part, table));
@@ -90,14 +90,14 @@ fn section(report: &Report, part: &Part, p: usize, links: &Links) -> Element {
 }
 
 /// Title, size and how much of it is there.
-fn head(part: &Part) -> Element {
-    let mut head = Element::of("header", "part-head");
-    let mut title = Element::new("h1").text(&part.title);
+fn head(part: &ReportPart) -> Markup {
+    let mut head = Markup::of("header", "part-head");
+    let mut title = Markup::new("h1").text(&part.title);
     if let Some(size) = &part.size {
-        title.push(Element::of("span", "badge").text(format!("size: {size}")));
+        title.push(Markup::of("span", "badge").text(format!("size: {size}")));
     }
     head.push(title);
-    head.push(Element::of("p", "lead").text(&part.doc));
+    head.push(Markup::of("p", "lead").text(&part.doc));
     let seconds: f64 = part.folders.iter().map(|folder| folder.seconds).sum();
     let updates: u64 = part.folders.iter().map(|folder| folder.done).sum();
     let done = part.count("done") + part.count("diverged");
@@ -107,20 +107,20 @@ fn head(part: &Part) -> Element {
         whole(updates),
         duration(seconds)
     );
-    head.child(Element::of("p", "facts").text(facts))
+    head.child(Markup::of("p", "facts").text(facts))
 }
 
 /// What a newcomer must see first: who won each table.
-fn glance(part: &Part, p: usize) -> Element {
-    let mut list = Element::of("ul", "glance");
+fn glance(part: &ReportPart, p: usize) -> Markup {
+    let mut list = Markup::of("ul", "glance");
     for (t, table) in part.tables.iter().enumerate() {
-        let link = Element::new("a").with("href", format!("#{}", anchor(p, t)));
-        let item = Element::new("li")
+        let link = Markup::new("a").with("href", format!("#{}", anchor(p, t)));
+        let item = Markup::new("li")
             .child(link.text(&table.title))
-            .child(Element::new("strong").text(&table.verdict.headline));
+            .child(Markup::new("strong").text(&table.verdict.headline));
         list.push(item);
     }
-    Element::of("div", "glance-box")
-        .child(Element::new("h2").text("What won where"))
+    Markup::of("div", "glance-box")
+        .child(Markup::new("h2").text("What won where"))
         .child(list)
 }
