@@ -231,18 +231,19 @@ impl Info {
     }
 }
 
-/// A line for each bin.
+/// A line for each bin, from the first to the last that holds something.
 fn bars(name: &str, histogram: &Histogram) -> String {
-    let most = histogram.counts.iter().copied().max().unwrap_or(1).max(1);
-    let line = |(n, count): (usize, &usize)| {
-        let width = (40 * count).div_ceil(most);
+    let counts = &histogram.counts;
+    let most = counts.iter().copied().max().unwrap_or(1).max(1);
+    let held = |count: &usize| *count > 0;
+    let first = counts.iter().position(held).unwrap_or(0);
+    let last = counts.iter().rposition(held).unwrap_or(0);
+    let line = |n: usize| {
+        let bar = "█".repeat((40 * counts[n]).div_ceil(most));
         let [low, high] = [n, n + 1].map(|n| histogram.edge(n));
-        format!(
-            "  {low:>10.1} … {high:>10.1}  {:<40} {count}\n",
-            "█".repeat(width)
-        )
+        format!("  {low:>10.1} … {high:>10.1}  {bar:<40} {}\n", counts[n])
     };
-    let lines: String = histogram.counts.iter().enumerate().map(line).collect();
+    let lines: String = (first..=last).map(line).collect();
     format!("{name}, episodes in each range\n{lines}\n")
 }
 

@@ -129,7 +129,7 @@ impl Run {
         let (simulator, why) = engine::choose(self.config.physics, self.config.sim_device)?;
         self.config.device = kind;
         if let Some(note) = note {
-            crate::log!("{note}");
+            crate::log::once(&note);
         }
         Ok(Resources {
             learner: device,

@@ -295,7 +295,7 @@ mod tests {
             panels,
         };
         let svg = drawn(|path| all.write_svg(path));
-        for part in ["a.hdf5", "b.hdf5", "return", "length", "33 %"] {
+        for part in ["a.hdf5", "b.hdf5", "return", "length", "100 %"] {
             assert!(svg.contains(part), "no {part} in {svg}");
         }
     }

@@ -361,7 +361,7 @@ mod tests {
             let apart = original.against(Dynamics::new(&task, &[gap]).unwrap());
             apart.unwrap().swap_remove(0)
         };
-        let [near, far] = ["gravity=1.01", "gravity=1.2"].map(|gap| one_step(gap));
+        let [near, far] = ["gravity=1.01", "gravity=1.2"].map(one_step);
         // A falling robot gains 0.1 g times its env step's 0.05 s, in m/s.
         let fall = far.state.unwrap().median;
         assert!((0.05..0.2).contains(&fall), "{fall}");

@@ -113,6 +113,31 @@ fn killed_at_any_moment_it_goes_on_to_the_same_numbers_and_repeats_nothing() {
 }
 
 #[test]
+fn two_processes_share_a_folder() {
+    let alone = tempfile::tempdir().unwrap();
+    mini(alone.path(), MINI);
+    let out = h2oplus(alone.path(), &START);
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+
+    let shared = tempfile::tempdir().unwrap();
+    mini(shared.path(), MINI);
+    let start = || {
+        command(shared.path(), &START)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    for mut child in [start(), start()] {
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+    let folder = shared.path().join("out");
+    assert_eq!(statuses(&folder).len(), 3);
+    assert!(metrics(&folder) == metrics(&alone.path().join("out")));
+    let entries = fs::read_dir(folder.join("runs")).unwrap();
+    assert_eq!(entries.count(), 3, "each group in one folder");
+}
+
+#[test]
 fn a_signal_saves_and_the_same_command_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     mini(dir.path(), MINI);
