@@ -38,6 +38,9 @@ pub struct Args {
     /// Task to evaluate on (default: the run's, or the one that the file's name begins with)
     #[arg(long)]
     task: Option<String>,
+    /// What differs on the real robot (default: as the run has it, or the file's name says)
+    #[arg(long, value_name = "GAP")]
+    real_gap: Option<String>,
     #[command(flatten)]
     domain: DomainFlags,
     /// Episodes of each policy
@@ -107,9 +110,17 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Some(path) => path.clone(),
         None => RunFolder::newest(Path::new("runs"))?.path().to_path_buf(),
     };
-    let (task_name, candidates) = candidates(&path)?;
-    let task = Task::load(args.task.as_deref().unwrap_or(&task_name))?;
-    let domain = args.domain.domain(&task)?;
+    let Found {
+        task,
+        real_gap,
+        candidates,
+    } = candidates(&path)?;
+    let task = Task::load(args.task.as_deref().unwrap_or(&task))?;
+    let task = task.with_real(args.real_gap.as_deref().unwrap_or(&real_gap))?;
+    let domain = match args.domain.domain(&task)? {
+        none if none == GapSet::default() => GapSet::from(&task.real),
+        simulator => simulator,
+    };
     memory::check_envs("--episodes", args.episodes, &task)?;
     let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
     let (mut rows, mut unsound) = (Vec::new(), false);
@@ -186,8 +197,17 @@ fn row(
     }
 }
 
-/// The policies that `path` holds, and the task they were made for.
-fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
+/// What a file or a run holds.
+struct Found {
+    /// The task that its policies were made for.
+    task: String,
+    /// What differs on the real robot there.
+    real_gap: String,
+    candidates: Vec<Candidate>,
+}
+
+/// The policies that `path` holds, and what they were made for.
+fn candidates(path: &Path) -> Result<Found> {
     let name = path
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
@@ -195,13 +215,25 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
     let run = RunFolder::around(path)
         .map(|run| RunFolder::open(&run))
         .transpose()?;
-    let task = match run {
+    let (task, real_gap) = match run {
         Some(run) if run.policies_of(path) => return of_policies(&run),
         Some(run) if !RunFolder::is_snapshot(path) => {
             return of_run(&run, path.is_file().then_some(path));
         }
-        Some(run) => run.read_run()?.config.task,
-        None => same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task),
+        Some(run) => {
+            let config = run.read_run()?.config;
+            (config.task, config.real_gap)
+        }
+        None => {
+            let task = same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task);
+            let shift = same_robot::shift_of(&name, &Task::load(&task)?);
+            (task, shift.unwrap_or_else(|| "none".into()))
+        }
+    };
+    let of = |candidates| Found {
+        task,
+        real_gap,
+        candidates,
     };
     if name.ends_with(".safetensors") {
         let behaviour = Behaviour::load(path)?;
@@ -209,14 +241,14 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
             name: format!("snapshot at update {}", s.updates),
             policy: s.policy,
         });
-        return Ok((task, candidates.collect()));
+        return Ok(of(candidates.collect()));
     }
     let data = Dataset::read(path)?;
     log_notes(&data);
     match data.policy {
         Some(from) => {
-            let policy = from.policy;
-            Ok((task, vec![Candidate { name, policy }]))
+            let (name, policy) = (name.clone(), from.policy);
+            Ok(of(vec![Candidate { name, policy }]))
         }
         None => Err(Error::input(
             path.display(),
@@ -226,7 +258,7 @@ fn candidates(path: &Path) -> Result<(String, Vec<Candidate>)> {
     }
 }
 
-fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<Candidate>)> {
+fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<Found> {
     let (run, agent) = trainer::load_agent(folder, checkpoint)?;
     let mut out = Vec::new();
     for (m, member) in run.members().iter().enumerate() {
@@ -240,11 +272,15 @@ fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<(String, Vec<
             policy: agent.policy(m)?,
         });
     }
-    Ok((run.config.task, out))
+    Ok(Found {
+        task: run.config.task,
+        real_gap: run.config.real_gap,
+        candidates: out,
+    })
 }
 
 /// The policies that a run kept in place of its checkpoints.
-fn of_policies(folder: &RunFolder) -> Result<(String, Vec<Candidate>)> {
+fn of_policies(folder: &RunFolder) -> Result<Found> {
     let run = folder.read_run()?;
     let kept = Behaviour::load(&folder.policies())?.snapshots;
     if kept.len() != run.members().len() {
@@ -261,8 +297,11 @@ fn of_policies(folder: &RunFolder) -> Result<(String, Vec<Candidate>)> {
         ),
         policy: kept.policy,
     });
-    let candidates = named.collect();
-    Ok((run.config.task, candidates))
+    Ok(Found {
+        candidates: named.collect(),
+        task: run.config.task,
+        real_gap: run.config.real_gap,
+    })
 }
 
 fn print(format: Format, rows: &[Row]) -> Result<()> {

@@ -11,6 +11,7 @@ mod gaps;
 mod made_up;
 mod numbers;
 mod population;
+mod real_gap;
 mod report;
 mod resume;
 mod rliable;

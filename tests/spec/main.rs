@@ -7,6 +7,7 @@ mod compile;
 mod domains;
 mod draws;
 mod gaps;
+mod odrl;
 mod refusals;
 mod robot;
 mod tasks;

@@ -259,9 +259,9 @@ fn by_line() {
         ),
         (
             "angle=\"radian\"",
-            "coordinate=\"global\"",
+            "coordinate=\"polar\"",
             &compiler,
-            "coordinate=\"global\"",
+            "coordinate=\"polar\"",
         ),
         (
             "angle=\"radian\"",

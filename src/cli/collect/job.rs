@@ -42,6 +42,18 @@ impl Wanted {
         let names: Vec<String> = self.made().iter().map(Quality::to_string).collect();
         names.join(",")
     }
+
+    /// The gaps of the data sets: the real robot's, unless they are of a simulator.
+    fn domain(&self, task: &Task) -> Result<GapSet> {
+        let mut domain = task.domain(&self.gap)?;
+        if domain == GapSet::default() {
+            domain = GapSet::from(&task.real);
+        } else if !task.real.is_none() {
+            let problem = format!("is {domain}, and the real robot has {}", task.real);
+            return Err(Error::input("gap", problem, "leave out either"));
+        }
+        domain.with(self.gap_rows, self.gap_redraw)
+    }
 }
 
 impl Collecting {
@@ -50,11 +62,9 @@ impl Collecting {
     /// # Errors
     /// What is wrong with it.
     pub fn new(wanted: Wanted, out: PathBuf) -> Result<Self> {
-        let task = Task::load(&wanted.task)?;
-        let domain = task
-            .domain(&wanted.gap)?
-            .with(wanted.gap_rows, wanted.gap_redraw)?;
-        if wanted.whole() && domain != GapSet::default() {
+        let task = Task::load(&wanted.task)?.with_real(&wanted.real_gap)?;
+        let domain = wanted.domain(&task)?;
+        if wanted.whole() && domain != GapSet::from(&task.real) {
             let problem =
                 "is not what the agent is trained on, whose whole replay is to be written";
             let help = "leave it out, or take `--replay snapshots`";
@@ -72,7 +82,7 @@ impl Collecting {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.out.join(format!("{}-{name}", self.task.name))
+        self.out.join(self.task.file_name(name))
     }
 
     fn set(&self, quality: Quality) -> PathBuf {
@@ -247,7 +257,7 @@ impl Collecting {
     /// Writes a data set.
     fn write(&self, quality: Quality, mut data: Dataset) -> Result<Made> {
         log_notes(&data);
-        data.source = format!("{} {quality}", self.task.name);
+        data.source = format!("{} {quality}", self.task.title());
         let path = self.set(quality);
         if path.exists() {
             crate::log!("replacing {}", path.display());

@@ -54,6 +54,8 @@ settings! {
     pub struct Wanted {
         /// Robot and version, or a TOML file of your own
         task: String = "halfcheetah-v2".into(),
+        /// What differs on the real robot, which is trained and rolled out on: one gap of fixed strength
+        real_gap: String = "none".into(),
         /// What differs from the task: `gravity=1.5`; several in turn, `none/gravity`; drawn,
         /// `gravity=0.5..2.0`; or a TOML file of distributions
         gap: String = "none".into(),

@@ -32,6 +32,7 @@ impl Manifest {
         let mut wanted = wanted.clone();
         inputs::absolute("task", &mut wanted.task);
         inputs::absolute("gap", &mut wanted.gap);
+        inputs::absolute("real_gap", &mut wanted.real_gap);
         let out = std::path::absolute(out).unwrap_or_else(|_| out.to_path_buf());
         let out = out.into_os_string().into_string().ok();
         Self { out, wanted }

@@ -31,7 +31,7 @@ impl Budget {
     pub fn of(wanted: &Wanted, task: &Task) -> Result<Self> {
         let medium = wanted.medium(task);
         let expert = wanted.made().iter().any(|quality| quality.takes_expert());
-        let pace = TrainConfig::sac_on(&wanted.task, wanted.seed, 1);
+        let pace = TrainConfig::sac_on(&wanted.task, &wanted.real_gap, wanted.seed, 1);
         let (round, learnt) = (pace.round(), pace.cycle_updates);
         let most = (REPLAY_ROWS / round) as u64 * learnt;
         if !wanted.whole() {
@@ -80,7 +80,7 @@ impl Budget {
             target_return: self.target,
             // A short training keeps a snapshot too: the last.
             snapshot_every: SNAPSHOT_EVERY.min(self.updates),
-            ..TrainConfig::sac_on(&wanted.task, wanted.seed, self.updates)
+            ..TrainConfig::sac_on(&wanted.task, &wanted.real_gap, wanted.seed, self.updates)
         }
     }
 }

@@ -46,7 +46,8 @@ struct TaskRow {
 #[derive(Serialize)]
 struct GapRow {
     gap: String,
-    default: f64,
+    /// None: it has no strength.
+    default: Option<f64>,
     /// Empty: every robot.
     robots: Vec<String>,
     doc: String,
@@ -136,17 +137,17 @@ impl Listing {
                 } else {
                     g.robots.join(" ")
                 };
-                vec![g.gap.clone(), number(g.default), robots]
+                vec![g.gap.clone(), g.default.map_or("–".into(), number), robots]
             })
             .collect();
         match format {
             Format::Json => json(self),
             Format::Short => {
                 let names = self.tasks.iter().map(|t| format!("task {}", t.task));
-                let gaps = self
-                    .gaps
-                    .iter()
-                    .map(|g| format!("gap {}={}", g.gap, g.default));
+                let gaps = self.gaps.iter().map(|g| match g.default {
+                    Some(k) => format!("gap {}={k}", g.gap),
+                    None => format!("gap {}", g.gap),
+                });
                 Ok(names.chain(gaps).collect::<Vec<_>>().join("\n"))
             }
             Format::Human => {

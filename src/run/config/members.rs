@@ -11,6 +11,7 @@ use toml::{Table, Value};
 use super::TrainConfig;
 use crate::error::{Error, Result};
 use crate::method;
+use crate::model::gap::without_folders;
 use crate::setting::SettingKind;
 
 /// More members than this are refused.
@@ -211,7 +212,7 @@ fn short(key: &str, value: &Value) -> String {
     };
     match Path::new(&text).file_name() {
         Some(file) if key == "data" => file.to_string_lossy().into_owned(),
-        _ => text,
+        _ => without_folders(&text),
     }
 }
 

@@ -44,6 +44,9 @@ settings! {
         gap_rows: Option<usize> = None => SOME_U32,
         /// Draw an environment's parameters anew at every reset
         gap_redraw: bool = false,
+        /// What differs on the real robot, whose returns count and whose data are learnt from: one gap of fixed
+        /// strength, as `gravity=0.5`; the simulator is then the plain robot unless --gap says otherwise
+        real_gap: String = "none".into(),
         /// Real data: `medium-replay`, `medium`, `random`, or a D4RL, Minari or safetensors file
         data: String = "medium-replay".into(),
         /// Transitions to use (0: all of a file, 100,000 otherwise)
@@ -150,6 +153,11 @@ fn fill(file: &mut ConfigFile) -> Result<()> {
     for (key, value) in recipe.run() {
         file.run.entry(key).or_insert_with(|| value.clone());
     }
+    // Where the real robot is the shifted one, the simulator is the plain one.
+    if file.run.contains_key("real_gap") {
+        let plain = || toml::Value::from("none");
+        file.run.entry("gap").or_insert_with(plain);
+    }
     let Ok(method) = Method::named(&algo) else {
         return Ok(()); // likewise
     };
@@ -162,11 +170,12 @@ fn fill(file: &mut ConfigFile) -> Result<()> {
 }
 
 impl TrainConfig {
-    /// SAC on the real task itself, with what remains at its default: how behaviours are made.
-    pub fn sac_on(task: &str, seed: u64, updates: u64) -> Self {
+    /// SAC on the real robot itself, with what remains at its default: how behaviours are made.
+    pub fn sac_on(task: &str, real_gap: &str, seed: u64, updates: u64) -> Self {
         Self {
             task: task.to_string(),
-            gap: "none".into(),
+            gap: real_gap.to_string(),
+            real_gap: real_gap.to_string(),
             data: "none".into(),
             algo: "sac".into(),
             seeds: Seeds::one(seed),

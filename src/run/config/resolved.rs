@@ -50,7 +50,7 @@ impl Run {
     /// Where no run can have one of its values. The place is the key.
     pub fn new(config: TrainConfig) -> Result<Self> {
         let (method, config, settings) = resolve(config)?;
-        let task = Task::load(&config.task)?;
+        let task = Task::load(&config.task)?.with_real(&config.real_gap)?;
         Ok(Self {
             config,
             task,

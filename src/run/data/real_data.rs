@@ -144,7 +144,7 @@ fn no_such_data(name: &str) -> Error {
 /// The data set called `name`, cut to `rows` rows unless that is 0.
 fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
     let (real, made) = (
-        GapSet::default(),
+        GapSet::from(&task.real),
         if rows == 0 { SHIPPED_ROWS } else { rows },
     );
     let mut data = match Quality::shipped(name) {
@@ -153,6 +153,14 @@ fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
             let behaviour = Behaviour::shipped(task)?;
             let mut data = behaviour.roll_out((task, &real), quality, None, made, DATA_SEED)?;
             data.source = format!("{name}, rolled out from shipped snapshots");
+            if !task.real.is_none() {
+                data.source += &format!(" on {}", task.title());
+                data.notes.push(format!(
+                    "{name}: the shipped policies learnt on the plain robot; these rows are what they do on {}. \
+                     `h2oplus collect` trains policies of its own",
+                    task.title()
+                ));
+            }
             data
         }
         None => read_file(name, rows, task)?,

@@ -42,6 +42,15 @@ pub fn task_of(name: &str) -> Option<String> {
     whole.or_else(robot).map(str::to_owned)
 }
 
+/// The benchmark's shift that a file's name says: `walker2d_gravity_0.5_medium.hdf5` → `gravity_0.5`.
+pub fn shift_of(name: &str, task: &Task) -> Option<String> {
+    let (robot, _) = said(name)?;
+    let rest = name[robot.len()..]
+        .trim_start_matches(|c: char| c == '-' || c == 'v' || c.is_ascii_digit());
+    let shift = task.gaps.shift_in(rest.strip_prefix('_')?)?;
+    Some(shift.to_owned())
+}
+
 /// The robot that a file's name says, or what it says of itself.
 pub fn robot_of(path: &Path, data: &Dataset) -> Option<&'static str> {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -82,8 +91,30 @@ pub fn check(path: &Path, data: &mut Dataset, task: &Task) -> Result<()> {
             }
         }
     }
-    // Rows of a gap miss the task's own robot, and say so themselves.
-    let Some(miss) = miss(data, task).filter(|m| *m > MISS && data.gap.is_empty()) else {
+    let shift = path
+        .file_name()
+        .and_then(|n| shift_of(&n.to_string_lossy(), task));
+    if let Some(shift) = shift.filter(|shift| *shift != task.real.to_string()) {
+        data.notes.push(format!(
+            "{}: its name says {shift}, the real robot is {}: `real_gap` names the robot whose data are learnt from",
+            data.source,
+            task.title()
+        ));
+    }
+    // Rows of another gap miss the real robot, and say so themselves.
+    if !made_under(data, &task.real) {
+        if !task.real.is_none() {
+            let made: Vec<&str> = data.gap.keys().map(String::as_str).collect();
+            data.notes.push(format!(
+                "{}: its rows were made under the gaps {}, the real robot is {}",
+                data.source,
+                made.join(", "),
+                task.title()
+            ));
+        }
+        return Ok(());
+    }
+    let Some(miss) = miss(data, task).filter(|m| *m > MISS) else {
         return Ok(());
     };
     let mut others = Vec::new();
@@ -100,7 +131,7 @@ pub fn check(path: &Path, data: &mut Dataset, task: &Task) -> Result<()> {
             let problem = format!(
                 "its recorded states are not {}'s: replayed, half of them miss the next velocities by {:.0} % or more, \
                  as {other} by {:.1} %",
-                task.name,
+                task.title(),
                 100.0 * miss,
                 100.0 * theirs
             );
@@ -111,7 +142,7 @@ pub fn check(path: &Path, data: &mut Dataset, task: &Task) -> Result<()> {
                 "{}: its recorded states, replayed on {}, miss the next velocities by {:.0} % at the median: \
                  they are of another robot or another world",
                 data.source,
-                task.name,
+                task.title(),
                 100.0 * miss
             ));
             Ok(())
@@ -119,7 +150,16 @@ pub fn check(path: &Path, data: &mut Dataset, task: &Task) -> Result<()> {
     }
 }
 
-/// Median error of the next velocities of the first rows, by max(1, |qvel|), under `task`'s robot;
+/// Whether all rows say that they were made under `real`, or none says anything.
+fn made_under(data: &Dataset, real: &Gap) -> bool {
+    let has = |(name, strength): (&str, f64)| {
+        let column = data.gap.get(name);
+        column.is_some_and(|column| column.iter().all(|k| *k == strength))
+    };
+    data.gap.is_empty() || (data.gap.len() == real.strengths().count() && real.strengths().all(has))
+}
+
+/// Median error of the next velocities of the first rows, by max(1, |qvel|), under `task`'s real robot;
 /// none where the rows do not say their states, or are none of its shape.
 fn miss(data: &Dataset, task: &Task) -> Option<f64> {
     let (qpos, qvel) = (data.qpos.as_ref()?, data.qvel.as_ref()?);
@@ -137,7 +177,7 @@ fn miss(data: &Dataset, task: &Task) -> Option<f64> {
             .map(|row| data.terminals[row] || data.timeouts[row])
             .collect(),
     };
-    let replay = DataGap::measure(task, &Gap::none(), &rows, SAMPLE, Precision::F64).ok()?;
+    let replay = DataGap::measure(task, &task.real, &rows, SAMPLE, Precision::F64).ok()?;
     Some(replay.scaled_qvel.median)
 }
 
@@ -156,6 +196,27 @@ mod tests {
             ("data.hdf5", None),
         ] {
             assert_eq!(said(name), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_say_shifts() {
+        let task = Task::load("walker2d").unwrap();
+        for (name, want) in [
+            ("walker2d_gravity_0.5_medium.hdf5", Some("gravity_0.5")),
+            ("walker2d_kinematic_medium_expert.hdf5", Some("kinematic")),
+            (
+                "walker2d_kinematic_footjnt_medium_medium-replay.hdf5",
+                Some("kinematic_footjnt_medium"),
+            ),
+            (
+                "walker2d-v5_morph_leg_easy_random.hdf5",
+                Some("morph_leg_easy"),
+            ),
+            ("walker2d-v2-medium.hdf5", None),
+            ("walker2d_medium-v2.hdf5", None),
+        ] {
+            assert_eq!(shift_of(name, &task).as_deref(), want, "{name}");
         }
     }
 

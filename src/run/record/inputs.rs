@@ -11,6 +11,7 @@ use super::run_folder::RunFolder;
 use super::seal::hexadecimal;
 use crate::env::Task;
 use crate::error::{Error, Result};
+use crate::model::gap::files;
 use crate::run::config::TrainConfig;
 use crate::run::data::behaviour::Quality;
 
@@ -18,7 +19,7 @@ use crate::run::data::behaviour::Quality;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// What it is to the run: `data`, `task`, `gap`, `robot` or `table of gaps`.
+    /// What it is to the run: `data`, `task`, `gap`, `real_gap`, `robot` or `table of gaps`.
     pub what: String,
     /// Where it lay.
     pub path: PathBuf,
@@ -45,9 +46,15 @@ pub fn of(config: &TrainConfig) -> Result<Vec<Input>> {
         }
     };
     for member in &config.members {
-        for (key, name) in [("data", &member.data), ("gap", &member.gap)] {
-            if is_file(key, name) {
-                add(key, name);
+        for (key, name) in [
+            ("data", &member.data),
+            ("gap", &member.gap),
+            ("real_gap", &config.real_gap),
+        ] {
+            match key {
+                "data" if is_file(key, name) => add(key, name),
+                "data" => {}
+                _ => files(name).into_iter().for_each(|at| add(key, &name[at])),
             }
         }
     }
@@ -127,6 +134,7 @@ pub fn settle(config: &mut TrainConfig) -> Result<()> {
     absolute("task", &mut config.task);
     absolute("data", &mut config.data);
     absolute("gap", &mut config.gap);
+    absolute("real_gap", &mut config.real_gap);
     for axis in &mut config.vary {
         for value in &mut axis.values {
             if let toml::Value::String(text) = value {
@@ -143,19 +151,23 @@ pub fn is_file(key: &str, name: &str) -> bool {
     match key {
         "task" => Task::is_file(name),
         "data" => name != "none" && Quality::shipped(name).is_none(),
-        "gap" => name.trim().ends_with(".toml"),
+        "gap" | "real_gap" => !files(name).is_empty(),
         _ => false,
     }
 }
 
-/// Makes `name`, the value of `key`, whole where it is a path; one that is not text stays as it was.
+/// Makes the paths in `name`, the value of `key`, whole; one that is not text stays as it was.
 pub fn absolute(key: &str, name: &mut String) {
-    if !is_file(key, name) {
-        return;
-    }
-    let whole = std::path::absolute(name.trim());
-    if let Ok(Ok(whole)) = whole.map(|path| path.into_os_string().into_string()) {
-        *name = whole;
+    let paths = match key {
+        "gap" | "real_gap" => files(name),
+        _ if is_file(key, name) => std::iter::once(0..name.len()).collect(),
+        _ => Vec::new(),
+    };
+    for at in paths.into_iter().rev() {
+        let whole = std::path::absolute(name[at.clone()].trim());
+        if let Ok(Ok(whole)) = whole.map(|path| path.into_os_string().into_string()) {
+            name.replace_range(at, &whole);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::metrics::read_jsonl;
 use super::run_folder::RunFolder;
 use crate::data::Dataset;
 use crate::error::Result;
+use crate::model::gap::without_folders;
 use crate::run::config::TrainConfig;
 use crate::run::config::members::Member;
 use crate::run::train::evaluate::Episodes;
@@ -67,6 +68,9 @@ impl ResultLine {
 
 /// A name as a title shows it: of a file, its name without folder and ending.
 fn stem(key: &str, name: &str) -> String {
+    if matches!(key, "gap" | "real_gap") && !name.trim().ends_with(".toml") {
+        return without_folders(name);
+    }
     let file = Path::new(name).file_stem();
     match file.filter(|_| inputs::is_file(key, name)) {
         Some(stem) => stem.to_string_lossy().into_owned(),
@@ -81,8 +85,12 @@ pub fn draw_curve(runs: &[(RunFolder, TrainConfig)], data: &[Dataset]) -> Result
     for (folder, config) in runs {
         if title.is_empty() {
             let gap = config.varied("gap").unwrap_or_else(|| config.gap.clone());
+            let real = match config.real_gap.as_str() {
+                "none" => String::new(),
+                gap => format!(" with {}", stem("real_gap", gap)),
+            };
             title = format!(
-                "{}, simulator with gap {}",
+                "{}{real}, simulator with gap {}",
                 stem("task", &config.task),
                 stem("gap", &gap)
             );

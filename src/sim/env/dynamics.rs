@@ -52,6 +52,14 @@ impl Dynamics {
         })
     }
 
+    /// The real robot of `task`.
+    ///
+    /// # Errors
+    /// Where its gap does not fit it.
+    pub fn real(task: &Task) -> Result<Self> {
+        Self::new(task, std::slice::from_ref(&task.real))
+    }
+
     /// `task` in `domain`, for a batch of `envs` environments. Each row is a function of the domain,
     /// `seed` and its index alone.
     ///

@@ -2,6 +2,7 @@
 
 use super::{Body, Capsule, ContactPoint, Dof, Gap, Integrator, Model, Softness, Spec};
 use crate::error::Result;
+use std::collections::BTreeMap;
 
 /// A field and its numbers before and after.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -43,13 +44,23 @@ impl Gap {
     }
 }
 
-/// Fields whose numbers differ; both lists come from robots of one file, so they run in step.
+/// Fields whose numbers differ, in the order of the old ones; what one robot alone has comes with no numbers for
+/// the other.
 fn between(old: Vec<(String, Vec<f64>)>, new: Vec<(String, Vec<f64>)>) -> Vec<Change> {
-    old.into_iter()
-        .zip(new)
-        .filter(|((_, a), (_, b))| a != b)
-        .map(|((field, old), (_, new))| Change { field, old, new })
-        .collect()
+    let mut left: BTreeMap<String, Vec<f64>> = new.iter().cloned().collect();
+    let mut changes = Vec::new();
+    for (field, old) in old {
+        let new = left.remove(&field).unwrap_or_default();
+        changes.push(Change { field, old, new });
+    }
+    for (field, new) in new {
+        if left.remove(&field).is_some() {
+            let old = Vec::new();
+            changes.push(Change { field, old, new });
+        }
+    }
+    changes.retain(|change| change.old != change.new);
+    changes
 }
 
 impl Model {

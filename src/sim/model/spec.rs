@@ -1,6 +1,7 @@
 //! An editable robot description: what an MJCF file says, every attribute with its value (angles in rad).
 
 use super::Integrator;
+use std::ops::Range;
 use std::slice::from_mut;
 
 /// How a capsule of radius r and half-length h weighs.
@@ -268,6 +269,25 @@ impl Spec {
     }
 }
 
+/// Which of an attribute's numbers a component is: `fromto.to`, `range.lower`, `friction.sliding`.
+pub fn component(attribute: &str, name: &str) -> Option<Range<usize>> {
+    let names: &[&str] = match attribute {
+        "fromto" => {
+            let end = ["from", "to"].iter().position(|end| *end == name)?;
+            return Some(3 * end..3 * end + 3);
+        }
+        "pos" | "axis" | "gravity" => &["x", "y", "z"],
+        "range" | "ctrlrange" => &["lower", "upper"],
+        "size" => &["radius", "half-length"],
+        "friction" => &["sliding", "torsional", "rolling"],
+        "solref" | "solreflimit" => &["timeconst", "dampratio"],
+        "solimp" | "solimplimit" => &["dmin", "dmax", "width", "midpoint", "power"],
+        _ => &[],
+    };
+    let at = names.iter().position(|n| *n == name)?;
+    Some(at..at + 1)
+}
+
 impl Joint {
     fn element_mut(&mut self) -> ElementMut<'_> {
         let mut attributes: Vec<(&'static str, &mut [f64])> = vec![
@@ -338,6 +358,16 @@ impl Geom {
                 let half = self.size.get(1).copied().unwrap_or(f64::NAN);
                 ([self.pos[0], self.pos[2]], [sin, cos], half)
             }
+        }
+    }
+
+    /// Says where a capsule's ends are in place of its centre, angle and half-length.
+    pub(super) fn draw_by_ends(&mut self) {
+        if self.shape == Shape::Capsule && self.fromto.is_none() {
+            let ([x, z], [ux, uz], half) = self.segment();
+            let (dx, dz) = (half * ux, half * uz);
+            self.fromto = Some([x - dx, 0.0, z - dz, x + dx, 0.0, z + dz]);
+            self.size.truncate(1);
         }
     }
 

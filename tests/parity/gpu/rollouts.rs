@@ -189,7 +189,7 @@ fn collected(place: &Backend, from: Option<&HashMap<String, Vec<u8>>>) -> Collec
     const CYCLE: usize = 48;
     let config = TrainConfig {
         cycle_steps: CYCLE,
-        ..TrainConfig::sac_on("halfcheetah-v2", 0, 1)
+        ..TrainConfig::sac_on("halfcheetah-v2", "none", 0, 1)
     };
     let mut run = Run::new(config).unwrap();
     run.task.max_episode_steps = 10;

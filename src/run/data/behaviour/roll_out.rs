@@ -42,7 +42,11 @@ impl Behaviour {
             }
         }
         let mut data = all.sound(task)?;
-        data.source = format!("rolled out on {} from {} snapshots", task.name, used.len());
+        data.source = format!(
+            "rolled out on {} from {} snapshots",
+            task.title(),
+            used.len()
+        );
         data.policy = used.last().map(Snapshot::behaviour);
         Ok(data)
     }
@@ -62,7 +66,7 @@ impl Behaviour {
     ) -> Result<Dataset> {
         self.check_robot(task)?;
         let (upto, last) = (self.up_to_medium(medium), self.snapshots.len() - 1);
-        let progress = Counted::new(&format!("{quality} {}", task.name), rows);
+        let progress = Counted::new(&format!("{quality} {}", task.title()), rows);
         let of = |used: &[Snapshot], rows, seed| {
             Self::roll_out_of(used, task, domain, rows, seed, &progress)
         };
@@ -94,9 +98,9 @@ const EXPERT: u32 = u32::MAX - 1;
 /// As [`Dynamics::draw`].
 pub fn random_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
     let seed = seed_of(seed, Stream::Data, u32::MAX);
-    let progress = Counted::new(&format!("random {}", task.name), rows);
+    let progress = Counted::new(&format!("random {}", task.title()), rows);
     let mut data = stream(task, domain, &Actor::Random, rows, seed, &progress)?.sound(task)?;
-    data.source = format!("random actions on {}", task.name);
+    data.source = format!("random actions on {}", task.title());
     Ok(data)
 }
 

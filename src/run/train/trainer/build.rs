@@ -10,6 +10,7 @@ use crate::data::Dataset;
 use crate::env::EnvKey;
 use crate::error::{Error, Result};
 use crate::method::Agent;
+use crate::model::gap::without_folders;
 use crate::net::Replay;
 use crate::run::config::resolved::{Resources, Run};
 use crate::run::data::real_data::RealData;
@@ -69,12 +70,12 @@ impl Trainer {
         beside: &[(&str, &str)],
     ) -> Result<Self> {
         let gaps = run.config.varied("gap");
-        let gap = gaps.unwrap_or_else(|| with.gaps[0].to_string());
+        let gap = without_folders(&gaps.unwrap_or_else(|| with.gaps[0].to_string()));
         inputs::settle(&mut run.config)?;
         let inputs = inputs::of(&run.config)?;
         let config = &run.config;
         let parts = [
-            &run.task.name,
+            &run.task.file_stem(),
             &config.algo,
             &gap,
             &config.seeds.to_string(),

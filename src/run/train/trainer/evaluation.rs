@@ -25,8 +25,8 @@ impl Trainer {
         let (p, n) = (self.agent.members(), self.run.config.eval_episodes);
         // Every member and every evaluation meets the same initial states.
         let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
-        let none = Dynamics::new(&self.run.task, &[])?;
-        let mut env = PlanarVecEnv::new(EnvSpec::new(&self.run.task, none, keys), Precision::F32)?;
+        let real = Dynamics::real(&self.run.task)?;
+        let mut env = PlanarVecEnv::new(EnvSpec::new(&self.run.task, real, keys), Precision::F32)?;
         let s = self.run.task.obs_dim();
         let (agent, device) = (&self.agent, &self.device);
         let mut lost = BTreeSet::new();

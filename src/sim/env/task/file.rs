@@ -3,7 +3,7 @@
 use super::{Healthy, HealthyState, Observation, Reset, Reward, Score, Task};
 use crate::env::ActionScale;
 use crate::error::{Error, Result};
-use crate::model::{CapsuleMass, GapTable, MarginRule, Spec, toml_input};
+use crate::model::{CapsuleMass, Gap, GapTable, MarginRule, Spec, toml_input};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -67,14 +67,21 @@ impl Task {
             Some((n, text)) => Self::parse(n, &format!("envs/{n}.toml"), text, None),
             None => {
                 let known: Vec<&str> = Self::names().collect();
-                Err(Error::input(
-                    format!("task `{name}`"),
-                    "there is no such task",
-                    format!(
-                        "tasks: {} (without a version: v2), or a path to a .toml file",
-                        known.join(", ")
-                    ),
-                ))
+                let mut help = format!(
+                    "tasks: {} (without a version: v2), or a path to a .toml file",
+                    known.join(", ")
+                );
+                if let Some((robot, shift)) = GapTable::benchmark_task(name) {
+                    help =
+                        format!("it is the task {robot} with the gap `{shift}` on the real robot");
+                }
+                let problem = match wanted.starts_with("ant") {
+                    true => {
+                        "there is no such task: Ant is not planar, and robots here move in the x-z plane"
+                    }
+                    false => "there is no such task",
+                };
+                Err(Error::input(format!("task `{name}`"), problem, help))
             }
         }
     }
@@ -143,6 +150,7 @@ impl Task {
             name: name.to_owned(),
             doc: file.doc,
             spec,
+            real: Gap::none(),
             gaps,
             frame_skip: file.frame_skip,
             max_episode_steps: file.max_episode_steps,

@@ -5,6 +5,7 @@ mod file;
 
 use crate::env::ActionScale;
 use crate::error::Result;
+pub use crate::model::gap::Score;
 use crate::model::gap::impossible;
 use crate::model::{Gap, GapSet, GapTable, Model, Spec};
 use serde::Deserialize;
@@ -77,16 +78,6 @@ pub struct Reset {
     pub qvel: ResetNoise,
 }
 
-/// Reference returns of D4RL.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Score {
-    /// Return of a random policy: score 0.
-    pub random: f64,
-    /// Return of an expert: score 100.
-    pub expert: f64,
-}
-
 /// A robot with its observation, reward, termination and reset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
@@ -94,8 +85,10 @@ pub struct Task {
     pub name: String,
     /// One line for listings.
     pub doc: String,
-    /// The robot without a gap.
+    /// The robot without a gap: what simulators are edits of.
     pub spec: Spec,
+    /// What differs on the real robot; none: nothing.
+    pub real: Gap,
     /// Gaps that may be asked for.
     pub gaps: GapTable,
     /// Physics steps an env step.
@@ -142,12 +135,16 @@ impl Task {
         Ok((model, noise.std))
     }
 
-    /// Reads the gaps of a batch with this task's gap table.
+    /// Reads the gaps of a batch with this task's gap table; `odrl` are all its shifts for this robot, in turn.
     ///
     /// # Errors
     /// As [`GapTable::domain`].
     pub fn domain(&self, text: &str) -> Result<GapSet> {
-        self.gaps.domain(text)
+        let shifts = self.gaps.shifts_for(&self.spec.name);
+        match text.trim() == "odrl" && !shifts.is_empty() {
+            true => self.gaps.domain(&shifts.join("/")),
+            false => self.gaps.domain(text),
+        }
     }
 
     /// Reads a gap's text with this task's gap table.
@@ -156,6 +153,49 @@ impl Task {
     /// As [`GapTable::gap`].
     pub fn gap(&self, text: &str) -> Result<Gap> {
         self.gaps.gap(text)
+    }
+
+    /// The task where the real robot has the gap that `text` names. D4RL's scale of the score is the plain robot's;
+    /// a shifted one has its own, or none.
+    ///
+    /// # Errors
+    /// As [`gap`](Self::gap) and [`model`](Self::model).
+    pub fn with_real(mut self, text: &str) -> Result<Self> {
+        let real = self.gap(text)?;
+        self.model(&real)?;
+        if !real.is_none() {
+            // A benchmark's scale is of the robots that weigh as D4RL's.
+            let score = real.score(&self.spec.name);
+            self.score = score.filter(|_| self.score.is_some());
+            self.medium_return = None;
+        }
+        self.real = real;
+        Ok(self)
+    }
+
+    /// Its name, and what differs on the real robot.
+    pub fn title(&self) -> String {
+        match self.real.is_none() {
+            true => self.name.clone(),
+            false => format!("{} with {}", self.name, self.real),
+        }
+    }
+
+    /// What files of the real robot are called: `walker2d-v2`, or `walker2d_gravity_0.5`, where v2 goes
+    /// without saying.
+    pub fn file_stem(&self) -> String {
+        let name = self.name.strip_suffix("-v2").unwrap_or(&self.name);
+        match self.real.is_none() {
+            true => self.name.clone(),
+            false => format!("{name}_{}", self.real.file_stem()),
+        }
+    }
+
+    /// What a file of the real robot is called: `walker2d-v2-medium.hdf5` as D4RL's, or as ODRL's,
+    /// `walker2d_gravity_0.5_medium.hdf5`.
+    pub fn file_name(&self, what: &str) -> String {
+        let joint = if self.real.is_none() { '-' } else { '_' };
+        format!("{}{joint}{what}", self.file_stem())
     }
 
     /// Length of an observation.

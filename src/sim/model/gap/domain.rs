@@ -1,6 +1,6 @@
 //! Domains: what the gaps of a batch's environments are, one for all, several in turn, or drawn.
 
-use super::{Gap, GapDef, GapTable, Part, StrengthDistribution, impossible};
+use super::{Gap, GapDef, GapTable, Part, StrengthDistribution, impossible, robot_file, table};
 use crate::error::{Error, Result};
 use crate::model::{Spec, toml_input};
 use serde::Deserialize;
@@ -19,6 +19,15 @@ struct Field {
     name: String,
     strength: StrengthDistribution,
     def: GapDef,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.def.default {
+            Some(_) => write!(f, "{}={}", self.name, self.strength),
+            None => f.write_str(&self.name),
+        }
+    }
 }
 
 /// The gaps of a batch. Environments take the alternatives in turn; strengths are fixed or drawn.
@@ -187,7 +196,7 @@ fn text(alternatives: &[Vec<Field>]) -> String {
         [] => "none".to_owned(),
         fields => fields
             .iter()
-            .map(|f| format!("{}={}", f.name, f.strength))
+            .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(","),
     };
@@ -234,6 +243,8 @@ impl GapTable {
     /// - `gravity`, `gravity=1.5`, `gravity=1.5,friction=0.3`, `none`: one gap for all;
     /// - `none/gravity=1.5/friction=0.3`: several, which environments take in turn;
     /// - `gravity=0.5..2.0,friction=0.3`: a strength drawn uniformly, one a parameter row;
+    /// - `morph_torso_easy`, `walker2d_morph_torso_easy`: a benchmark's shift, which has no strength;
+    /// - `file:robot.xml`: an MJCF file of the same joints;
     /// - `joint bthigh damping=0.5`: a field as `h2oplus gaps` prints it in a gap's place, scaled;
     /// - a path that ends in `.toml`: a file of distributions.
     ///
@@ -244,7 +255,8 @@ impl GapTable {
         if text.trim().ends_with(".toml") {
             return self.domain_file(Path::new(text.trim()));
         }
-        let alternatives = text.split('/').map(|one| self.fields(one, text));
+        let alternatives = robot_file::split(text, '/');
+        let alternatives = alternatives.iter().map(|one| self.fields(one, text));
         Ok(GapSet::of(alternatives.collect::<Result<_>>()?))
     }
 
@@ -270,19 +282,23 @@ impl GapTable {
             return Ok(Vec::new());
         }
         let mut fields: Vec<Field> = Vec::new();
-        for item in text.split(',') {
-            let (name, strength) = match item.split_once('=') {
+        for item in robot_file::split(text, ',') {
+            let strength = item
+                .split_once('=')
+                .filter(|_| !item.contains(robot_file::FILE));
+            let (name, strength) = match strength {
                 Some((name, strength)) => (name.trim(), Some(strength.trim())),
                 None => (item.trim(), None),
             };
             let def = self.def(name, &place())?;
+            let name = table::part(name);
             let number = |number: &str| match number.trim().parse::<f64>() {
                 // -0 and 0 are one strength and must have one text.
                 Ok(k) if k.is_finite() => Ok(k + 0.0),
                 _ => Err(Error::input(
                     place(),
                     format!("strength `{number}` of {name} is no finite number"),
-                    format!("say {name}={}", def.default),
+                    format!("say {name}={}", def.default.unwrap_or(1.0)),
                 )),
             };
             let strength = match strength.map(|s| (s, s.split_once(".."))) {
@@ -292,7 +308,13 @@ impl GapTable {
                         "a field is scaled by its strength, as `joint bthigh damping=0.5`",
                     );
                 }
-                None => StrengthDistribution::Fixed(def.default),
+                None => StrengthDistribution::Fixed(def.default.unwrap_or(1.0)),
+                Some(_) if def.default.is_none() => {
+                    return wrong(
+                        format!("`{name}` has no strength"),
+                        "leave the number out; levels are gaps of their own, as morph_torso_easy",
+                    );
+                }
                 Some((one, None)) => StrengthDistribution::Fixed(number(one)?),
                 Some((_, Some((low, high)))) => {
                     StrengthDistribution::Uniform(number(low)?, number(high)?)
@@ -308,7 +330,17 @@ impl GapTable {
                 def,
             });
         }
-        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        // A robot's file comes first: the others edit it.
+        fields.sort_by(|a, b| {
+            let key = |f: &Field| (f.def.robot.is_none(), f.name.clone());
+            key(a).cmp(&key(b))
+        });
+        if fields.iter().filter(|f| f.def.robot.is_some()).count() > 1 {
+            return wrong(
+                "two robots' files".to_owned(),
+                "give one file, or several in turn: file:a.xml/file:b.xml",
+            );
+        }
         Ok(fields)
     }
 
@@ -320,6 +352,10 @@ impl GapTable {
         for (name, strength) in file.gaps {
             let place = format!("{source}: gaps.{name}");
             let def = self.def(&name, &place)?;
+            if def.default.is_none() {
+                let problem = "has no strength that could be drawn";
+                return Err(Error::input(place, problem, "leave it out"));
+            }
             strength.check(&place)?;
             fields.push(Field {
                 name,
@@ -345,19 +381,5 @@ impl GapTable {
             ));
         }
         Ok(domain)
-    }
-
-    fn def(&self, name: &str, place: &str) -> Result<GapDef> {
-        self.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.iter().map(|(n, _)| n).collect();
-            Error::input(
-                place,
-                format!("there is no gap `{name}`"),
-                format!(
-                    "gaps: none, {}; or a field that the command `gaps` prints, as `joint bthigh damping`",
-                    known.join(", ")
-                ),
-            )
-        })
     }
 }

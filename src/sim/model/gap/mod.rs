@@ -2,11 +2,16 @@
 
 mod distribution;
 mod domain;
+mod edit;
+mod levels;
+mod robot_file;
 mod table;
 
 pub use distribution::{Normal, StrengthDistribution};
 pub use domain::{DEFAULT_ROWS, GapSet};
-pub use table::{Edit, Element, GapDef, GapTable, Op};
+pub use edit::{Edit, Element, Numbers, Op};
+pub use robot_file::{files, without_folders};
+pub use table::{GapDef, GapTable, Score};
 
 use super::Spec;
 use crate::error::{Error, Result};
@@ -45,9 +50,30 @@ impl Gap {
         self.parts.is_empty()
     }
 
-    /// Names and strengths of its parts, by name.
+    /// Names and strengths of its parts, by name; a part without a strength has 1.
     pub fn strengths(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.parts.iter().map(|p| (p.name.as_str(), p.strength))
+        self.parts.iter().map(|p| (p.short_name(), p.strength))
+    }
+
+    /// Its text as files are named by it: robots' files without their folders.
+    pub fn file_stem(&self) -> String {
+        let stem = |part: &Part| match part.def.default {
+            Some(_) => part.to_string(),
+            None => part
+                .short_name()
+                .trim_start_matches(robot_file::FILE)
+                .replace(".xml", ""),
+        };
+        let stems: Vec<String> = self.parts.iter().map(stem).collect();
+        stems.join(",")
+    }
+
+    /// The scale of the benchmark's score on `robot` (MJCF model name), where it is one shift of a benchmark.
+    pub fn score(&self, robot: &str) -> Option<Score> {
+        match &self.parts[..] {
+            [part] => part.def.scores.get(robot).cloned(),
+            _ => None,
+        }
     }
 
     /// The edited description and the noise of the action channel, whether or not anything changes:
@@ -125,6 +151,9 @@ fn write_strength(f: &mut fmt::Formatter<'_>, k: f64) -> fmt::Result {
 impl Part {
     fn edit(&self, spec: &mut Spec, noise: &mut ActionNoise) -> Result<()> {
         let robot = spec.name.clone();
+        if let Some(file) = &self.def.robot {
+            return robot_file::replace(spec, file);
+        }
         if !self.def.is_for(&robot) {
             let robots: Vec<&str> = self
                 .def
@@ -142,60 +171,25 @@ impl Part {
             ));
         }
         for edit in self.def.edits_for(&robot) {
-            if edit.element == Element::Action {
-                noise.std = edit.op.apply(noise.std, self.strength);
-                if noise.std < 0.0 {
-                    return Err(Error::input(
-                        self,
-                        "a standard deviation cannot be negative",
-                        "give a strength of 0 or more",
-                    ));
-                }
-                continue;
-            }
-            let mut met: Vec<String> = Vec::new();
-            for element in spec.elements_mut() {
-                let wanted = element.kind == edit.element.kind()
-                    && edit
-                        .names
-                        .as_ref()
-                        .is_none_or(|names| names.iter().any(|n| n == element.name));
-                if !wanted {
-                    continue;
-                }
-                for (attribute, values) in element.attributes {
-                    if attribute == edit.attribute {
-                        for x in values {
-                            *x = edit.op.apply(*x, self.strength);
-                        }
-                        met.push(element.name.to_owned());
-                    }
-                }
-            }
-            let missing = match &edit.names {
-                Some(names) => names.iter().find(|&n| !met.contains(n)).cloned(),
-                None => met.is_empty().then(String::new),
-            };
-            if let Some(name) = missing {
-                let owner = [edit.element.kind(), &name].join(" ");
-                return Err(Error::input(
-                    self,
-                    format!(
-                        "robot `{robot}` has no `{}` with attribute `{}`",
-                        owner.trim(),
-                        edit.attribute
-                    ),
-                    "name an element that the MJCF has, and an attribute that it gives",
-                ));
-            }
+            edit.apply(spec, noise, self.strength)
+                .map_err(|e| e.of(&self.to_string()))?;
         }
         Ok(())
+    }
+
+    /// Its name, a robot's file without its folder.
+    fn short_name(&self) -> &str {
+        robot_file::short(&self.name)
     }
 }
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}=", self.name)?;
+        f.write_str(&self.name)?;
+        if self.def.default.is_none() {
+            return Ok(());
+        }
+        f.write_str("=")?;
         write_strength(f, self.strength)
     }
 }

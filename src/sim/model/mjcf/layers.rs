@@ -304,6 +304,24 @@ impl<'a, 'r> Layers<'a, 'r> {
         Ok(v)
     }
 
+    /// The numbers that an attribute begins with, over `base`: MuJoCo 2.1 reads `0.2/2 0 0.1`, which published
+    /// files have as the place of a body, as 0.2 and stops there.
+    pub fn prefix<const N: usize>(&self, attribute: &str, base: [f64; N]) -> [f64; N] {
+        let mut v = base;
+        let text = self.given(attribute).last().map_or("", |(_, text)| text);
+        for (to, word) in v.iter_mut().zip(text.split_whitespace()) {
+            let end = word.find(|c: char| !c.is_ascii_digit() && !"+-.eE".contains(c));
+            let Ok(x) = word[..end.unwrap_or(word.len())].parse() else {
+                break;
+            };
+            *to = x;
+            if end.is_some() {
+                break;
+            }
+        }
+        v
+    }
+
     /// N numbers, or `None` when absent.
     pub fn vector_opt<const N: usize>(&self, attribute: &str) -> Result<Option<[f64; N]>> {
         match self.given(attribute).last() {

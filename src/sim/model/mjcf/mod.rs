@@ -1,5 +1,6 @@
 //! MJCF text → [`Spec`]: the planar subset; everything else is refused by line.
 
+mod global;
 mod layers;
 mod parts;
 mod pose;
@@ -68,6 +69,10 @@ struct Loader<'a> {
     defaults: Defaults<'a>,
     /// Radians per unit of angle in the file.
     unit: f64,
+    /// Whether frames stand in the world's axes.
+    global: bool,
+    /// Whether the file says where each body is.
+    placed: Vec<bool>,
     spec: Spec,
 }
 
@@ -82,6 +87,8 @@ impl<'a> Loader<'a> {
             reader,
             defaults: Defaults::read(reader, sections("default"), &DEFAULT, default_element)?,
             unit: 1.0,
+            global: false,
+            placed: Vec::new(),
             spec: Spec {
                 name: root.attribute("model").unwrap_or("MuJoCo Model").to_owned(),
                 source: reader.source.to_owned(),
@@ -123,6 +130,9 @@ impl<'a> Loader<'a> {
             }
         }
         loader.unique_names()?;
+        if loader.global {
+            loader.localise();
+        }
         Ok(loader.spec)
     }
 
@@ -133,7 +143,7 @@ impl<'a> Loader<'a> {
             Some("radian") => 1.0,
             _ => std::f64::consts::PI / 180.0,
         };
-        layers.keyword("coordinate", &["local"])?;
+        self.global = layers.keyword("coordinate", &["local", "global"])? == Some("global");
         layers.keyword("inertiafromgeom", &["true", "auto"])?;
         layers.keyword("autolimits", &["true"])?;
         layers.keyword("eulerseq", &["xyz"])?;
@@ -189,11 +199,16 @@ impl<'a> Loader<'a> {
         BODY.check(self.reader, node)?;
         let layers = Layers::new(self.reader, [node]);
         let index = self.spec.bodies.len();
+        self.placed.push(node.has_attribute("pos"));
+        let pos = match self.global {
+            true => layers.prefix("pos", [0.0; 3]),
+            false => layers.vector("pos", [0.0; 3], 3)?,
+        };
         let body = BodySpec {
             name: layers.name("body", index),
             line: layers.line(),
             parent,
-            pos: self.planar("pos", layers.vector("pos", [0.0; 3], 3)?, &layers)?,
+            pos: self.planar("pos", pos, &layers)?,
             angle: self.angle(&layers)?,
         };
         self.spec.bodies.push(body);
