@@ -36,7 +36,7 @@ pub fn files(text: &str) -> Vec<Range<usize>> {
     match inner.ends_with(".toml") {
         true => {
             let start = text.len() - text.trim_start().len();
-            vec![start..start + inner.len()]
+            std::iter::once(start..start + inner.len()).collect()
         }
         false => paths(text),
     }
