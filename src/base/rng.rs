@@ -35,6 +35,8 @@ pub enum Stream {
     NextStates = 13,
     /// Noise of the target policy's actions in TD3.
     TargetNoise = 14,
+    /// Runs drawn again for bootstrap intervals.
+    Bootstrap = 15,
 }
 
 /// Four 32-bit words for key `seed` and counter `(env, step, stream, block)`.

@@ -20,6 +20,7 @@ pub mod eval;
 pub mod flag;
 mod flags;
 pub mod gap;
+pub mod report;
 pub mod suite;
 pub mod train;
 pub mod verify;
@@ -64,6 +65,8 @@ enum Command {
     Gap(gap::Args),
     /// Check physics and learning rules against recorded numbers
     Verify(verify::Args),
+    /// Tables and curves of suites and runs beside the published numbers, as HTML, Markdown, LaTeX and CSV
+    Report(report::Args),
     /// Measure throughput
     Bench(bench::Args),
     /// Show what of this machine can be used, and what stands in the way of the rest
@@ -108,6 +111,7 @@ impl Cli {
             Command::Data(args) => data::run(args),
             Command::Gap(args) => gap::run(args),
             Command::Verify(args) => verify::run(args),
+            Command::Report(args) => report::run(args),
             Command::Bench(args) => bench::run(args),
             Command::Doctor(args) => doctor::run(args),
             Command::Completions(args) => completions::run(args),

@@ -13,7 +13,7 @@ use crate::run::config::resolved::{Resources, Run};
 use crate::run::config::{self, TrainConfig, resolve};
 use crate::run::data::real_data::RealData;
 use crate::run::record::paused::Paused;
-use crate::run::record::report::{self, ResultLine};
+use crate::run::record::results::{self, ResultLine};
 use crate::run::record::run_folder::RunFolder;
 use crate::run::train::phases::Spent;
 use crate::run::train::trainer::Trainer;
@@ -93,7 +93,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         runs.push((folder, config));
         times.push(spent);
     }
-    let curve = report::draw_curve(&runs, &data.sets)?;
+    let curve = results::draw_curve(&runs, &data.sets)?;
     print(&args, &lines, &runs, &times, &curve)?;
     let diverged = lines.iter().any(|line| line.diverged_at.is_some());
     Ok(ExitCode::from(u8::from(diverged)))

@@ -3,5 +3,6 @@
 pub mod config;
 pub mod data;
 pub mod record;
+pub mod report;
 pub mod suite;
 pub mod train;

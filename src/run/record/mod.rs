@@ -9,7 +9,7 @@ pub mod inputs;
 pub mod lock;
 pub mod metrics;
 pub mod paused;
-pub mod report;
+pub mod results;
 pub mod run_folder;
 pub mod seal;
 pub mod tensorboard;
