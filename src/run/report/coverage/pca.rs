@@ -18,18 +18,20 @@ impl Projection {
         for row in rows.chunks_exact(dim) {
             row.iter()
                 .zip(&mut mean)
-                .for_each(|(x, m)| *m += f64::from(*x) / n);
+                .for_each(|(x, m)| *m += f64::from(*x));
         }
+        mean.iter_mut().for_each(|m| *m /= n);
         let mut scale = vec![0.0; dim];
         for row in rows.chunks_exact(dim) {
             for ((x, m), s) in row.iter().zip(&mean).zip(&mut scale) {
                 *s += (f64::from(*x) - m).powi(2) / n;
             }
         }
-        // What never moves stays at zero.
-        scale
-            .iter_mut()
-            .for_each(|s| *s = if *s > 0.0 { s.sqrt() } else { 1.0 });
+        // What never moves stays at zero, whatever rounding its mean took.
+        for (s, m) in scale.iter_mut().zip(&mean) {
+            let moves = s.sqrt() > 1e-9 * m.abs();
+            *s = if moves { s.sqrt() } else { 1.0 };
+        }
         let mut covariance = vec![0.0; dim * dim];
         let mut z = vec![0.0; dim];
         for row in rows.chunks_exact(dim) {

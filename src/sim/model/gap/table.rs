@@ -190,20 +190,18 @@ impl GapTable {
             ));
         }
         self.get(name).ok_or_else(|| {
-            let names = |all: &BTreeMap<String, GapDef>| {
-                all.keys().cloned().collect::<Vec<_>>().join(", ")
-            };
+            let names: Vec<_> = self.gaps.keys().map(String::as_str).collect();
             let benchmark = match self.shifts.is_empty() {
-                true => String::new(),
-                false => format!("; of ODRL and OTDF: {}", names(&self.shifts)),
+                true => "",
+                false => "; those of ODRL and OTDF, which `gap list` prints",
             };
             Error::input(
                 place,
                 format!("there is no gap `{name}`"),
                 format!(
-                    "gaps: none, {}{benchmark}; a robot's file, file:robot.xml; or a field that the command `gaps` prints, as \
+                    "gaps: none, {}{benchmark}; a robot's file, file:robot.xml; or a field that the command `gap list` prints, as \
                      `joint bthigh damping`",
-                    names(&self.gaps)
+                    names.join(", ")
                 ),
             )
         })
