@@ -103,7 +103,7 @@ impl Bootstrap {
         for first in (0..n).step_by(4) {
             let words = philox(self.seed, key, draw, Stream::Bootstrap, first as u32 / 4);
             for word in words.iter().take(n - first) {
-                take((u64::from(*word) * n as u64 >> 32) as usize);
+                take(((u64::from(*word) * n as u64) >> 32) as usize);
             }
         }
     }

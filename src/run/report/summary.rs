@@ -108,18 +108,17 @@ fn improvement(
         Across::Rows => stratum(&scores[entrant][task]),
     };
     let mut all = vec![vec![None; entrants]; entrants];
-    for a in 0..entrants {
-        for b in a + 1..entrants {
-            let both = (0..tasks).filter_map(|task| Some((of(a, task)?, of(b, task)?)));
-            let (x, y): (Vec<_>, Vec<_>) = both.unzip();
-            all[a][b] = bootstrap.improvement(&x, &y);
-            // The other way round it is the same draws, counted from one.
-            all[b][a] = all[a][b].map(|p| Interval {
-                value: 1.0 - p.value,
-                low: 1.0 - p.high,
-                high: 1.0 - p.low,
-            });
-        }
+    let pairs = (0..entrants).flat_map(|a| (a + 1..entrants).map(move |b| (a, b)));
+    for (a, b) in pairs {
+        let both = (0..tasks).filter_map(|task| Some((of(a, task)?, of(b, task)?)));
+        let (x, y): (Vec<_>, Vec<_>) = both.unzip();
+        all[a][b] = bootstrap.improvement(&x, &y);
+        // The other way round it is the same draws, counted from one.
+        all[b][a] = all[a][b].map(|p| Interval {
+            value: 1.0 - p.value,
+            low: 1.0 - p.high,
+            high: 1.0 - p.low,
+        });
     }
     all
 }
