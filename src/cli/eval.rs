@@ -7,7 +7,7 @@ use candle_core::Device;
 use serde::Serialize;
 
 use super::domain::DomainFlags;
-use super::{Format, emit, table};
+use super::{Format, emit, json, table};
 use crate::cli::choice::choice;
 use crate::data::Dataset;
 use crate::engine::PlanarVecEnv;
@@ -306,10 +306,7 @@ fn of_policies(folder: &RunFolder) -> Result<Found> {
 
 fn print(format: Format, rows: &[Row]) -> Result<()> {
     match format {
-        Format::Json => {
-            let text = serde_json::to_string_pretty(rows);
-            emit(&text.expect("plain numbers and strings are JSON"))
-        }
+        Format::Json => emit(&json(&rows)?),
         Format::Short => {
             let line = |r: &Row| {
                 format!(

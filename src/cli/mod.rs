@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -129,6 +130,14 @@ pub fn emit(text: &str) -> Result<()> {
     write!(out, "{text}{line_end}")
         .and_then(|()| out.flush())
         .or_else(unwritten)
+}
+
+/// Results as a JSON document.
+///
+/// # Errors
+/// Where they are none that JSON can say.
+pub fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value).map_err(|e| Error::input("json", e, "report this as a bug"))
 }
 
 /// What comes of results that could not be written.

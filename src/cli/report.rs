@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{Format, emit, table};
-use crate::error::{Error, Result};
+use super::{Format, emit, json, table};
+use crate::error::Result;
 use crate::range::Range;
 use crate::run::report::ReportRules;
 use crate::run::report::model::{Across, Report, ReportPart, ReportTable};
@@ -48,10 +48,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     match args.format {
         Format::Human => human(&report, &files),
         Format::Short => short(&report),
-        Format::Json => {
-            let text = serde_json::to_string_pretty(&report);
-            emit(&text.map_err(|e| Error::input("report", e, "report this as a bug"))?)
-        }
+        Format::Json => emit(&json(&report)?),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,23 +8,8 @@ use std::time::{Duration, Instant};
 use ::h2oplus::data::Dataset;
 use safetensors::{Dtype, tensor::TensorView};
 
+use super::runs::{done, refused};
 use super::{command, h2oplus, only_run, stderr};
-
-fn done(dir: &Path, args: &[&str]) -> String {
-    let out = h2oplus(dir, args);
-    assert_eq!(out.status.code(), Some(0), "{args:?}: {}", stderr(&out));
-    stderr(&out)
-}
-
-fn refused(dir: &Path, args: &[&str], parts: &[&str]) {
-    let out = h2oplus(dir, args);
-    let text = stderr(&out);
-    assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
-    for part in parts.iter().chain(&["help:"]) {
-        assert!(text.contains(part), "{args:?}: no `{part}` in: {text}");
-    }
-    assert!(!text.contains("panicked"), "{text}");
-}
 
 const WALKER: [&str; 7] = [
     "collect",

@@ -48,6 +48,19 @@ fn stderr(out: &Output) -> String {
     String::from_utf8_lossy(&out.stderr).into_owned()
 }
 
+/// What `h2oplus ARGS`, which ends well, prints.
+fn printed(dir: &Path, args: &[&str]) -> String {
+    let out = h2oplus(dir, args);
+    assert_eq!(out.status.code(), Some(0), "{args:?}: {}", stderr(&out));
+    stdout(&out)
+}
+
+/// The same, as JSON.
+fn json(dir: &Path, args: &[&str]) -> serde_json::Value {
+    let text = printed(dir, &[args, &["--format", "json"]].concat());
+    serde_json::from_str(&text).expect("JSON alone on stdout")
+}
+
 /// A run small enough for a test: a second or two.
 const SMALL: [&str; 19] = [
     "train",

@@ -6,21 +6,13 @@ use std::path::Path;
 use ::h2oplus::data::Dataset;
 
 use super::resume::state;
+use super::runs::refused;
 use super::{h2oplus, only_run, small, stderr, stdout};
 
 fn done(dir: &Path, args: &[&str]) -> String {
     let out = h2oplus(dir, args);
     assert_eq!(out.status.code(), Some(0), "{args:?}: {}", stderr(&out));
     stderr(&out) + &stdout(&out)
-}
-
-fn refused(dir: &Path, args: &[&str], parts: &[&str]) {
-    let out = h2oplus(dir, args);
-    let text = stderr(&out);
-    assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
-    for part in parts.iter().chain(&["help:"]) {
-        assert!(text.contains(part), "{args:?}: no `{part}` in: {text}");
-    }
 }
 
 #[test]

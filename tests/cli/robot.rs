@@ -1,6 +1,6 @@
 //! A robot of the user's own, from its two files to a trained policy: the commands of its README.
 
-use super::{h2oplus, only_run, small, stderr, stdout};
+use super::{h2oplus, json, only_run, printed, small, stderr};
 use ::h2oplus::data::Dataset;
 use std::path::{Path, PathBuf};
 
@@ -11,17 +11,6 @@ fn copied(folder: &Path) -> PathBuf {
         std::fs::copy(example.join(file), folder.join(file)).unwrap();
     }
     folder.join("task.toml")
-}
-
-fn done(dir: &Path, args: &[&str]) -> String {
-    let out = h2oplus(dir, args);
-    assert_eq!(out.status.code(), Some(0), "{args:?}: {}", stderr(&out));
-    stdout(&out)
-}
-
-fn json(dir: &Path, args: &[&str]) -> serde_json::Value {
-    let args: Vec<&str> = args.iter().copied().chain(["--format", "json"]).collect();
-    serde_json::from_str(&done(dir, &args)).expect("JSON alone on stdout")
 }
 
 #[test]
@@ -55,7 +44,7 @@ fn data_come_from_chance_and_train_a_policy() {
     let collect = |seed: &str, rows: &str| {
         let args = ["collect", "--task", "task.toml", "--from", "random"];
         let more = ["--rows", rows, "--seed", seed, "--out", seed];
-        done(dir.path(), &[&args[..], &more[..]].concat());
+        printed(dir.path(), &[&args[..], &more[..]].concat());
         Dataset::read(dir.path().join(seed).join("task-random.hdf5")).unwrap()
     };
     let (data, other) = (collect("0", "2000"), collect("1", "700"));
@@ -85,7 +74,7 @@ fn data_come_from_chance_and_train_a_policy() {
         let more = ["--task", "task.toml", "--gap", "heavy-tail", "--data", data];
         let size = ["--updates", "20", "--hidden", "16"];
         let args = small(&[&more[..], &size[..]].concat());
-        done(dir.path(), &args);
+        printed(dir.path(), &args);
         let run = only_run(dir.path());
         let bytes = std::fs::read(run.join("checkpoints/step_20.safetensors")).unwrap();
         let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -108,7 +97,7 @@ fn a_behaviour_is_trained() {
     let dir = tempfile::tempdir().unwrap();
     copied(dir.path());
     let args = ["collect", "--task", "task.toml", "--updates", "30"];
-    done(dir.path(), &[&args[..], &["--rows", "600"]].concat());
+    printed(dir.path(), &[&args[..], &["--rows", "600"]].concat());
     for name in ["medium", "medium-replay"] {
         let path = dir.path().join(format!("data/task-{name}.hdf5"));
         assert_eq!(Dataset::read(path).unwrap().len(), 600, "{name}");

@@ -56,6 +56,7 @@ pub fn refused(dir: &Path, args: &[&str], parts: &[&str]) -> String {
     for part in parts.iter().chain(&["help:"]) {
         assert!(text.contains(part), "{args:?}: no `{part}` in: {text}");
     }
+    assert!(!text.contains("panicked"), "{text}");
     text
 }
 

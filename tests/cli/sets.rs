@@ -5,34 +5,14 @@ use std::path::Path;
 use ::h2oplus::data::Dataset;
 
 use super::errors::refused;
-use super::{h2oplus, stderr, stdout};
-
-fn done(dir: &Path, args: &[&str]) -> String {
-    let out = h2oplus(dir, args);
-    assert_eq!(out.status.code(), Some(0), "{args:?}: {}", stderr(&out));
-    stdout(&out)
-}
-
-fn json(dir: &Path, args: &[&str]) -> serde_json::Value {
-    let text = done(dir, &[args, &["--format", "json"]].concat());
-    serde_json::from_str(&text).expect("JSON alone on stdout")
-}
-
-fn here(dir: &Path, args: &[&str], parts: &[&str]) {
-    let out = h2oplus(dir, args);
-    let text = stderr(&out);
-    assert_eq!(out.status.code(), Some(2), "{args:?}: {text}");
-    for part in parts.iter().chain(&["help:"]) {
-        assert!(text.contains(part), "{args:?}: no `{part}` in: {text}");
-    }
-}
+use super::{h2oplus, json, printed, runs, stderr};
 
 /// Shipped medium and medium-replay of half-cheetah, 4,000 rows each: `data/halfcheetah-v2-medium.hdf5`.
 fn shipped(dir: &Path, more: &[&str]) {
     let collect = [
         "collect", "--from", "shipped", "--rows", "4000", "--format", "short",
     ];
-    done(dir, &[&collect[..], more].concat());
+    printed(dir, &[&collect[..], more].concat());
 }
 
 const MEDIUM: &str = "data/halfcheetah-v2-medium.hdf5";
@@ -99,7 +79,7 @@ fn a_data_set_is_described() {
     }
     roxmltree::Document::parse(&svg).unwrap();
 
-    let text = done(dir.path(), &both);
+    let text = printed(dir.path(), &both);
     for part in [
         "score",
         "observations[16]",
@@ -125,7 +105,7 @@ fn layouts_are_turned_into_one_another() {
     let dir = tempfile::tempdir().unwrap();
     shipped(dir.path(), &["--gap", "none/gravity=1.5"]);
     let at = |name: &str| dir.path().join(name);
-    let convert = |from: &str, to: &str| done(dir.path(), &["data", "convert", from, to]);
+    let convert = |from: &str, to: &str| printed(dir.path(), &["data", "convert", from, to]);
     convert(MEDIUM, "a.safetensors");
     convert("a.safetensors", "b.hdf5");
     let bytes = |name: &str| std::fs::read(at(name)).unwrap();
@@ -161,24 +141,24 @@ fn layouts_are_turned_into_one_another() {
         "1",
         "--data",
     ];
-    done(dir.path(), &[&train[..], &["a.safetensors"]].concat());
+    printed(dir.path(), &[&train[..], &["a.safetensors"]].concat());
 
-    here(
+    runs::refused(
         dir.path(),
         &["data", "convert", MEDIUM, "a.csv"],
         &["a.csv", ".csv", ".hdf5"],
     );
-    here(
+    runs::refused(
         dir.path(),
         &["data", "convert", MEDIUM, MEDIUM],
         &["itself"],
     );
-    here(
+    runs::refused(
         dir.path(),
         &["data", "convert", MEDIUM, "data"],
         &["data", "other things"],
     );
-    here(
+    runs::refused(
         dir.path(),
         &["data", "convert", "nowhere", "a.hdf5"],
         &["nowhere"],
@@ -191,7 +171,7 @@ fn mixes_have_their_shares_and_come_back() {
     let dir = tempfile::tempdir().unwrap();
     shipped(dir.path(), &[]);
     let made = |out: &str, args: &[&str]| -> Dataset {
-        done(dir.path(), &[&["data", "mix", out], args].concat());
+        printed(dir.path(), &[&["data", "mix", out], args].concat());
         Dataset::read(dir.path().join(out)).unwrap()
     };
     let medium = Dataset::read(dir.path().join(MEDIUM)).unwrap();
@@ -238,19 +218,19 @@ fn mixes_have_their_shares_and_come_back() {
         [&["data", "mix", "x.hdf5"], parts].concat()
     }
     let (half, most) = (format!("{MEDIUM}:0.5"), format!("{MEDIUM}:4001"));
-    here(dir.path(), &mix(&[&half, &half, &half]), &["add up to 1.5"]);
-    here(
+    runs::refused(dir.path(), &mix(&[&half, &half, &half]), &["add up to 1.5"]);
+    runs::refused(
         dir.path(),
         &mix(&[&most]),
         &["medium.hdf5", "4000 rows, of which 4001"],
     );
-    here(dir.path(), &mix(&[&format!("{MEDIUM}:0")]), &["`0`"]);
-    here(
+    runs::refused(dir.path(), &mix(&[&format!("{MEDIUM}:0")]), &["`0`"]);
+    runs::refused(
         dir.path(),
         &mix(&[&most, REPLAY, "--rows", "5"]),
         &["--rows"],
     );
-    here(
+    runs::refused(
         dir.path(),
         &mix(&["nowhere.hdf5:0.5", REPLAY]),
         &["nowhere.hdf5"],
@@ -258,9 +238,9 @@ fn mixes_have_their_shares_and_come_back() {
     let walker = [
         "collect", "--task", "walker2d", "--from", "random", "--rows", "200",
     ];
-    done(dir.path(), &walker);
+    printed(dir.path(), &walker);
     let two = [MEDIUM, "data/walker2d-v2-random.hdf5"];
-    here(
+    runs::refused(
         dir.path(),
         &mix(&two),
         &["walker2d-v2-random.hdf5", "another robot"],
@@ -331,7 +311,7 @@ fn the_gap_that_data_were_recorded_under_explains_them() {
         .parse()
         .unwrap();
     assert!((near - 0.5).abs() < 0.1, "{near}");
-    let text = done(
+    let text = printed(
         dir.path(),
         &[
             "gap",
@@ -352,24 +332,24 @@ fn the_gap_that_data_were_recorded_under_explains_them() {
         &["gaps", "--task", "hopper"],
         &["gaps", "gap list", "gap measure"],
     );
-    here(
+    runs::refused(
         dir.path(),
         &["gap", "measure", MEDIUM, "--gap", "gravty"],
         &["gravty", "gravity"],
     );
-    done(
+    printed(
         dir.path(),
         &["data", "mix", "bare", &format!("{MEDIUM}:100")],
     );
     let mut bare = Dataset::read(dir.path().join("bare")).unwrap();
     bare.qpos = None;
     bare.write(dir.path().join("bare.hdf5")).unwrap();
-    here(
+    runs::refused(
         dir.path(),
         &["gap", "measure", "bare.hdf5"],
         &["bare.hdf5", "infos/qpos"],
     );
-    here(
+    runs::refused(
         dir.path(),
         &["verify", "physics", "--reference", MEDIUM],
         &["recorded transitions", "h2oplus gap measure"],

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::cli::{Format, emit, table};
+use crate::cli::{Format, emit, json, table};
 use crate::data::{Column, Dataset, EpisodeRules, Histogram, Layout, Stats, moments};
 use crate::env::Task;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::run::data::real_data::episode_rules;
 use crate::run::data::same_robot;
 use crate::run::record::figures::Histograms;
@@ -90,8 +90,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         figure(&args.files, &sets).write_svg(svg)?;
     }
     emit(&match args.format {
-        Format::Json => serde_json::to_string_pretty(&infos)
-            .map_err(|e| Error::input("data info", e, "report this as a fault of the program"))?,
+        Format::Json => json(&infos)?,
         Format::Short => infos.iter().map(Info::short).collect::<Vec<_>>().join("\n"),
         Format::Human => infos.iter().map(Info::human).collect::<Vec<_>>().join("\n"),
     })?;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{domains, json};
-use crate::cli::{Format, emit, table};
+use super::domains;
+use crate::cli::{Format, emit, json, table};
 use crate::env::{Dynamics, Task};
 use crate::error::Result;
 use crate::measure::effect::{Apart, Controller, FLOOR, Original};

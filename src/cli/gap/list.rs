@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{domains, json};
-use crate::cli::{Format, emit, table};
+use super::domains;
+use crate::cli::{Format, emit, json, table};
 use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::model::diff::{Change, Changes};

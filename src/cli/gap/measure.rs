@@ -7,8 +7,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::json;
-use crate::cli::{Format, emit, table};
+use crate::cli::{Format, emit, json, table};
 use crate::data::Dataset;
 use crate::engine::planar::Precision;
 use crate::env::Task;

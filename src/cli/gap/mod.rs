@@ -6,10 +6,8 @@ pub mod measure;
 
 use std::process::ExitCode;
 
-use serde::Serialize;
-
 use crate::env::Task;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::GapSet;
 
 /// Flags of `gap`.
@@ -50,9 +48,4 @@ fn domains(task: &Task, gap: Option<&str>) -> Result<Vec<GapSet>> {
             names.into_iter().map(|name| task.domain(name)).collect()
         }
     }
-}
-
-fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value)
-        .map_err(|e| Error::input("gap", e, "report this as a fault of the program"))
 }

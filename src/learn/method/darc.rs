@@ -9,7 +9,7 @@ use h2oplus_base::settings;
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::{Classifiers, ratio_settings};
 use super::settings::{actor_critic, classifiers, networks};
-use super::{Each, Record};
+use super::{Each, Record, sac};
 use crate::error::{Result, above_zero};
 use crate::net::tape::Tape;
 
@@ -40,21 +40,7 @@ impl Record for DarcSettings {
         let batch = t.rows([0, s.batch])?;
         let update = |t: &mut Tape, corrects: bool| {
             classifiers.learn(t, s)?;
-            t.draw(&batch);
-
-            // Losses.
-            let fresh = t.sample(&core.policy, &batch)?;
-            let mut target = core.target(t, s, &fresh);
-            target.log_ratio = corrects.then(|| t.at(&classifiers.sas, &batch.dynamics()));
-            let y = t.td_target(&batch, target)?;
-            let q = t.twin_at(&core.q, &batch.obs_action());
-            let w = t.constant_weights(&batch, 1.0)?;
-            t.td_loss(&batch, &q, &y, &w);
-            core.actor_loss(t, s, &fresh);
-
-            // Step.
-            t.step(&core.groups());
-            Ok(())
+            sac::step(t, s, &core, &batch, corrects.then_some(&classifiers.sas))
         };
         t.until(s.ratio_warmup, |t| update(t, false))?;
         t.since(s.ratio_warmup, |t| update(t, true))

@@ -8,7 +8,8 @@ use super::actor_critic::{ActorCritic, Family, family};
 use super::settings::{actor_critic, networks};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
-use crate::net::tape::Tape;
+use crate::net::spec::Mlp;
+use crate::net::tape::{Batch, Tape};
 
 // ---- settings ----
 
@@ -35,15 +36,28 @@ impl Record for SacSettings {
 pub(super) fn update<S: Family>(t: &mut Tape, s: &Each<S>, rows: [usize; 2]) -> Result<()> {
     let core = ActorCritic::new(t, s)?;
     let batch = t.rows(rows)?;
-    t.draw(&batch);
+    step(t, s, &core, &batch, None)
+}
+
+/// A step of actor and critics on `batch`, its rewards corrected by log(p_real/p_sim) of the dynamics where `dynamics`
+/// is there.
+pub(super) fn step<S: Family>(
+    t: &mut Tape,
+    s: &Each<S>,
+    core: &ActorCritic,
+    batch: &Batch,
+    dynamics: Option<&Mlp>,
+) -> Result<()> {
+    t.draw(batch);
 
     // Losses.
-    let fresh = t.sample(&core.policy, &batch)?;
-    let target = core.target(t, s, &fresh);
-    let y = t.td_target(&batch, target)?;
+    let fresh = t.sample(&core.policy, batch)?;
+    let mut target = core.target(t, s, &fresh);
+    target.log_ratio = dynamics.map(|net| t.at(net, &batch.dynamics()));
+    let y = t.td_target(batch, target)?;
     let q = t.twin_at(&core.q, &batch.obs_action());
-    let w = t.constant_weights(&batch, 1.0)?;
-    t.td_loss(&batch, &q, &y, &w);
+    let w = t.constant_weights(batch, 1.0)?;
+    t.td_loss(batch, &q, &y, &w);
     core.actor_loss(t, s, &fresh);
 
     // Step.

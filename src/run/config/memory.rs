@@ -28,7 +28,7 @@ impl Run {
         budget.add("eval_episodes", &[p, config.eval_episodes, ENV + 8 * s]);
         budget.add("envs", &[p, config.envs, ENV + 8 * s]);
         if !self.method.offline {
-            let cycle = config.cycle_steps.next_multiple_of(config.envs);
+            let cycle = config.round();
             budget.add("cycle_steps", &[p, cycle, row]);
             let rows = if rows == 0 && config.data != "none" {
                 1

@@ -181,7 +181,7 @@ fn resolve(mut config: TrainConfig) -> Result<(&'static Method, TrainConfig, Vec
     keys.retain(|key, _| TrainConfig::setting(key).is_some());
     TrainConfig::typed(&keys)?;
     let method = Method::named(&config.algo)?;
-    let cycle = config.cycle_steps.next_multiple_of(config.envs);
+    let cycle = config.round();
     if (1..cycle).contains(&config.replay_cap) && !method.offline {
         let problem = format!("is {}, but a cycle brings {cycle} rows", config.replay_cap);
         let help = format!("give at least {cycle}, 0 for no cap, or a smaller `cycle_steps`");

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -51,11 +52,8 @@ pub fn of(config: &TrainConfig) -> Result<Vec<Input>> {
             ("gap", &member.gap),
             ("real_gap", &config.real_gap),
         ] {
-            match key {
-                "data" if is_file(key, name) => add(key, name),
-                "data" => {}
-                _ => files(name).into_iter().for_each(|at| add(key, &name[at])),
-            }
+            let paths = paths(key, name).into_iter();
+            paths.for_each(|at| add(key, &name[at]));
         }
     }
     let input = |(what, path): (&str, PathBuf)| {
@@ -156,14 +154,18 @@ pub fn is_file(key: &str, name: &str) -> bool {
     }
 }
 
-/// Makes the paths in `name`, the value of `key`, whole; one that is not text stays as it was.
-pub fn absolute(key: &str, name: &mut String) {
-    let paths = match key {
+/// Where paths stand in `name`, the value of `key`: a gap may name several beside other words.
+fn paths(key: &str, name: &str) -> Vec<Range<usize>> {
+    match key {
         "gap" | "real_gap" => files(name),
         _ if is_file(key, name) => std::iter::once(0..name.len()).collect(),
         _ => Vec::new(),
-    };
-    for at in paths.into_iter().rev() {
+    }
+}
+
+/// Makes the paths in `name`, the value of `key`, whole; one that is not text stays as it was.
+pub fn absolute(key: &str, name: &mut String) {
+    for at in paths(key, name).into_iter().rev() {
         let whole = std::path::absolute(name[at.clone()].trim());
         if let Ok(Ok(whole)) = whole.map(|path| path.into_os_string().into_string()) {
             name.replace_range(at, &whole);

@@ -205,7 +205,7 @@ impl RunGroup {
 pub(super) fn simulator_steps(run: &Run) -> u64 {
     let config = &run.config;
     let cycles = config.updates.div_ceil(config.cycle_updates);
-    cycles * config.cycle_steps.next_multiple_of(config.envs) as u64
+    cycles * config.round() as u64
 }
 
 /// Updates of H2O+ a second on two slow cores, with networks and batches of the recipe `fast`.

@@ -133,7 +133,7 @@ fn rate(mut run: Run) -> Result<MethodRate> {
     let dynamics = run.dynamics(&with.gaps)?;
     let (simulator, _) = Simulator::new(&run, &with.simulator, dynamics, &agent)?;
     let mut rollout = Rollout::new(simulator, &run.seeds())?;
-    let steps = run.config.cycle_steps.next_multiple_of(run.config.envs);
+    let steps = run.config.round();
     let mut ring = Replay::rings(&vec![steps; members], s, a, device)?;
     let begun = Instant::now();
     rollout.collect(&mut agent, &mut ring, steps, 0, device)?;

@@ -241,17 +241,25 @@ impl Trainer {
         ];
         let due = every.into_iter().filter(|every| *every > 0);
         let due = due.map(|every| (k / every + 1) * every);
-        let first = self.agent.simulates_from();
-        let simulator = first.map(|first| first + self.cycles * config.cycle_updates);
-        let due = due.chain(simulator).min().unwrap_or(config.updates);
+        let due = due
+            .chain(self.simulator_due())
+            .min()
+            .unwrap_or(config.updates);
         due.min(config.updates)
+    }
+
+    /// The update before which the next round of simulator steps is due, where there are any.
+    fn simulator_due(&self) -> Option<u64> {
+        let first = self.agent.simulates_from()?;
+        Some(first + self.cycles * self.run.config.cycle_updates)
     }
 
     /// Simulator steps keep pace with the updates that use them: a round of `cycle_steps` before
     /// every `cycle_updates` updates.
     fn step_simulator(&mut self) -> Result<()> {
-        if let Some(first) = self.agent.simulates_from()
-            && first + self.cycles * self.run.config.cycle_updates <= self.agent.updates()
+        if self
+            .simulator_due()
+            .is_some_and(|due| due <= self.agent.updates())
         {
             self.phases.enter(Phase::Simulating)?;
             let Self {

@@ -174,23 +174,24 @@ impl Original {
             let both: Vec<usize> = (0..self.keys.len())
                 .filter(|&e| ours.running[i][e] && theirs.running[i][e])
                 .collect();
-            let rms = |a: &[f32], b: &[f32], spread: &[f64], from: usize| -> Vec<f64> {
-                let one = |&e: &usize| {
-                    let square = |k: usize| {
-                        let d = f64::from(a[e * nv + k]) - f64::from(b[e * nv + k]);
-                        (d / spread[k]).powi(2)
-                    };
-                    ((from..nv).map(square).sum::<f64>() / (nv - from) as f64).sqrt()
+            let squares = |a: &[f32], b: &[f32], e: usize, scale: &dyn Fn(usize) -> f64, from| {
+                let square = |k: usize| {
+                    let d = f64::from(a[e * nv + k]) - f64::from(b[e * nv + k]);
+                    (d / scale(k)).powi(2)
                 };
+                (from..nv).map(square).sum::<f64>()
+            };
+            let rms = |a: &[f32], b: &[f32], spread: &[f64], from: usize| -> Vec<f64> {
+                let sum = |e| squares(a, b, e, &|k| spread[k], from);
+                let one = |&e: &usize| (sum(e) / (nv - from) as f64).sqrt();
                 both.iter().map(one).collect()
+            };
+            let state = |&e: &usize| {
+                let qpos = squares(&ours.qpos[i], &theirs.qpos[i], e, &|_| 1.0, from);
+                (qpos + squares(&ours.qvel[i], &theirs.qvel[i], e, &|_| 1.0, 0)).sqrt()
             };
             let qpos = rms(&ours.qpos[i], &theirs.qpos[i], &self.spread.0, from);
             let qvel = rms(&ours.qvel[i], &theirs.qvel[i], &self.spread.1, 0);
-            let ones = vec![1.0; nv];
-            let raw = rms(&ours.qpos[i], &theirs.qpos[i], &ones, from)
-                .into_iter()
-                .zip(rms(&ours.qvel[i], &theirs.qvel[i], &ones, 0));
-            let norm = |(q, v): (f64, f64)| (q * q * (nv - from) as f64 + v * v * nv as f64).sqrt();
             let difference = ours.reward[i].iter().zip(&theirs.reward[i]);
             Apart {
                 env_steps,
@@ -198,7 +199,7 @@ impl Original {
                 each: qpos.iter().copied().zip(qvel.iter().copied()).collect(),
                 qpos: Quantiles::of(qpos),
                 qvel: Quantiles::of(qvel),
-                state: Quantiles::of(raw.map(norm).collect()),
+                state: Quantiles::of(both.iter().map(state).collect()),
                 reward: Quantiles::of(difference.map(|(a, b)| b - a).collect()),
             }
         };
