@@ -125,9 +125,12 @@ impl PlanarGpuEnv {
         });
         let chunks = chunks.collect();
         gpu.check()?;
+        let mut episodes = Episodes::new(&rules);
+        // The device does not say where its robots are.
+        episodes.out.terms.clear();
         Ok(Self {
             gpu: gpu.clone(),
-            episodes: Episodes::new(&rules),
+            episodes,
             rules,
             topology: topology_,
             constants,
