@@ -1,6 +1,6 @@
 //! A vector of environments, as Python has it in hand.
 
-use h2oplus::engine::{Physics, PlanarVecEnv, on_cpu, planar::Precision};
+use h2oplus::engine::{Backend, Physics, PlanarVecEnv, build, choose, planar::Precision};
 use h2oplus::env::{Autoreset, Dynamics, EnvKey, EnvSpec, EpisodeControl, StepBatch, Task};
 use h2oplus::error::{Error, Result};
 use h2oplus::run::config::memory;
@@ -15,7 +15,7 @@ use crate::pool::Workers;
 use crate::rollout::{Rolled, same_step};
 use crate::views::BatchPlace;
 
-/// Many robots of one task, stepped together on the processor.
+/// Many robots of one task, stepped together.
 ///
 /// Their numbers lie in two places in turn: those of a step stay as they are until the step after the next.
 #[pyclass(module = "h2oplus._core")]
@@ -33,7 +33,7 @@ pub struct Robots {
 #[pymethods]
 impl Robots {
     #[new]
-    #[pyo3(signature = (task, *, num_envs, gap, gap_rows, gap_redraw, seed, physics, precision, threads, autoreset))]
+    #[pyo3(signature = (task, *, num_envs, gap, gap_rows, gap_redraw, seed, physics, device, precision, threads, autoreset))]
     #[expect(clippy::too_many_arguments, reason = "what Python names one by one")]
     fn new(
         py: Python<'_>,
@@ -44,13 +44,14 @@ impl Robots {
         gap_redraw: bool,
         seed: u64,
         physics: &str,
+        device: &str,
         precision: &str,
         threads: usize,
         autoreset: &str,
     ) -> PyResult<Self> {
         let mut workers = Workers::new(threads);
         let autoreset = named::<Autoreset>("autoreset_mode", autoreset).map_err(raised)?;
-        let build = || {
+        let made = || {
             let task = Task::load(task)?;
             memory::check_envs("num_envs", num_envs, &task)?;
             let domain = task.domain(gap)?.with(gap_rows, gap_redraw)?;
@@ -58,24 +59,27 @@ impl Robots {
             let keys = EnvKey::population(&[seed], num_envs);
             let spec = EnvSpec::new(&task, dynamics, keys);
             let physics = named("physics", physics)?;
-            let env: Box<dyn EpisodeControl> = match (physics, precision) {
-                (physics, "float32") => on_cpu(physics, spec)?,
-                (Physics::Planar, "float64") => Box::new(PlanarVecEnv::new(spec, Precision::F64)?),
-                (physics, other) => {
+            let (place, _) = choose(physics, named("device", device)?)?;
+            let env: Box<dyn EpisodeControl> = match (physics, &place, precision) {
+                (physics, place, "float32") => build(physics, place, spec)?,
+                (Physics::Planar, Backend::Cpu, "float64") => {
+                    Box::new(PlanarVecEnv::new(spec, Precision::F64)?)
+                }
+                (physics, _, other) => {
                     return Err(Error::input(
                         format!("dtype `{other}`"),
-                        format!("the engine {physics} does not compute in it"),
-                        "take float32, or float64 with the engine planar",
+                        format!("the engine {physics} does not compute in it there"),
+                        "take float32, or float64 with the engine planar on the CPU",
                     ));
                 }
             };
             Ok((task, env))
         };
         let (task, mut env) = py
-            .detach(|| workers.run(build))
+            .detach(|| workers.run(made))
             .and_then(|built| built)
             .map_err(raised)?;
-        env.set_autoreset(autoreset);
+        env.set_autoreset(autoreset).map_err(raised)?;
         Ok(Self {
             spare: env.batch().clone(),
             env,
@@ -131,13 +135,13 @@ impl Robots {
         seeds: Option<Vec<Option<u64>>>,
     ) -> PyResult<()> {
         let mask = self.masked(&mask)?;
-        for (env, seed) in seeds.into_iter().flatten().enumerate() {
-            if let (true, Some(seed)) = (mask[env], seed) {
-                self.env.reseed(env, seed);
-            }
-        }
         self.turned(py, |env| {
-            env.reset_where(&mask);
+            if let Some(mut seeds) = seeds {
+                let own = seeds.iter_mut().zip(&mask);
+                own.for_each(|(seed, mask)| *seed = seed.filter(|_| *mask));
+                env.reseed(&seeds)?;
+            }
+            env.reset_where(&mask)?;
             Ok(())
         })
     }
@@ -154,7 +158,7 @@ impl Robots {
             let nv = numbers.len() / n;
             PyArray1::from_vec(py, numbers).reshape([n, nv])
         };
-        let [qpos, qvel] = self.env.states();
+        let [qpos, qvel] = self.env.states().map_err(raised)?;
         Ok([array(qpos)?, array(qvel)?])
     }
 
@@ -211,7 +215,7 @@ impl Robots {
         let seed = seed.filter(|_| !policy.deterministic);
         let (policy, own) = (&policy.policy, self.autoreset);
         let transitions = self.turned(py, |env| {
-            same_step(env, own, |env| Rolled::roll(env, policy, steps, seed))
+            same_step(env, own, |env| Rolled::roll(env, policy, steps, seed))?
         })?;
         transitions.arrays(py)
     }

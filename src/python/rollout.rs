@@ -115,13 +115,13 @@ pub fn same_step<T>(
     env: &mut dyn EpisodeControl,
     own: Autoreset,
     work: impl FnOnce(&mut dyn EpisodeControl) -> T,
-) -> T {
+) -> Result<T> {
     let over = env.over().to_vec();
     if over.contains(&true) {
-        env.reset_where(&over);
+        env.reset_where(&over)?;
     }
-    env.set_autoreset(Autoreset::SameStep);
+    env.set_autoreset(Autoreset::SameStep)?;
     let done = work(env);
-    env.set_autoreset(own);
-    done
+    env.set_autoreset(own)?;
+    Ok(done)
 }

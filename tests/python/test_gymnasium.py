@@ -168,13 +168,14 @@ def test_bad_input_is_refused_with_help():
         (dict(task="Hopper-v5", physics="bullet"), "planar"),
         (dict(task="Hopper-v5", dtype="float16"), "float16"),
         (dict(task="Hopper-v5", device="tpu"), "tpu"),
-        (dict(task="Hopper-v5", render_mode="rgb_array"), "render_mode"),
         (dict(task="Hopper-v5", gap="gravity=2", gap_redraw=True), "nothing to redraw"),
     ]
     for arguments, message in cases:
         with pytest.raises(ValueError, match=message) as refused:
             h2oplus.make_vec(**arguments)
         assert "\n  help: " in str(refused.value), refused.value
+    with pytest.raises(TypeError, match="not drawn"):
+        h2oplus.make_vec("Hopper-v5", render_mode="rgb_array")
     envs = h2oplus.make_vec("Hopper-v5", num_envs=2)
     envs.reset()
     with pytest.raises(ValueError, match="component 1 is NaN"):

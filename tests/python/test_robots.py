@@ -1,5 +1,7 @@
 """What other environments do not have: gaps, states, snapshots, roll-outs in the engine."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -128,6 +130,51 @@ def test_states_come_back_and_only_where_asked():
     for wrong in (qpos[:, :5], np.full_like(qpos, np.nan)):
         with pytest.raises(ValueError, match="qpos"):
             envs.set_state(wrong, qvel)
+
+
+@pytest.fixture
+def on_gpu():
+    """Makes robots on a GPU, or on what poses as one; without either the test is skipped, or fails as in CI."""
+
+    def make(**arguments):
+        try:
+            return h2oplus.make_vec("Hopper-v5", device="gpu", autoreset_mode="SameStep", seed=0, **arguments)
+        except ValueError as error:
+            if os.environ.get("H2OPLUS_REQUIRE_GPU"):
+                raise
+            pytest.skip(f"no GPU: {error}")
+
+    return make
+
+
+def test_a_gpu_steps_as_the_lanes_do(on_gpu):
+    gpu, cpu = on_gpu(num_envs=33), h2oplus.make_vec("Hopper-v5", num_envs=33, autoreset_mode="SameStep", seed=0)
+    for envs in (gpu, cpu):
+        obs, infos = envs.reset(seed=7)
+    assert np.allclose(gpu.reset(seed=7)[0], cpu.reset(seed=7)[0], atol=1e-6) and gpu.step(sampled(gpu, 0))[4] == {}
+    cpu.step(sampled(cpu, 0))
+    for k in range(1, 15):
+        ours, theirs = gpu.step(sampled(gpu, k)), cpu.step(sampled(cpu, k))
+        assert np.median(np.abs(ours[0] - theirs[0])) < 1e-3 and np.array_equal(ours[2], theirs[2]), k
+    for k in range(60):
+        *_, terminated, _, infos = gpu.step(np.ones((33, 3), dtype=np.float32))
+        if terminated.any():
+            assert infos["final_obs"][np.argmax(terminated)].shape == (11,)
+            break
+    kept = gpu.snapshot()
+    first = gpu.step(sampled(gpu, 3))[0].copy()
+    gpu.reset(seed=1)
+    gpu.restore(kept)
+    assert np.array_equal(gpu.step(sampled(gpu, 3))[0], first)
+    rolled = gpu.rollout(h2oplus.Policy(network(11, 6)), 5, seed=0)
+    assert np.isfinite(rolled["rewards"]).all() and rolled["rewards"].shape == (5, 33)
+    for refused in (
+        lambda: gpu.set_gap(None, "gravity=2"),
+        lambda: gpu.reset(options={"reset_mask": np.arange(33) < 3}),
+        lambda: h2oplus.make_vec("Hopper-v5", device="gpu", autoreset_mode="NextStep"),
+    ):
+        with pytest.raises(ValueError, match="help: .*CPU"):
+            refused()
 
 
 def network(obs_dim, outputs, seed=0):

@@ -17,6 +17,7 @@ class Robots:
         gap_redraw: bool,
         seed: int,
         physics: str,
+        device: str,
         precision: str,
         threads: int,
         autoreset: str,

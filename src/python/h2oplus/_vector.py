@@ -52,9 +52,8 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
         """Builds ``num_envs`` robots; see :func:`make_vec`."""
         super().__init__()
         if render_mode is not None:
-            raise ValueError(f"render_mode {render_mode!r}: these robots are not drawn\n  help: leave it out")
-        if device != "cpu":
-            raise ValueError(f"device {device!r}: the robots of Python run on the processor\n  help: take cpu")
+            # Who offers a mode to environments that may have none, as Stable-Baselines3 does, expects a TypeError.
+            raise TypeError(f"render_mode {render_mode!r}: these robots are not drawn\n  help: leave it out")
         mode = AutoresetMode(autoreset_mode)
         self._robots = Robots(
             task,
@@ -64,6 +63,7 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
             gap_redraw=gap_redraw,
             seed=secrets.randbits(32) if seed is None else seed,
             physics=physics,
+            device=device,
             precision=np.dtype(dtype).name,
             threads=threads,
             autoreset=mode.value,
@@ -71,7 +71,9 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
         self._places = self._robots.views()
         self._turn = 0
         self._copy = copy
-        self._infos = Infos.of(self._robots.task)
+        # A GPU does not say what an info needs.
+        self._infos = Infos.of(self._robots.task) if "terms" in self._places[0] else Infos({}, {})
+        self._no_terms = np.empty((num_envs, 0))
         self._all = np.ones(num_envs, dtype=np.bool_)
         self._none = np.zeros(num_envs, dtype=np.bool_)
         self._over = self._none
@@ -115,7 +117,9 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
         self._began(mask)
         place = self._turned()
         obs = place["obs"]
-        infos = dict(shown(np.where(mask[:, None], place["terms"], 0), self._infos.reset, mask.copy()))
+        infos = {}
+        if "terms" in place:
+            infos = dict(shown(np.where(mask[:, None], place["terms"], 0), self._infos.reset, mask.copy()))
         return (obs.copy(), _copied(infos)) if self._copy else (obs, infos)
 
     def step(self, actions: Floats) -> tuple[Floats, Floats, Flags, Flags, dict[str, Any]]:
@@ -136,7 +140,7 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
         """
         ended = self._robots.step(np.ascontiguousarray(actions, dtype=np.float32))
         place = self._turned()
-        terms, due = place["terms"], self._over
+        terms, due = place.get("terms", self._no_terms), self._over
         infos: dict[str, Any]
         if self._mode is AutoresetMode.SAME_STEP:
             infos = self._same_step_infos(place) if ended else dict(shown(terms, self._infos.step, self._all))
@@ -173,7 +177,7 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
 
     def _same_step_infos(self, place: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
         """Infos of a step that ended episodes and began new ones."""
-        terms, over = place["terms"], place["terminated"] | place["truncated"]
+        terms, over = place.get("terms", self._no_terms), place["terminated"] | place["truncated"]
         final_obs = np.full(self.num_envs, None, dtype=object)
         for env in np.flatnonzero(over):
             final_obs[env] = place["next_obs"][env].copy()
@@ -337,7 +341,8 @@ def make_vec(
         gap_redraw: Whether an environment draws its gap anew at every reset.
         seed: Keys all draws: gaps, first states, noise. None: from the system's entropy.
         physics: ``planar``, which follows MuJoCo, or ``rapier``.
-        device: ``cpu``.
+        device: ``cpu``, ``gpu`` (whatever poses as one), or ``auto``: a GPU if there is one. A GPU takes ``SAME_STEP``
+            alone, resets and seeds all environments together, keeps their gaps, and gives no infos but of ends.
         threads: Worker threads; 0: one a core. Results do not depend on it.
         dtype: What the physics computes in: ``float32`` in SIMD lanes, or ``float64``, the slower oracle. Observations
             and rewards are float32 either way.

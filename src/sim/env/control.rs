@@ -1,7 +1,7 @@
-//! What may be chosen of a vector on the processor beside its actions: when episodes follow one another, what their
+//! What may be chosen of a vector beside its actions: when episodes follow one another, what their
 //! draws are keyed by, and what the robots are.
 
-use crate::env::rules::EnvKey;
+use crate::env::rules::TaskRules;
 use crate::env::{Dynamics, Engine, HostEnv, StepBatch, VecEnv};
 use crate::error::{Error, Result};
 use h2oplus_base::choices;
@@ -21,12 +21,21 @@ choices! {
 /// A vector of environments whose episodes and robots the caller has in hand.
 pub trait EpisodeControl: VecEnv + Sync {
     /// Chooses when episodes follow one another, from the next step on.
-    fn set_autoreset(&mut self, autoreset: Autoreset);
+    ///
+    /// # Errors
+    /// On a GPU, for another than [`Autoreset::SameStep`].
+    fn set_autoreset(&mut self, autoreset: Autoreset) -> Result<()>;
     /// Starts a new episode where `mask` (`[n]`) says so; all observations, `[n, obs_dim]`.
-    fn reset_where(&mut self, mask: &[bool]) -> &[f32];
-    /// Keys the draws of environment `env` by `seed`, and counts them from here: what it draws from its next reset on
-    /// depends on no step before.
-    fn reseed(&mut self, env: usize, seed: u64);
+    ///
+    /// # Errors
+    /// On a GPU, for a part of the environments; where the device fails.
+    fn reset_where(&mut self, mask: &[bool]) -> Result<&[f32]>;
+    /// Keys the draws of the environments that have one of `seeds` (`[n]`) by it, and counts them from here: what they
+    /// draw from the next reset on depends on no step before.
+    ///
+    /// # Errors
+    /// On a GPU, for a part of the environments.
+    fn reseed(&mut self, seeds: &[Option<u64>]) -> Result<()>;
     /// Exchanges the numbers of the latest step for `batch`, of the same shape, which the next step writes over.
     /// What `batch` holds counts as the present observations, which a partial reset leaves where it resets nothing.
     fn exchange(&mut self, batch: &mut StepBatch);
@@ -34,12 +43,15 @@ pub trait EpisodeControl: VecEnv + Sync {
     fn batch(&self) -> &StepBatch;
     /// Whether an episode has ended and the next one has not begun, `[n]`; never with [`Autoreset::SameStep`].
     fn over(&self) -> &[bool];
-    /// Positions and velocities of all robots, `[n, nv]` each, unrounded.
-    fn states(&self) -> [Vec<f64>; 2];
+    /// Positions and velocities of all robots, `[n, nv]` each, as the engine holds them.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn states(&self) -> Result<[Vec<f64>; 2]>;
     /// Gives the robots `dynamics`, and each environment a parameter row of it, `[n]`. States and episodes go on.
     ///
     /// # Errors
-    /// Where the robots exceed the engine's limits; they stay as they were then.
+    /// Where the robots exceed the engine's limits, and on a GPU; they stay as they were then.
     fn set_dynamics(&mut self, dynamics: Dynamics, param_row: &[u32]) -> Result<()>;
     /// As [`VecEnv::snapshot`], with what was chosen here.
     ///
@@ -53,23 +65,25 @@ pub trait EpisodeControl: VecEnv + Sync {
     fn restore_whole(&mut self, bytes: &[u8]) -> Result<()>;
 }
 
-/// Bytes of an environment in a whole snapshot, before the engine's: seed, tick of its key, whether its episode is over.
-const OWN: usize = 8 + 4 + 1;
-
 impl<E: Engine + Sync> EpisodeControl for HostEnv<E> {
-    fn set_autoreset(&mut self, autoreset: Autoreset) {
+    fn set_autoreset(&mut self, autoreset: Autoreset) -> Result<()> {
         self.episodes.autoreset = autoreset;
+        Ok(())
     }
 
-    fn reset_where(&mut self, mask: &[bool]) -> &[f32] {
+    fn reset_where(&mut self, mask: &[bool]) -> Result<&[f32]> {
         self.restart(mask);
-        self.observations()
+        Ok(self.observations())
     }
 
-    fn reseed(&mut self, env: usize, seed: u64) {
-        let EnvKey { env: index, .. } = self.rules.keys[env];
-        self.rules.keys[env] = EnvKey { seed, env: index };
-        self.rules.since[env] = self.rules.tick;
+    fn reseed(&mut self, seeds: &[Option<u64>]) -> Result<()> {
+        for (env, seed) in seeds.iter().enumerate() {
+            if let Some(seed) = seed {
+                self.rules.keys[env].seed = *seed;
+                self.rules.since[env] = self.rules.tick;
+            }
+        }
+        Ok(())
     }
 
     fn exchange(&mut self, batch: &mut StepBatch) {
@@ -84,8 +98,8 @@ impl<E: Engine + Sync> EpisodeControl for HostEnv<E> {
         &self.episodes.over
     }
 
-    fn states(&self) -> [Vec<f64>; 2] {
-        self.engine.states()
+    fn states(&self) -> Result<[Vec<f64>; 2]> {
+        Ok(self.engine.states())
     }
 
     fn set_dynamics(&mut self, dynamics: Dynamics, param_row: &[u32]) -> Result<()> {
@@ -99,45 +113,87 @@ impl<E: Engine + Sync> EpisodeControl for HostEnv<E> {
     }
 
     fn whole_snapshot(&self) -> Result<Vec<u8>> {
-        let mut bytes = fingerprint(&self.rules.dynamics).to_le_bytes().to_vec();
-        for (env, key) in self.rules.keys.iter().enumerate() {
-            bytes.extend(key.seed.to_le_bytes());
-            bytes.extend(self.rules.since[env].to_le_bytes());
-            bytes.push(u8::from(self.episodes.over[env]));
-        }
-        bytes.extend(self.snapshot()?);
-        Ok(bytes)
+        let chosen = Chosen::of(&self.rules, &self.episodes.over);
+        Ok(chosen.bytes(&self.snapshot()?))
     }
 
     fn restore_whole(&mut self, bytes: &[u8]) -> Result<()> {
-        let n = self.num_envs();
-        let place = "snapshot of environments";
-        let own = 8 + OWN * n;
+        let (chosen, engine) = Chosen::parse(bytes, &self.rules)?;
+        self.restore(engine)?;
+        for (key, seed) in self.rules.keys.iter_mut().zip(chosen.seeds) {
+            key.seed = seed;
+        }
+        (self.rules.since, self.episodes.over) = (chosen.since, chosen.over);
+        Ok(())
+    }
+}
+
+/// What of a vector is no matter of its engine, in a whole snapshot before the engine's bytes.
+pub(crate) struct Chosen {
+    gaps: u64,
+    /// Of each environment's key, `[n]`.
+    pub seeds: Vec<u64>,
+    /// [`TaskRules::since`].
+    since: Vec<u32>,
+    over: Vec<bool>,
+}
+
+impl Chosen {
+    /// Bytes of an environment.
+    const EACH: usize = 8 + 4 + 1;
+
+    /// That of a vector.
+    pub fn of(rules: &TaskRules, over: &[bool]) -> Self {
+        Self {
+            gaps: fingerprint(&rules.dynamics),
+            seeds: rules.keys.iter().map(|key| key.seed).collect(),
+            since: rules.since.clone(),
+            over: over.to_vec(),
+        }
+    }
+
+    /// With the engine's snapshot behind it.
+    pub fn bytes(&self, engine: &[u8]) -> Vec<u8> {
+        let mut bytes = self.gaps.to_le_bytes().to_vec();
+        for (env, seed) in self.seeds.iter().enumerate() {
+            bytes.extend(seed.to_le_bytes());
+            bytes.extend(self.since[env].to_le_bytes());
+            bytes.push(u8::from(self.over[env]));
+        }
+        bytes.extend(engine);
+        bytes
+    }
+
+    /// Reads what [`bytes`](Self::bytes) wrote of a vector like that of `rules`; what follows is the engine's.
+    ///
+    /// # Errors
+    /// Where there are too few, or it had other gaps.
+    pub fn parse<'a>(bytes: &'a [u8], rules: &TaskRules) -> Result<(Self, &'a [u8])> {
+        let wrong =
+            |problem: String, help: &str| Error::input("snapshot of environments", problem, help);
+        let own = 8 + Self::EACH * rules.keys.len();
         let Some((own, engine)) = bytes.split_at_checked(own) else {
             let problem = format!("{} bytes where more than {own} are wanted", bytes.len());
-            return Err(Error::input(
-                place,
-                problem,
-                "restore what `snapshot` returned",
-            ));
+            return Err(wrong(problem, "restore what a snapshot gave"));
         };
         let (gaps, own) = own.split_at(8);
-        if gaps != fingerprint(&self.rules.dynamics).to_le_bytes() {
-            return Err(Error::input(
-                place,
-                "it was taken under other gaps",
-                "set the gaps to what they were then",
-            ));
+        let number = |bytes: &[u8]| {
+            let mut whole = [0; 8];
+            whole[..bytes.len()].copy_from_slice(bytes);
+            u64::from_le_bytes(whole)
+        };
+        let each = || own.chunks_exact(Self::EACH);
+        let chosen = Self {
+            gaps: number(gaps),
+            seeds: each().map(|own| number(&own[..8])).collect(),
+            since: each().map(|own| number(&own[8..12]) as u32).collect(),
+            over: each().map(|own| own[12] != 0).collect(),
+        };
+        if chosen.gaps != fingerprint(&rules.dynamics) {
+            let problem = "it was taken under other gaps".to_owned();
+            return Err(wrong(problem, "set the gaps to what they were then"));
         }
-        self.restore(engine)?;
-        for (env, own) in own.chunks_exact(OWN).enumerate() {
-            let word =
-                |at: usize| u32::from_le_bytes([own[at], own[at + 1], own[at + 2], own[at + 3]]);
-            self.rules.keys[env].seed = u64::from(word(0)) | u64::from(word(4)) << 32;
-            self.rules.since[env] = word(8);
-            self.episodes.over[env] = own[12] != 0;
-        }
-        Ok(())
+        Ok((chosen, engine))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tasks, and vectors of environments on any engine: a [`HostEnv`] is one on the processor.
 
-mod control;
+pub(crate) mod control;
 pub mod dynamics;
 pub(crate) mod episodes;
 mod host;
