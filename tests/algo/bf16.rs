@@ -83,9 +83,9 @@ fn a_network_is_near_its_float32() {
     let rounded = network(MatmulPrecision::Bf16);
     for (what, (exact, rounded)) in ["y", "dW", "dx"].iter().zip(exact.iter().zip(&rounded)) {
         let distance = distance(exact, rounded);
-        // 8 bits round by 0.2 % on average, which opens or shuts a unit here and there; a lost block would be off by far
-        // more, float32 by far less.
-        assert!((5e-4..6e-2).contains(&distance), "{what}: {distance:.1e}");
+        // 8 bits round by 0.2 % on average, and a unit in 300 then opens or shuts, which alone moves a gradient by
+        // √(2/300); a lost block would be off by half, float32 by far less.
+        assert!((5e-4..0.2).contains(&distance), "{what}: {distance:.1e}");
     }
 }
 

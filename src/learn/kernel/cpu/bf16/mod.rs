@@ -134,7 +134,7 @@ mod tests {
     /// Every unit of this CPU; none is said aloud.
     fn each_unit(test: impl Fn(Unit)) {
         if units().is_empty() {
-            eprintln!("SKIPPED: this CPU has neither AMX nor AVX512-BF16");
+            h2oplus_base::log!("SKIPPED: this CPU has neither AMX nor AVX512-BF16");
         }
         units().iter().for_each(|unit| test(*unit));
     }
