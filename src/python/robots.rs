@@ -33,7 +33,7 @@ pub struct Robots {
 #[pymethods]
 impl Robots {
     #[new]
-    #[pyo3(signature = (task, *, num_envs, gap, gap_rows, gap_redraw, seed, physics, device, precision, threads, autoreset))]
+    #[pyo3(signature = (task, *, num_envs, gap, gap_rows, gap_redraw, seed, physics, device, precision, threads, max_episode_steps, autoreset))]
     #[expect(clippy::too_many_arguments, reason = "what Python names one by one")]
     fn new(
         py: Python<'_>,
@@ -47,12 +47,21 @@ impl Robots {
         device: &str,
         precision: &str,
         threads: usize,
+        max_episode_steps: Option<usize>,
         autoreset: &str,
     ) -> PyResult<Self> {
         let mut workers = Workers::new(threads);
         let autoreset = named::<Autoreset>("autoreset_mode", autoreset).map_err(raised)?;
         let made = || {
-            let task = Task::load(task)?;
+            let mut task = Task::load(task)?;
+            match max_episode_steps {
+                Some(0) => {
+                    let (problem, help) = ("is 0", "give 1 or more");
+                    return Err(Error::input("max_episode_steps", problem, help));
+                }
+                Some(steps) => task.max_episode_steps = steps,
+                None => {}
+            }
             memory::check_envs("num_envs", num_envs, &task)?;
             let domain = task.domain(gap)?.with(gap_rows, gap_redraw)?;
             let dynamics = Dynamics::draw(&task, &domain, seed, num_envs)?;

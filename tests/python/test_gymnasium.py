@@ -31,6 +31,10 @@ def test_the_registry_makes_vectors():
     assert isinstance(envs, h2oplus.RobotVectorEnv) and envs.num_envs == 3
     assert envs.gap_params()["gravity"].tolist() == [1.5] * 3
     assert envs.spec.id == "h2oplus/Walker2d-v5"
+    assert envs.spec.max_episode_steps == 1000
+    brief = gymnasium.make_vec("h2oplus/HalfCheetah-v5", num_envs=2, max_episode_steps=3)
+    brief.reset()
+    assert [brief.step(brief.action_space.sample())[3].all() for _ in range(4)] == [False, False, True, False]
     wrapped = gymnasium.wrappers.vector.RecordEpisodeStatistics(envs)
     wrapped.reset(seed=0)
     for _ in range(200):
@@ -169,6 +173,7 @@ def test_bad_input_is_refused_with_help():
         (dict(task="Hopper-v5", dtype="float16"), "float16"),
         (dict(task="Hopper-v5", device="tpu"), "tpu"),
         (dict(task="Hopper-v5", gap="gravity=2", gap_redraw=True), "nothing to redraw"),
+        (dict(task="Hopper-v5", max_episode_steps=0), "max_episode_steps"),
     ]
     for arguments, message in cases:
         with pytest.raises(ValueError, match=message) as refused:

@@ -20,6 +20,7 @@ class Robots:
         device: str,
         precision: str,
         threads: int,
+        max_episode_steps: int | None,
         autoreset: str,
     ) -> Robots: ...
     def views(self) -> list[dict[str, npt.NDArray[Any]]]: ...

@@ -15,5 +15,6 @@ def register() -> None:
                 id=f"h2oplus/{task}",
                 entry_point="h2oplus:RobotEnv",
                 vector_entry_point="h2oplus:RobotVectorEnv",
+                max_episode_steps=1000,
                 kwargs={"task": task},
             )

@@ -45,6 +45,7 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
         device: str = "cpu",
         threads: int = 0,
         dtype: npt.DTypeLike = "float32",
+        max_episode_steps: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         copy: bool = False,
         render_mode: str | None = None,
@@ -66,6 +67,7 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
             device=device,
             precision=np.dtype(dtype).name,
             threads=threads,
+            max_episode_steps=max_episode_steps,
             autoreset=mode.value,
         )
         self._places = self._robots.views()
@@ -325,6 +327,7 @@ def make_vec(
     device: str = "cpu",
     threads: int = 0,
     dtype: npt.DTypeLike = "float32",
+    max_episode_steps: int | None = None,
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     copy: bool = False,
     render_mode: str | None = None,
@@ -346,6 +349,7 @@ def make_vec(
         threads: Worker threads; 0: one a core. Results do not depend on it.
         dtype: What the physics computes in: ``float32`` in SIMD lanes, or ``float64``, the slower oracle. Observations
             and rewards are float32 either way.
+        max_episode_steps: Env steps after which an episode is truncated; None: as the task says.
         autoreset_mode: When a new episode follows one that has ended: ``gymnasium.vector.AutoresetMode``.
         copy: Whether each call returns arrays of its own; see :class:`RobotVectorEnv` for how long views hold.
         render_mode: None.
@@ -367,6 +371,7 @@ def make_vec(
         device=device,
         threads=threads,
         dtype=dtype,
+        max_episode_steps=max_episode_steps,
         autoreset_mode=autoreset_mode,
         copy=copy,
         render_mode=render_mode,
