@@ -84,17 +84,21 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let others = others.collect::<Result<Vec<_>>>()?;
     let data = RealData::load(&run)?;
     let mut lines: Vec<_> = data.sets.iter().map(ResultLine::data).collect();
-    let (mut runs, mut times) = (Vec::new(), Vec::new());
+    let (mut runs, mut times, mut players) = (Vec::new(), Vec::new(), Vec::new());
     for start in [start]
         .into_iter()
         .chain(others.into_iter().map(Box::new).map(Start::New))
     {
-        let (folder, config, spent) = train(&args, start, with.clone(), &data, &mut lines)?;
-        runs.push((folder, config));
-        times.push(spent);
+        let trainer = train(&args, start, with.clone(), &data, &mut lines)?;
+        runs.push((trainer.folder().clone(), trainer.config().clone()));
+        times.push(trainer.spent());
+        match trainer.leave_players() {
+            Ok(left) => players.extend(left),
+            Err(error) => crate::log!("no player: {error}"),
+        }
     }
     let curve = results::draw_curve(&runs, &data.sets)?;
-    print(&args, &lines, &runs, &times, &curve)?;
+    print(&args, &lines, &runs, &times, &curve, &players)?;
     let diverged = lines.iter().any(|line| line.diverged_at.is_some());
     Ok(ExitCode::from(u8::from(diverged)))
 }
@@ -114,14 +118,14 @@ impl Start {
     }
 }
 
-/// Trains one method, and adds its result lines; where the run lies, its config, and its time.
+/// Trains one method, and adds its result lines.
 fn train(
     args: &Args,
     start: Start,
     with: Resources,
     data: &RealData,
     lines: &mut Vec<ResultLine>,
-) -> Result<(RunFolder, TrainConfig, Spent)> {
+) -> Result<Trainer> {
     let (mut trainer, verb) = match start {
         Start::Paused(paused) => (Trainer::resume(*paused, with, Some(data))?, "resuming"),
         Start::New(run) => {
@@ -131,13 +135,12 @@ fn train(
     };
     crate::log!("{verb}: {}", trainer.folder().path().display());
     trainer.run()?;
-    let spent = trainer.spent();
-    crate::log!("time: {spent}");
-    let config = trainer.config().clone();
+    crate::log!("time: {}", trainer.spent());
+    let config = trainer.config();
     let members = config.members.iter().zip(trainer.latest());
     let members = members.zip(trainer.diverged());
-    lines.extend(members.map(|((member, e), at)| ResultLine::member(&config, member, e, *at)));
-    Ok((trainer.folder().clone(), config, spent))
+    lines.extend(members.map(|((member, e), at)| ResultLine::member(config, member, e, *at)));
+    Ok(trainer)
 }
 
 /// The run in `path`, which goes on: as it was, but for a longer budget, if one is given.
@@ -180,6 +183,7 @@ fn print(
     runs: &[(RunFolder, TrainConfig)],
     times: &[Spent],
     curve: &Path,
+    players: &[PathBuf],
 ) -> Result<()> {
     match args.format {
         Format::Json => {
@@ -187,6 +191,7 @@ fn print(
             let runs: Vec<String> = runs.iter().map(|(run, _)| text(run.path())).collect();
             let doc = serde_json::json!({
                 "results": lines, "runs": runs, "seconds": times, "curve": text(curve),
+                "players": players.iter().map(|path| text(path)).collect::<Vec<_>>(),
             });
             emit(&format!("{doc:#}"))
         }
@@ -216,7 +221,17 @@ fn print(
                 "length",
             ];
             emit(&table(&head, &rows))?;
-            emit(&format!("learning curve: {}", curve.display()))
+            emit(&format!("learning curve: {}", curve.display()))?;
+            match players {
+                [] => Ok(()),
+                [first, rest @ ..] => {
+                    let more = match rest.len() {
+                        0 => String::new(),
+                        n => format!(" and {n} more beside it"),
+                    };
+                    emit(&format!("what the policy does: {}{more}", first.display()))
+                }
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::run::record::run_folder::{RunFolder, word};
 mod build;
 mod evaluation;
 mod keep;
+mod player;
 mod records;
 mod state;
 mod transitions;
