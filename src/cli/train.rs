@@ -17,6 +17,7 @@ use crate::run::record::results::{self, ResultLine};
 use crate::run::record::run_folder::RunFolder;
 use crate::run::train::phases::Spent;
 use crate::run::train::trainer::Trainer;
+use crate::run::watch::Watch;
 
 /// Flags of `train`.
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,9 @@ pub struct Args {
     /// Folder of the runs
     #[arg(long, default_value = "runs", value_name = "DIR")]
     out: PathBuf,
+    /// Serve a page on this machine (127.0.0.1, a free port) that shows curves, time, health and the policy as it learns
+    #[arg(long)]
+    watch: bool,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -84,12 +88,23 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let others = others.collect::<Result<Vec<_>>>()?;
     let data = RealData::load(&run)?;
     let mut lines: Vec<_> = data.sets.iter().map(ResultLine::data).collect();
+    let watch = args.watch.then(Watch::open).transpose()?;
+    if let Some(watch) = &watch {
+        crate::log!("watch: {}", watch.address());
+    }
     let (mut runs, mut times, mut players) = (Vec::new(), Vec::new(), Vec::new());
     for start in [start]
         .into_iter()
         .chain(others.into_iter().map(Box::new).map(Start::New))
     {
-        let trainer = train(&args, start, with.clone(), &data, &mut lines)?;
+        let trainer = train(
+            &args,
+            start,
+            with.clone(),
+            &data,
+            watch.as_ref(),
+            &mut lines,
+        )?;
         runs.push((trainer.folder().clone(), trainer.config().clone()));
         times.push(trainer.spent());
         match trainer.leave_players() {
@@ -124,6 +139,7 @@ fn train(
     start: Start,
     with: Resources,
     data: &RealData,
+    watch: Option<&Watch>,
     lines: &mut Vec<ResultLine>,
 ) -> Result<Trainer> {
     let (mut trainer, verb) = match start {
@@ -134,6 +150,9 @@ fn train(
         }
     };
     crate::log!("{verb}: {}", trainer.folder().path().display());
+    if let Some(watch) = watch {
+        trainer.watched_on(watch.board());
+    }
     trainer.run()?;
     crate::log!("time: {}", trainer.spent());
     let config = trainer.config();

@@ -10,3 +10,4 @@ pub mod render;
 pub mod report;
 pub mod suite;
 pub mod train;
+pub mod watch;

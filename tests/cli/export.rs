@@ -77,13 +77,15 @@ assert log_std.min() >= low and log_std.max() <= high
 again = s.run(["sample"], {"observations": obs})[0]
 assert np.abs(again - sample).max() > 0 or log_std.max() < -15
 unit = (sample - middle) / half
-if meta["distribution"] == "tanh_gaussian":
-    inside = np.abs(unit) < 0.99
-    eps = ((np.arctanh(np.clip(unit, -0.995, 0.995)) - mean) / np.exp(log_std))[inside & (np.abs(mean) < 1)]
-else:
-    inside = np.abs(unit) < 0.99
-    eps = ((unit - np.tanh(mean)) / np.exp(log_std))[inside & (np.abs(mean) < 0.5)]
-assert len(eps) > 1000 and abs(eps.mean()) < 0.2 and 0.6 < eps.std() < 1.2, (len(eps), eps.mean(), eps.std())
+# As many draws lie below one deviation, the mean, and one deviation above it, as of a normal.
+tanh = meta["distribution"] == "tanh_gaussian"
+middle_of = mean if tanh else np.tanh(mean)
+for z, share in ((-1, 0.1587), (0, 0.5), (1, 0.8413)):
+    edge = middle_of + z * np.exp(log_std)
+    edge = np.tanh(edge) if tanh else edge
+    seen = np.abs(edge) < 0.999
+    below = (unit[seen] <= edge[seen]).mean()
+    assert seen.sum() > 1000 and abs(below - share) < 0.03, (z, seen.sum(), below)
 assert meta["task"] and meta["policy"] and "gap" in meta and meta["run"], meta
 "#;
 

@@ -26,6 +26,7 @@ mod streams;
 mod suite;
 mod train;
 mod verify;
+mod watch;
 mod whole;
 
 use std::path::Path;
