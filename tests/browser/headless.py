@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,7 +58,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/hold":
             server.told.wait(server.seconds)
             return self.answer(b"")
-        self.answer(server.origin(self.path))
+        try:
+            self.answer(server.origin(self.path))
+        except urllib.error.HTTPError as refused:
+            self.send_error(refused.code)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -27,6 +27,10 @@
     const size = Math.abs(x);
     return size >= 100 ? x.toFixed(0) : size >= 1 ? x.toFixed(1) : size === 0 ? '0' : x.toPrecision(2);
   };
+  const duration = function (seconds) {
+    const whole = Math.round(seconds), hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
+    return hours ? hours + ' h ' + minutes + ' min' : minutes ? minutes + ' min ' + whole % 60 + ' s' : whole + ' s';
+  };
 
   const take = function (lines) {
     lines.forEach(function (line) {
@@ -110,8 +114,8 @@
     const spent = state.spent || {};
     const total = PHASES.reduce(function (sum, p) { return sum + (spent[p[0]] || 0); }, 0);
     const rate = spent.updates_per_s ? spent.updates_per_s[1] / Math.max(state.members.length, 1) : 0;
-    const left = rate > 0 ? ', about ' + Math.ceil((state.total - state.updates) / rate) + ' s left' : '';
-    $('facts').textContent = state.updates + ' of ' + state.total + ' updates, ' + state.seconds.toFixed(0) + ' s' +
+    const left = rate > 0 ? ', about ' + duration((state.total - state.updates) / rate) + ' left' : '';
+    $('facts').textContent = state.updates + ' of ' + state.total + ' updates, ' + duration(state.seconds) +
       (rate > 0 ? ', ' + rate.toFixed(0) + ' updates/s' : '') + left;
     $('phases').replaceChildren.apply($('phases'), PHASES.map(function (p) {
       const bar = document.createElement('span');
