@@ -70,6 +70,8 @@ enum Actions {
 /// A policy to evaluate.
 struct Candidate {
     name: String,
+    /// What differs on its real robot, where it is not what the others learnt for.
+    real_gap: Option<String>,
     policy: Policy,
 }
 
@@ -115,16 +117,23 @@ pub fn run(args: Args) -> Result<ExitCode> {
         real_gap,
         candidates,
     } = candidates(&path)?;
-    let task = Task::load(args.task.as_deref().unwrap_or(&task))?;
-    let task = task.with_real(args.real_gap.as_deref().unwrap_or(&real_gap))?;
-    let domain = match args.domain.domain(&task)? {
-        none if none == GapSet::default() => GapSet::from(&task.real),
-        simulator => simulator,
-    };
-    memory::check_envs("--episodes", args.episodes, &task)?;
-    let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
+    let plain = Task::load(args.task.as_deref().unwrap_or(&task))?;
+    memory::check_envs("--episodes", args.episodes, &plain)?;
     let (mut rows, mut unsound) = (Vec::new(), false);
-    for Candidate { name, policy } in &candidates {
+    for Candidate {
+        name,
+        real_gap: own,
+        policy,
+    } in &candidates
+    {
+        let real_gap = own.as_ref().unwrap_or(&real_gap);
+        let real_gap = args.real_gap.as_deref().unwrap_or(real_gap);
+        let task = plain.clone().with_real(real_gap)?;
+        let domain = match args.domain.domain(&task)? {
+            none if none == GapSet::default() => GapSet::from(&task.real),
+            simulator => simulator,
+        };
+        let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
         let have = (policy.obs_dim(), policy.act_dim());
         if have != (task.obs_dim(), task.act_dim()) {
             return Err(Error::input(
@@ -239,6 +248,7 @@ fn candidates(path: &Path) -> Result<Found> {
         let behaviour = Behaviour::load(path)?;
         let candidates = behaviour.snapshots.into_iter().map(|s| Candidate {
             name: format!("snapshot at update {}", s.updates),
+            real_gap: None,
             policy: s.policy,
         });
         return Ok(of(candidates.collect()));
@@ -248,7 +258,12 @@ fn candidates(path: &Path) -> Result<Found> {
     match data.policy {
         Some(from) => {
             let (name, policy) = (name.clone(), from.policy);
-            Ok(of(vec![Candidate { name, policy }]))
+            let real_gap = None;
+            Ok(of(vec![Candidate {
+                name,
+                real_gap,
+                policy,
+            }]))
         }
         None => Err(Error::input(
             path.display(),
@@ -269,6 +284,7 @@ fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<Found> {
                 member.name,
                 agent.updates()
             ),
+            real_gap: member.real_gap.clone(),
             policy: agent.policy(m)?,
         });
     }
@@ -295,6 +311,7 @@ fn of_policies(folder: &RunFolder) -> Result<Found> {
             "{} {} after {} updates",
             run.config.algo, member.name, kept.updates
         ),
+        real_gap: member.real_gap.clone(),
         policy: kept.policy,
     });
     Ok(Found {
@@ -332,7 +349,11 @@ fn print(format: Format, rows: &[Row]) -> Result<()> {
                 })
                 .collect();
             if let Some(first) = rows.first() {
-                emit(&format!("on {}, gap {}", first.task, first.gap))?;
+                let gap = match rows.iter().all(|row| row.gap == first.gap) {
+                    true => format!("gap {}", first.gap),
+                    false => "each on its own robot".into(),
+                };
+                emit(&format!("on {}, {gap}", first.task))?;
             }
             let head = ["policy", "actions", "return", "score", "length", "episodes"];
             emit(&table(&head, &cells))

@@ -222,7 +222,19 @@ impl Plan {
                     .map(|(first, columns, at)| (first, columns, at.offset())),
             }
         });
-        DenseGrad::new(self.members, [self.banks[0], self.room], jobs.collect())
+        let jobs: Vec<Back> = jobs.collect();
+        let mut trained: Vec<usize> = jobs
+            .iter()
+            .filter(|job| job.weights)
+            .map(|job| job.layers[0].weight)
+            .collect();
+        trained.sort_unstable();
+        let apart = trained.windows(2).all(|pair| pair[0] < pair[1]);
+        assert!(
+            apart,
+            "a network trains in one pass of a launch, which stores its gradient"
+        );
+        DenseGrad::new(self.members, [self.banks[0], self.room], jobs)
     }
 }
 

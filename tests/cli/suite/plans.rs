@@ -95,7 +95,7 @@ fn a_quick_table_has_every_cell_and_one_recipe() {
 
 #[test]
 fn cells_name_the_runs_that_train_them() {
-    for suite in ["table1", "table2", "table3", "figure3", "figure4"] {
+    for suite in ["table1", "table2", "table3", "figure3", "figure4", "odrl"] {
         let plan = plan(&[suite, "--quick"]);
         let groups: BTreeMap<_, _> = list(&plan, "groups")
             .iter()
@@ -128,6 +128,41 @@ fn cells_name_the_runs_that_train_them() {
                     assert_eq!(has, value, "{suite} {key}");
                 }
             }
+        }
+    }
+}
+
+/// 60 tasks of ODRL and nine of OTDF, three of which are ODRL's too; data are of the row's own robot.
+#[test]
+fn odrl_is_sixty_nine_shifts_of_the_real_robot_with_data_of_their_own() {
+    let plan = plan(&["odrl", "--paper"]);
+    let rows: BTreeSet<_> = list(&plan, "cells")
+        .iter()
+        .map(|cell| ["table", "row"].map(|key| text(cell, key).to_owned()))
+        .collect();
+    let robots: BTreeSet<_> = list(&plan, "cells")
+        .iter()
+        .map(|cell| ["task", "real_gap"].map(|key| text(cell, key).to_owned()))
+        .collect();
+    assert_eq!((rows.len(), robots.len()), (69, 66));
+    let sets = list(&plan, "sets");
+    assert_eq!(sets.len(), 66);
+    for set in sets {
+        assert_eq!(set["rows"], 5000);
+        assert!(set["medium"].is_f64(), "each shift has a scale: {set}");
+        assert!(text(set, "file").ends_with("_medium.hdf5"));
+    }
+    let group = |name: &str| {
+        let mut groups = list(&plan, "groups").iter();
+        groups.find(|group| group["name"] == name).unwrap()
+    };
+    for cell in list(&plan, "cells") {
+        assert_eq!(cell["gap"], "none", "the simulator is the plain robot");
+        for (name, _) in runs(cell) {
+            let run = &group(&name)["run"];
+            assert_eq!(run["real_gap"], cell["real_gap"]);
+            assert_eq!(run["data"], cell["data"]);
+            assert!(text(run, "data").contains(text(cell, "real_gap")));
         }
     }
 }
