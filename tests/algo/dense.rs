@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::backprop::GradStore;
 use candle_core::{D, Tensor, Var};
+use h2oplus::kernel::MatmulPrecision;
 use h2oplus::kernel::dense::View;
 use h2oplus::kernel::norm::Norm;
 use h2oplus::net::params::Params;
@@ -130,7 +131,11 @@ fn check(sizes: &[usize], norm: Norm, spoil: f64) {
         ld: COLUMNS,
         stride: ROWS * COLUMNS,
     };
-    let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
+    let mut plan = Plan::new(
+        MEMBERS,
+        [params.len(), params.target_len()],
+        MatmulPrecision::F32,
+    );
     let mut train = plan.pass(&mlp, Bank::Trained, view, ROWS);
     train.save_for_backward();
     let mut through = plan.pass(&mlp, Bank::Trained, view, ROWS);

@@ -1,6 +1,7 @@
 //! Networks on groups of rows that share part of their input.
 
 use candle_core::{D, Tensor, Var};
+use h2oplus::kernel::MatmulPrecision;
 use h2oplus::kernel::dense::View;
 use h2oplus::kernel::norm::Norm;
 use h2oplus::net::workspace::{Backprop, Plan};
@@ -46,7 +47,11 @@ fn check(sizes: &[usize], norm: Norm, spoil: f64) {
         normals(1, &[MEMBERS, GROUPS, SHARED]),
         normals(2, &[MEMBERS, ROWS, OWN]),
     );
-    let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
+    let mut plan = Plan::new(
+        MEMBERS,
+        [params.len(), params.target_len()],
+        MatmulPrecision::F32,
+    );
     let mut base = plan.shared(&mlp, view(0, GROUPS, SHARED), 0..SHARED, GROUPS);
     let all = SHARED..SHARED + OWN;
     let mut pass = plan.grouped(&mlp, &base, view(1, ROWS, OWN), all, PER);
@@ -115,7 +120,11 @@ fn check_offsets(scale: f64, compare: fn(&str, &[f64], &Tensor)) {
         normals(4, &[MEMBERS, GROUPS, SHARED]),
         normals(5, &[MEMBERS, ROWS, OWN]),
     );
-    let mut plan = Plan::new(MEMBERS, [params.len(), params.target_len()]);
+    let mut plan = Plan::new(
+        MEMBERS,
+        [params.len(), params.target_len()],
+        MatmulPrecision::F32,
+    );
     let input = view(0, GROUPS, SHARED);
     let base = plan.shared(&mlp, input, 0..SHARED, GROUPS);
     let columns = SHARED - OWN..SHARED;

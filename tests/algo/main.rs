@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic anywhere")]
 
 mod agents;
+mod bf16;
 mod critics;
 mod cuda_host;
 mod dense;

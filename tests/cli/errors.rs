@@ -41,6 +41,12 @@ fn a_missing_gpu_is_refused_and_auto_does_without() {
         &["train", "--device", "cpu", "--precision", "tf32"],
         &["--precision tf32"],
     );
+    if h2oplus::kernel::cpu::bf16::units().is_empty() {
+        refused(
+            &["train", "--device", "cpu", "--precision", "bf16"],
+            &["--precision bf16", "AVX512-BF16", "precision f32"],
+        );
+    }
 }
 
 /// `--device` is the learner's in `train`, and the simulator's in `bench sim`.

@@ -10,9 +10,9 @@ use crate::cli::choice::choice;
 use crate::cli::flags::MethodFlags;
 use crate::cli::{Format, emit};
 use crate::error::Result;
-use crate::kernel::MatmulPrecision;
 use crate::kernel::cpu::product::{Finish, product};
 use crate::kernel::launch::{Tally, reset_tally, tally};
+use crate::kernel::{Compute, MatmulPrecision};
 use crate::method::{Method, build};
 use crate::net::Replay;
 use crate::net::device::{self, DeviceKind, OpenDevice};
@@ -46,7 +46,7 @@ pub struct Args {
     /// Where the learner runs
     #[arg(long, value_parser = choice::<DeviceKind>(), default_value_t)]
     pub device: DeviceKind,
-    /// How matrix products round on a GPU
+    /// How matrix products round: `tf32` on a GPU, `bf16` on a CPU with units for it
     #[arg(long, value_parser = choice::<MatmulPrecision>(), default_value_t)]
     pub precision: MatmulPrecision,
     /// Seconds to measure
@@ -175,7 +175,11 @@ pub fn measure(args: &Args) -> Result<LearnReport> {
     let (s, a) = (args.obs_dim, args.act_dim);
     let mut settings = Recipe::named(&args.recipe)?.settings(Method::named(&args.algo)?);
     settings.extend(args.settings.table.clone());
-    let mut agent = build(&args.algo, &settings, s, a, &seeds, &device)?;
+    let on = Compute {
+        device: device.clone(),
+        precision: args.precision,
+    };
+    let mut agent = build(&args.algo, &settings, s, a, &seeds, on)?;
     let (real, sim) = (
         Replay::noise(ROWS, s, a, 1, &device)?,
         Replay::noise(ROWS, s, a, 2, &device)?,
@@ -183,7 +187,7 @@ pub fn measure(args: &Args) -> Result<LearnReport> {
     let ceilings = device::ceilings(&device)?;
     let before = match ceilings {
         Some([gflops, _]) => gflops,
-        None => peak_gflops(),
+        None => peak_gflops(args.precision),
     };
     agent.update(STREAK, &real, &sim)?;
     agent.metrics()?;
@@ -210,7 +214,7 @@ pub fn measure(args: &Args) -> Result<LearnReport> {
     }
     let peaks = match ceilings {
         Some([gflops, gbytes]) => (gflops, Some(gbytes)),
-        None => (before.max(peak_gflops()), None),
+        None => (before.max(peak_gflops(args.precision)), None),
     };
     let rate = updates as f64 / seconds;
     Ok(report(
@@ -265,7 +269,7 @@ fn report(
 }
 
 /// GFLOP/s of independent 256×256×256 products, one a thread, for a third of a second.
-fn peak_gflops() -> f64 {
+fn peak_gflops(precision: MatmulPrecision) -> f64 {
     const N: usize = 256;
     let begun = Instant::now();
     let done: u64 = (0..rayon::current_num_threads())
@@ -275,7 +279,8 @@ fn peak_gflops() -> f64 {
             let (a, b, mut c) = (vec![1f32; N * N], vec![1f32; N * N], vec![0f32; N * N]);
             let mut done = 0;
             while begun.elapsed().as_secs_f64() < 0.33 {
-                product((N, N, N), &mut c, (&a, N, 1), (&b, N), Finish::Store);
+                let (a, b) = ((&a[..], N, 1), (&b[..], N));
+                product(precision, (N, N, N), &mut c, a, b, Finish::Store);
                 done += 1;
             }
             std::hint::black_box(c[0]);

@@ -9,6 +9,7 @@ use super::choice::choice;
 use super::{Format, flag};
 use crate::engine::Device;
 use crate::error::{Error, Result};
+use crate::kernel::MatmulPrecision;
 use crate::net::device::DeviceKind;
 use crate::range::Range;
 use crate::run::config::seeds::Seeds;
@@ -43,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with the suite in this folder: what is done is not repeated
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "size", "out", "list", "updates", "seeds", "eval_every", "device", "sim_device", "data_dir", "members"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "size", "out", "list", "updates", "seeds", "eval_every", "device", "sim_device", "precision", "data_dir", "members"])]
     resume: Option<PathBuf>,
     /// List the suites
     #[arg(long, conflicts_with = "name")]
@@ -66,6 +67,10 @@ pub struct Args {
     /// Where the simulator runs
     #[arg(long, value_parser = choice::<Device>())]
     sim_device: Option<Device>,
+
+    /// How matrix products round: `tf32` on a GPU, `bf16` on a CPU with units for it
+    #[arg(long, value_parser = choice::<MatmulPrecision>())]
+    precision: Option<MatmulPrecision>,
     /// Folder of D4RL's own files, or of those that `h2oplus collect` writes, in place of rolled-out data
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -188,6 +193,10 @@ impl Args {
         let texts = [
             ("seeds", self.seeds.as_ref().map(ToString::to_string)),
             ("device", self.device.map(|device| device.to_string())),
+            (
+                "precision",
+                self.precision.map(|precision| precision.to_string()),
+            ),
             (
                 "sim_device",
                 self.sim_device.map(|device| device.to_string()),

@@ -10,6 +10,7 @@ use super::cpu::product::{Finish, product};
 use super::cpu::wide::transposed;
 use super::cpu::{Shared, TILE, blocks, each, member_of};
 use super::norm::{self, LayerNorm};
+use super::precision::MatmulPrecision;
 use crate::kernel::cuda::{self, Program};
 use crate::kernel::launch::{Cost, Kernel};
 
@@ -103,11 +104,18 @@ pub struct Dense {
     jobs: Vec<Apply>,
     /// (job, first row, rows)
     tiles: Vec<(usize, usize, usize)>,
+    precision: MatmulPrecision,
 }
 
 impl Dense {
-    /// All `jobs` for each of `members` members, whose activations are `stride` floats.
-    pub fn new(members: usize, stride: usize, jobs: Vec<Apply>) -> Self {
+    /// All `jobs` for each of `members` members, whose activations are `stride` floats; on a CPU their products
+    /// round to `precision`.
+    pub fn new(
+        members: usize,
+        stride: usize,
+        jobs: Vec<Apply>,
+        precision: MatmulPrecision,
+    ) -> Self {
         let writes = |place: usize| jobs.iter().any(|j| j.layers.iter().any(|l| l.out == place));
         assert!(
             jobs.iter().filter_map(|j| j.base).all(|b| !writes(b.out)),
@@ -123,6 +131,7 @@ impl Dense {
             stride,
             jobs,
             tiles,
+            precision,
         }
     }
 }
@@ -214,7 +223,8 @@ impl<const I: usize> Kernel<1, I> for Dense {
                             }
                         };
                         let size = (rows, outputs, inputs);
-                        product(size, y, (x, ld, 1), (w, outputs), finish);
+                        let (x, w) = ((x, ld, 1), (w, outputs));
+                        product(self.precision, size, y, x, w, finish);
                     }
                     if let Some(norm) = norm {
                         let (unit, inverse): (&mut [f32], &mut [f32]) = if job.save_for_backward {

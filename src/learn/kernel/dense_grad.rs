@@ -7,12 +7,14 @@
 
 use std::ops::Range;
 
+use super::cpu::bf16;
 use super::cpu::narrow::{self, NARROW};
 use super::cpu::product::{Finish, product, product_into};
 use super::cpu::wide::{column_sums, transpose, transposed};
 use super::cpu::{Shared, blocks, each};
 use super::dense::{Base, Layer, View};
 use super::norm::{self, LayerNorm};
+use super::precision::MatmulPrecision;
 use crate::kernel::cuda::{self, Program};
 use crate::kernel::launch::{Cost, Kernel};
 
@@ -53,6 +55,7 @@ pub struct DenseGrad {
     transposes: Vec<[usize; 3]>,
     /// Blocks of dW of each job.
     blocks: Vec<Vec<Block>>,
+    precision: MatmulPrecision,
 }
 
 /// Rows and columns of one layer's dW.
@@ -64,8 +67,14 @@ struct Block {
 }
 
 impl DenseGrad {
-    /// All `jobs` for each of `members` members; `strides`: floats a member of parameters and of activations.
-    pub fn new(members: usize, strides: [usize; 2], jobs: Vec<Back>) -> Self {
+    /// All `jobs` for each of `members` members; `strides`: floats a member of parameters and of activations. On a CPU
+    /// their products round to `precision`.
+    pub fn new(
+        members: usize,
+        strides: [usize; 2],
+        jobs: Vec<Back>,
+        precision: MatmulPrecision,
+    ) -> Self {
         let bases: Vec<Base> = jobs
             .iter()
             .filter(|j| j.weights)
@@ -82,7 +91,9 @@ impl DenseGrad {
         let independent = jobs.len();
         jobs.extend(shared);
         let mut transposes = Vec::new();
-        for job in &jobs {
+        // Products in bfloat16 copy their factors anyway, and take them as they lie.
+        let turned = precision != MatmulPrecision::Bf16;
+        for job in jobs.iter().filter(|_| turned) {
             let wide = job.layers[1..].iter().filter(|l| l.outputs > NARROW);
             transposes.extend(wide.map(|l| [l.weight, l.inputs, l.outputs]));
             let of_input = |(column, columns, _)| {
@@ -104,6 +115,7 @@ impl DenseGrad {
             transposes,
             blocks: jobs.iter().map(blocks_of).collect(),
             jobs,
+            precision,
         }
     }
 }
@@ -246,11 +258,8 @@ impl Member<'_> {
                     narrow::backward(dx, &dy[..outputs], &columns, outputs, &x[..inputs]);
                 }
             } else {
-                // SAFETY: all weights of this member have been transposed.
-                let wt = unsafe { self.wt.read(at, inputs * outputs) };
-                let size = (live.len(), inputs, outputs);
                 let finish = Finish::Mask { x, rows: &live };
-                product(size, dx, (dy, outputs, 1), (wt, inputs), finish);
+                self.down((live.len(), inputs, outputs), dx, dy, at, finish);
             }
             if let Some(norm) = below.norm {
                 self.unnormalise(
@@ -283,16 +292,33 @@ impl Member<'_> {
             // SAFETY: the input's gradient has a place of its own.
             let dx = unsafe { act_grads.at(at, n * columns) };
             let at = self.parameter(layer.weight + column * outputs);
-            // SAFETY: as above.
-            let wt = unsafe { self.wt.read(at, columns * outputs) };
             let mut some = vec![0.0; live.len() * columns];
             let size = (live.len(), columns, outputs);
-            let dy = (dy, outputs, 1);
-            product(size, &mut some, dy, (wt, columns), Finish::Store);
+            self.down(size, &mut some, dy, at, Finish::Store);
             dx.fill(0.0);
             for (some, &row) in some.chunks_exact(columns).zip(&live) {
                 dx[row * columns..][..columns].copy_from_slice(some);
             }
+        }
+    }
+
+    /// dx `[rows, inputs]` ← dy·Wᵀ; W, `[inputs, outputs]`, begins at parameter `at`.
+    fn down(
+        &self,
+        size @ (_, inputs, outputs): (usize, usize, usize),
+        dx: &mut [f32],
+        dy: &[f32],
+        at: usize,
+        finish: Finish,
+    ) {
+        let dy = (dy, outputs, 1);
+        if self.grad.precision == MatmulPrecision::Bf16 {
+            let w = &self.parameters[at..][..inputs * outputs];
+            bf16::product(size, dx, dy, (w, 1, outputs), finish);
+        } else {
+            // SAFETY: all weights of this member have been transposed.
+            let wt = unsafe { self.wt.read(at, inputs * outputs) };
+            product(self.grad.precision, size, dx, dy, (wt, inputs), finish);
         }
     }
 
@@ -389,6 +415,7 @@ impl Member<'_> {
             // SAFETY: blocks of one layer, and layers, are disjoint.
             unsafe {
                 product_into(
+                    self.grad.precision,
                     size,
                     (dw, outputs),
                     (&x[rows.start..], 1, ld),

@@ -45,7 +45,7 @@ pub use field::Field;
 pub(crate) use field::{declared, fields};
 pub use log_std::LogStd;
 pub use per_member::PerMember;
-pub use precision::MatmulPrecision;
+pub use precision::{Compute, MatmulPrecision};
 pub use row::RowLayout;
 
 use crate::kernel::cuda::{Entry, word};

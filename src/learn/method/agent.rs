@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use super::cohort::Cohort;
 use crate::error::{Error, Result};
+use crate::kernel::Compute;
 use crate::net::Replay;
 use crate::net::params::take;
 use crate::net::tape::{Recorded, Tape};
@@ -57,18 +58,18 @@ impl Agent {
     pub fn new(
         dims: [usize; 2],
         seeds: &[u64],
-        device: &Device,
+        on: &Compute,
         record: impl Fn(&mut Tape, Range<usize>) -> Result<()>,
     ) -> Result<Self> {
         if seeds.is_empty() {
             let help = "give at least one";
             return Err(Error::input("seeds", "there are none", help));
         }
-        let each = if device.is_cpu() { 1 } else { seeds.len() };
+        let each = if on.device.is_cpu() { 1 } else { seeds.len() };
         let firsts = (0..seeds.len()).step_by(each);
         let cohort = |first| {
             let place = first..first + each;
-            Cohort::new(dims, seeds, place.clone(), device, |t| record(t, place))
+            Cohort::new(dims, seeds, place.clone(), on, |t| record(t, place))
         };
         Ok(Self {
             cohorts: firsts.map(cohort).collect::<Result<_>>()?,

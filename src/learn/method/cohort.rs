@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 
 use crate::error::Result;
 use crate::kernel::launch::capture;
-use crate::kernel::{Buf, Stats};
+use crate::kernel::{Buf, Compute, Stats};
 use crate::net::params::{Params, take};
 use crate::net::tape::{Context, Recorded, STATS, Scene, Sealed, Tape, UpdateProgram};
 use crate::net::workspace::Workspace;
@@ -38,10 +38,10 @@ impl Cohort {
         dims: [usize; 2],
         seeds: &[u64],
         place: Range<usize>,
-        device: &Device,
+        on: &Compute,
         record: impl FnOnce(&mut Tape) -> Result<()>,
     ) -> Result<Self> {
-        let mut tape = Tape::new(dims, seeds, place, device);
+        let mut tape = Tape::new(dims, seeds, place, on);
         record(&mut tape)?;
         let Sealed {
             scene,
@@ -51,7 +51,7 @@ impl Cohort {
             policy,
         } = tape.seal()?;
         Ok(Self {
-            stats: Tensor::zeros((scene.place.len(), STATS), DType::F32, device)?.into(),
+            stats: Tensor::zeros((scene.place.len(), STATS), DType::F32, &scene.on.device)?.into(),
             actor: Actor {
                 mlp: policy.mlp,
                 spread: policy.spread,
@@ -76,7 +76,7 @@ impl Cohort {
             program.prepare(&context, real)?;
             self.prepared = true;
         }
-        let device = self.scene.device.clone();
+        let device = self.scene.on.device.clone();
         capture(&device, || {
             let (context, program) = self.parts();
             program.draw(&context, real, sim)?;

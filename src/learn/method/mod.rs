@@ -1,8 +1,7 @@
 //! The methods. Each trains a population of members at once.
 
-use candle_core::Device;
-
 use crate::error::Result;
+use crate::kernel::Compute;
 use crate::net::tape::Tape;
 
 pub mod actor_critic;
@@ -51,8 +50,8 @@ pub trait Record: Sized {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()>;
 
     /// One fresh member per seed, each with its own numbers; what decides shapes and kernels is that of all.
-    fn agent(settings: &[Self], dims: [usize; 2], seeds: &[u64], device: &Device) -> Result<Agent> {
-        Agent::new(dims, seeds, device, |t, place| {
+    fn agent(settings: &[Self], dims: [usize; 2], seeds: &[u64], on: &Compute) -> Result<Agent> {
+        Agent::new(dims, seeds, on, |t, place| {
             Self::record(t, &Each::new(&settings[place]))
         })
     }

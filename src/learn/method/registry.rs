@@ -1,6 +1,5 @@
 //! The methods: one table, from which flags, files, help and tests are made.
 
-use candle_core::Device;
 use h2oplus_base::nearest::among;
 use h2oplus_base::setting::{Refused, Setting, Settings};
 use toml::{Table, Value};
@@ -11,9 +10,10 @@ use super::{
     ParBcSettings, Record, RlpdSettings, SacBcSettings, SacCqlSettings, SacSettings, Td3BcSettings,
 };
 use crate::error::{Error, Result};
+use crate::kernel::Compute;
 
-/// All settings of each member, lengths of an observation and an action, seeds, device → a fresh population.
-type Build = fn(&[Table], usize, usize, &[u64], &Device) -> Result<Agent>;
+/// All settings of each member, lengths of an observation and an action, seeds, where → a fresh population.
+type Build = fn(&[Table], usize, usize, &[u64], &Compute) -> Result<Agent>;
 
 /// A method by its name.
 #[derive(Debug)]
@@ -41,13 +41,13 @@ macro_rules! method {
                     .table()
                     .expect("defaults are small numbers and names")
             },
-            build: |settings, obs_dim, act_dim, seeds, device| {
+            build: |settings, obs_dim, act_dim, seeds, on| {
                 let typed = |all: &Table| -> $settings {
                     let all = all.clone().try_into();
                     all.expect("checked settings have the types of their fields")
                 };
                 let settings: Vec<_> = settings.iter().map(typed).collect();
-                Record::agent(&settings, [obs_dim, act_dim], seeds, device)
+                Record::agent(&settings, [obs_dim, act_dim], seeds, on)
             },
         }
     };
@@ -182,10 +182,10 @@ impl Method {
         obs_dim: usize,
         act_dim: usize,
         seeds: &[u64],
-        device: &Device,
+        on: impl Into<Compute>,
     ) -> Result<Agent> {
         assert_eq!(settings.len(), seeds.len(), "settings of each member");
-        (self.build)(settings, obs_dim, act_dim, seeds, device)
+        (self.build)(settings, obs_dim, act_dim, seeds, &on.into())
     }
 
     /// The error of a setting that it does not have.
@@ -242,10 +242,10 @@ pub fn build(
     obs_dim: usize,
     act_dim: usize,
     seeds: &[u64],
-    device: &Device,
+    on: impl Into<Compute>,
 ) -> Result<Agent> {
     let settings = vec![settings.clone(); seeds.len()];
-    build_members(method, &settings, obs_dim, act_dim, seeds, device)
+    build_members(method, &settings, obs_dim, act_dim, seeds, on)
 }
 
 /// A fresh population of `method`: one member per seed, each with its own [settings](Method::resolve_members).
@@ -258,16 +258,18 @@ pub fn build_members(
     obs_dim: usize,
     act_dim: usize,
     seeds: &[u64],
-    device: &Device,
+    on: impl Into<Compute>,
 ) -> Result<Agent> {
     let method = Method::named(method)?;
     let settings = method.resolve_members(settings)?;
-    method.build(&settings, obs_dim, act_dim, seeds, device)
+    method.build(&settings, obs_dim, act_dim, seeds, on)
 }
 
 #[cfg(test)]
 mod tests {
     use h2oplus_base::setting::SettingKind;
+
+    use candle_core::Device;
 
     use super::*;
 

@@ -6,6 +6,7 @@ use h2oplus_base::choices;
 
 use crate::error::{Error, Result};
 use crate::kernel::MatmulPrecision;
+use crate::kernel::cpu::bf16;
 
 choices! {
     /// Where the learner runs.
@@ -51,9 +52,22 @@ pub fn open(kind: DeviceKind, precision: MatmulPrecision) -> Result<OpenDevice> 
             Err((problem, help)) => return Err(Error::input("device cuda", problem, help)),
         },
     };
-    if opened.kind == DeviceKind::Cpu && precision == MatmulPrecision::Tf32 {
-        let help = "use `precision f32`, or `device cuda` where there is an NVIDIA GPU";
-        return Err(Error::input("precision tf32", "the CPU has none", help));
+    match (opened.kind, precision) {
+        (DeviceKind::Cpu, MatmulPrecision::Tf32) => {
+            let help = "use `precision f32`, or `device cuda` where there is an NVIDIA GPU";
+            return Err(Error::input("precision tf32", "the CPU has none", help));
+        }
+        (DeviceKind::Cpu, MatmulPrecision::Bf16) if bf16::units().is_empty() => {
+            let problem = "this CPU has neither AMX nor AVX512-BF16";
+            let help = "use `precision f32`, which every CPU has";
+            return Err(Error::input("precision bf16", problem, help));
+        }
+        (DeviceKind::Cuda, MatmulPrecision::Bf16) => {
+            let help = "use `precision tf32` on a GPU, or `device cpu`";
+            let problem = "the GPU's products have none";
+            return Err(Error::input("precision bf16", problem, help));
+        }
+        _ => {}
     }
     Ok(opened)
 }

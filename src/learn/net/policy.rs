@@ -9,7 +9,7 @@ use crate::kernel::dense::{Dense, View};
 use crate::kernel::gaussian::{self, GaussianSample, GaussianSampleBuffers};
 use crate::kernel::head::{Sample, SampleBuffers, sample_row};
 use crate::kernel::launch::launch;
-use crate::kernel::{Actions, Acts, Buf, LogPi, Normals, RowLayout, StateActions};
+use crate::kernel::{Actions, Acts, Buf, LogPi, MatmulPrecision, Normals, RowLayout, StateActions};
 use crate::net::params::Params;
 use crate::net::spec::{Linear, Mlp};
 use crate::net::workspace::{Bank, Plan};
@@ -97,7 +97,11 @@ impl BatchedPolicy {
         let (members, device) = (params.members, params.theta.device());
         let (obs_dim, act_dim) = (actor.mlp.layers[0].inputs, actor.act_dim());
         let zeros = |len: usize| Tensor::zeros((members, rows, len), DType::F32, device);
-        let mut plan = Plan::new(members, [params.len(), params.target_len()]);
+        let mut plan = Plan::new(
+            members,
+            [params.len(), params.target_len()],
+            MatmulPrecision::F32,
+        );
         let input = View {
             buffer: 0,
             offset: 0,
@@ -202,7 +206,8 @@ impl Act for Policy {
                 let finish = Finish::bias(&layer.bias, n + 1 < self.layers.len());
                 let size = (rows, layer.outputs, layer.inputs);
                 let x = (&x[..], layer.inputs, 1);
-                product(size, &mut y, x, (&layer.weight, layer.outputs), finish);
+                let w = (&layer.weight[..], layer.outputs);
+                product(MatmulPrecision::F32, size, &mut y, x, w, finish);
             }
             x = y;
         }

@@ -12,7 +12,7 @@ use crate::kernel::dense::{Apply, Base, Dense, Layer, View};
 use crate::kernel::dense_grad::{Back, DenseGrad};
 use crate::kernel::launch::launch;
 use crate::kernel::norm::{LayerNorm, Norm};
-use crate::kernel::{Acts, Buf, Deltas, Slot};
+use crate::kernel::{Acts, Buf, Deltas, MatmulPrecision, Slot};
 use crate::net::params::Params;
 use crate::net::spec::{Linear, Mlp};
 
@@ -62,6 +62,7 @@ pub struct Plan {
     members: usize,
     /// Floats a member: parameters, targets.
     banks: [usize; 2],
+    precision: MatmulPrecision,
     /// Floats a member of the stage at hand.
     len: usize,
     /// Floats a member of the largest stage.
@@ -69,11 +70,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// For `banks` floats a member of parameters and of targets.
-    pub fn new(members: usize, banks: [usize; 2]) -> Self {
+    /// For `banks` floats a member of parameters and of targets; products round to `precision`.
+    pub fn new(members: usize, banks: [usize; 2], precision: MatmulPrecision) -> Self {
         Self {
             members,
             banks,
+            precision,
             len: 0,
             room: 0,
         }
@@ -195,6 +197,7 @@ impl Plan {
             self.members,
             self.room,
             passes.iter().map(|p| p.job.clone()).collect(),
+            self.precision,
         )
     }
 
@@ -234,7 +237,8 @@ impl Plan {
             apart,
             "a network trains in one pass of a launch, which stores its gradient"
         );
-        DenseGrad::new(self.members, [self.banks[0], self.room], jobs)
+        let strides = [self.banks[0], self.room];
+        DenseGrad::new(self.members, strides, jobs, self.precision)
     }
 }
 

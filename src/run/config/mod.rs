@@ -83,7 +83,7 @@ settings! {
         target_return: Option<f64> = None => FINITE,
         /// Where the learner runs
         device: DeviceKind = DeviceKind::default(),
-        /// How matrix products round on a GPU
+        /// How matrix products round: `tf32` on a GPU, `bf16` on a CPU with units for it
         precision: MatmulPrecision = MatmulPrecision::default(),
     }
     beside {

@@ -12,6 +12,7 @@ use super::recipe::Recipe;
 use crate::engine::{self, Backend};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
+use crate::kernel::Compute;
 use crate::method::{Agent, Method};
 use crate::model::GapSet;
 use crate::net::device::{self, OpenDevice};
@@ -170,8 +171,12 @@ impl Run {
     /// Where the device does not take it.
     pub fn agent(&self, device: &Device) -> Result<Agent> {
         let (obs, act) = (self.task.obs_dim(), self.task.act_dim());
+        let on = Compute {
+            device: device.clone(),
+            precision: self.config.precision,
+        };
         self.method
-            .build(&self.settings, obs, act, &self.seeds(), device)
+            .build(&self.settings, obs, act, &self.seeds(), on)
     }
 }
 

@@ -149,12 +149,19 @@ pub struct SuiteRow {
     /// Further keys of its runs.
     #[serde(default)]
     pub run: Table,
+    /// Its runs' updates, in multiples of the size's.
+    #[serde(default = "one")]
+    pub times: u32,
     /// Settings, for the methods that have them.
     #[serde(default)]
     pub settings: Table,
     /// What was published, by column: mean and deviation over seeds, or the mean alone.
     #[serde(default)]
     pub paper: BTreeMap<String, Vec<f64>>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl SuiteFile {

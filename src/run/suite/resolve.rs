@@ -193,6 +193,9 @@ impl<'a> Draft<'a> {
         }
         run.extend(TrainConfig::typed(&table.run)?);
         run.extend(TrainConfig::typed(&row.run)?);
+        if let Some(Value::Integer(updates)) = run.get_mut("updates") {
+            *updates = updates.saturating_mul(row.times.into());
+        }
         let mut data = row.data.clone().unwrap_or_else(|| table.data.clone());
         let mut set = None;
         if let Some(real_gap) = &row.real_gap {

@@ -1,6 +1,8 @@
 //! Training a plan's groups, one after the other: what is done is not repeated, and what fails does not stop the rest.
 
+use std::any::Any;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -115,7 +117,13 @@ impl SuiteWork<'_> {
     /// Trains `group` and writes down how it ended.
     fn attempt(&self, group: &RunGroup, data: &mut Loaded) -> Result<GroupStatus> {
         let begun = Instant::now();
-        let status = match self.train(group, data) {
+        // A fault of the program in one group is no reason to lose the night for the others.
+        let trained = catch_unwind(AssertUnwindSafe(|| self.train(group, data)));
+        let trained = trained.unwrap_or_else(|panic| {
+            *data = None;
+            Err(fault(&*panic))
+        });
+        let status = match trained {
             Err(Error::Stopped) => return Err(Error::Stopped),
             Ok(trainer) => GroupStatus {
                 diverged: trainer.diverged().to_vec(),
@@ -195,6 +203,15 @@ impl SuiteWork<'_> {
     }
 }
 
+/// The error that a panic is to the other groups.
+fn fault(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let problem = format!("panicked: {}", text.unwrap_or("it did not say why"));
+    let help = "this is a fault of the program: report it with the group's config.toml";
+    Error::input("the program", problem, help)
+}
+
 /// The data of `run`, which are those of the group before where they are the same; none for a method without.
 fn load<'a>(run: &Run, loaded: &'a mut Loaded) -> Result<Option<&'a RealData>> {
     let config = &run.config;
@@ -270,5 +287,22 @@ pub fn duration(seconds: f64) -> String {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
         (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_says_what_it_said() {
+        for (panic, text) in [
+            (catch_unwind(|| panic!("no room")), "panicked: no room"),
+            (catch_unwind(|| panic!("{} rooms", 2)), "panicked: 2 rooms"),
+            (catch_unwind(|| std::panic::panic_any(7)), "did not say why"),
+        ] {
+            let error = fault(&*panic.expect_err("it panics")).to_string();
+            assert!(error.contains(text), "{error}");
+        }
     }
 }

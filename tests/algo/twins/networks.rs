@@ -1,6 +1,7 @@
 //! Networks forward and backward.
 
 use candle_core::{Device, Tensor};
+use h2oplus::kernel::MatmulPrecision;
 use h2oplus::kernel::dense::View;
 use h2oplus::kernel::norm::Norm;
 use h2oplus::net::params::Params;
@@ -29,7 +30,7 @@ pub fn networks(host: &Host, sizes: &[usize], norm: Norm) {
         ld: COLUMNS,
         stride: ROWS * COLUMNS,
     };
-    let mut plan = Plan::new(P, [params.len(), params.target_len()]);
+    let mut plan = Plan::new(P, [params.len(), params.target_len()], MatmulPrecision::F32);
     let mut train = plan.pass(&net, Bank::Trained, view(0, 1), ROWS);
     train.save_for_backward();
     let mut other = plan.pass(&twin, Bank::Trained, view(1, 0), ROWS - 6);
@@ -110,7 +111,7 @@ pub fn grouped(host: &Host, sizes: &[usize], norm: Norm) {
         ld,
         stride: rows * ld,
     };
-    let mut plan = Plan::new(P, [params.len(), params.target_len()]);
+    let mut plan = Plan::new(P, [params.len(), params.target_len()], MatmulPrecision::F32);
     let mut base = plan.shared(&net, view(0, GROUPS, shared), 0..shared, GROUPS);
     let own = view(1, GROUPS * PER, OWN);
     let mut pass = plan.grouped(&net, &base, own, shared..sizes[0], PER);

@@ -94,8 +94,22 @@ fn a_quick_table_has_every_cell_and_one_recipe() {
 }
 
 #[test]
+fn a_row_may_have_a_multiple_of_the_updates() {
+    for (size, updates) in [("--quick", 20_000), ("--smoke", 40)] {
+        for group in list(&plan(&["ablation", size]), "groups") {
+            let times = if text(group, "task") == "walker2d-v2" {
+                2
+            } else {
+                1
+            };
+            assert_eq!(group["run"]["updates"], times * updates, "{group}");
+        }
+    }
+}
+
+#[test]
 fn cells_name_the_runs_that_train_them() {
-    for suite in ["table1", "table2", "table3", "figure3", "figure4", "odrl"] {
+    for (suite, _) in h2oplus::run::suite::shipped::SUITES {
         let plan = plan(&[suite, "--quick"]);
         let groups: BTreeMap<_, _> = list(&plan, "groups")
             .iter()

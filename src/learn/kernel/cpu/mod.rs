@@ -1,5 +1,6 @@
 //! What the kernels' CPU functions are made of: products, loops over floats, and tasks at disjoint places.
 
+pub mod bf16;
 mod block;
 pub(crate) mod narrow;
 pub mod product;

@@ -1,13 +1,15 @@
 //! Matrix products on one thread, with what follows them done before the registers are stored.
 //!
-//! Every element is one chain of fused multiply-adds in the order of k: its bits depend neither on the CPU's vectors
+//! In float32 every element is one chain of fused multiply-adds in the order of k: its bits depend neither on the CPU's vectors
 //! nor on how rows are shared out among tasks.
 
 use std::cell::RefCell;
 
 use pulp::Arch;
 
+use super::bf16;
 use super::block::{MOST_ROWS, Product};
+use crate::kernel::MatmulPrecision;
 
 thread_local! {
     /// Room for an A that lies by columns.
@@ -50,8 +52,9 @@ impl<'a> Finish<'a> {
     }
 }
 
-/// C = finish(A·B), `[m, k]·[k, n]`; C's rows are side by side.
+/// C = finish(A·B), `[m, k]·[k, n]`, in a CPU's `precision`; C's rows are side by side.
 pub fn product(
+    precision: MatmulPrecision,
     (m, n, k): (usize, usize, usize),
     c: &mut [f32],
     a: Strided,
@@ -60,7 +63,7 @@ pub fn product(
 ) {
     assert!(m * n <= c.len(), "C is too short");
     // SAFETY: C is borrowed mutably, and as long as asserted.
-    unsafe { product_into((m, n, k), (c.as_mut_ptr(), n), a, b, finish) }
+    unsafe { product_into(precision, (m, n, k), (c.as_mut_ptr(), n), a, b, finish) }
 }
 
 /// As [`product`], into memory of which other threads may write the gaps between C's rows.
@@ -68,33 +71,28 @@ pub fn product(
 /// # Safety
 /// C's m·n floats, rows `.1` apart, may be written, and nothing else refers to them meanwhile.
 pub(crate) unsafe fn product_into(
+    precision: MatmulPrecision,
     (m, n, k): (usize, usize, usize),
     (c, c_row): (*mut f32, usize),
     (a, a_row, a_column): Strided,
     (b, b_row): Rows,
     finish: Finish,
 ) {
-    assert!(n > 0 && k > 0, "an empty product");
-    if m == 0 {
-        return;
-    }
-    assert!(
-        (m - 1) * a_row + (k - 1) * a_column < a.len(),
-        "A is too short"
-    );
-    assert!((k - 1) * b_row + n <= b.len(), "B is too short");
-    match finish {
-        Finish::Store => {}
-        Finish::Add { bias, per, .. } => {
-            assert!(m.div_ceil(per) * n <= bias.len(), "the bias is too short")
-        }
-        Finish::Mask { x, rows } => {
-            let inside = |row: &usize| (row + 1) * n <= x.len();
-            assert!(
-                rows.len() == m && rows.iter().all(inside),
-                "the mask is too short"
+    if precision == MatmulPrecision::Bf16 {
+        // SAFETY: as the caller promises.
+        unsafe {
+            bf16::product_into(
+                (m, n, k),
+                (c, c_row),
+                (a, a_row, a_column),
+                (b, b_row, 1),
+                finish,
             );
         }
+        return;
+    }
+    if !check((m, n, k), (a, a_row, a_column), (b, b_row, 1), finish) {
+        return;
     }
     let floats = if a_column == 1 {
         0
@@ -112,6 +110,41 @@ pub(crate) unsafe fn product_into(
             room: (floats > 0).then_some(room.as_mut_ptr()),
         });
     });
+}
+
+/// Refuses factors and a finish that are too short for the size. Whether there is anything to do.
+pub(super) fn check(
+    (m, n, k): (usize, usize, usize),
+    (a, a_row, a_column): Strided,
+    (b, b_row, b_column): Strided,
+    finish: Finish,
+) -> bool {
+    assert!(n > 0 && k > 0, "an empty product");
+    if m == 0 {
+        return false;
+    }
+    assert!(
+        (m - 1) * a_row + (k - 1) * a_column < a.len(),
+        "A is too short"
+    );
+    assert!(
+        (k - 1) * b_row + (n - 1) * b_column < b.len(),
+        "B is too short"
+    );
+    match finish {
+        Finish::Store => {}
+        Finish::Add { bias, per, .. } => {
+            assert!(m.div_ceil(per) * n <= bias.len(), "the bias is too short")
+        }
+        Finish::Mask { x, rows } => {
+            let inside = |row: &usize| (row + 1) * n <= x.len();
+            assert!(
+                rows.len() == m && rows.iter().all(inside),
+                "the mask is too short"
+            );
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -152,7 +185,7 @@ mod tests {
                     let sum = |i, j| element(a, b, (i, j, k));
                     let check = |finish, want: &dyn Fn(usize, usize) -> f32| {
                         let mut c = vec![f32::NAN; m * n];
-                        product((m, n, k), &mut c, a, b, finish);
+                        product(MatmulPrecision::F32, (m, n, k), &mut c, a, b, finish);
                         for (at, c) in c.iter().enumerate() {
                             let want = want(at / n, at % n);
                             assert_eq!(c.to_bits(), want.to_bits(), "{m} {n} {k} at {at}");
@@ -185,6 +218,7 @@ mod tests {
         // SAFETY: C is this test's own.
         unsafe {
             product_into(
+                MatmulPrecision::F32,
                 (14, 21, 9),
                 (c.as_mut_ptr(), 40),
                 (&a, 9, 1),

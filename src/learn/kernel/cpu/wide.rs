@@ -1,7 +1,7 @@
-//! Loops over floats, compiled twice: for every x86-64, and for AVX2, chosen at run time. Both give the same bits,
-//! for neither may fuse or reorder.
+//! Loops over floats, compiled three times: for every x86-64, for AVX2 and for AVX-512, chosen at run time. All give the
+//! same bits, for none may fuse or reorder.
 
-/// Defines a function whose body is compiled for AVX2 as well.
+/// Defines a function whose body is compiled for AVX2 and AVX-512 as well.
 macro_rules! wide {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $body:block) => {
         $(#[$meta])*
@@ -10,14 +10,29 @@ macro_rules! wide {
             #[allow(clippy::too_many_arguments, reason = "the outer function's")]
             fn body($($arg: $ty),*) $body
             #[cfg(target_arch = "x86_64")]
-            if std::arch::is_x86_feature_detected!("avx2") {
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                #[allow(clippy::too_many_arguments, reason = "the outer function's")]
+                fn avx512($($arg: $ty),*) {
+                    body($($arg),*);
+                }
                 #[target_feature(enable = "avx2")]
                 #[allow(clippy::too_many_arguments, reason = "the outer function's")]
                 fn avx2($($arg: $ty),*) {
                     body($($arg),*);
                 }
-                // SAFETY: the CPU has AVX2.
-                return unsafe { avx2($($arg),*) };
+                if std::arch::is_x86_feature_detected!("avx512f")
+                    && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512dq")
+                    && std::arch::is_x86_feature_detected!("avx512vl")
+                {
+                    // SAFETY: the CPU has all four.
+                    return unsafe { avx512($($arg),*) };
+                }
+                if std::arch::is_x86_feature_detected!("avx2") {
+                    // SAFETY: the CPU has AVX2.
+                    return unsafe { avx2($($arg),*) };
+                }
             }
             body($($arg),*);
         }

@@ -149,7 +149,7 @@ impl Tape {
         let unit = Tensor::from_vec(
             unit.repeat(members),
             (members, 2, obs_dim),
-            &self.scene.device,
+            &self.scene.on.device,
         )?;
         let scale = Buf::from(unit);
         self.state_scale = Some(scale.clone());

@@ -25,7 +25,7 @@ mod sample;
 
 use std::ops::Range;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 
 pub use batch::{Batch, Block};
 pub use deterministic::Chosen;
@@ -41,7 +41,7 @@ pub use sample::Fresh;
 
 use crate::error::Result;
 use crate::kernel::PerMember;
-use crate::kernel::{Buf, Kind, RowLayout, Slot, StateScale, Stats};
+use crate::kernel::{Buf, Compute, Kind, RowLayout, Slot, StateScale, Stats};
 use crate::method::measures::Measured;
 use crate::net::params::{Params, Stepped};
 use crate::net::spec::{Mlp, ParamSpec};
@@ -121,7 +121,7 @@ impl Tape {
         [obs_dim, act_dim]: [usize; 2],
         seeds: &[u64],
         place: Range<usize>,
-        device: &Device,
+        on: &Compute,
     ) -> Self {
         Self {
             scene: Scene {
@@ -129,7 +129,7 @@ impl Tape {
                 seeds: seeds[place.clone()].to_vec(),
                 population: seeds.len(),
                 place: place.clone(),
-                device: device.clone(),
+                on: on.clone(),
             },
             spec: ParamSpec::default(),
             groups: Vec::new(),
@@ -138,7 +138,7 @@ impl Tape {
             follow: UpdateSpan::ALL,
             policy: None,
             params: None,
-            plan: Plan::new(place.len(), [0, 0]),
+            plan: Plan::new(place.len(), [0, 0], on.precision),
             passes: Vec::new(),
             names: Vec::new(),
             state_scale: None,
@@ -248,8 +248,9 @@ impl Tape {
                 .iter()
                 .map(|(mlp, name)| (mlp, *name))
                 .collect();
-            let params = Params::new(spec, &targets, &self.scene.seeds, &self.scene.device)?;
-            self.plan = Plan::new(self.members(), [params.len(), params.target_len()]);
+            let params = Params::new(spec, &targets, &self.scene.seeds, &self.scene.on.device)?;
+            let banks = [params.len(), params.target_len()];
+            self.plan = Plan::new(self.members(), banks, self.scene.on.precision);
             self.params = Some(params);
         }
         Ok(self.params.as_ref().expect("made above"))
@@ -268,7 +269,7 @@ impl Tape {
     /// A buffer of `floats` zeros a member.
     fn zeros<K: Kind>(&self, floats: usize) -> Result<Buf<K>> {
         let shape = (self.members(), floats);
-        Ok(Tensor::zeros(shape, DType::F32, &self.scene.device)?.into())
+        Ok(Tensor::zeros(shape, DType::F32, &self.scene.on.device)?.into())
     }
 
     /// Where a loss puts the numbers called `names`. The same names share their places.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::forward::Gradient;
 use super::{GroupId, PolicyNet, Recorded, Tape, UpdateSpan, draw};
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::kernel::PerMember;
 use crate::kernel::dense::Dense;
 use crate::kernel::dense_grad::DenseGrad;
-use crate::kernel::{Buf, RowLayout, StateScale, Stats};
+use crate::kernel::{Buf, Compute, RowLayout, StateScale, Stats};
 use crate::method::measures::Measured;
 use crate::net::Replay;
 use crate::net::params::{Params, Stepped};
@@ -27,8 +27,8 @@ pub struct Scene {
     pub place: Range<usize>,
     /// Members of the population.
     pub population: usize,
-    /// Where everything lies.
-    pub device: Device,
+    /// Where everything lies, and how products round.
+    pub on: Compute,
 }
 
 /// What a launch finds at hand.
@@ -182,7 +182,7 @@ impl Tape {
                 measures: self.measures,
                 items,
             },
-            ws: plan.alloc(&self.scene.device)?,
+            ws: plan.alloc(&self.scene.on.device)?,
             params: self.params.expect("made above"),
             policy: self.policy.expect("a method has a policy"),
             scene: self.scene,
