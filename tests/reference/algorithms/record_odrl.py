@@ -32,8 +32,8 @@ SETTINGS = {
     },
     "sac-cql": SAC | {"cql_min_q_weight": 10.0, "cql_temp": 1.0, "cql_n_actions": 10, "cql_importance_sample": True},
     "dara": COMMON | {
-        "lr": 3e-4, "expectile": 0.7, "beta": 3.0, "exp_advantage_max": 100.0, "max_steps": 20, "penalty_coefficient": 3.0,
-        "penalty_clip": 0.5, "noise_std_discriminator": 1.0, "batch_size": HALF,
+        "lr": 3e-4, "expectile": 0.7, "beta": 3.0, "exp_advantage_max": 100.0, "max_steps": 20, "penalty_coefficient": 20.0,
+        "penalty_clip": 0.1, "noise_std_discriminator": 1.0, "batch_size": HALF,
     },
 }
 BOUND = [-20.0, 2.0]
