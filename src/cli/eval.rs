@@ -9,25 +9,19 @@ use serde::Serialize;
 use super::domain::DomainFlags;
 use super::{Format, emit, json, table};
 use crate::cli::choice::choice;
-use crate::data::Dataset;
 use crate::engine::PlanarVecEnv;
 use crate::engine::planar::Arithmetic;
 use crate::env::{Dynamics, EnvKey, EnvSpec, Task, VecEnv};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::MatmulPrecision;
 use crate::model::GapSet;
 use crate::net::device::{self, DeviceKind, OpenDevice};
 use crate::net::{Act, DevicePolicy};
-use crate::policy::Policy;
 use crate::range::Range;
-use crate::run::config::TrainConfig;
 use crate::run::config::memory;
-use crate::run::data::behaviour::Behaviour;
-use crate::run::data::real_data::log_notes;
-use crate::run::data::same_robot;
+use crate::run::policies::{NamedPolicy, Policies};
 use crate::run::record::run_folder::RunFolder;
 use crate::run::train::evaluate::{Episodes, STEADY, evaluate};
-use crate::run::train::trainer;
 
 /// Flags of `eval`.
 #[derive(Debug, clap::Args)]
@@ -67,14 +61,6 @@ enum Actions {
     Both,
 }
 
-/// A policy to evaluate.
-struct Candidate {
-    name: String,
-    /// What differs on its real robot, where it is not what the others learnt for.
-    real_gap: Option<String>,
-    policy: Policy,
-}
-
 #[derive(Serialize)]
 struct Row {
     policy: String,
@@ -112,39 +98,17 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Some(path) => path.clone(),
         None => RunFolder::newest(Path::new("runs"))?.path().to_path_buf(),
     };
-    let Found {
-        task,
-        real_gap,
-        candidates,
-    } = candidates(&path)?;
-    let plain = Task::load(args.task.as_deref().unwrap_or(&task))?;
-    memory::check_envs("--episodes", args.episodes, &plain)?;
+    let found = Policies::open(&path)?;
     let (mut rows, mut unsound) = (Vec::new(), false);
-    for Candidate {
-        name,
-        real_gap: own,
-        policy,
-    } in &candidates
-    {
-        let real_gap = own.as_ref().unwrap_or(&real_gap);
-        let real_gap = args.real_gap.as_deref().unwrap_or(real_gap);
-        let task = plain.clone().with_real(real_gap)?;
+    for (n, NamedPolicy { name, policy }) in found.policies.iter().enumerate() {
+        let task = found.task(n, args.task.as_deref(), args.real_gap.as_deref())?;
+        found.check(name, policy, &task)?;
         let domain = match args.domain.domain(&task)? {
             none if none == GapSet::default() => GapSet::from(&task.real),
             simulator => simulator,
         };
+        memory::check_envs("--episodes", args.episodes, &task)?;
         let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
-        let have = (policy.obs_dim(), policy.act_dim());
-        if have != (task.obs_dim(), task.act_dim()) {
-            return Err(Error::input(
-                path.display(),
-                format!(
-                    "{name} has (observations, actions) = {have:?}, {} differs",
-                    task.name
-                ),
-                "name the policy's own task with --task",
-            ));
-        }
         let on_device = match &device {
             Device::Cpu => None,
             device => Some(DevicePolicy::new(policy, args.episodes, device)?),
@@ -204,121 +168,6 @@ fn row(
         episodes: e.returns.len(),
         each: (dynamics.rows.len() > 1).then(|| each().collect()),
     }
-}
-
-/// What a file or a run holds.
-struct Found {
-    /// The task that its policies were made for.
-    task: String,
-    /// What differs on the real robot there.
-    real_gap: String,
-    candidates: Vec<Candidate>,
-}
-
-/// The policies that `path` holds, and what they were made for.
-fn candidates(path: &Path) -> Result<Found> {
-    let name = path
-        .file_name()
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let run = RunFolder::around(path)
-        .map(|run| RunFolder::open(&run))
-        .transpose()?;
-    let (task, real_gap) = match run {
-        Some(run) if run.policies_of(path) => return of_policies(&run),
-        Some(run) if !RunFolder::is_snapshot(path) => {
-            return of_run(&run, path.is_file().then_some(path));
-        }
-        Some(run) => {
-            let config = run.read_run()?.config;
-            (config.task, config.real_gap)
-        }
-        None => {
-            let task = same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task);
-            let shift = same_robot::shift_of(&name, &Task::load(&task)?);
-            (task, shift.unwrap_or_else(|| "none".into()))
-        }
-    };
-    let of = |candidates| Found {
-        task,
-        real_gap,
-        candidates,
-    };
-    if name.ends_with(".safetensors") {
-        let behaviour = Behaviour::load(path)?;
-        let candidates = behaviour.snapshots.into_iter().map(|s| Candidate {
-            name: format!("snapshot at update {}", s.updates),
-            real_gap: None,
-            policy: s.policy,
-        });
-        return Ok(of(candidates.collect()));
-    }
-    let data = Dataset::read(path)?;
-    log_notes(&data);
-    match data.policy {
-        Some(from) => {
-            let (name, policy) = (name.clone(), from.policy);
-            let real_gap = None;
-            Ok(of(vec![Candidate {
-                name,
-                real_gap,
-                policy,
-            }]))
-        }
-        None => Err(Error::input(
-            path.display(),
-            "carries no behaviour policy (metadata/policy)",
-            "give a run folder, a checkpoint, or a D4RL file that has one",
-        )),
-    }
-}
-
-fn of_run(folder: &RunFolder, checkpoint: Option<&Path>) -> Result<Found> {
-    let (run, agent) = trainer::load_agent(folder, checkpoint)?;
-    let mut out = Vec::new();
-    for (m, member) in run.members().iter().enumerate() {
-        out.push(Candidate {
-            name: format!(
-                "{} {} after {} updates",
-                run.config.algo,
-                member.name,
-                agent.updates()
-            ),
-            real_gap: member.real_gap.clone(),
-            policy: agent.policy(m)?,
-        });
-    }
-    Ok(Found {
-        task: run.config.task,
-        real_gap: run.config.real_gap,
-        candidates: out,
-    })
-}
-
-/// The policies that a run kept in place of its checkpoints.
-fn of_policies(folder: &RunFolder) -> Result<Found> {
-    let run = folder.read_run()?;
-    let kept = Behaviour::load(&folder.policies())?.snapshots;
-    if kept.len() != run.members().len() {
-        let (kept, members) = (kept.len(), run.members().len());
-        let problem = format!("holds {kept} policies; the run has {members} members");
-        let help = "restore the file as the run wrote it";
-        return Err(Error::input(folder.policies().display(), problem, help));
-    }
-    let named = run.members().iter().zip(kept);
-    let named = named.map(|(member, kept)| Candidate {
-        name: format!(
-            "{} {} after {} updates",
-            run.config.algo, member.name, kept.updates
-        ),
-        real_gap: member.real_gap.clone(),
-        policy: kept.policy,
-    });
-    Ok(Found {
-        candidates: named.collect(),
-        task: run.config.task,
-        real_gap: run.config.real_gap,
-    })
 }
 
 fn print(format: Format, rows: &[Row]) -> Result<()> {

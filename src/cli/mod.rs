@@ -18,9 +18,11 @@ pub mod data;
 mod doctor;
 pub mod domain;
 pub mod eval;
+pub mod export;
 pub mod flag;
 mod flags;
 pub mod gap;
+pub mod render;
 pub mod report;
 pub mod suite;
 pub mod train;
@@ -58,6 +60,10 @@ enum Command {
     Suite(Box<suite::Args>),
     /// Returns of a run, a checkpoint, or a data file's behaviour policy
     Eval(eval::Args),
+    /// Show what a policy does, real robot and simulator side by side: a page with a player, a GIF, a PNG
+    Render(render::Args),
+    /// Write a policy as ONNX or safetensors, to act elsewhere
+    Export(export::Args),
     /// Train a behaviour on the real task and write data sets of it: medium, medium-replay and others
     Collect(collect::Args),
     /// What a data set holds; other layouts of it, and mixes of several
@@ -108,6 +114,8 @@ impl Cli {
             Command::Train(args) => train::run(*args),
             Command::Suite(args) => suite::run(*args),
             Command::Eval(args) => eval::run(args),
+            Command::Render(args) => render::run(args),
+            Command::Export(args) => export::run(args),
             Command::Collect(args) => collect::run(args),
             Command::Data(args) => data::run(args),
             Command::Gap(args) => gap::run(args),

@@ -17,6 +17,7 @@ use crate::run::record::results::{self, ResultLine};
 use crate::run::record::run_folder::RunFolder;
 use crate::run::train::phases::Spent;
 use crate::run::train::trainer::Trainer;
+use crate::run::watch::Watch;
 
 /// Flags of `train`.
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,9 @@ pub struct Args {
     /// Folder of the runs
     #[arg(long, default_value = "runs", value_name = "DIR")]
     out: PathBuf,
+    /// Serve a page on this machine (127.0.0.1, a free port) that shows curves, time, health and the policy as it learns
+    #[arg(long)]
+    watch: bool,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -84,17 +88,32 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let others = others.collect::<Result<Vec<_>>>()?;
     let data = RealData::load(&run)?;
     let mut lines: Vec<_> = data.sets.iter().map(ResultLine::data).collect();
-    let (mut runs, mut times) = (Vec::new(), Vec::new());
+    let watch = args.watch.then(Watch::open).transpose()?;
+    if let Some(watch) = &watch {
+        crate::log!("watch: {}", watch.address());
+    }
+    let (mut runs, mut times, mut players) = (Vec::new(), Vec::new(), Vec::new());
     for start in [start]
         .into_iter()
         .chain(others.into_iter().map(Box::new).map(Start::New))
     {
-        let (folder, config, spent) = train(&args, start, with.clone(), &data, &mut lines)?;
-        runs.push((folder, config));
-        times.push(spent);
+        let trainer = train(
+            &args,
+            start,
+            with.clone(),
+            &data,
+            watch.as_ref(),
+            &mut lines,
+        )?;
+        runs.push((trainer.folder().clone(), trainer.config().clone()));
+        times.push(trainer.spent());
+        match trainer.leave_players() {
+            Ok(left) => players.extend(left),
+            Err(error) => crate::log!("no player: {error}"),
+        }
     }
     let curve = results::draw_curve(&runs, &data.sets)?;
-    print(&args, &lines, &runs, &times, &curve)?;
+    print(&args, &lines, &runs, &times, &curve, &players)?;
     let diverged = lines.iter().any(|line| line.diverged_at.is_some());
     Ok(ExitCode::from(u8::from(diverged)))
 }
@@ -114,14 +133,15 @@ impl Start {
     }
 }
 
-/// Trains one method, and adds its result lines; where the run lies, its config, and its time.
+/// Trains one method, and adds its result lines.
 fn train(
     args: &Args,
     start: Start,
     with: Resources,
     data: &RealData,
+    watch: Option<&Watch>,
     lines: &mut Vec<ResultLine>,
-) -> Result<(RunFolder, TrainConfig, Spent)> {
+) -> Result<Trainer> {
     let (mut trainer, verb) = match start {
         Start::Paused(paused) => (Trainer::resume(*paused, with, Some(data))?, "resuming"),
         Start::New(run) => {
@@ -130,14 +150,16 @@ fn train(
         }
     };
     crate::log!("{verb}: {}", trainer.folder().path().display());
+    if let Some(watch) = watch {
+        trainer.watched_on(watch.board());
+    }
     trainer.run()?;
-    let spent = trainer.spent();
-    crate::log!("time: {spent}");
-    let config = trainer.config().clone();
+    crate::log!("time: {}", trainer.spent());
+    let config = trainer.config();
     let members = config.members.iter().zip(trainer.latest());
     let members = members.zip(trainer.diverged());
-    lines.extend(members.map(|((member, e), at)| ResultLine::member(&config, member, e, *at)));
-    Ok((trainer.folder().clone(), config, spent))
+    lines.extend(members.map(|((member, e), at)| ResultLine::member(config, member, e, *at)));
+    Ok(trainer)
 }
 
 /// The run in `path`, which goes on: as it was, but for a longer budget, if one is given.
@@ -180,6 +202,7 @@ fn print(
     runs: &[(RunFolder, TrainConfig)],
     times: &[Spent],
     curve: &Path,
+    players: &[PathBuf],
 ) -> Result<()> {
     match args.format {
         Format::Json => {
@@ -187,6 +210,7 @@ fn print(
             let runs: Vec<String> = runs.iter().map(|(run, _)| text(run.path())).collect();
             let doc = serde_json::json!({
                 "results": lines, "runs": runs, "seconds": times, "curve": text(curve),
+                "players": players.iter().map(|path| text(path)).collect::<Vec<_>>(),
             });
             emit(&format!("{doc:#}"))
         }
@@ -216,7 +240,17 @@ fn print(
                 "length",
             ];
             emit(&table(&head, &rows))?;
-            emit(&format!("learning curve: {}", curve.display()))
+            emit(&format!("learning curve: {}", curve.display()))?;
+            match players {
+                [] => Ok(()),
+                [first, rest @ ..] => {
+                    let more = match rest.len() {
+                        0 => String::new(),
+                        n => format!(" and {n} more beside it"),
+                    };
+                    emit(&format!("what the policy does: {}{more}", first.display()))
+                }
+            }
         }
     }
 }

@@ -2,7 +2,12 @@
 
 pub mod config;
 pub mod data;
+pub mod export;
+pub mod page;
+pub mod policies;
 pub mod record;
+pub mod render;
 pub mod report;
 pub mod suite;
 pub mod train;
+pub mod watch;

@@ -12,4 +12,5 @@ mod lanes;
 mod pairs;
 mod physics;
 mod rapier;
+mod touch;
 mod words;

@@ -18,5 +18,5 @@ pub mod tape;
 pub mod workspace;
 
 pub use device_policy::DevicePolicy;
-pub use policy::{Act, Actor, BatchedPolicy};
+pub use policy::{Act, Actor, BatchedPolicy, HostPolicy};
 pub use replay::Replay;

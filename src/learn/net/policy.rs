@@ -1,6 +1,6 @@
 //! Acting: on the device for a population, and on the host with one member's policy.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Module, Tensor};
 
 use crate::error::{Error, Result};
 use crate::kernel::LogStd;
@@ -230,5 +230,21 @@ impl Act for Policy {
             }
         }
         actions
+    }
+}
+
+/// A policy on the host as a module of candle: observations `[n, S]` in, deterministic actions `[n, A]` out.
+pub struct HostPolicy(pub Policy);
+
+impl Module for HostPolicy {
+    fn forward(&self, obs: &Tensor) -> candle_core::Result<Tensor> {
+        let (rows, width) = obs.dims2()?;
+        if width != self.0.obs_dim() {
+            let due = self.0.obs_dim();
+            candle_core::bail!("observations have {width} numbers where the policy sees {due}");
+        }
+        let values = obs.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let actions = self.0.act(&values, None);
+        Tensor::from_vec(actions, (rows, self.0.act_dim()), obs.device())
     }
 }

@@ -142,7 +142,10 @@ impl Run {
     }
 
     /// The simulator's gaps of `member`, tried on the robot.
-    pub(in crate::run) fn gap(&self, member: &Member) -> Result<GapSet> {
+    ///
+    /// # Errors
+    /// Where they do not fit it.
+    pub fn gap(&self, member: &Member) -> Result<GapSet> {
         let TrainConfig {
             gap_rows,
             gap_redraw,

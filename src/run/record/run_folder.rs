@@ -246,6 +246,14 @@ impl RunFolder {
         self.path.join("learning_curve.svg")
     }
 
+    /// The page on which one sees what the policy of member `member` does: `player.html`, of others `player-3.html`.
+    pub fn player(&self, member: usize) -> PathBuf {
+        self.path.join(match member {
+            0 => "player.html".to_owned(),
+            member => format!("player-{member}.html"),
+        })
+    }
+
     /// Writes `config.toml`.
     pub fn write_config(&self, config: &TrainConfig) -> Result<()> {
         write(&self.config(), config.to_toml()?.as_bytes())

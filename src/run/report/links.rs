@@ -17,6 +17,12 @@ impl Links {
         }
     }
 
+    /// The address of the file `path`, relative to the report.
+    pub fn to_file(&self, path: &Path) -> String {
+        let address = self.to(path);
+        address.trim_end_matches('/').to_owned()
+    }
+
     /// The address of `folder`, relative to the report.
     pub fn to(&self, folder: &Path) -> String {
         let to = whole(folder);
@@ -64,6 +70,7 @@ mod tests {
             "../runs/x%20y__gravity%3D2/"
         );
         assert_eq!(links.to(Path::new("/c")), "../../../c/");
+        assert_eq!(links.to_file(Path::new("/a/b/p.html")), "../p.html");
         assert_eq!(links.to(Path::new("/a/b/report")), "./");
     }
 }

@@ -194,6 +194,8 @@ pub struct RunResult {
     pub evaluations: Vec<(u64, f64)>,
     /// What it comes to; none where it does not count.
     pub score: Option<f64>,
+    /// The page on which one sees what its policy does, where the run left one.
+    pub player: Option<PathBuf>,
 }
 
 /// How a run ended.

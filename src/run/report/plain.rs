@@ -30,7 +30,7 @@ pub fn part(paths: &[PathBuf], last: usize) -> Result<ReportPart> {
     for path in paths {
         let records = RunRecords::read(path)?;
         for member in 0..records.members().len() {
-            placed.push(place(&records, folders.len(), member, last));
+            placed.push(place(&records, path, folders.len(), member, last));
         }
         folders.push(records.group(name(path), path));
     }
@@ -60,7 +60,7 @@ fn name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn place(records: &RunRecords, folder: usize, member: usize, last: usize) -> Placed {
+fn place(records: &RunRecords, path: &Path, folder: usize, member: usize, last: usize) -> Placed {
     let known = &records.members()[member];
     let evaluations = records.evaluations(member, "return");
     let score = score(&evaluations, last);
@@ -77,6 +77,7 @@ fn place(records: &RunRecords, folder: usize, member: usize, last: usize) -> Pla
             state,
             score,
             evaluations,
+            player: records.player(path, member),
         },
         keys: records.described(member).into_iter().collect(),
     }

@@ -1,6 +1,6 @@
 //! What a run folder tells: its config, its evaluations by member, and what it ran on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use toml::Table;
@@ -80,6 +80,12 @@ impl RunRecords {
             None if updates < self.config.updates => RunState::Unfinished(updates),
             None => RunState::Done,
         }
+    }
+
+    /// The player that the run in `path` left of `member`, where it did.
+    pub fn player(&self, path: &Path, member: usize) -> Option<PathBuf> {
+        let player = RunFolder::open(path).ok()?.player(member);
+        player.is_file().then_some(player)
     }
 
     /// The folder at `path`, as reports list it.

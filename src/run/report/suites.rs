@@ -235,6 +235,7 @@ fn run(
         state: RunState::Missing,
         evaluations: Vec::new(),
         score: None,
+        player: None,
     };
     let Some(found) = found else {
         return run;
@@ -270,6 +271,7 @@ fn run(
         && let Some(known) = records.members().get(member)
     {
         run.name.clone_from(&known.name);
+        run.player = records.player(&found.path, member);
         run.evaluations = records.evaluations(member, &plan.unit);
     }
     if matches!(run.state, RunState::Done | RunState::Diverged(_)) {

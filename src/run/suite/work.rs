@@ -182,6 +182,9 @@ impl SuiteWork<'_> {
         trainer.be_brief();
         trainer.run()?;
         trainer.save_policies()?;
+        if let Err(error) = trainer.leave_players() {
+            crate::log!("{}: no player: {error}", group.name);
+        }
         if self.plan.keep.contains(&Keep::States) {
             trainer.save_states(STATE_ROWS)?;
         }

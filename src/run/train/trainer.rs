@@ -3,6 +3,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::Device;
@@ -22,13 +23,16 @@ use crate::run::config::resolved::Run;
 use crate::run::record::inputs::Input;
 use crate::run::record::metrics::Metrics;
 use crate::run::record::run_folder::{RunFolder, word};
+use crate::run::watch::Board;
 
 mod build;
 mod evaluation;
 mod keep;
+mod player;
 mod records;
 mod state;
 mod transitions;
+mod watched;
 
 pub use build::load_agent;
 
@@ -63,6 +67,8 @@ pub struct Trainer {
     /// Updates done before this process.
     first_update: u64,
     phases: Phases,
+    /// Of the live view, where there is one.
+    board: Option<Arc<Board>>,
 }
 
 impl Trainer {
@@ -131,6 +137,7 @@ impl Trainer {
         let progress = Progress::new(&label, self.agent.updates(), total);
         let begun = Instant::now();
         let steps_at_start = self.rollout.env_steps();
+        self.publish()?;
         // A new run, or one that was stopped within an evaluation.
         if self.latest.is_empty() {
             self.milestone(&progress)?;
@@ -169,6 +176,7 @@ impl Trainer {
                     latest
                 ));
                 self.log_rates(k, per_s, steps_per_s)?;
+                self.publish()?;
             }
             if k.is_multiple_of(self.run.config.eval_every) || k == total {
                 self.milestone(&progress)?;
@@ -198,7 +206,11 @@ impl Trainer {
         self.latest.clear();
         match self.evaluate(progress) {
             Err(Error::Stopped) => Ok(()),
-            done => done.and_then(|()| self.snapshot_if_due()),
+            done => {
+                done?;
+                self.publish_policy()?;
+                self.snapshot_if_due()
+            }
         }
     }
 

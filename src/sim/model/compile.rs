@@ -1,7 +1,7 @@
 //! [`Spec`] → [`Model`]: masses, anchor frames, contact points, inverse weights.
 
 use super::spec::{CapsuleMass, Geom, Shape, Spec};
-use super::{Actuator, Body, Dof, Model, invweight};
+use super::{Actuator, Body, Capsule, Dof, Model, invweight};
 use crate::error::{Error, Result};
 use std::f64::consts::PI;
 
@@ -27,6 +27,19 @@ pub(super) struct Solid<'a> {
     pub half: f64,
     pub mass: f64,
     pub inertia: f64,
+}
+
+impl Solid<'_> {
+    /// Its shape alone.
+    pub fn capsule(&self) -> Capsule {
+        Capsule {
+            geom: self.geom.name.clone(),
+            body: self.body,
+            centre: self.centre,
+            half_axis: self.axis.map(|u| u * self.half),
+            radius: self.radius,
+        }
+    }
 }
 
 /// Mass and transverse inertia about the centre of a capsule of density 1.
@@ -62,12 +75,11 @@ impl Spec {
         let hinge = |b: usize| &self.joints[dofs[b + 2]];
 
         // All bodies are turned to a common frame at the reference pose, so that every angle there is zero.
-        let mut angle = vec![0.0; nb];
+        let angle = self.angles();
         let mut bodies: Vec<Body> = Vec::with_capacity(nb);
         for (b, body) in self.bodies.iter().enumerate() {
             let anchor = xz(hinge(b).pos);
             let above = body.parent.map_or(0.0, |p| angle[p]);
-            angle[b] = above + body.angle;
             let offset = match body.parent {
                 None => [0.0; 2],
                 Some(p) => {
@@ -143,6 +155,27 @@ impl Spec {
             bodies,
             dofs,
         })
+    }
+
+    /// Every capsule, in the order of the file: what a drawing of the robot shows.
+    ///
+    /// # Errors
+    /// Where the robot is not a planar tree, as [`compile`](Self::compile).
+    pub fn limbs(&self) -> Result<Vec<Capsule>> {
+        let dofs = self.dof_order()?;
+        let anchor = |b: usize| xz(self.joints[dofs[b + 2]].pos);
+        let solids = self.capsules(&self.angles(), anchor);
+        Ok(solids.iter().map(Solid::capsule).collect())
+    }
+
+    /// How far each body is turned at the reference pose, rad.
+    fn angles(&self) -> Vec<f64> {
+        let mut angles: Vec<f64> = Vec::with_capacity(self.bodies.len());
+        for body in &self.bodies {
+            let above = body.parent.map_or(0.0, |p| angles[p]);
+            angles.push(above + body.angle);
+        }
+        angles
     }
 
     fn capsules(&self, angle: &[f64], anchor: impl Fn(usize) -> V2) -> Vec<Solid<'_>> {

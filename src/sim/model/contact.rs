@@ -110,19 +110,12 @@ impl Spec {
             .filter(|n| found.iter().flatten().any(|m| m == n))
             .collect();
         let index = |n: usize| used.partition_point(|&m| m < n);
-        let capsule = |&n: &usize| Capsule {
-            geom: solids[n].geom.name.clone(),
-            body: solids[n].body,
-            centre: solids[n].centre,
-            half_axis: solids[n].axis.map(|u| u * solids[n].half),
-            radius: solids[n].radius,
-        };
         let pair = |&[a, b]: &[usize; 2]| Pair {
             capsules: [index(a), index(b)],
             row_scale: bodies[solids[a].body].invweight + bodies[solids[b].body].invweight,
         };
         Ok(Limbs {
-            capsules: used.iter().map(capsule).collect(),
+            capsules: used.iter().map(|&n| solids[n].capsule()).collect(),
             pairs: found.iter().map(pair).collect(),
             softness: common.softness(self)?,
         })

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod gap;
 mod invweight;
 mod mjcf;
+pub mod pose;
 pub mod spec;
 
 pub use gap::{ActionNoise, Gap, GapSet, GapTable};
@@ -115,7 +116,7 @@ pub struct ContactPoint {
     pub row_scale: f64,
 }
 
-/// A capsule that may touch another limb.
+/// A capsule of a limb.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capsule {
     /// Geom name in the MJCF.

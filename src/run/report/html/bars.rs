@@ -2,7 +2,7 @@
 
 use super::super::model::{Across, ReportCell, ReportPart, ReportTable};
 use super::super::number;
-use super::element::Markup;
+use crate::run::page::Markup;
 
 /// The axis of all bars of a table.
 struct Axis {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::coverage::{Coverage, MapCell, MethodCoverage, SIDE};
 use super::super::model::ReportPart;
-use super::element::Markup;
+use crate::run::page::Markup;
 
 /// Pixels of a cell.
 const CELL: f64 = 10.0;

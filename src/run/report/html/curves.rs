@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::model::{Across, ReportPart, ReportTable, RunResult};
-use super::element::Markup;
 use super::figure::{BandPoint, CurveLine, LineFigure};
 use crate::data::moments;
+use crate::run::page::Markup;
 
 /// Mean and deviation over `runs` after each number of updates that all of them have reached and were evaluated at.
 pub fn band(runs: &[&RunResult]) -> Vec<BandPoint> {

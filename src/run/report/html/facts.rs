@@ -3,8 +3,8 @@
 use super::super::links::Links;
 use super::super::model::{Report, ReportPart, RunState};
 use super::super::number::{count, duration, whole};
-use super::element::Markup;
 use super::tables::scroll;
+use crate::run::page::Markup;
 
 fn row(cells: &[&str]) -> Markup {
     let cells = cells.iter().map(|text| Markup::new("td").text(text));
@@ -149,7 +149,8 @@ pub fn runs(part: &ReportPart, links: &Links) -> Markup {
             folder.program.clone(),
         ];
         let row = Markup::new("tr").child(Markup::new("td").child(name));
-        rows.push(row.children(cells.iter().map(|text| Markup::new("td").text(text))));
+        let row = row.children(cells.iter().map(|text| Markup::new("td").text(text)));
+        rows.push(row.child(players(part, f, links)));
     }
     let seconds: f64 = part.folders.iter().map(|folder| folder.seconds).sum();
     let updates: u64 = part.folders.iter().map(|folder| folder.done).sum();
@@ -169,6 +170,7 @@ pub fn runs(part: &ReportPart, links: &Links) -> Markup {
             "time",
             "hardware",
             "version (commit)",
+            "players",
         ]))
         .child(rows);
     let filter = Markup::new("input")
@@ -181,6 +183,21 @@ pub fn runs(part: &ReportPart, links: &Links) -> Markup {
         .child(Markup::new("p").text(total))
         .child(filter)
         .child(scroll("Runs").child(table))
+}
+
+/// Links to what the policies of the `folder`-th folder do, by member.
+fn players(part: &ReportPart, folder: usize, links: &Links) -> Markup {
+    let runs = part.runs.iter().filter(|run| run.folder == folder);
+    let mut td = Markup::new("td");
+    for (run, player) in runs.filter_map(|run| Some((run, run.player.as_ref()?))) {
+        let link = Markup::new("a").with("href", links.to_file(player));
+        td.push(
+            link.with("title", &run.name)
+                .text(format!("▶ {}", run.member)),
+        );
+        td = td.text(" ");
+    }
+    td
 }
 
 /// How the numbers come about.

@@ -1,7 +1,7 @@
 //! Line figures as SVG: axes, bands, lines. Colours are those of the page, so that they follow light and dark.
 
 use super::super::number::number;
-use super::element::Markup;
+use crate::run::page::Markup;
 
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 230.0;

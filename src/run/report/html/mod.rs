@@ -3,7 +3,6 @@
 mod bars;
 mod coverage;
 mod curves;
-mod element;
 mod facts;
 mod figure;
 mod settings;
@@ -11,12 +10,12 @@ mod tables;
 
 pub use self::tables::notes;
 
-use self::element::{Markup, escaped};
 use super::links::Links;
 use super::model::{Report, ReportPart};
 use super::number::{count, duration, whole};
+use crate::run::page::{self, Markup};
 
-const PAGE: &str = include_str!("page.html");
+const BODY: &str = include_str!("body.html");
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
@@ -32,11 +31,10 @@ pub fn page(report: &Report, links: &Links) -> String {
         main.push(section(report, part, n, links));
     }
     main.push(facts::method(report));
-    PAGE.replace("{{title}}", &escaped(&title))
-        .replace("{{style}}", STYLE)
-        .replace("{{script}}", SCRIPT)
+    let body = BODY
         .replace("{{navigation}}", &navigation(report).html())
-        .replace("{{main}}", &main.html())
+        .replace("{{main}}", &main.html());
+    page::whole(&title, &[STYLE], &body, &[SCRIPT])
 }
 
 /// `Table I … (quick)`.
@@ -76,7 +74,7 @@ fn section(report: &Report, part: &ReportPart, p: usize, links: &Links) -> Marku
         let mut block = Markup::of("section", "table-block").with("id", anchor(p, t));
         block.push(Markup::new("h2").text(&table.title));
         block.push(tables::verdict(table));
-        block.push(tables::table(report, part, table));
+        block.push(tables::table(report, part, table, links));
         block.push(bars::figure(part, table));
         block.push(curves::figure(part, table));
         block.push(tables::improvement(part, table));

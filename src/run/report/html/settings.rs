@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::model::{ReportColumn, ReportPart};
-use super::element::Markup;
 use super::tables::scroll;
+use crate::run::page::Markup;
 
 /// The settings of all columns, a row a key.
 pub fn block(part: &ReportPart) -> Markup {

@@ -1,10 +1,11 @@
 //! Tables: ours and the published numbers in every cell.
 
+use super::super::links::Links;
 use super::super::model::{
     Across, Report, ReportCell, ReportPart, ReportTable, RunState, Standing,
 };
 use super::super::number;
-use super::element::Markup;
+use crate::run::page::Markup;
 
 /// Who won, in words.
 pub fn verdict(table: &ReportTable) -> Markup {
@@ -14,7 +15,7 @@ pub fn verdict(table: &ReportTable) -> Markup {
 }
 
 /// The table with its caption and legend.
-pub fn table(report: &Report, part: &ReportPart, table: &ReportTable) -> Markup {
+pub fn table(report: &Report, part: &ReportPart, table: &ReportTable, links: &Links) -> Markup {
     let columns = table.across == Across::Columns && table.columns.len() > 1;
     let labels: Vec<_> = (0..table.columns.len())
         .map(|c| part.column(table, c).label.clone())
@@ -36,7 +37,7 @@ pub fn table(report: &Report, part: &ReportPart, table: &ReportTable) -> Markup 
             );
         }
         for (cell, label) in cells.iter().zip(&labels) {
-            row.push(self::cell(part, cell).with("data-label", label));
+            row.push(self::cell(part, cell, links).with("data-label", label));
         }
         body.push(row);
     }
@@ -96,7 +97,7 @@ fn capital(text: &str) -> String {
     first.unwrap_or_default() + letters.as_str()
 }
 
-fn cell(part: &ReportPart, cell: &ReportCell) -> Markup {
+fn cell(part: &ReportPart, cell: &ReportCell, links: &Links) -> Markup {
     let class = match cell.standing {
         Standing::Clear => "best clear",
         Standing::Highest => "best",
@@ -135,6 +136,11 @@ fn cell(part: &ReportPart, cell: &ReportCell) -> Markup {
     }
     if let Some(paper) = &cell.paper {
         td.push(Markup::of("span", "paper").text(format!("paper {}", number::published(paper))));
+    }
+    let mut runs = cell.runs.iter().map(|run| &part.runs[*run]);
+    if let Some(player) = runs.find_map(|run| run.player.as_ref()) {
+        let link = Markup::of("a", "watch").with("href", links.to_file(player));
+        td.push(link.text("▶ player"));
     }
     td
 }

@@ -192,6 +192,7 @@ impl Trainer {
             started: Instant::now(),
             first_update: 0,
             phases: Phases::new(device.clone()),
+            board: None,
             run,
             folder,
             device,

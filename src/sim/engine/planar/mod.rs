@@ -33,6 +33,7 @@ mod smooth;
 mod solver;
 pub mod tables;
 pub mod topology;
+pub mod touch;
 mod vector;
 mod work;
 

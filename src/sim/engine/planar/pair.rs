@@ -177,6 +177,23 @@ pub fn pair_rows<R: Real, X: Param<R>>(
     }
 }
 
+/// Of a pair that touches: the contact's point, half-way into the penetration, from the root's anchor on, and the normal
+/// from its first capsule to its second.
+pub fn touching_point(
+    t: &Topology,
+    m: &Tables<f64>,
+    k: &Work<f64>,
+    pair: usize,
+) -> (V2<f64>, V2<f64>) {
+    let [ca, cb] = t.pairs[pair].capsules;
+    let [a, b] = [ca, cb].map(|c| segment(t, m, k, c));
+    let near = nearest(&a, &b);
+    let length = near.length2.sqrt();
+    let normal = (near.gap.0 / length, near.gap.1 / length);
+    let depth = 0.5 * (length + m.capsule_radius[ca] - m.capsule_radius[cb]);
+    (along(add(a.centre, near.on_a), depth, normal), normal)
+}
+
 /// Centre line of capsule `c`.
 #[inline(always)]
 fn segment<R: Real, X: Param<R>>(t: &Topology, m: &Tables<X>, k: &Work<R>, c: usize) -> Segment<R> {
