@@ -95,6 +95,13 @@ fn a_run_leaves_a_player_and_renders() {
     assert!(error.contains(".html, .gif or .png"), "{error}");
     let error = refused(dir, &["render", run, "--out", "a.html", "--policy", "4"]);
     assert!(error.contains("holds 4 policies"), "{error}");
+    let bare =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/formats/d4rl_no_next.hdf5");
+    let error = refused(dir, &["render", bare.to_str().unwrap(), "--out", "a.html"]);
+    assert!(
+        error.contains("neither states") && error.contains("nor a behaviour policy"),
+        "{error}"
+    );
     let error = refused(dir, &["render", "nowhere", "--out", "a.html"]);
     assert!(error.contains("nowhere"), "{error}");
 }
