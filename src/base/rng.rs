@@ -37,6 +37,8 @@ pub enum Stream {
     TargetNoise = 14,
     /// Runs drawn again for bootstrap intervals.
     Bootstrap = 15,
+    /// Noise of the actions that a policy's cloning draws to the data's.
+    Cloning = 16,
 }
 
 /// Four 32-bit words for key `seed` and counter `(env, step, stream, block)`.

@@ -99,16 +99,16 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => RunFolder::newest(Path::new("runs"))?.path().to_path_buf(),
     };
     let found = Policies::open(&path)?;
-    let task = found.task(args.task.as_deref(), args.real_gap.as_deref())?;
-    let domain = match args.domain.domain(&task)? {
-        none if none == GapSet::default() => GapSet::from(&task.real),
-        simulator => simulator,
-    };
-    memory::check_envs("--episodes", args.episodes, &task)?;
-    let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
     let (mut rows, mut unsound) = (Vec::new(), false);
-    for NamedPolicy { name, policy } in &found.policies {
+    for (n, NamedPolicy { name, policy }) in found.policies.iter().enumerate() {
+        let task = found.task(n, args.task.as_deref(), args.real_gap.as_deref())?;
         found.check(name, policy, &task)?;
+        let domain = match args.domain.domain(&task)? {
+            none if none == GapSet::default() => GapSet::from(&task.real),
+            simulator => simulator,
+        };
+        memory::check_envs("--episodes", args.episodes, &task)?;
+        let dynamics = Dynamics::draw(&task, &domain, args.seed, args.episodes)?;
         let on_device = match &device {
             Device::Cpu => None,
             device => Some(DevicePolicy::new(policy, args.episodes, device)?),
@@ -198,7 +198,11 @@ fn print(format: Format, rows: &[Row]) -> Result<()> {
                 })
                 .collect();
             if let Some(first) = rows.first() {
-                emit(&format!("on {}, gap {}", first.task, first.gap))?;
+                let gap = match rows.iter().all(|row| row.gap == first.gap) {
+                    true => format!("gap {}", first.gap),
+                    false => "each on its own robot".into(),
+                };
+                emit(&format!("on {}, {gap}", first.task))?;
             }
             let head = ["policy", "actions", "return", "score", "length", "episodes"];
             emit(&table(&head, &cells))

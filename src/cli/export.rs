@@ -43,8 +43,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
         None => RunFolder::newest(Path::new("runs"))?.path().to_path_buf(),
     };
     let found = Policies::open(&path)?;
-    let task = found.task(args.task.as_deref(), None)?;
     let (n, chosen) = found.choose(args.policy)?;
+    let task = found.task(n, args.task.as_deref(), None)?;
     found.check(&chosen.name, &chosen.policy, &task)?;
     let numbers = (chosen.policy.layers.iter()).flat_map(|l| l.weight.iter().chain(&l.bias));
     if !numbers.into_iter().all(|x| x.is_finite()) {

@@ -176,7 +176,7 @@ mod tests {
             ("batch", "[sac, darc, iql, cql, td3bc: 256]"),
             (
                 "exploration",
-                "[h2oplus, sac, rlpd, darc: \"entropy\"] [h2o, cql: \"none\"]",
+                "[h2oplus, sac, rlpd, darc, par-bc, sac-bc, sac-cql: \"entropy\"] [h2o, cql: \"none\"]",
             ),
             (
                 "target_entropy",
@@ -184,7 +184,7 @@ mod tests {
             ),
             (
                 "real_batch",
-                "(a whole number, 1 or more) [h2oplus, h2o, rlpd: 128]",
+                "(a whole number, 1 or more) [h2oplus, h2o, rlpd, dara, par-bc, sac-bc, sac-cql: 128]",
             ),
         ] {
             assert!(

@@ -109,8 +109,8 @@ fn of_states(args: &Args, path: &Path, data: &Dataset) -> Result<Film> {
 
 fn of_policy(args: &Args, path: &Path) -> Result<Film> {
     let found = Policies::open(path)?;
-    let task = found.task(args.task.as_deref(), args.real_gap.as_deref())?;
     let (n, chosen) = found.choose(args.policy)?;
+    let task = found.task(n, args.task.as_deref(), args.real_gap.as_deref())?;
     found.check(&chosen.name, &chosen.policy, &task)?;
     let own = match &found.run {
         Some(run) => run.members().get(n).map(|member| run.gap(member)),

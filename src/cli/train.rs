@@ -25,7 +25,7 @@ pub struct Args {
     #[command(flatten)]
     config: Flags<TrainConfig>,
     /// What members differ in besides the seeds; repeat it for every combination. A setting (lambda=0,0.1,0.5),
-    /// gap=gravity,friction or data=a.hdf5,b.hdf5 (apart by `;` where a value has a comma)
+    /// gap=gravity,friction, real_gap=none,gravity=0.5 or data=a.hdf5,b.hdf5 (apart by `;` where a value has a comma)
     #[arg(long, value_name = "KEY=V1,V2,…")]
     vary: Vec<String>,
     #[command(flatten)]

@@ -60,13 +60,15 @@ impl Policies {
         }
     }
 
-    /// The task that they act on: `task` and `real_gap` where they are given, else the policies' own.
+    /// The task that number `n` of them acts on: `task` and `real_gap` where they are given, else the policy's own.
     ///
     /// # Errors
     /// Where there is no such task, or the gap does not fit it.
-    pub fn task(&self, task: Option<&str>, real_gap: Option<&str>) -> Result<Task> {
+    pub fn task(&self, n: usize, task: Option<&str>, real_gap: Option<&str>) -> Result<Task> {
         let task = Task::load(task.unwrap_or(&self.task))?;
-        task.with_real(real_gap.unwrap_or(&self.real_gap))
+        let member = self.run.as_ref().and_then(|run| run.members().get(n));
+        let own = member.and_then(|member| member.real_gap.as_ref());
+        task.with_real(real_gap.unwrap_or(own.unwrap_or(&self.real_gap)))
     }
 
     /// Number `n` of them, with its number; where none is given a run's first member, or the last of several snapshots.

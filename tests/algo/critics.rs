@@ -95,7 +95,7 @@ fn check_cql(importance: bool, scale: f64, compare: Compare) {
         members: P,
         halves: [N, 0],
         q: q.map(Slot::new),
-        step: C,
+        steps: [C; 2],
         stats_at: Slot::new(0),
     };
     let cql = CqlLoss {
@@ -212,7 +212,7 @@ fn check_h2o(scale: f64, compare: Compare) {
         members: P,
         halves: [REAL, SIM],
         q: q.map(Slot::new),
-        step: 1,
+        steps: [1; 2],
         stats_at: Slot::new(0),
     };
     let h2o = H2oLoss {

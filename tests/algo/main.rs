@@ -14,6 +14,7 @@ mod gpu;
 mod grouped;
 mod head;
 mod losses;
+mod odrl;
 mod optimiser;
 mod population;
 mod published;

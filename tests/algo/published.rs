@@ -4,7 +4,7 @@ use std::path::Path;
 
 use h2oplus::cli::verify::case::{Case, TOLERANCE};
 
-const CASES: [&str; 10] = [
+const CASES: [&str; 14] = [
     "h2oplus-paper",
     "h2oplus-expectile",
     "h2oplus-sparse",
@@ -15,6 +15,10 @@ const CASES: [&str; 10] = [
     "cql",
     "h2o",
     "td3bc",
+    "sac-bc",
+    "par-bc",
+    "sac-cql",
+    "dara",
 ];
 
 fn case(name: &str) -> Case {
@@ -66,6 +70,20 @@ fn a_wrong_setting_fails() {
         ("td3bc", "alpha"),
         ("td3bc", "actor_lr"),
         ("td3bc", "critic_lr"),
+        ("sac-bc", "discount"),
+        ("sac-bc", "weight"),
+        ("sac-bc", "actor_lr"),
+        ("par-bc", "penalty"),
+        ("par-bc", "weight"),
+        ("par-bc", "encoder_lr"),
+        ("sac-cql", "discount"),
+        ("sac-cql", "cql_min_q_weight"),
+        ("sac-cql", "cql_temp"),
+        ("dara", "discount"),
+        ("dara", "beta"),
+        ("dara", "penalty_coefficient"),
+        ("dara", "penalty_clip"),
+        ("dara", "noise_std_discriminator"),
     ] {
         let mut case = case(name);
         let value = case.settings[setting].as_f64().unwrap();
@@ -89,6 +107,9 @@ fn a_wrong_setting_fails() {
         changed.settings.insert(noise.into(), other.into());
         assert!(error(&changed) > TOLERANCE, "{noise}");
     }
+    let mut encoder = case("par-bc");
+    encoder.settings.insert("encoder_update".into(), 3.into());
+    assert!(error(&encoder) > TOLERANCE, "when the encoder steps");
     let mut alpha = case("h2oplus-sparse");
     alpha.settings.insert("sparse_alpha".into(), 0.2.into());
     assert!(error(&alpha) > TOLERANCE, "α");

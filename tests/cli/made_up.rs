@@ -37,6 +37,7 @@ pub fn plan(name: &str, text: &str) -> SuitePlan {
                     column: column.name.clone(),
                     task: table.task.clone(),
                     algo: column.algo.clone(),
+                    real_gap: "none".into(),
                     gap: gap.clone(),
                     data: table.data.clone(),
                     paper: row.paper.get(&column.name).cloned().unwrap_or_default(),
@@ -76,6 +77,7 @@ pub fn plan(name: &str, text: &str) -> SuitePlan {
         }],
         columns: file.columns.clone(),
         tables: file.tables.iter().map(head).collect(),
+        sets: Vec::new(),
         cells,
         groups,
     }

@@ -106,3 +106,45 @@ fn what_the_real_robot_cannot_have() {
     refused(dir.path(), &both, &["gap: is friction=0.3", "gravity=2"]);
     assert!(!dir.path().join("runs").exists());
 }
+
+/// Each member has its own real robot: returns, scores and rolled-out data are those of members that have it alone.
+#[test]
+fn members_may_differ_in_their_real_robot() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = |more: &[&str]| {
+        let fixed = ["--updates", "20", "--data", "random", "--algo", "iql"];
+        let mut all: Vec<String> = small(&fixed).into_iter().map(String::from).collect();
+        all.extend(more.iter().map(ToString::to_string));
+        all
+    };
+    let returns = |out: &str, more: &[&str]| -> Vec<(f64, bool)> {
+        let args = small(&[&["--out", out], more].concat());
+        done(
+            dir.path(),
+            &args.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
+        let run = fs::read_dir(dir.path().join(out)).unwrap().next().unwrap();
+        let text = fs::read_to_string(run.unwrap().path().join("metrics.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines: Vec<serde_json::Value> = lines.collect();
+        let last = |member: u64| {
+            let of = |line: &&serde_json::Value| {
+                line["member"] == member && line["eval/return"].is_number()
+            };
+            let line = lines.iter().rfind(of)?;
+            let scored = line["eval/normalized_score"].is_number();
+            Some((line["eval/return"].as_f64()?, scored))
+        };
+        (0..2).filter_map(last).collect()
+    };
+    let both = returns("both", &["--vary", "real_gap=gravity=0.1;gravity_0.5"]);
+    let one = returns("one", &["--real-gap", "gravity=0.1"]);
+    let other = returns("other", &["--real-gap", "gravity_0.5"]);
+    assert_eq!(both, [one[0], other[0]]);
+    assert_ne!(both[0].0, both[1].0);
+    assert_eq!(
+        [both[0].1, both[1].1],
+        [false, true],
+        "the named shift has a scale"
+    );
+}

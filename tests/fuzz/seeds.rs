@@ -82,7 +82,19 @@ pub fn make(root: &Path) {
             ("tests/reference/robots/biped.xml", "biped.xml"),
         ],
     );
-    for case in ["sac", "iql", "cql", "td3bc", "darc", "h2o", "h2oplus-paper"] {
+    for case in [
+        "sac",
+        "iql",
+        "cql",
+        "td3bc",
+        "darc",
+        "h2o",
+        "h2oplus-paper",
+        "sac-bc",
+        "par-bc",
+        "sac-cql",
+        "dara",
+    ] {
         let (from, to) = (
             format!("tests/reference/algorithms/{case}.safetensors"),
             format!("{case}.safetensors"),

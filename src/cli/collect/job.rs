@@ -170,9 +170,47 @@ impl Collecting {
     /// # Errors
     /// Those of the training, and where something cannot be written.
     pub fn train(&self, mut trainer: Trainer, format: Format) -> Result<ExitCode> {
-        let folder = trainer.folder().clone();
+        let run = word(trainer.folder().path());
         trainer.go_on_with("h2oplus collect --resume", None);
-        crate::log!("run folder: {}", folder.path().display());
+        crate::log!("run folder: {}", trainer.folder().path().display());
+        let (done, reached) = self.train_and_write(trainer).inspect_err(|e| {
+            if matches!(e, Error::Stopped) {
+                crate::log!("stopped; go on with: h2oplus collect --resume {run}");
+            }
+        })?;
+        super::print(format, &done)?;
+        Ok(ExitCode::from(u8::from(!reached)))
+    }
+
+    /// Trains in the folder `path`, or goes on there, and writes what comes of it.
+    ///
+    /// # Errors
+    /// As [`train`](Self::train).
+    pub fn train_at(&self, path: &Path, go_on_with: (&'static str, &Path)) -> Result<()> {
+        self.check_behaviour()?;
+        if self.wanted.made() == [Quality::Random] {
+            return self.roll_out(&Behaviour::default()).map(|_| ());
+        }
+        let mut trainer = match path.join("config.toml").is_file() {
+            true => self.go_on(Paused::take(path)?)?,
+            false => {
+                let budget = Budget::of(&self.wanted, &self.task)?;
+                let mut run = Run::new(budget.config(&self.wanted))?;
+                let with = run.open()?;
+                let mut trainer = Trainer::create_at(run, with, path, None)?;
+                self.keep_states(&mut trainer)?;
+                trainer
+            }
+        };
+        let (command, folder) = go_on_with;
+        trainer.go_on_with(command, Some(folder));
+        trainer.be_brief();
+        self.train_and_write(trainer).map(|_| ())
+    }
+
+    /// Trains to the end, and writes what comes of it: the data sets, and whether the target was reached.
+    fn train_and_write(&self, mut trainer: Trainer) -> Result<(Vec<Made>, bool)> {
+        let folder = trainer.folder().clone();
         trainer.run()?;
         let mut all = snapshots(&folder.snapshots())?;
         if all.snapshots.is_empty() {
@@ -197,15 +235,9 @@ impl Collecting {
             whole.then(|| self.everything(&trainer, &all))
         };
         let saving = Saving::begin();
-        let done = self.make(&behaviour, whole).inspect_err(|e| {
-            if matches!(e, Error::Stopped) {
-                let run = word(folder.path());
-                crate::log!("stopped; go on with: h2oplus collect --resume {run}");
-            }
-        })?;
+        let done = self.make(&behaviour, whole)?;
         drop(saving);
-        super::print(format, &done)?;
-        Ok(ExitCode::from(u8::from(!reached)))
+        Ok((done, reached))
     }
 
     /// What the agent did until it was medium, or the first rows of all that it did.

@@ -1,7 +1,7 @@
 //! `h2oplus collect`: behaviours trained on the real task, and data sets of it (or of it under gaps),
 //! made from nothing.
 
-mod job;
+pub(super) mod job;
 mod resume;
 mod training;
 

@@ -22,6 +22,7 @@ use crate::run::suite::shard::Shard;
 use crate::run::suite::shipped;
 use crate::run::suite::work::{Outcome, SuiteWork};
 
+mod data;
 mod print;
 mod slurm;
 
@@ -152,6 +153,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     {
         seconds[*n] = *predicted;
     }
+    data::make(&folder, &plan, &pending)?;
     let outcome = work(seconds).run()?;
     print::outcome(args.format, &folder, &plan, &outcome)?;
     let missed = outcome.failed + outcome.diverged > 0;

@@ -7,7 +7,7 @@ use super::{Outcome, Prediction, Shard, SuiteFolder, SuitePlan, SuiteSize};
 use crate::cli::{Format, emit, table};
 use crate::error::Result;
 use crate::run::record::run_folder::word;
-use crate::run::suite::plan::RunGroup;
+use crate::run::suite::plan::{CollectedSet, RunGroup};
 use crate::run::suite::resolve::{Overrides, plan};
 use crate::run::suite::shipped::{SUITES, named};
 use crate::run::suite::work::duration;
@@ -143,6 +143,19 @@ impl Overview<'_> {
             1e-6 * updates as f64,
             self.plan.cells.len(),
         ));
+        let robots = super::data::needed(self.plan, self.pending);
+        let there = |set: &&CollectedSet| self.folder.data().join(&set.file).is_file();
+        let missing: Vec<_> = robots
+            .iter()
+            .filter(|sets| !sets.iter().all(there))
+            .collect();
+        if let Some(sets) = missing.first() {
+            lines.push(format!(
+                "first, data of {} shifted robots: SAC for at most {} updates on each",
+                missing.len(),
+                sets[0].updates,
+            ));
+        }
         if self.pending.len() < self.groups.len() {
             let (left, updates) = of(self.pending);
             let updates = 1e-6 * updates as f64;
@@ -190,6 +203,7 @@ impl Overview<'_> {
             "overrides": self.plan.overrides,
             "differences": self.plan.differences,
             "groups": self.groups.iter().map(group).collect::<Vec<_>>(),
+            "sets": self.plan.sets,
             "cells": self.plan.cells,
             "rates": self.prediction.map(|p| &p.rates),
             "seconds": self.prediction.map(Prediction::total),

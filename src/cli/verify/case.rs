@@ -212,7 +212,8 @@ impl Case {
             };
             Ok([half(first)?, half(first + 3)?].concat())
         };
-        match published::method(&self.name) {
+        let method = published::method(&self.name);
+        match method {
             Some("sac") => {
                 recorded.batch = fields(0, true)?;
                 recorded.noise = [draw(0)?, draw(1)?].concat();
@@ -222,6 +223,27 @@ impl Case {
                 recorded.noise = [draw(0)?, draw(1)?].concat();
                 recorded.uniforms = draw(2)?.to_vec();
                 recorded.candidates = [draw(3)?, draw(4)?].concat();
+            }
+            Some("sac-bc" | "par-bc" | "sac-cql" | "dara") => {
+                recorded.batch = [fields(0, true)?, fields(1, true)?].concat();
+                match method {
+                    Some("dara") => {
+                        recorded.ratio = [fields(2, false)?, fields(3, false)?].concat();
+                        recorded.ratio_noise = ratio_noise(0)?;
+                    }
+                    Some("sac-cql") => {
+                        recorded.noise = [draw(0)?, draw(1)?].concat();
+                        recorded.uniforms = draw(2)?.to_vec();
+                        recorded.candidates = [draw(3)?, draw(4)?].concat();
+                    }
+                    _ => {
+                        recorded.noise = [draw(0)?, draw(1)?].concat();
+                        recorded.cloning = draw(2)?.to_vec();
+                        if method == Some("par-bc") {
+                            recorded.ratio = fields(2, false)?;
+                        }
+                    }
+                }
             }
             Some("iql") => recorded.batch = fields(0, true)?,
             Some("td3bc") => {
@@ -234,7 +256,7 @@ impl Case {
                 recorded.ratio_noise = ratio_noise(1)?;
                 recorded.noise = [draw(0)?, draw(7)?].concat();
             }
-            method => {
+            _ => {
                 recorded.batch = [fields(0, true)?, fields(1, true)?].concat();
                 recorded.ratio = [fields(2, false)?, fields(3, false)?].concat();
                 recorded.ratio_noise = ratio_noise(0)?;

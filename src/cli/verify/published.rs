@@ -6,8 +6,11 @@ use crate::method::{Method, methods};
 
 /// Our method for the case of that name; none for one that is not built.
 pub fn method(case: &str) -> Option<&'static str> {
-    let name = case.split_once('-').map_or(case, |(name, _)| name);
-    methods().find(|method| *method == name)
+    let of_case = |name: &&str| {
+        case.strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    methods().filter(of_case).max_by_key(|name| name.len())
 }
 
 /// Settings whose values are the rows of the first recorded batches.
@@ -20,7 +23,7 @@ pub fn batches(method: &str) -> &'static [&'static str] {
 }
 
 /// (ours, theirs). A name means the same in every method that has it.
-const SETTINGS: [(&str, &str); 37] = [
+const SETTINGS: [(&str, &str); 46] = [
     ("discount", "discount"),
     ("reward_scale", "reward_scale"),
     ("polyak", "soft_target_update_rate"),
@@ -44,6 +47,16 @@ const SETTINGS: [(&str, &str); 37] = [
     ("bc_alpha", "alpha"),
     ("policy_lr", "actor_lr"),
     ("qf_lr", "critic_lr"),
+    // ODRL's methods, as they are recorded here
+    ("alpha", "temperature"),
+    ("bc_weight", "weight"),
+    ("penalty_beta", "penalty"),
+    ("encoder_every", "encoder_update"),
+    ("encoder_width", "encoder_width"),
+    ("encoder_batch", "encoder_rows"),
+    ("encoder_lr", "encoder_lr"),
+    ("correction", "penalty_coefficient"),
+    ("correction_clip", "penalty_clip"),
     // H2O+
     ("lambda", "exploit_coeff"),
     ("expectile", "quantile"),

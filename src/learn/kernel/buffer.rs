@@ -58,6 +58,10 @@ kinds! {
     LogPi as LogPi,
     /// States beside fresh actions.
     StateActions as StateActions,
+    /// Outputs of a hidden layer behind its ELU.
+    Activated as Activated,
+    /// Representations of states beside actions.
+    Embedded as Embedded,
     /// Actions alone.
     Actions as Actions,
     /// Log-densities of actions among which a critic is held down.

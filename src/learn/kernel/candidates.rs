@@ -91,3 +91,58 @@ impl Candidates {
         });
     }
 }
+
+kernel! {
+    /// Writes `per` actions of each of the batch's first states beside it, then the states and actions of further rows.
+    pub struct Beside in "beside";
+    fields {
+        /// States with many actions: the first rows of the batch.
+        states: usize,
+        /// Actions of each.
+        per: usize,
+        /// Rows behind them.
+        others: usize,
+        /// A row of the batch.
+        row: RowLayout,
+    }
+    each {}
+    buffers BesideBuffers {
+        out {
+            /// `[states·per + others, S + A]`.
+            all: StateActions,
+        }
+        in {
+            /// `[states, per, A]`.
+            actions: Actions,
+            /// States, and the other rows' actions.
+            batch: Rows,
+        }
+    }
+    threads |k| (k.states * k.per + k.others) * k.row.next_obs();
+    floats |k| 2 * (k.states * k.per + k.others) * k.row.next_obs();
+}
+
+impl Beside {
+    fn twin(&self, b: BesideBuffers<OnHost<'_>>) {
+        let (width, many) = (self.row.next_obs(), self.states * self.per);
+        let tiles: Vec<_> = blocks(many + self.others, TILE).collect();
+        each(self.members * tiles.len(), |task| {
+            let (member, tile) = (task % self.members, &tiles[task / self.members]);
+            let batch = b.batch.of(member);
+            let actions = b.actions.of(member).chunks_exact(self.row.act_dim);
+            // SAFETY: row blocks are disjoint.
+            let to = unsafe { b.all.part(member, tile.start * width, tile.len() * width) };
+            let mut own = actions.skip(tile.start.min(many));
+            for (n, to) in tile.clone().zip(to.chunks_exact_mut(width)) {
+                let from = match n < many {
+                    true => n / self.per,
+                    false => self.states + n - many,
+                };
+                to.copy_from_slice(&batch[from * self.row.floats()..][..width]);
+                if let Some(action) = own.next().filter(|_| n < many) {
+                    to[self.row.action()..].copy_from_slice(action);
+                }
+            }
+        });
+    }
+}

@@ -16,9 +16,12 @@ pub mod actor;
 pub mod adam;
 pub mod awr;
 pub mod candidates;
+pub mod cloning;
 pub mod cql;
 pub mod dense;
 pub mod dense_grad;
+pub mod elu;
+pub mod encoder;
 pub mod gather;
 pub mod gaussian;
 pub mod guard;
@@ -68,7 +71,8 @@ pub(super) fn cuda_constants() -> Vec<(&'static str, String)> {
     let words = words.map(|(name, word)| (name, word.to_string()));
     // The shortest digits that give the same float again.
     let norm = ("NORM_EPSILON", norm::EPSILON);
-    let floats = adam::cuda_constants().into_iter().chain([norm]);
+    let least = ("LEAST_MAGNITUDE", encoder::LEAST);
+    let floats = adam::cuda_constants().into_iter().chain([norm, least]);
     let floats = floats.map(|(name, float)| (name, format!("{float:?}f")));
     words.into_iter().chain(floats).collect()
 }
@@ -79,8 +83,16 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         actor::ActorLoss::ENTRY,
         adam::Adam::ENTRY,
         awr::AwrLoss::ENTRY,
+        candidates::Beside::ENTRY,
         candidates::Candidates::ENTRY,
+        cloning::CloneGrad::ENTRY,
         cql::CqlLoss::ENTRY,
+        elu::Elu::ENTRY,
+        elu::EluGrad::ENTRY,
+        encoder::Embed::ENTRY,
+        encoder::EmbedGrad::ENTRY,
+        encoder::EncoderLoss::ENTRY,
+        encoder::EncoderReward::ENTRY,
         gather::Gather::ENTRY,
         gaussian::GaussianSample::ENTRY,
         h2o::GapWeight::ENTRY,
@@ -93,6 +105,7 @@ pub(super) fn cuda_entries() -> Vec<Entry> {
         noise::ScaleColumns::ENTRY,
         polyak::Polyak::ENTRY,
         ratio::RatioLoss::ENTRY,
+        ratio::RatioReward::ENTRY,
         ratio::RatioWeight::ENTRY,
         standardise::Standardise::ENTRY,
         target::Target::ENTRY,

@@ -10,7 +10,7 @@ use super::cpu::{each, tile_sums};
 use super::head::softplus;
 use h2oplus_base::choices;
 
-use crate::kernel::{Acts, OnHost, Slot, Stats, fields, kernel};
+use crate::kernel::{Acts, OnHost, RowLayout, Slot, Stats, fields, kernel};
 
 /// Of a head's tanh.
 pub(crate) const SCALE: f32 = 2.0;
@@ -119,6 +119,67 @@ pub(crate) fn log_ratio(raw: [f32; 2]) -> f32 {
 
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
+}
+
+kernel! {
+    /// Adds η·clip(log p_real/p_sim (s'|s,a), ±c) to the rewards of some rows of the batch, and writes its
+    /// [`RatioReward::STATS`].
+    pub struct RatioReward in "ratio_reward";
+    fields {
+        /// The rows of the batch.
+        rows: std::ops::Range<usize>,
+        /// The (s,a,s') network's raw outputs at them, `[rows, 2]`.
+        raw: Slot<Acts>,
+        /// A row of the batch.
+        row: RowLayout,
+        /// Where the stats go.
+        stats_at: Slot<Stats>,
+    }
+    each {
+        /// η.
+        eta: f32,
+        /// c.
+        clip: f32,
+    }
+    buffers RatioRewardBuffers {
+        out {
+            /// Rewards.
+            batch: Rows,
+            /// The mean of what was added.
+            stats: Stats,
+        }
+        in {
+            /// Raw outputs.
+            acts: Acts,
+        }
+    }
+    stats ["losses/reward_correction"];
+    threads |_| super::BLOCK;
+    floats |k| 4 * k.rows.len();
+}
+
+impl RatioReward {
+    fn twin(&self, b: RatioRewardBuffers<OnHost<'_>>) {
+        let (floats, len) = (self.row.floats(), self.rows.len());
+        each(self.members, |member| {
+            let (eta, clip) = (self.eta.of(member), self.clip.of(member));
+            let raw = b.acts.at(member, self.raw, 2 * len).chunks_exact(2);
+            // SAFETY: members are disjoint.
+            let (batch, stats) = unsafe {
+                (
+                    b.batch.part(member, self.rows.start * floats, len * floats),
+                    b.stats.at(member, self.stats_at, Self::STATS.len()),
+                )
+            };
+            let mut sum = 0.0;
+            for (z, row) in raw.zip(batch.chunks_exact_mut(floats)) {
+                let correction = eta * log_ratio([z[0], z[1]]).clamp(-clip, clip);
+                row[self.row.reward()] += correction;
+                sum += correction;
+            }
+            stats[0] = sum / len as f32;
+        });
+    }
 }
 
 kernel! {

@@ -10,7 +10,6 @@ __device__ inline void target_body(const Target& k) {
     }
     if (k.args.v.there) next = k.each.lambda * k.acts[k.args.v.at + n] + (1.0f - k.each.lambda) * next;
     const float* row = k.batch + (size_t)n * k.args.row.len;
-    float reward = row[k.args.row.reward()];
-    if (k.args.log_ratio.there) reward += log_ratio(k.acts + k.args.log_ratio.at + 2 * n);
-    k.y[n] = k.each.reward_scale * reward + k.each.discount * (1.0f - row[k.args.row.terminated()]) * next;
+    float reward = k.each.reward_scale * row[k.args.row.reward()];
+    k.y[n] = reward + k.each.discount * (1.0f - row[k.args.row.terminated()]) * next;
 }

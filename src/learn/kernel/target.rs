@@ -1,10 +1,8 @@
-//! The mixed target: y = r + γ(1−d)·{λ V(s') + (1−λ)[min Q̂(s',a') + exploration]}, with DARC's r + log(p_real/p_sim)
-//! in place of r where it is wanted.
+//! The mixed target: y = r + γ(1−d)·{λ V(s') + (1−λ)[min Q̂(s',a') + exploration]}.
 
 use h2oplus_base::choices;
 
 use super::cpu::each;
-use super::ratio::log_ratio;
 use crate::kernel::{Acts, LogPi, OnHost, RowLayout, Slot, Theta, fields, kernel};
 
 choices! {
@@ -36,9 +34,6 @@ kernel! {
         log_pi_at: Slot<LogPi>,
         /// The exploration term.
         exploration: Exploration,
-        /// The (s,a,s') classifier's raw outputs `[rows, 2]`, whose log p_real/p_sim joins the reward; none: the
-        /// reward is the row's.
-        log_ratio: Option<Slot<Acts>>,
         /// log α.
         log_alpha: Slot<Theta>,
         /// A row of the batch.
@@ -60,7 +55,7 @@ kernel! {
             y: Y,
         }
         in {
-            /// Q̂, V, and the classifier's outputs.
+            /// Q̂ and V.
             acts: Acts,
             /// Read for [`Exploration::Entropy`] alone.
             log_pi: LogPi,
@@ -82,7 +77,6 @@ impl Target {
             let (lambda, optimism) = (self.lambda.of(member), self.optimism.of(member));
             let q = self.q.map(|q| b.acts.at(member, q, rows));
             let v = self.v.map(|v| b.acts.at(member, v, rows));
-            let raw = self.log_ratio.map(|raw| b.acts.at(member, raw, 2 * rows));
             let log_pi = b.log_pi.from(member, self.log_pi_at);
             let alpha = b.theta.from(member, self.log_alpha)[0].exp();
             // SAFETY: members are disjoint.
@@ -100,11 +94,8 @@ impl Target {
                     Some(v) => lambda * v[n] + (1.0 - lambda) * q,
                     None => q,
                 };
-                let mut reward = row[self.row.reward()];
-                if let Some(raw) = raw {
-                    reward += log_ratio([raw[2 * n], raw[2 * n + 1]]);
-                }
-                *y = scale * reward + discount * (1.0 - row[self.row.terminated()]) * next;
+                let reward = scale * row[self.row.reward()];
+                *y = reward + discount * (1.0 - row[self.row.terminated()]) * next;
             }
         });
     }

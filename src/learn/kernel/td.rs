@@ -11,8 +11,9 @@ kernel! {
         halves: [usize; 2],
         /// Q1 and Q2 at the first row's action.
         q: [Slot<Acts>; 2],
-        /// Floats from a row's Q to the next row's: 1, or the number of actions at a state of which this is the first.
-        step: usize,
+        /// Floats from a row's Q to the next row's, in each half: 1, or the number of actions at a state of which this is
+        /// the first.
+        steps: [usize; 2],
         /// Where the stats go.
         stats_at: Slot<Stats>,
     }
@@ -50,6 +51,19 @@ impl TdLoss {
         self.halves.iter().sum()
     }
 
+    /// Where each row's Q lies behind the first row's.
+    pub fn places(&self) -> impl Iterator<Item = usize> + Clone {
+        let ([first, second], [step, other]) = (self.halves, self.steps);
+        let behind = first * step;
+        let places = (0..first).map(move |n| n * step);
+        places.chain((0..second).map(move |n| behind + n * other))
+    }
+
+    /// Floats from the first row's Q to the last's, both included.
+    pub fn floats(&self) -> usize {
+        self.places().last().map_or(0, |last| last + 1)
+    }
+
     fn twin(&self, b: TdLossBuffers<OnHost<'_>>) {
         let rows = self.rows();
         each(self.members, |member| {
@@ -57,22 +71,19 @@ impl TdLoss {
             // SAFETY: members are disjoint.
             let stats = unsafe { b.stats.at(member, self.stats_at, Self::STATS.len()) };
             for (i, at) in self.q.into_iter().enumerate() {
-                let step = self.step;
-                let q = b.acts.at(member, at, (rows - 1) * step + 1);
+                let q = b.acts.at(member, at, self.floats());
                 // SAFETY: members and critics are disjoint.
                 let d = unsafe { b.act_grads.at(member, at, q.len()) };
-                let (mut loss, mut first) = (0.0, 0);
-                for &half in &self.halves {
-                    let inverse = 1.0 / half as f32;
-                    for n in first..first + half {
-                        let error = q[n * step] - y[n];
-                        d[n * step] = 2.0 * w[n] * error * inverse;
-                        loss += w[n] * error * error * inverse;
-                    }
-                    first += half;
+                let inverse = self.halves.map(|half| 1.0 / half as f32);
+                let mut loss = 0.0;
+                for (n, at) in self.places().enumerate() {
+                    let inverse = inverse[usize::from(n >= self.halves[0])];
+                    let error = q[at] - y[n];
+                    d[at] = 2.0 * w[n] * error * inverse;
+                    loss += w[n] * error * error * inverse;
                 }
                 stats[i] = loss;
-                stats[2 + i] = q.iter().step_by(step).sum::<f32>() / rows as f32;
+                stats[2 + i] = self.places().map(|at| q[at]).sum::<f32>() / rows as f32;
             }
             stats[4] = y.iter().sum::<f32>() / rows as f32;
         });

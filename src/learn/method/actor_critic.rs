@@ -5,7 +5,9 @@ use crate::error::{Result, above_zero};
 use crate::kernel::norm::Norm;
 use crate::kernel::target::Exploration;
 use crate::net::spec::LastLayer;
-use crate::net::tape::{Fresh, GroupId, Hidden, PolicyNet, Tape, TdTarget, Temperature, Twin};
+use crate::net::tape::{
+    Fresh, GroupId, Hidden, PolicyNet, Tape, TdTarget, Temperature, Twin, Values,
+};
 
 /// The settings that these methods have alike.
 pub trait Family {
@@ -27,9 +29,15 @@ pub trait Family {
     fn exploration(&self) -> (Exploration, f64);
 }
 
-/// Says that settings have these numbers under their usual names.
+/// Says that settings have these numbers under their usual names; `fixed`: the temperature stays.
 macro_rules! family {
-    ($settings:ty) => {
+    (@rates $s:ident) => { [$s.policy_lr, $s.alpha_lr, $s.qf_lr] };
+    (@rates $s:ident fixed) => { [$s.policy_lr, 0.0, $s.qf_lr] };
+    (@alpha $s:ident) => { $s.initial_alpha };
+    (@alpha $s:ident fixed) => { $s.alpha };
+    (@entropy $s:ident) => { $s.target_entropy };
+    (@entropy $s:ident fixed) => { None };
+    ($settings:ty $(, $fixed:ident)?) => {
         impl $crate::method::actor_critic::Family for $settings {
             fn hidden(&self) -> &[usize] {
                 &self.hidden
@@ -38,16 +46,16 @@ macro_rules! family {
                 self.critic_norm
             }
             fn rates(&self) -> [f64; 3] {
-                [self.policy_lr, self.alpha_lr, self.qf_lr]
+                $crate::method::actor_critic::family!(@rates self $($fixed)?)
             }
             fn polyak(&self) -> f64 {
                 self.polyak
             }
             fn initial_alpha(&self) -> f64 {
-                self.initial_alpha
+                $crate::method::actor_critic::family!(@alpha self $($fixed)?)
             }
             fn target_entropy(&self) -> Option<f64> {
-                self.target_entropy
+                $crate::method::actor_critic::family!(@entropy self $($fixed)?)
             }
             fn of_reward(&self) -> [f64; 2] {
                 [self.discount, self.reward_scale]
@@ -101,12 +109,13 @@ impl ActorCritic {
         }
     }
 
-    /// The policy's loss through its actions, and the temperature's.
-    pub fn actor_loss<S: Family>(&self, t: &mut Tape, s: &Each<S>, fresh: &Fresh) {
+    /// The policy's loss through its actions, and the temperature's; the critics at those actions.
+    pub fn actor_loss<S: Family>(&self, t: &mut Tape, s: &Each<S>, fresh: &Fresh) -> [Values; 2] {
         let q = t.twin_at(&self.q, &fresh.now);
         let act_dim = t.act_dim() as f64;
         let entropy = s.each(|s| s.target_entropy().unwrap_or(-act_dim));
         t.actor_loss(fresh, q, self.temperature, &self.policy, entropy);
+        q
     }
 
     /// What steps: policy, temperature, critics.

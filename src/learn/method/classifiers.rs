@@ -4,9 +4,10 @@ use h2oplus_base::choices;
 
 use super::Each;
 use crate::error::Result;
+use crate::kernel::PerMember;
 use crate::kernel::ratio::RatioHeads;
 use crate::net::spec::Mlp;
-use crate::net::tape::{GroupId, Hidden, Tape};
+use crate::net::tape::{Batch, GroupId, Hidden, Tape};
 
 choices! {
     /// When the classifiers train.
@@ -88,5 +89,11 @@ impl Classifiers {
             t.step(&[self.group]);
             Ok(())
         })
+    }
+
+    /// Adds η·clip(log p_real/p_sim, ±c) to the rewards of `batch`; `numbers` is η and c.
+    pub fn correct(&self, t: &mut Tape, batch: &Batch, numbers: [PerMember<f32>; 2]) {
+        let raw = t.at(&self.sas, &batch.dynamics());
+        t.ratio_reward(batch, raw, numbers);
     }
 }

@@ -7,8 +7,8 @@
 
 use h2oplus_base::settings;
 
-use super::actor_critic::{ActorCritic, family};
-use super::settings::{actor_critic, networks, penalty};
+use super::actor_critic::{ActorCritic, Family, family};
+use super::settings::{candidates, exploring, networks, penalty, temperature};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
 use crate::kernel::target::Exploration;
@@ -19,47 +19,78 @@ use crate::net::tape::Tape;
 settings! {
     /// Settings of CQL; the defaults are its authors'. (CORL's, for D4RL's locomotion: `penalty_weight` 10,
     /// `policy_lr` 3e-5, three hidden layers.)
-    pub struct CqlSettings: networks, actor_critic, penalty {
+    pub struct CqlSettings: networks, temperature, exploring, penalty, candidates {
         /// Transitions per update.
         batch: usize = 256 => SOME,
-        /// Actions of each kind at a state: uniform, of the policy at s, of the policy at s'.
-        penalty_actions: usize = 10 => SOME,
-        /// Whether log-densities of the actions are subtracted, which leaves the data's action out of the logsumexp.
-        importance: bool = true,
     }
     default exploration = Exploration::None;
 }
 
+/// The settings of CQL's term.
+pub(super) trait PenaltySettings {
+    /// Its weight, and T of its logsumexp.
+    fn numbers(&self) -> [f64; 2];
+    /// Actions of each kind at a state.
+    fn actions(&self) -> usize;
+    /// Whether log-densities are subtracted.
+    fn importance(&self) -> bool;
+}
+
+/// Says that settings have these under their usual names.
+macro_rules! penalty_settings {
+    ($settings:ty) => {
+        impl $crate::method::cql::PenaltySettings for $settings {
+            fn numbers(&self) -> [f64; 2] {
+                [self.penalty_weight, self.penalty_temperature]
+            }
+            fn actions(&self) -> usize {
+                self.penalty_actions
+            }
+            fn importance(&self) -> bool {
+                self.importance
+            }
+        }
+    };
+}
+pub(super) use penalty_settings;
+
 family!(CqlSettings);
+penalty_settings!(CqlSettings);
 
 // ---- update ----
 
 impl Record for CqlSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
-        above_zero("penalty_actions", s.penalty_actions as f64)?;
-        for s in s.all() {
-            above_zero("penalty_temperature", s.penalty_temperature)?;
-        }
-        let core = ActorCritic::new(t, s)?;
-        let batch = t.rows([s.batch, 0])?;
-        t.draw(&batch);
-
-        // Losses. Among the candidates the data's action is the first, so the TD loss needs no pass of its own.
-        let fresh = t.sample(&core.policy, &batch)?;
-        let target = core.target(t, s, &fresh);
-        let y = t.td_target(&batch, target)?;
-        let at = t.at_candidates(&batch, &core.q, &core.policy, &fresh, s.penalty_actions)?;
-        let w = t.constant_weights(&batch, 1.0)?;
-        t.td_loss(&batch, &at.q, &y, &w);
-        let numbers = [
-            s.each(|s| s.penalty_weight),
-            s.each(|s| s.penalty_temperature),
-        ];
-        t.cql_loss(&at, numbers, s.importance);
-        core.actor_loss(t, s, &fresh);
-
-        // Step.
-        t.step(&core.groups());
-        Ok(())
+        update(t, s, [s.batch, 0])
     }
+}
+
+/// CQL's update on so many real and so many simulated rows; its term is of the real ones alone.
+pub(super) fn update<S: Family + PenaltySettings>(
+    t: &mut Tape,
+    s: &Each<S>,
+    rows: [usize; 2],
+) -> Result<()> {
+    above_zero("penalty_actions", s.actions() as f64)?;
+    for s in s.all() {
+        above_zero("penalty_temperature", s.numbers()[1])?;
+    }
+    let core = ActorCritic::new(t, s)?;
+    let batch = t.rows(rows)?;
+    t.draw(&batch);
+
+    // Losses. Among the candidates the data's action is the first, so the TD loss needs no pass of its own.
+    let fresh = t.sample(&core.policy, &batch)?;
+    let target = core.target(t, s, &fresh);
+    let y = t.td_target(&batch, target)?;
+    let at = t.at_candidates(&batch, &core.q, &core.policy, &fresh, s.actions())?;
+    let w = t.constant_weights(&batch, 1.0)?;
+    t.td_loss(&batch, &at.q, &y, &w);
+    let numbers = [0, 1].map(|n| s.each(|s| s.numbers()[n]));
+    t.cql_loss(&at, numbers, s.importance());
+    core.actor_loss(t, s, &fresh);
+
+    // Step.
+    t.step(&core.groups());
+    Ok(())
 }

@@ -8,16 +8,17 @@ use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::{Classifiers, ratio_settings};
-use super::settings::{actor_critic, classifiers, networks};
+use super::settings::{classifiers, exploring, networks, temperature};
 use super::{Each, Record, sac};
 use crate::error::{Result, above_zero};
+use crate::kernel::PerMember;
 use crate::net::tape::Tape;
 
 // ---- settings ----
 
 settings! {
     /// Settings of DARC; the defaults are those of H2O+'s port (the original: reward scale 0.1, warm-up 1e5, noise 1).
-    pub struct DarcSettings: networks, actor_critic, classifiers {
+    pub struct DarcSettings: networks, temperature, exploring, classifiers {
         /// Simulated transitions per update.
         batch: usize = 256 => SOME,
         /// Updates before the correction counts.
@@ -40,7 +41,13 @@ impl Record for DarcSettings {
         let batch = t.rows([0, s.batch])?;
         let update = |t: &mut Tape, corrects: bool| {
             classifiers.learn(t, s)?;
-            sac::step(t, s, &core, &batch, corrects.then_some(&classifiers.sas))
+            t.draw(&batch);
+            if corrects {
+                classifiers.correct(t, &batch, [1.0, f32::INFINITY].map(PerMember::from));
+            }
+            sac::losses(t, s, &core, &batch, 1.0)?;
+            t.step(&core.groups());
+            Ok(())
         };
         t.until(s.ratio_warmup, |t| update(t, false))?;
         t.since(s.ratio_warmup, |t| update(t, true))

@@ -6,7 +6,9 @@ use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::{Classifiers, ratio_settings};
-use super::settings::{actor_critic, classifiers, halves, networks, ordered, penalty, weighted};
+use super::settings::{
+    classifiers, exploring, halves, networks, ordered, penalty, temperature, weighted,
+};
 use super::{Each, Record};
 use crate::error::{Error, Result, above_zero};
 use crate::kernel::target::Exploration;
@@ -16,7 +18,7 @@ use crate::net::tape::Tape;
 
 settings! {
     /// Settings of H2O; the defaults are its authors'.
-    pub struct H2oSettings: networks, actor_critic, classifiers, halves, weighted, penalty {
+    pub struct H2oSettings: networks, temperature, exploring, classifiers, halves, weighted, penalty {
         /// Next states around the simulated one at which its gap u is measured.
         gap_samples: usize = 10 => SOME,
         /// Factor of the states' standard deviations, with which those next states are drawn.

@@ -5,7 +5,7 @@ use h2oplus_base::settings;
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::{Classifiers, RatioTrain, ratio_settings};
 use super::in_sample::InSample;
-use super::settings::{actor_critic, classifiers, halves, networks, ordered, weighted};
+use super::settings::{classifiers, exploring, halves, networks, ordered, temperature, weighted};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
 use crate::kernel::PerMember;
@@ -18,7 +18,7 @@ use crate::net::tape::{Batch, Hidden, Net, Tape};
 
 settings! {
     /// Settings of H2O+; the defaults are the paper's.
-    pub struct H2oPlusSettings: networks, actor_critic, classifiers, halves, weighted {
+    pub struct H2oPlusSettings: networks, temperature, exploring, classifiers, halves, weighted {
         /// λ, the share of V in the target.
         lambda: f64 = 0.1 => UNIT,
         /// How V is learned.

@@ -7,83 +7,137 @@
 use h2oplus_base::settings;
 
 use super::in_sample::InSample;
-use super::settings::networks;
+use super::settings::{in_sample, networks};
 use super::{Each, Record};
 use crate::error::Result;
 use crate::kernel::PerMember;
 use crate::kernel::norm::Norm;
 use crate::kernel::value::{Value, ValueRule};
 use crate::net::spec::LastLayer::Linear;
-use crate::net::tape::{Hidden, Tape};
+use crate::net::tape::{Batch, Hidden, Net, PolicyNet, Tape, Twin};
 
 // ---- settings ----
 
 settings! {
     /// Settings of IQL; the defaults are CORL's for half-cheetah and walker.
-    pub struct IqlSettings: networks {
+    pub struct IqlSettings: networks, in_sample {
         /// Transitions per update.
         batch: usize = 256 => SOME,
-        /// τ of the expectile.
-        expectile: f64 = 0.7 => INSIDE_UNIT,
-        /// β of the advantage weights, exp(β(min Q̂ − V)).
-        beta: f64 = 3.0 => NOT_NEGATIVE,
-        /// Largest advantage weight.
-        weight_max: f64 = 100.0 => POSITIVE,
-        /// Updates over which the policy's rate falls to 0 along half a cosine (0: it stays).
-        policy_lr_updates: u64 = 1_000_000 => COUNT,
-        /// What is done to V's hidden layers before the ReLU.
-        value_norm: Norm = Norm::None,
-        /// Adam's rate for V.
-        vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
         /// Whether states are seen on the data set's scale.
         standardise: bool = true,
     }
 }
 
+/// What IQL's networks and losses are made of.
+pub(super) struct Rule<'a> {
+    /// Widths of the hidden layers.
+    pub hidden: &'a [usize],
+    /// What is done to the hidden layers of the critics and of V.
+    pub norms: [Norm; 2],
+    /// Rates of policy, critics, V.
+    pub rates: [f64; 3],
+    /// Updates over which the policy's falls to 0.
+    pub policy_lr_updates: u64,
+    /// Polyak rate of the target critics.
+    pub polyak: f64,
+    /// τ.
+    pub expectile: f64,
+    /// β of the advantage weights, and the largest of them.
+    pub advantage: [f64; 2],
+    /// γ, and the factor of the reward.
+    pub of_reward: [f64; 2],
+}
+
+/// Settings that hold IQL's.
+pub(super) trait Family {
+    /// Them.
+    fn rule(&self) -> Rule<'_>;
+}
+
+/// Says that settings have IQL's under their usual names.
+macro_rules! iql_family {
+    ($settings:ty) => {
+        impl $crate::method::iql::Family for $settings {
+            fn rule(&self) -> $crate::method::iql::Rule<'_> {
+                $crate::method::iql::Rule {
+                    hidden: &self.hidden,
+                    norms: [self.critic_norm, self.value_norm],
+                    rates: [self.policy_lr, self.qf_lr, self.vf_lr],
+                    policy_lr_updates: self.policy_lr_updates,
+                    polyak: self.polyak,
+                    expectile: self.expectile,
+                    advantage: [self.beta, self.weight_max],
+                    of_reward: [self.discount, self.reward_scale],
+                }
+            }
+        }
+    };
+}
+pub(super) use iql_family;
+
+iql_family!(IqlSettings);
+
 // ---- update ----
 
 impl Record for IqlSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
-        let rule = |s: &Self| ValueRule::new(Value::Expectile, s.expectile, 1.0, 1.0);
-        let rule = s.all().iter().map(rule).collect::<Result<Vec<_>>>()?;
-        let (obs_dim, act_dim, hidden) = (t.obs_dim(), t.act_dim(), &s.hidden[..]);
-        let normed = |norm| Hidden::new(hidden, norm);
-        let [critics, values] = [s.critic_norm, s.value_norm].map(normed);
-        let rate = s.exact(|s| s.policy_lr);
-        let mean = t.mlp(
-            "policy",
-            [obs_dim, act_dim],
-            hidden.into(),
-            Linear,
-            rate.clone(),
-        );
-        let smoothing = s.each(|s| s.polyak);
-        let q = t.twin(critics, Linear, s.exact(|s| s.qf_lr), smoothing);
-        let vf = t.mlp("vf", [obs_dim, 1], values, Linear, s.exact(|s| s.vf_lr));
-        let policy = t.gaussian(mean, rate);
-        if s.policy_lr_updates > 0 {
-            t.anneal(&policy.groups, s.policy_lr_updates);
-        }
+        let iql = Iql::new(t, s);
         let batch = t.rows([s.batch, 0])?;
         if s.standardise {
             t.standardise_states()?;
         }
         t.draw(&batch);
+        // One loss for both critics, the mean of theirs.
+        iql.step(t, s, &batch, 0.5)
+    }
+}
 
-        // Losses. One for both critics, the mean of theirs.
+/// Its networks.
+pub(super) struct Iql {
+    policy: PolicyNet,
+    q: Twin,
+    vf: Net,
+}
+
+impl Iql {
+    /// Declares them.
+    pub fn new<S: Family>(t: &mut Tape, s: &Each<S>) -> Self {
+        let (obs_dim, act_dim, rule) = (t.obs_dim(), t.act_dim(), s.rule());
+        let [critics, values] = rule.norms.map(|norm| Hidden::new(rule.hidden, norm));
+        let rate = |n: usize| s.exact(|s| s.rule().rates[n]);
+        let sizes = [obs_dim, act_dim];
+        let mean = t.mlp("policy", sizes, rule.hidden.into(), Linear, rate(0));
+        let q = t.twin(critics, Linear, rate(1), s.each(|s| s.rule().polyak));
+        let vf = t.mlp("vf", [obs_dim, 1], values, Linear, rate(2));
+        let policy = t.gaussian(mean, rate(0));
+        if rule.policy_lr_updates > 0 {
+            t.anneal(&policy.groups, rule.policy_lr_updates);
+        }
+        Self { policy, q, vf }
+    }
+
+    /// A step of all on `batch`, of which each half has `weight` in the critics' loss.
+    pub fn step<S: Family>(
+        &self,
+        t: &mut Tape,
+        s: &Each<S>,
+        batch: &Batch,
+        weight: f64,
+    ) -> Result<()> {
+        let rule = |s: &S| ValueRule::new(Value::Expectile, s.rule().expectile, 1.0, 1.0);
+        let rule = s.all().iter().map(rule).collect::<Result<Vec<_>>>()?;
+        let [discount, reward_scale] = [0, 1].map(|n| s.each(|s| s.rule().of_reward[n]));
         let losses = InSample {
             rule: PerMember::from(rule),
-            discount: s.each(|s| s.discount),
-            reward_scale: s.each(|s| s.reward_scale),
-            weight: 0.5,
+            discount,
+            reward_scale,
+            weight,
         };
-        let at = losses.losses(t, &batch, &q, &vf.mlp)?;
-        let raw = t.at(&policy.mlp, &batch.obs());
-        let numbers = [s.each(|s| s.beta), s.each(|s| s.weight_max)];
-        t.awr_loss(&batch, &policy, raw, (at.q_target, at.v), numbers);
-
-        // Step.
-        t.step(&[&[q.group, vf.group], &policy.groups[..]].concat());
+        let at = losses.losses(t, batch, &self.q, &self.vf.mlp)?;
+        let raw = t.at(&self.policy.mlp, &batch.obs());
+        let numbers = [0, 1].map(|n| s.each(|s| s.rule().advantage[n]));
+        t.awr_loss(batch, &self.policy, raw, (at.q_target, at.v), numbers);
+        t.step(&[&[self.q.group, self.vf.group], &self.policy.groups[..]].concat());
         Ok(())
     }
 }

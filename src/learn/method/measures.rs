@@ -31,14 +31,14 @@ impl Measured {
     ) -> Result<Vec<(&'static str, Vec<f32>)>> {
         let (td, rows) = (&self.td, self.td.rows());
         let y = self.y.to_vec2::<f32>()?;
-        let floats = (rows - 1) * td.step + 1;
+        let floats = td.floats();
         let values = |at: Slot<Acts>| acts.narrow(1, at.offset(), floats)?.to_vec2::<f32>();
         let q = [values(td.q[0])?, values(td.q[1])?];
         let error = |rows: std::ops::Range<usize>| {
             let of_member = |m: usize| {
                 let critic = |q: &Vec<Vec<f32>>| {
-                    let q = q[m].iter().step_by(td.step).skip(rows.start);
-                    mean_square(q.copied().zip(y[m][rows.clone()].iter().copied()))
+                    let q = td.places().map(|at| q[m][at]).skip(rows.start);
+                    mean_square(q.zip(y[m][rows.clone()].iter().copied()))
                 };
                 ((critic(&q[0]) + critic(&q[1])) / 2.0) as f32
             };

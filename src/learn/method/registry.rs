@@ -6,8 +6,8 @@ use toml::{Table, Value};
 
 use super::settings::ordered;
 use super::{
-    Agent, CqlSettings, DarcSettings, H2oPlusSettings, H2oSettings, IqlSettings, Record,
-    RlpdSettings, SacSettings, Td3BcSettings,
+    Agent, CqlSettings, DaraSettings, DarcSettings, H2oPlusSettings, H2oSettings, IqlSettings,
+    ParBcSettings, Record, RlpdSettings, SacBcSettings, SacCqlSettings, SacSettings, Td3BcSettings,
 };
 use crate::error::{Error, Result};
 use crate::kernel::Compute;
@@ -54,12 +54,16 @@ macro_rules! method {
 }
 
 /// Every method.
-pub static METHODS: [Method; 8] = [
+pub static METHODS: [Method; 12] = [
     method!("h2oplus", offline: false, H2oPlusSettings),
     method!("h2o", offline: false, H2oSettings),
     method!("sac", offline: false, SacSettings),
     method!("rlpd", offline: false, RlpdSettings),
     method!("darc", offline: false, DarcSettings),
+    method!("dara", offline: false, DaraSettings),
+    method!("par-bc", offline: false, ParBcSettings),
+    method!("sac-bc", offline: false, SacBcSettings),
+    method!("sac-cql", offline: false, SacCqlSettings),
     method!("iql", offline: true, IqlSettings),
     method!("cql", offline: true, CqlSettings),
     method!("td3bc", offline: true, Td3BcSettings),

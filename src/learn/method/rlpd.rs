@@ -5,14 +5,14 @@
 use h2oplus_base::settings;
 
 use super::actor_critic::family;
-use super::settings::{actor_critic, halves, networks};
+use super::settings::{exploring, halves, networks, temperature};
 use super::{Each, Record, sac};
 use crate::error::Result;
 use crate::net::tape::Tape;
 
 settings! {
     /// Settings of plain mixing; the defaults are H2O+'s.
-    pub struct RlpdSettings: networks, actor_critic, halves {}
+    pub struct RlpdSettings: networks, temperature, exploring, halves {}
 }
 
 family!(RlpdSettings);

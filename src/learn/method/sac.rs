@@ -5,17 +5,16 @@
 use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, Family, family};
-use super::settings::{actor_critic, networks};
+use super::settings::{exploring, networks, temperature};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
-use crate::net::spec::Mlp;
-use crate::net::tape::{Batch, Tape};
+use crate::net::tape::{Batch, Fresh, Tape, Values};
 
 // ---- settings ----
 
 settings! {
     /// Settings of SAC; the defaults are those published with H2O+.
-    pub struct SacSettings: networks, actor_critic {
+    pub struct SacSettings: networks, temperature, exploring {
         /// Simulated transitions per update.
         batch: usize = 256 => SOME,
     }
@@ -36,31 +35,27 @@ impl Record for SacSettings {
 pub(super) fn update<S: Family>(t: &mut Tape, s: &Each<S>, rows: [usize; 2]) -> Result<()> {
     let core = ActorCritic::new(t, s)?;
     let batch = t.rows(rows)?;
-    step(t, s, &core, &batch, None)
+    t.draw(&batch);
+    losses(t, s, &core, &batch, 1.0)?;
+    t.step(&core.groups());
+    Ok(())
 }
 
-/// A step of actor and critics on `batch`, its rewards corrected by log(p_real/p_sim) of the dynamics where `dynamics`
-/// is there.
-pub(super) fn step<S: Family>(
+/// The losses of actor and critics on `batch`, each half of which has this weight in the critics'; the policy's actions,
+/// and the critics there.
+pub(super) fn losses<S: Family>(
     t: &mut Tape,
     s: &Each<S>,
     core: &ActorCritic,
     batch: &Batch,
-    dynamics: Option<&Mlp>,
-) -> Result<()> {
-    t.draw(batch);
-
-    // Losses.
+    weight: f64,
+) -> Result<(Fresh, [Values; 2])> {
     let fresh = t.sample(&core.policy, batch)?;
-    let mut target = core.target(t, s, &fresh);
-    target.log_ratio = dynamics.map(|net| t.at(net, &batch.dynamics()));
+    let target = core.target(t, s, &fresh);
     let y = t.td_target(batch, target)?;
     let q = t.twin_at(&core.q, &batch.obs_action());
-    let w = t.constant_weights(batch, 1.0)?;
+    let w = t.constant_weights(batch, weight)?;
     t.td_loss(batch, &q, &y, &w);
-    core.actor_loss(t, s, &fresh);
-
-    // Step.
-    t.step(&core.groups());
-    Ok(())
+    let q = core.actor_loss(t, s, &fresh);
+    Ok((fresh, q))
 }

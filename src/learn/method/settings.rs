@@ -24,8 +24,8 @@ macro_rules! networks {
     };
 }
 
-/// Settings of the methods with SAC's actor and target.
-macro_rules! actor_critic {
+/// Settings of a temperature that is learned.
+macro_rules! temperature {
     ($($then:tt)*) => {
         h2oplus_base::settings! { @add {
             /// Adam's rate for log α, α being the temperature (β in H2O+'s paper).
@@ -34,6 +34,24 @@ macro_rules! actor_critic {
             initial_alpha: f64 = 1.0 => POSITIVE,
             /// H̄; none: −(length of an action).
             target_entropy: Option<f64> = None => FINITE,
+        } $($then)* }
+    };
+}
+
+/// Settings of a temperature that stays.
+macro_rules! fixed_temperature {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// α, the temperature, which stays.
+            alpha: f64 = 0.2 => POSITIVE,
+        } $($then)* }
+    };
+}
+
+/// Settings of SAC's target.
+macro_rules! exploring {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
             /// The exploration term of the target.
             exploration: crate::kernel::target::Exploration =
                 crate::kernel::target::Exploration::Entropy,
@@ -104,7 +122,52 @@ macro_rules! penalty {
     };
 }
 
-pub(crate) use {actor_critic, classifiers, halves, networks, penalty, weighted};
+/// Settings of CQL's actions.
+macro_rules! candidates {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// Actions of each kind at a state: uniform, of the policy at s, of the policy at s'.
+            penalty_actions: usize = 10 => SOME,
+            /// Whether log-densities of the actions are subtracted, which leaves the data's action out of the logsumexp.
+            importance: bool = true,
+        } $($then)* }
+    };
+}
+
+/// Settings of behaviour cloning beside SAC's loss of the policy.
+macro_rules! cloning {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// w of the policy's loss w/mean|min Q|·(SAC's) + (a' − a)².
+            bc_weight: f64 = 5.0 => POSITIVE,
+        } $($then)* }
+    };
+}
+
+/// Settings of IQL's losses.
+macro_rules! in_sample {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// τ of the expectile.
+            expectile: f64 = 0.7 => INSIDE_UNIT,
+            /// β of the advantage weights, exp(β(min Q̂ − V)).
+            beta: f64 = 3.0 => NOT_NEGATIVE,
+            /// Largest advantage weight.
+            weight_max: f64 = 100.0 => POSITIVE,
+            /// Updates over which the policy's rate falls to 0 along half a cosine (0: it stays).
+            policy_lr_updates: u64 = 1_000_000 => COUNT,
+            /// What is done to V's hidden layers before the ReLU.
+            value_norm: crate::kernel::norm::Norm = crate::kernel::norm::Norm::None,
+            /// Adam's rate for V.
+            vf_lr: f64 = 3e-4 => NOT_NEGATIVE,
+        } $($then)* }
+    };
+}
+
+pub(crate) use {
+    candidates, classifiers, cloning, exploring, fixed_temperature, halves, in_sample, networks,
+    penalty, temperature, weighted,
+};
 
 /// Refuses a clip whose bounds, the settings of these keys, are the wrong way round.
 pub(crate) fn ordered(keys: [&str; 2], [low, high]: [f64; 2]) -> Result<()> {

@@ -225,8 +225,20 @@ impl Plan {
                     .map(|(first, columns, at)| (first, columns, at.offset())),
             }
         });
+        let jobs: Vec<Back> = jobs.collect();
+        let mut trained: Vec<usize> = jobs
+            .iter()
+            .filter(|job| job.weights)
+            .map(|job| job.layers[0].weight)
+            .collect();
+        trained.sort_unstable();
+        let apart = trained.windows(2).all(|pair| pair[0] < pair[1]);
+        assert!(
+            apart,
+            "a network trains in one pass of a launch, which stores its gradient"
+        );
         let strides = [self.banks[0], self.room];
-        DenseGrad::new(self.members, strides, jobs.collect(), self.precision)
+        DenseGrad::new(self.members, strides, jobs, self.precision)
     }
 }
 

@@ -14,13 +14,16 @@ use crate::method;
 use crate::model::gap::without_folders;
 use crate::setting::SettingKind;
 
+/// What members of any method may differ in.
+pub const SHARED: [&str; 3] = ["gap", "real_gap", "data"];
+
 /// More members than this are refused.
 const MOST: usize = 4096;
 
 /// Something that members differ in, and its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
-    /// `gap`, `data`, or a setting of the method.
+    /// `gap`, `real_gap`, `data`, or a setting of the method.
     pub key: String,
     /// At least one, without repeats.
     pub values: Vec<Value>,
@@ -40,8 +43,10 @@ impl Axis {
             return Err(format!("`{key}` has no values"));
         }
         let value = |value: Value| match (key.as_str(), method::setting(&key)) {
-            ("gap" | "data", _) if value.is_str() => Ok(value),
-            ("gap" | "data", _) => Err(format!("`{key}`: {value} is no text; put it in quotes")),
+            ("gap" | "real_gap" | "data", _) if value.is_str() => Ok(value),
+            ("gap" | "real_gap" | "data", _) => {
+                Err(format!("`{key}`: {value} is no text; put it in quotes"))
+            }
             (_, Some(setting)) => (setting.kind.take(&value))
                 .map_err(|(problem, help)| format!("`{key}` {problem}; {help}")),
             (_, None) => {
@@ -49,11 +54,11 @@ impl Axis {
                     return Err(format!("`{key}` {problem}; {help}"));
                 }
                 let settings = method::settings().into_iter().map(|setting| setting.key);
-                let names: Vec<_> = settings.chain(["gap", "data"]).collect();
+                let names: Vec<_> = settings.chain(SHARED).collect();
                 let known = nearest(&key, &names);
                 let meant = known.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
                 Err(format!(
-                    "`{key}` is neither gap, data nor a setting of a method{meant}"
+                    "`{key}` is neither gap, real_gap, data nor a setting of a method{meant}"
                 ))
             }
         };
@@ -65,6 +70,11 @@ impl Axis {
             return Err(format!("`{key}` has {} twice", values[twice]));
         }
         Ok(Self { key, values })
+    }
+
+    /// Whether members of any method may differ in it.
+    pub fn is_shared(&self) -> bool {
+        SHARED.contains(&self.key.as_str())
     }
 
     /// How messages name it.
@@ -129,6 +139,9 @@ pub struct Member {
     pub seed: u64,
     /// The gap of its simulator.
     pub gap: String,
+    /// What differs on its real robot, where members differ in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub real_gap: Option<String>,
     /// Its data set.
     pub data: String,
     /// Settings of its own; the others are the run's.
@@ -160,6 +173,7 @@ impl TrainConfig {
             name: String::new(),
             seed,
             gap: self.gap.clone(),
+            real_gap: None,
             data: self.data.clone(),
             settings: Table::new(),
         };
@@ -174,6 +188,7 @@ impl TrainConfig {
             };
             match key.as_str() {
                 "gap" => member.gap = text()?,
+                "real_gap" => member.real_gap = Some(text()?),
                 "data" => member.data = text()?,
                 _ => drop(member.settings.insert(key.clone(), value.clone())),
             }
@@ -195,10 +210,10 @@ impl TrainConfig {
         members.iter().map(all).collect()
     }
 
-    /// What a run folder's name says of `key` (`gap` or `data`), which may vary.
+    /// What a run folder's name says of `key` (one of [`SHARED`]), which may vary.
     pub fn varied(&self, key: &str) -> Option<String> {
         let axis = self.vary.iter().find(|axis| axis.key == key)?;
-        Some(format!("{}-{key}s", axis.values.len()))
+        Some(format!("{}-{key}s", axis.values.len()).replace('_', "-"))
     }
 }
 

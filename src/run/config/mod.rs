@@ -154,7 +154,8 @@ fn fill(file: &mut ConfigFile) -> Result<()> {
         file.run.entry(key).or_insert_with(|| value.clone());
     }
     // Where the real robot is the shifted one, the simulator is the plain one.
-    if file.run.contains_key("real_gap") {
+    let varies = file.vary.iter().any(|axis| axis.key == "real_gap");
+    if varies || file.run.contains_key("real_gap") {
         let plain = || toml::Value::from("none");
         file.run.entry("gap").or_insert_with(plain);
     }

@@ -29,6 +29,8 @@ pub struct Run {
     pub method: &'static Method,
     /// All settings of each member.
     pub settings: Vec<Table>,
+    /// The real task of each member.
+    pub reals: Vec<Task>,
 }
 
 /// What a run works with: opened once, before any work is done.
@@ -51,8 +53,14 @@ impl Run {
     /// Where no run can have one of its values. The place is the key.
     pub fn new(config: TrainConfig) -> Result<Self> {
         let (method, config, settings) = resolve(config)?;
-        let task = Task::load(&config.task)?.with_real(&config.real_gap)?;
+        let plain = Task::load(&config.task)?;
+        let task = plain.clone().with_real(&config.real_gap)?;
+        let real = |member: &Member| match &member.real_gap {
+            None => Ok(task.clone()),
+            Some(gap) => plain.clone().with_real(gap),
+        };
         Ok(Self {
+            reals: config.members.iter().map(real).collect::<Result<_>>()?,
             config,
             task,
             method,
@@ -93,15 +101,8 @@ impl Run {
         config.algo = name.to_owned();
         config.settings = Recipe::named(&config.recipe)?.settings(Method::named(name)?);
         config.members.clear();
-        let shared = |axis: &Axis| matches!(axis.key.as_str(), "gap" | "data");
-        config.vary.retain(shared);
-        let (method, config, settings) = resolve(config)?;
-        let other = Self {
-            config,
-            task: self.task.clone(),
-            method,
-            settings,
-        };
+        config.vary.retain(Axis::is_shared);
+        let other = Self::new(config)?;
         other.check_memory()?;
         Ok(other)
     }
@@ -196,8 +197,7 @@ fn resolve(mut config: TrainConfig) -> Result<(&'static Method, TrainConfig, Vec
         return Err(Error::input("replay_cap", problem, help));
     }
     Axis::differ(&config.vary)?;
-    let own = |axis: &&Axis| !matches!(axis.key.as_str(), "gap" | "data");
-    for axis in config.vary.iter().filter(own) {
+    for axis in config.vary.iter().filter(|axis| !axis.is_shared()) {
         for value in &axis.values {
             let value = method.value(&axis.key, value);
             value.map_err(|e| e.of(&axis.place()))?;

@@ -31,21 +31,21 @@ pub struct RealData {
 impl RealData {
     /// The data sets that the members of `run` name, made or read.
     pub fn load(run: &Run) -> Result<Self> {
-        let mut names: Vec<&str> = Vec::new();
-        let mut index = |name| {
-            names
-                .iter()
-                .position(|known| *known == name)
-                .unwrap_or_else(|| {
-                    names.push(name);
-                    names.len() - 1
-                })
-        };
-        let members = run.members().iter();
-        let set = members.map(|member| index(member.data.as_str())).collect();
-        let sets = names
+        // A data set is of a real robot.
+        let mut known: Vec<(&str, &Task)> = Vec::new();
+        let mut set = Vec::new();
+        for (member, task) in run.members().iter().zip(&run.reals) {
+            let name = member.data.as_str();
+            let same = |one: &(&str, &Task)| one.0 == name && one.1.real == task.real;
+            let there = known.iter().position(same);
+            set.push(there.unwrap_or(known.len()));
+            if there.is_none() {
+                known.push((name, task));
+            }
+        }
+        let sets = known
             .iter()
-            .map(|name| read(name, run.config.rows, &run.task));
+            .map(|(name, task)| read(name, run.config.rows, task));
         Ok(Self {
             sets: sets.collect::<Result<_>>()?,
             set,

@@ -50,7 +50,10 @@ pub fn of(config: &TrainConfig) -> Result<Vec<Input>> {
         for (key, name) in [
             ("data", &member.data),
             ("gap", &member.gap),
-            ("real_gap", &config.real_gap),
+            (
+                "real_gap",
+                member.real_gap.as_ref().unwrap_or(&config.real_gap),
+            ),
         ] {
             let paths = paths(key, name).into_iter();
             paths.for_each(|at| add(key, &name[at]));

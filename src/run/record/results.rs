@@ -85,7 +85,8 @@ pub fn draw_curve(runs: &[(RunFolder, TrainConfig)], data: &[Dataset]) -> Result
     for (folder, config) in runs {
         if title.is_empty() {
             let gap = config.varied("gap").unwrap_or_else(|| config.gap.clone());
-            let real = match config.real_gap.as_str() {
+            let real = config.varied("real_gap");
+            let real = match real.as_deref().unwrap_or(&config.real_gap) {
                 "none" => String::new(),
                 gap => format!(" with {}", stem("real_gap", gap)),
             };

@@ -69,9 +69,23 @@ pub struct SizeKeys {
     /// Settings.
     #[serde(default)]
     pub settings: Table,
+    /// How data of shifted real robots are made.
+    pub collect: Option<CollectKeys>,
     /// Keys of a run.
     #[serde(flatten)]
     pub run: Table,
+}
+
+/// How the data of a shifted real robot are made, as `collect` makes them: SAC is trained on it and rolled out.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CollectKeys {
+    /// Transitions of each data set.
+    pub rows: usize,
+    /// Updates of SAC at most.
+    pub updates: u64,
+    /// The normalised score that counts as medium, at which training ends unless an expert is wanted.
+    pub medium: f64,
 }
 
 /// A table.
@@ -128,6 +142,8 @@ pub struct SuiteRow {
     pub task: Option<String>,
     /// The gap, where it is not the table's.
     pub gap: Option<String>,
+    /// What differs on the real robot, whose data are then its own.
+    pub real_gap: Option<String>,
     /// The data, where they are not the table's.
     pub data: Option<String>,
     /// Further keys of its runs.

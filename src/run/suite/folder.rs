@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::plan::SuitePlan;
+use super::plan::{RunGroup, SuitePlan};
 use super::status::GroupStatus;
 use crate::error::{Error, Result};
 
@@ -56,6 +56,35 @@ impl SuiteFolder {
     /// The run folder of `group`.
     pub fn run(&self, group: &str) -> PathBuf {
         self.runs().join(group)
+    }
+
+    /// `data/`, which holds the data sets that the suite makes.
+    pub fn data(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
+    /// `group`, its data where this folder has them.
+    ///
+    /// # Errors
+    /// Where the folder's path is no text.
+    pub fn placed(&self, plan: &SuitePlan, group: &RunGroup) -> Result<RunGroup> {
+        let mut group = group.clone();
+        let data = group.run.get("data").and_then(toml::Value::as_str);
+        let Some(set) = plan.sets.iter().find(|set| Some(set.file.as_str()) == data) else {
+            return Ok(group);
+        };
+        let path = self.data().join(&set.file);
+        let path = std::path::absolute(&path).map_err(Error::io(&path))?;
+        let text = path.into_os_string().into_string();
+        let text = text.map_err(|_| {
+            Error::input(
+                self.path.display(),
+                "is no text",
+                "give a path of plain text",
+            )
+        })?;
+        group.run.insert("data".into(), text.into());
+        Ok(group)
     }
 
     /// `status/`.

@@ -215,6 +215,7 @@ const UPDATES_PER_S: f64 = 350.0;
 fn cost(run: &Run) -> f64 {
     let weight = match run.method.name {
         "cql" => 8.0,
+        "sac-cql" => 5.0,
         "iql" | "td3bc" => 0.6,
         "sac" => 0.9,
         _ => 1.0,

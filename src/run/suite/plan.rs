@@ -46,6 +46,9 @@ pub struct SuitePlan {
     pub columns: Vec<SuiteColumn>,
     /// The tables.
     pub tables: Vec<TableHead>,
+    /// Data sets that are made before the runs that learn from them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets: Vec<CollectedSet>,
     /// The cells of all tables, row by row.
     pub cells: Vec<Cell>,
     /// What is trained, in this order.
@@ -104,6 +107,27 @@ pub struct TableHead {
     pub mean: BTreeMap<String, f64>,
 }
 
+/// A data set of a shifted real robot, which is made as `collect` makes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CollectedSet {
+    /// Its file, as runs name it; it lies in the suite's `data/`.
+    pub file: String,
+    /// The task.
+    pub task: String,
+    /// What differs on the real robot.
+    pub real_gap: String,
+    /// Which policies act: `medium`.
+    pub quality: String,
+    /// Transitions.
+    pub rows: usize,
+    /// Updates of SAC at most.
+    pub updates: u64,
+    /// The return that counts as medium, where the robot's score has a scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<f64>,
+}
+
 /// A cell of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +144,9 @@ pub struct Cell {
     pub algo: String,
     /// The gap that its row names. A method without a simulator is trained once for all of them.
     pub gap: String,
+    /// What differs on the real robot.
+    #[serde(default = "plain", skip_serializing_if = "is_plain")]
+    pub real_gap: String,
     /// The real data that its row names. A method that uses none is trained once for all of them.
     pub data: String,
     /// The published mean and deviation over seeds; the mean alone; or nothing.
@@ -128,6 +155,14 @@ pub struct Cell {
     pub settings: Table,
     /// A run a seed.
     pub runs: Vec<CellRun>,
+}
+
+fn plain() -> String {
+    "none".into()
+}
+
+fn is_plain(gap: &str) -> bool {
+    gap == "none"
 }
 
 /// Where a run of a cell is to be found.

@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::file::{SizeKeys, SuiteColumn, SuiteFile, SuiteRow, SuiteTable};
+use super::file::{CollectKeys, SizeKeys, SuiteColumn, SuiteFile, SuiteRow, SuiteTable};
 use super::grouping::{self, Job};
-use super::plan::{Cell, Difference, PLAN_FORMAT, SuitePlan, SuiteSize, TableHead};
+use super::plan::{Cell, CollectedSet, Difference, PLAN_FORMAT, SuitePlan, SuiteSize, TableHead};
+use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::method::Method;
 use crate::run::config::TrainConfig;
 use crate::run::config::recipe::Recipe;
 use crate::run::config::seeds::Seeds;
+use crate::run::data::behaviour::Quality;
 use crate::setting::Settings;
+use h2oplus_base::choice::Choice;
 
 /// Most members of a group unless told otherwise: more of them gain little on a CPU, and lose more when one is killed.
 pub const GROUP_MEMBERS: usize = 10;
@@ -60,6 +63,7 @@ impl Overrides {
 pub fn plan(name: &str, suite: &SuiteFile, size: SuiteSize, over: &Overrides) -> Result<SuitePlan> {
     let draft = Draft::new(suite, size, over)?;
     let mut jobs: Vec<Job> = Vec::new();
+    let mut sets: Vec<CollectedSet> = Vec::new();
     let (mut cells, mut of_cell) = (Vec::new(), Vec::new());
     for table in &suite.tables {
         for (row, column) in table.rows.iter().flat_map(|row| {
@@ -70,9 +74,12 @@ pub fn plan(name: &str, suite: &SuiteFile, size: SuiteSize, over: &Overrides) ->
                 "table {}, row {}, column {}",
                 table.name, row.label, column.name
             );
-            let (job, cell) = draft
+            let (job, cell, set) = draft
                 .cell(table, row, column)
                 .map_err(|e| e.within(&place))?;
+            if let Some(set) = set.filter(|set| !sets.contains(set)) {
+                sets.push(set);
+            }
             let known = jobs.iter().position(|other| *other == job);
             of_cell.push(known.unwrap_or_else(|| {
                 jobs.push(job);
@@ -100,6 +107,7 @@ pub fn plan(name: &str, suite: &SuiteFile, size: SuiteSize, over: &Overrides) ->
         differences: draft.differences(),
         columns: suite.columns.clone(),
         tables: suite.tables.iter().map(head).collect(),
+        sets,
         cells,
         groups,
     })
@@ -123,6 +131,8 @@ struct Draft<'a> {
     over: &'a Overrides,
     /// The size's settings.
     settings: &'a Table,
+    /// How the size has data of shifted robots made.
+    collect: Option<CollectKeys>,
     /// Keys of every run, what was given among them.
     run: Table,
     seeds: Seeds,
@@ -130,7 +140,11 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn new(suite: &'a SuiteFile, size: SuiteSize, over: &'a Overrides) -> Result<Self> {
-        let SizeKeys { settings, run } = keys(suite, size);
+        let SizeKeys {
+            settings,
+            collect,
+            run,
+        } = keys(suite, size);
         let mut run = TrainConfig::typed(run).map_err(|e| e.within(format!("[{size}]")))?;
         run.extend(TrainConfig::typed(&over.run)?);
         let recipe = run.get("recipe").and_then(Value::as_str);
@@ -154,18 +168,19 @@ impl<'a> Draft<'a> {
             size,
             over,
             settings,
+            collect: *collect,
             run,
             seeds,
         })
     }
 
-    /// What a cell trains, and the cell, whose runs are still to be found.
+    /// What a cell trains, and the cell, whose runs are still to be found; and the data set that is made for it.
     fn cell(
         &self,
         table: &SuiteTable,
         row: &SuiteRow,
         column: &SuiteColumn,
-    ) -> Result<(Job, Cell)> {
+    ) -> Result<(Job, Cell, Option<CollectedSet>)> {
         let method = Method::named(&column.algo)?;
         let task = row.task.as_ref().unwrap_or(&table.task);
         let gap = row.gap.as_ref().unwrap_or(&table.gap);
@@ -182,7 +197,11 @@ impl<'a> Draft<'a> {
             *updates = updates.saturating_mul(row.times.into());
         }
         let mut data = row.data.clone().unwrap_or_else(|| table.data.clone());
-        if row.data.is_none() {
+        let mut set = None;
+        if let Some(real_gap) = &row.real_gap {
+            run.insert("real_gap".into(), real_gap.clone().into());
+            (data, set) = self.shifted(task, real_gap, data)?;
+        } else if row.data.is_none() {
             data = self.data(table, task)?;
             self.size_rows(table, &mut run);
         }
@@ -193,13 +212,14 @@ impl<'a> Draft<'a> {
             task: task.clone(),
             algo: column.algo.clone(),
             gap: gap.clone(),
+            real_gap: row.real_gap.clone().unwrap_or_else(|| "none".into()),
             data: data.clone(),
             paper: row.paper.get(&column.name).cloned().unwrap_or_default(),
             settings: own,
             runs: Vec::new(),
         };
         if !method.uses_data() {
-            data = "none".into();
+            (data, set) = ("none".into(), None);
             run.remove("rows");
         }
         let gap = if method.offline { "none" } else { gap };
@@ -211,7 +231,37 @@ impl<'a> Draft<'a> {
             run,
             settings,
         };
-        Ok((job, cell))
+        Ok((job, cell, set))
+    }
+
+    /// The data of a shifted robot that are called `data`: a file of the folder that was given, or a set that is to be
+    /// made.
+    fn shifted(
+        &self,
+        task: &str,
+        real_gap: &str,
+        data: String,
+    ) -> Result<(String, Option<CollectedSet>)> {
+        let real = Task::load(task)?.with_real(real_gap)?;
+        let made = Quality::ALL.iter().any(|(_, name, _)| *name == data);
+        let file = real.file_name(&format!("{data}.hdf5"));
+        match (&self.over.data_dir, self.collect) {
+            _ if !made => Ok((data, None)),
+            (Some(dir), _) => Ok((in_folder(dir, &[file])?, None)),
+            (None, None) => Ok((data, None)),
+            (None, Some(collect)) => {
+                let set = CollectedSet {
+                    file: file.clone(),
+                    task: task.to_owned(),
+                    real_gap: real_gap.to_owned(),
+                    quality: data,
+                    rows: collect.rows,
+                    updates: collect.updates,
+                    medium: real.return_of_score(collect.medium),
+                };
+                Ok((file, Some(set)))
+            }
+        }
     }
 
     /// The settings of a cell itself. A column's belong to its method, a row's to those that have them.
@@ -232,18 +282,7 @@ impl<'a> Draft<'a> {
         let collected = format!("{task}-{}.hdf5", table.data);
         let published = table.d4rl.iter().map(|set| set.file.clone());
         let names: Vec<String> = published.chain([collected]).collect();
-        let dir = std::path::absolute(dir).map_err(Error::io(dir))?;
-        let there = names
-            .iter()
-            .map(|name| dir.join(name))
-            .find(|path| path.is_file());
-        let path = there.ok_or_else(|| {
-            let problem = format!("holds no {}", names.join(" and no "));
-            let help = "put the file there (as D4RL or `h2oplus collect` names it), or leave the folder out";
-            Error::input(dir.display(), problem, help)
-        })?;
-        let text = path.into_os_string().into_string();
-        text.map_err(|_| Error::input(dir.display(), "is no text", "give a path of plain text"))
+        in_folder(dir, &names)
     }
 
     /// Rolled-out data are as large as the published ones, at the published size.
@@ -270,6 +309,16 @@ impl<'a> Draft<'a> {
                 all.push(Difference { what, paper, here });
             }
         }
+        if let (Some(collect), None) = (self.collect, &self.over.data_dir) {
+            all.push(Difference {
+                what: "data".into(),
+                paper: "the benchmark's own files".into(),
+                here: format!(
+                    "{} rows of SAC that learns for at most {} updates on the shifted robot, `medium` at a score of {}",
+                    collect.rows, collect.updates, collect.medium
+                ),
+            });
+        }
         let mut known: Vec<&str> = Vec::new();
         for table in &self.suite.tables {
             let Some(set) = &table.d4rl else { continue };
@@ -292,6 +341,22 @@ impl<'a> Draft<'a> {
         }
         all
     }
+}
+
+/// The first file of these names in `dir`.
+fn in_folder(dir: &Path, names: &[String]) -> Result<String> {
+    let dir = std::path::absolute(dir).map_err(Error::io(dir))?;
+    let there = names
+        .iter()
+        .map(|name| dir.join(name))
+        .find(|path| path.is_file());
+    let path = there.ok_or_else(|| {
+        let problem = format!("holds no {}", names.join(" and no "));
+        let help = "put the file there (as D4RL, ODRL or `h2oplus collect` names it), or leave the folder out";
+        Error::input(dir.display(), problem, help)
+    })?;
+    let text = path.into_os_string().into_string();
+    text.map_err(|_| Error::input(dir.display(), "is no text", "give a path of plain text"))
 }
 
 /// The keys of `size`.

@@ -16,8 +16,8 @@ macro_rules! suites {
 }
 
 /// Names and texts of the shipped suites.
-pub const SUITES: [(&str, &str); 7] = suites!(
-    "table1", "table2", "table3", "figure3", "figure4", "ablation", "ratio"
+pub const SUITES: [(&str, &str); 8] = suites!(
+    "table1", "table2", "table3", "figure3", "figure4", "ablation", "ratio", "odrl"
 );
 
 /// The suite called `name`, or in the TOML file of that name; and what records call it.

@@ -172,7 +172,7 @@ impl SuiteWork<'_> {
                 Trainer::resume(paused, with, data)?
             }
             false => {
-                let mut run = group.resolve()?;
+                let mut run = self.folder.placed(self.plan, group)?.resolve()?;
                 let with = run.open()?;
                 let data = load(&run, data)?;
                 Trainer::create_at(run, with, &path, data)?
@@ -221,7 +221,7 @@ fn load<'a>(run: &Run, loaded: &'a mut Loaded) -> Result<Option<&'a RealData>> {
     if config.data == "none" {
         return Ok(None);
     }
-    let key = (config.task.clone(), config.data.clone(), config.rows);
+    let key = (run.task.title(), config.data.clone(), config.rows);
     match loaded {
         // Before the next ones are made: both together may be too much.
         Some((known, _)) if *known != key => *loaded = None,

@@ -3,7 +3,7 @@
 use h2oplus::kernel::actor::ActorLoss;
 use h2oplus::kernel::cql::CqlLoss;
 use h2oplus::kernel::h2o::{GapWeight, H2oLoss};
-use h2oplus::kernel::ratio::{RatioHeads, RatioLoss, RatioWeight};
+use h2oplus::kernel::ratio::{RatioHeads, RatioLoss, RatioReward, RatioWeight};
 use h2oplus::kernel::target::{Exploration, Target};
 use h2oplus::kernel::td::TdLoss;
 use h2oplus::kernel::value::{ValueLoss, ValueRule};
@@ -23,7 +23,7 @@ pub fn td(host: &Host) {
             members: P,
             halves: [120, 180],
             q: [10, 700].map(Slot::new),
-            step: 2,
+            steps: [3, 1],
             stats_at: Slot::new(1),
         },
         out: [poison(P * 1400), poison(P * 8)],
@@ -62,10 +62,10 @@ pub fn value(host: &Host) {
 
 pub fn target(host: &Host) {
     let (rows, stride) = (ROWS, STRIDE);
-    for (exploration, v, log_ratio) in [
-        (Exploration::Entropy, Some(Slot::new(650)), None),
-        (Exploration::None, None, Some(Slot::new(20))),
-        (Exploration::Optimism, None, None),
+    for (exploration, v) in [
+        (Exploration::Entropy, Some(Slot::new(650))),
+        (Exploration::None, None),
+        (Exploration::Optimism, None),
     ] {
         let case = Case {
             kernel: Target {
@@ -77,7 +77,6 @@ pub fn target(host: &Host) {
                 log_pi_at: Slot::new(rows),
                 exploration,
                 optimism: vec![1.5, 0.5, 1.0].into(),
-                log_ratio,
                 log_alpha: Slot::new(3),
                 discount: vec![0.97, 0.9, 0.8].into(),
                 reward_scale: 1.5.into(),
@@ -168,6 +167,26 @@ pub fn ratio_weight(host: &Host) {
             None => c.kernel.raw = Some(Slot::new(8)),
         });
     }
+}
+
+pub fn ratio_reward(host: &Host) {
+    let (rows, stride) = (ROWS, STRIDE);
+    let case = Case {
+        kernel: RatioReward {
+            members: P,
+            rows: 7..rows,
+            raw: Slot::new(8),
+            row: RowLayout::new(S, A),
+            stats_at: Slot::new(1),
+            eta: vec![0.1, 1.0, 0.5].into(),
+            clip: vec![10.0, f32::INFINITY, 0.7].into(),
+        },
+        out: [random(57, P * rows * ROW), poison(P * 4)],
+        input: [random(58, P * stride)],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| c.kernel.eta = c.kernel.eta.map(|x| 1.01 * x));
 }
 
 pub fn cql(host: &Host) {

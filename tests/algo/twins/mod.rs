@@ -8,6 +8,7 @@ use crate::cuda_host::{Host, Order, host};
 use crate::support::{FAR, NEAR, normals};
 
 mod draws;
+mod encoder;
 mod losses;
 mod networks;
 mod optimiser;
@@ -160,13 +161,16 @@ twins! {
     actor_loss of ["actor_loss"]: losses::actor;
     ratio_loss of ["ratio_loss"]: losses::ratio_loss;
     ratio_weight of ["ratio_weight"]: losses::ratio_weight;
+    ratio_reward of ["ratio_reward"]: losses::ratio_reward;
     cql_loss of ["cql_loss"]: losses::cql;
     gap_weight of ["gap_weight"]: losses::gap_weight;
     h2o_loss of ["h2o_loss"]: losses::h2o;
     tanh_gaussian of ["sample", "sample_grad", "awr_loss"]: policies::head;
     clipped_gaussian of ["gaussian_sample", "awr_loss"]: policies::gaussian;
     deterministic of ["policy_actions", "td3bc_loss", "td3bc_grad"]: policies::deterministic;
-    candidates of ["candidates"]: policies::candidates;
+    cloning of ["clone_grad"]: policies::cloning;
+    candidates of ["candidates", "beside"]: policies::candidates;
+    encoder of ["elu", "elu_grad", "embed", "embed_grad", "encoder_loss", "encoder_reward"]: encoder::encoder;
     gather of ["gather"]: draws::gather;
     noise of ["noise"]: draws::noise;
     scale_columns of ["scale_columns"]: draws::scale_columns;

@@ -2,7 +2,8 @@
 
 use h2oplus::kernel::LogStd;
 use h2oplus::kernel::awr::AwrLoss;
-use h2oplus::kernel::candidates::Candidates;
+use h2oplus::kernel::candidates::{Beside, Candidates};
+use h2oplus::kernel::cloning::CloneGrad;
 use h2oplus::kernel::gaussian::GaussianSample;
 use h2oplus::kernel::head::{Sample, SampleGrad};
 use h2oplus::kernel::td3bc::{PolicyActions, Td3BcGrad, Td3BcLoss};
@@ -67,6 +68,39 @@ pub fn head(host: &Host) {
     );
 }
 
+pub fn cloning(host: &Host) {
+    let (rows, real, stride, params) = (170, 90, 1200, 16);
+    let case = Case {
+        kernel: CloneGrad {
+            members: P,
+            rows,
+            real,
+            q: [700, 900].map(Slot::new),
+            raw: Slot::new(8),
+            affine: Slot::new(2),
+            row: RowLayout::new(S, A),
+            stats_at: Slot::new(1),
+            weight: vec![5.0, 2.0, 0.5].into(),
+        },
+        out: [
+            random(73, P * stride),
+            random(74, P * params),
+            poison(P * 4),
+        ],
+        input: [
+            random(75, P * stride),
+            random(76, P * params),
+            random(77, P * real * A),
+            random(78, P * rows * ROW),
+        ],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| {
+        c.kernel.weight = c.kernel.weight.map(|x| 1.01 * x)
+    });
+}
+
 pub fn candidates(host: &Host) {
     let (states, each, stride, params) = (11, 5, 200, 16);
     let case = Case {
@@ -93,6 +127,24 @@ pub fn candidates(host: &Host) {
         compared: usize::MAX,
     };
     case.check(host, |c| scale(&mut c.input[3]));
+    let (states, per, others) = (11, 6, 17);
+    let case = Case {
+        kernel: Beside {
+            members: P,
+            states,
+            per,
+            others,
+            row: RowLayout::new(S, A),
+        },
+        out: [poison(P * (states * per + others) * (S + A))],
+        input: [
+            random(85, P * states * per * A),
+            random(86, P * (states + others) * ROW),
+        ],
+        scratch: false,
+        compared: usize::MAX,
+    };
+    case.check(host, |c| scale(&mut c.input[0]));
 }
 
 pub fn gaussian(host: &Host) {

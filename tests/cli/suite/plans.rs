@@ -146,6 +146,41 @@ fn cells_name_the_runs_that_train_them() {
     }
 }
 
+/// 60 tasks of ODRL and nine of OTDF, three of which are ODRL's too; data are of the row's own robot.
+#[test]
+fn odrl_is_sixty_nine_shifts_of_the_real_robot_with_data_of_their_own() {
+    let plan = plan(&["odrl", "--paper"]);
+    let rows: BTreeSet<_> = list(&plan, "cells")
+        .iter()
+        .map(|cell| ["table", "row"].map(|key| text(cell, key).to_owned()))
+        .collect();
+    let robots: BTreeSet<_> = list(&plan, "cells")
+        .iter()
+        .map(|cell| ["task", "real_gap"].map(|key| text(cell, key).to_owned()))
+        .collect();
+    assert_eq!((rows.len(), robots.len()), (69, 66));
+    let sets = list(&plan, "sets");
+    assert_eq!(sets.len(), 66);
+    for set in sets {
+        assert_eq!(set["rows"], 5000);
+        assert!(set["medium"].is_f64(), "each shift has a scale: {set}");
+        assert!(text(set, "file").ends_with("_medium.hdf5"));
+    }
+    let group = |name: &str| {
+        let mut groups = list(&plan, "groups").iter();
+        groups.find(|group| group["name"] == name).unwrap()
+    };
+    for cell in list(&plan, "cells") {
+        assert_eq!(cell["gap"], "none", "the simulator is the plain robot");
+        for (name, _) in runs(cell) {
+            let run = &group(&name)["run"];
+            assert_eq!(run["real_gap"], cell["real_gap"]);
+            assert_eq!(run["data"], cell["data"]);
+            assert!(text(run, "data").contains(text(cell, "real_gap")));
+        }
+    }
+}
+
 #[test]
 fn shares_are_a_partition_of_about_equal_cost() {
     let whole = plan(&["table1", "--paper"]);

@@ -291,3 +291,43 @@ fn what_fails_or_diverges_is_said_and_the_rest_goes_on() {
             .all(|(group, text)| group.contains("-lost") || after[group] == *text)
     );
 }
+
+/// Data of a shifted robot are made once, before the runs that need them, and not again; without them the runs fail
+/// and are said.
+#[test]
+fn data_of_shifted_robots_are_made_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let (head, _) = MINI.split_once("[[tables]]").unwrap();
+    let collect = "collect = { rows = 300, updates = 4, medium = 40 }";
+    let tables = r#"
+[[tables]]
+name = "mini"
+title = "mini"
+task = "hopper-v2"
+data = "medium"
+rows = [{ label = "stiff", real_gap = "kinematic_footjnt_hard" }]
+"#;
+    mini(dir.path(), &format!("{head}{collect}\n{tables}"));
+    let out = h2oplus(dir.path(), &START);
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+    let text = stderr(&out);
+    assert!(text.contains("data of 1 shifted robots"), "{text}");
+    let data = dir
+        .path()
+        .join("out/data/hopper_kinematic_footjnt_hard_medium.hdf5");
+    let set = ::h2oplus::data::Dataset::read(&data).unwrap();
+    assert_eq!(set.len(), 300);
+    let runs = metrics(&dir.path().join("out"));
+    assert!(
+        runs.keys()
+            .any(|name| name.contains("hopper_kinematic_footjnt_hard_medium"))
+    );
+    let scores = runs.values().flatten();
+    let scored = scores.filter(|line| line.contains("eval/normalized_score"));
+    assert!(scored.count() > 0, "a shifted robot has ODRL's score");
+
+    let made = fs::metadata(&data).unwrap().modified().unwrap();
+    let again = h2oplus(dir.path(), &["suite", "--resume", "out", "--no-predict"]);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert_eq!(made, fs::metadata(&data).unwrap().modified().unwrap());
+}

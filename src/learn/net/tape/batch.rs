@@ -129,6 +129,13 @@ impl Block {
         }
     }
 
+    /// The same rows from column `first` on.
+    pub(super) fn columns(&self, first: usize) -> Self {
+        let mut block = self.clone();
+        block.view.offset += first;
+        block
+    }
+
     pub(super) fn part(&self, rows: Range<usize>) -> Self {
         let offset = self.view.offset + rows.start * self.view.ld;
         Self {

@@ -1,6 +1,6 @@
 //! A deterministic policy inside an update: its actions, and TD3+BC's loss through them.
 
-use super::forward::Through;
+use super::forward::{Gradient, Through};
 use super::{Batch, Block, PolicyNet, Tape, Values};
 use crate::error::Result;
 use crate::kernel::PerMember;
@@ -116,14 +116,14 @@ impl Tape {
             })
         });
         self.through.push(Through {
-            policy: chosen.raw.pass,
-            launch: Box::new(move |c| {
+            gradient: Gradient::of_weights(chosen.raw.pass),
+            launches: vec![Box::new(move |c| {
                 back.launch(Td3BcGradBuffers {
                     deltas: &c.ws.act_grads,
                     acts: &c.ws.acts,
                     batch: &of_grad,
                 })
-            }),
+            })],
         });
     }
 }

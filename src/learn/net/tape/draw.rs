@@ -21,7 +21,8 @@ pub struct Recorded {
     pub batch: Vec<f32>,
     /// Normals of the policy's actions, `[P, 2·rows, A]`: at the batch's states, then at its next states.
     pub noise: Vec<f32>,
-    /// The classifiers' rows (s,a,s') before the noise, `[P, 2·half, 2S + A]`: real, then simulated.
+    /// The classifiers' rows (s,a,s') before the noise, `[P, 2·half, 2S + A]`: real, then simulated. Or the encoder's
+    /// rows, `[P, rows, 2S + A]`.
     pub ratio: Vec<f32>,
     /// Normals added to them, of the same shape.
     pub ratio_noise: Vec<f32>,
@@ -35,6 +36,8 @@ pub struct Recorded {
     pub spread: Vec<f32>,
     /// Normals of the target policy's actions in TD3, `[P, rows, A]`.
     pub target_noise: Vec<f32>,
+    /// Normals of the actions that are drawn to the data's, `[P, real, A]`.
+    pub cloning: Vec<f32>,
 }
 
 impl Recorded {
@@ -60,6 +63,7 @@ impl Recorded {
             next_states: part(&self.next_states),
             spread: part(&self.spread),
             target_noise: part(&self.target_noise),
+            cloning: part(&self.cloning),
         }
     }
 }
@@ -121,13 +125,14 @@ impl Tape {
         }
     }
 
-    /// Rows (s,a,s') apart from the batch: `half` real ones, then as many simulated ones; drawn in every update of the
-    /// span.
-    pub(super) fn dynamics_rows(&mut self, half: usize) -> Result<Buf<Rows>> {
+    /// Rows (s,a,s') apart from the batch: so many real ones, then simulated ones; drawn in every update of the span.
+    pub(super) fn dynamics_rows(&mut self, [real, sim]: [usize; 2]) -> Result<Buf<Rows>> {
         let width = self.scene.row.dynamics();
-        let rows: Buf<Rows> = self.zeros(2 * half * width)?;
-        for (lane, side) in [Side::Real, Side::Sim].into_iter().enumerate() {
-            let (into, part) = (rows.clone(), lane * half..(lane + 1) * half);
+        let rows: Buf<Rows> = self.zeros((real + sim) * width)?;
+        let parts = [(Side::Real, 0..real), (Side::Sim, real..real + sim)];
+        let parts = parts.into_iter().enumerate();
+        for (lane, (side, part)) in parts.filter(|(_, (_, part))| !part.is_empty()) {
+            let into = rows.clone();
             self.drawn(side, move |c, replay| {
                 let stream = Stream::SampleRatio;
                 gather(c, replay, (lane as u32, stream), &part, width, &into)

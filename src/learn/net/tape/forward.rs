@@ -18,8 +18,8 @@ pub struct Values {
     pub(super) out: Slot<Acts>,
     /// Rows.
     pub rows: usize,
-    /// Rows of which one alone counts: the first of so many.
-    pub(super) step: usize,
+    /// Rows of which one alone counts, in each half of a batch: the first of so many.
+    pub(super) steps: [usize; 2],
     stage: usize,
 }
 
@@ -43,11 +43,11 @@ impl Gradient {
     }
 }
 
-/// A policy that a loss reaches through its actions: the launch that takes the actions' gradient to the policy's
-/// outputs, and the pass that gave those.
+/// A network that a loss reaches through another one: the launches that take the gradient of what that one reads to this
+/// one's outputs, and where it goes from there.
 pub(super) struct Through {
-    pub policy: usize,
-    pub launch: Launch,
+    pub launches: Vec<Launch>,
+    pub gradient: Gradient,
 }
 
 impl Tape {
@@ -98,7 +98,7 @@ impl Tape {
             .iter()
             .rposition(|item| item.runs(shared_values.pass));
         let mut values = self.forward(pass, block, after.max(block.after));
-        values.step = per;
+        values.steps = [per; 2];
         [shared_values, values]
     }
 
@@ -120,7 +120,7 @@ impl Tape {
             pass: number,
             out,
             rows,
-            step: 1,
+            steps: [1; 2],
             stage: self.stage,
         }
     }

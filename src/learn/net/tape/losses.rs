@@ -1,6 +1,6 @@
 //! What most methods have: TD targets, the critics' loss, V's, and the policy's.
 
-use super::forward::Through;
+use super::forward::{Gradient, Through};
 use super::{Batch, Fresh, PolicyNet, Tape, Temperature, Values};
 use crate::error::Result;
 use crate::kernel::PerMember;
@@ -14,7 +14,7 @@ use crate::kernel::value::{ValueLoss, ValueLossBuffers, ValueRule};
 use crate::kernel::{Buf, Slot, W, Y};
 use crate::method::measures::Measured;
 
-/// The targets of a batch: y = scale·(r + log p_real/p_sim) + γ(1−d)·{λ V(s') + (1−λ)[min Q̂(s',a') + exploration]}.
+/// The targets of a batch: y = scale·r + γ(1−d)·{λ V(s') + (1−λ)[min Q̂(s',a') + exploration]}.
 pub struct TdTarget<'a> {
     /// Q̂ at the next actions.
     pub q: [Values; 2],
@@ -26,8 +26,6 @@ pub struct TdTarget<'a> {
     pub optimism: PerMember<f32>,
     /// The next actions and the temperature, of the exploration term [`Entropy`](Exploration::Entropy).
     pub entropy: Option<(&'a Fresh, Temperature)>,
-    /// The (s,a,s') classifier's outputs, whose log p_real/p_sim joins the reward.
-    pub log_ratio: Option<Values>,
     /// γ.
     pub discount: PerMember<f32>,
     /// Factor of the reward.
@@ -44,7 +42,6 @@ impl TdTarget<'_> {
             exploration: Exploration::None,
             optimism: 0.0.into(),
             entropy: None,
-            log_ratio: None,
             discount,
             reward_scale,
         }
@@ -82,7 +79,6 @@ impl Tape {
             log_pi_at: Slot::new(batch.len()),
             exploration: of.exploration,
             optimism: of.optimism,
-            log_ratio: of.log_ratio.map(|raw| self.read(&raw)),
             log_alpha,
             discount: of.discount,
             reward_scale: of.reward_scale,
@@ -119,7 +115,7 @@ impl Tape {
             // The mean over an empty half is no number, so a lone half stands first.
             halves: if real == 0 { [sim, 0] } else { [real, sim] },
             q: self.read_both(q),
-            step: q[0].step,
+            steps: q[0].steps,
             stats_at: self.places(&TdLoss::STATS),
         };
         self.trains(q);
@@ -205,8 +201,8 @@ impl Tape {
             })
         });
         self.through.push(Through {
-            policy: fresh.raw[0].pass,
-            launch: Box::new(move |c| {
+            gradient: Gradient::of_weights(fresh.raw[0].pass),
+            launches: vec![Box::new(move |c| {
                 back.launch(SampleGradBuffers {
                     deltas: &c.ws.act_grads,
                     grad: &c.params.grad,
@@ -214,7 +210,7 @@ impl Tape {
                     theta: &c.params.theta,
                     noise: &noise,
                 })
-            }),
+            })],
         });
     }
 

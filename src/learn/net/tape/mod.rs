@@ -11,8 +11,10 @@
 //! the updates before, and from, a given one, [`Tape::every`] what is done now and then.
 
 mod batch;
+mod cloning;
 mod deterministic;
 mod draw;
+mod encoder;
 mod forward;
 mod losses;
 mod networks;
@@ -28,6 +30,7 @@ use candle_core::{DType, Tensor};
 pub use batch::{Batch, Block};
 pub use deterministic::Chosen;
 pub use draw::Recorded;
+pub use encoder::Encoder;
 pub use forward::Values;
 pub use losses::{TdTarget, Weights};
 pub use networks::{Hidden, Net, PolicyNet, Temperature, Twin};
@@ -107,7 +110,7 @@ pub struct Tape {
     span: UpdateSpan,
     /// The stage's first item.
     stage: usize,
-    /// Gradients that the losses of this stage have written, and policies that they reach through actions.
+    /// Gradients that the losses of this stage have written, and networks that they reach through these.
     gradients: Vec<Gradient>,
     through: Vec<Through>,
 }
@@ -220,9 +223,10 @@ impl Tape {
         if !gradients.is_empty() {
             self.work(Work::Backward(gradients));
         }
-        for Through { policy, launch } in std::mem::take(&mut self.through) {
-            self.work(Work::Launch(launch));
-            self.work(Work::Backward(vec![Gradient::of_weights(policy)]));
+        for Through { launches, gradient } in std::mem::take(&mut self.through) {
+            let launches = launches.into_iter().map(Work::Launch);
+            launches.for_each(|launch| self.work(launch));
+            self.work(Work::Backward(vec![gradient]));
         }
         self.work(Work::Step(groups.to_vec()));
         self.next_stage();

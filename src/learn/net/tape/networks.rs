@@ -182,7 +182,7 @@ impl Tape {
         }
     }
 
-    fn network(
+    pub(super) fn network(
         &mut self,
         name: &'static str,
         [inputs, outputs]: [usize; 2],
@@ -194,7 +194,7 @@ impl Tape {
         self.spec.normed(name, &sizes, hidden.norm, last)
     }
 
-    fn group(&mut self, range: Range<usize>, rate: PerMember<f64>) -> GroupId {
+    pub(super) fn group(&mut self, range: Range<usize>, rate: PerMember<f64>) -> GroupId {
         self.groups.push(Stepped {
             range,
             rate,

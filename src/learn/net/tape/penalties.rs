@@ -6,18 +6,22 @@ use super::draw::fill;
 use super::{Batch, Block, Fresh, PolicyNet, Tape, Twin, Values};
 use crate::error::Result;
 use crate::kernel::PerMember;
-use crate::kernel::candidates::{Candidates, CandidatesBuffers};
+use crate::kernel::candidates::{Beside, BesideBuffers, Candidates, CandidatesBuffers};
 use crate::kernel::cql::{CqlLoss, CqlLossBuffers};
 use crate::kernel::h2o::{GapWeight, GapWeightBuffers, H2oLoss, H2oLossBuffers};
 use crate::kernel::noise::{ScaleColumns, ScaleColumnsBuffers};
-use crate::kernel::{Actions, Buf, Density, Deviations, LogOmega, Normals, Steps, Uniforms};
+use crate::kernel::{
+    Actions, Buf, Density, Deviations, LogOmega, Normals, StateActions, Steps, Uniforms,
+};
 use crate::net::spec::Mlp;
 use crate::rng::Stream;
 
-/// The critics at many actions of every state: the data's, uniform ones, and samples of the policy at s and at s'.
+/// The critics at many actions of every real state: the data's, uniform ones, and samples of the policy at s and at s'.
 pub struct AtCandidates {
-    /// Q, `[states, actions]`; the data's action first.
+    /// Q, `[states, actions]`; the data's action first. Behind them Q of the simulated rows, at their own actions alone.
     pub q: [Values; 2],
+    states: usize,
+    actions: usize,
     density: Buf<Density>,
 }
 
@@ -29,7 +33,8 @@ pub struct DynamicsGap {
 impl Tape {
     // ---- CQL ----
 
-    /// The critics at the data's action, at `draws` uniform ones, and at as many samples of the policy at s and at s'.
+    /// The critics at the data's action, at `draws` uniform ones, and at as many samples of the policy at s and at s', for
+    /// the real rows of `batch`; and at the simulated rows.
     pub fn at_candidates(
         &mut self,
         batch: &Batch,
@@ -38,7 +43,8 @@ impl Tape {
         fresh: &Fresh,
         draws: usize,
     ) -> Result<AtCandidates> {
-        let (members, row, states) = (self.members(), self.scene.row, batch.len());
+        assert!(batch.is_first(), "candidates at a batch's first rows");
+        let (members, row, [states, sim]) = (self.members(), self.scene.row, batch.halves());
         let (act_dim, per) = (row.act_dim, 1 + 3 * draws);
         let uniforms: Buf<Uniforms> = self.uniforms(
             "uniform actions",
@@ -74,15 +80,60 @@ impl Tape {
                 batch: &rows,
             })
         });
-        let own = Block::of(&actions, [states * per, act_dim], self.latest());
-        let q = twin.q.each_ref().map(|q| {
-            let (obs, columns) = (batch.obs(), row.obs()..row.action());
-            let action = row.action()..row.next_obs();
-            let [state, q] = self.grouped(q, (&obs, columns), (&own, action), per);
-            self.trains(&[q, state]);
-            q
+        let q = match sim {
+            0 => {
+                let own = Block::of(&actions, [states * per, act_dim], self.latest());
+                twin.q.each_ref().map(|q| {
+                    let (obs, columns) = (batch.obs(), row.obs()..row.action());
+                    let action = row.action()..row.next_obs();
+                    let [state, q] = self.grouped(q, (&obs, columns), (&own, action), per);
+                    self.trains(&[q, state]);
+                    q
+                })
+            }
+            sim => {
+                let beside = self.beside(batch, &actions, [states, per, sim])?;
+                let mut q = self.twin_at(twin, &beside);
+                q.iter_mut().for_each(|q| q.steps = [per, 1]);
+                self.trains(&q);
+                q
+            }
+        };
+        Ok(AtCandidates {
+            q,
+            states,
+            actions: per,
+            density,
+        })
+    }
+
+    /// `per` actions of each of the first `states` of `batch` beside it, then the `sim` rows behind them as they are: a
+    /// network trains in one pass.
+    fn beside(
+        &mut self,
+        batch: &Batch,
+        actions: &Buf<Actions>,
+        [states, per, sim]: [usize; 3],
+    ) -> Result<Block> {
+        let row = self.scene.row;
+        let size = [states * per + sim, row.next_obs()];
+        let all: Buf<StateActions> = self.zeros(size[0] * size[1])?;
+        let beside = Beside {
+            members: self.members(),
+            states,
+            per,
+            others: sim,
+            row,
+        };
+        let (to, actions, rows) = (all.clone(), actions.clone(), batch.buffer().clone());
+        self.launch(move |_| {
+            beside.launch(BesideBuffers {
+                all: &to,
+                actions: &actions,
+                batch: &rows,
+            })
         });
-        Ok(AtCandidates { q, density })
+        Ok(Block::of(&all, size, self.latest()))
     }
 
     /// CQL's term, added to the critics' loss: weight·(T·logsumexp(Q/T) over the candidates − Q at the data's action).
@@ -92,11 +143,10 @@ impl Tape {
         [weight, temperature]: [PerMember<f32>; 2],
         importance: bool,
     ) {
-        let actions = at.q[0].step;
         let loss = CqlLoss {
             members: self.members(),
-            states: at.q[0].rows / actions,
-            actions,
+            states: at.states,
+            actions: at.actions,
             q: self.read_both(&at.q),
             weight,
             temperature,

@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::kernel::PerMember;
 use crate::kernel::noise::{Blur, BlurBuffers};
 use crate::kernel::ratio::{
-    RatioHeads, RatioLoss, RatioLossBuffers, RatioWeight, RatioWeightBuffers,
+    RatioHeads, RatioLoss, RatioLossBuffers, RatioReward, RatioRewardBuffers, RatioWeight,
+    RatioWeightBuffers,
 };
 use crate::kernel::{Normals, W};
 use crate::rng::Stream;
@@ -22,7 +23,7 @@ impl Tape {
     pub fn blurred_rows(&mut self, half: usize, std: PerMember<f32>) -> Result<Blurred> {
         let width = self.scene.row.dynamics();
         let len = 2 * half * width;
-        let x = self.dynamics_rows(half)?;
+        let x = self.dynamics_rows([half; 2])?;
         self.take("classifier rows", &x, |draws| &draws.ratio);
         let noise =
             self.normals::<Normals>("classifier noise", Stream::RatioNoise, len, |draws| {
@@ -59,6 +60,29 @@ impl Tape {
         self.launch(move |c| {
             loss.launch(RatioLossBuffers {
                 act_grads: &c.ws.act_grads,
+                stats: c.stats,
+                acts: &c.ws.acts,
+            })
+        });
+    }
+
+    /// Adds η·clip(log p_real/p_sim, ±c) to the rewards of `batch`, whose classifier outputs are `raw`; `numbers` is η and
+    /// c.
+    pub fn ratio_reward(&mut self, batch: &Batch, raw: Values, numbers: [PerMember<f32>; 2]) {
+        let [eta, clip] = numbers;
+        let reward = RatioReward {
+            members: self.members(),
+            rows: batch.range.clone(),
+            raw: self.read(&raw),
+            row: batch.layout,
+            stats_at: self.places(&RatioReward::STATS),
+            eta,
+            clip,
+        };
+        let rows = batch.buffer().clone();
+        self.launch(move |c| {
+            reward.launch(RatioRewardBuffers {
+                batch: &rows,
                 stats: c.stats,
                 acts: &c.ws.acts,
             })

@@ -74,12 +74,12 @@ impl Trainer {
         inputs::settle(&mut run.config)?;
         let inputs = inputs::of(&run.config)?;
         let config = &run.config;
-        let parts = [
-            &run.task.file_stem(),
-            &config.algo,
-            &gap,
-            &config.seeds.to_string(),
-        ];
+        let real = config.varied("real_gap");
+        let task = match &real {
+            Some(reals) => format!("{}_{reals}", run.task.name),
+            None => run.task.file_stem(),
+        };
+        let parts = [&task, &config.algo, &gap, &config.seeds.to_string()];
         let folder = RunFolder::create(root, parts.map(String::as_str), config, beside)?;
         Self::new(run, with, folder, inputs, data, None)
     }

@@ -25,7 +25,8 @@ impl Trainer {
         let (p, n) = (self.agent.members(), self.run.config.eval_episodes);
         // Every member and every evaluation meets the same initial states.
         let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
-        let real = Dynamics::real(&self.run.task)?;
+        let real = self.run.reals.iter().map(Dynamics::real);
+        let real = Dynamics::join(real.collect::<Result<_>>()?, n);
         let mut env = PlanarVecEnv::new(EnvSpec::new(&self.run.task, real, keys), Precision::F32)?;
         let s = self.run.task.obs_dim();
         let (agent, device) = (&self.agent, &self.device);
@@ -59,7 +60,7 @@ impl Trainer {
                 ("eval/return_std", episodes.std()),
                 ("eval/length", episodes.mean_length()),
             ];
-            let score = self.run.task.normalized_score(episodes.mean());
+            let score = self.run.reals[m].normalized_score(episodes.mean());
             row.extend(score.map(|score| ("eval/normalized_score", score)));
             self.metrics.log(k, seconds, m, &row)?;
         }

@@ -230,4 +230,10 @@ impl Task {
         let Score { random, expert } = self.score.as_ref()?;
         Some(100.0 * (episode_return - random) / (expert - random))
     }
+
+    /// The return of which `score` is the [normalised score](Self::normalized_score).
+    pub fn return_of_score(&self, score: f64) -> Option<f64> {
+        let Score { random, expert } = self.score.as_ref()?;
+        Some(random + 0.01 * score * (expert - random))
+    }
 }
