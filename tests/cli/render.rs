@@ -75,6 +75,8 @@ fn a_run_leaves_a_player_and_renders() {
         links >= 4,
         "each cell and each folder: {links} of {address}"
     );
+    let markdown = std::fs::read_to_string(dir.join("report/report.md")).unwrap();
+    assert_eq!(markdown.matches(&format!("]({address}")).count(), 2);
 
     let run = run.to_str().unwrap();
     let said = json(dir, &["render", run, "--out", "a.gif", "--steps", "30"]);
