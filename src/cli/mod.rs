@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Results go to stdout, progress and logs to stderr.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::range::Range;
+use crate::run::train::stop;
 
 pub mod bench;
 pub mod choice;
@@ -82,13 +84,27 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// Parses `arguments`, the program's name first, runs, and maps the outcome to an exit code: 0 done, 1 a check or
+/// target was missed, 2 error, 130 stopped by a signal with everything saved.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    stop::listen();
+    match Cli::of(arguments) {
+        Ok(code) => code,
+        Err(Error::Stopped) => ExitCode::from(stop::SAVED),
+        Err(error) => {
+            crate::log!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
 impl Cli {
-    /// Parses the process's arguments and runs the subcommand.
+    /// Parses `arguments` and runs the subcommand.
     ///
     /// # Errors
     /// Those of the subcommand, and where stdout cannot be written.
-    pub fn main() -> Result<ExitCode> {
-        let matches = flag::with_negatives(Self::command()).try_get_matches();
+    fn of(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
+        let matches = flag::with_negatives(Self::command()).try_get_matches_from(arguments);
         match matches.and_then(|matches| Self::from_arg_matches(&matches)) {
             Ok(cli) => cli.run().map_err(flag::worded),
             Err(usage) => {

@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use crate::source::{files, read};
 
 /// A crate's folder, and what it must not name among its dependencies.
-const FORBIDDEN: [(&str, &[&str]); 3] = [
+const FORBIDDEN: [(&str, &[&str]); 4] = [
     (
         "src/base",
         &[
@@ -38,6 +38,8 @@ const FORBIDDEN: [(&str, &[&str]); 3] = [
             "h2oplus-sim",
         ],
     ),
+    // Of the program it names what it shows: tensors and flags are not Python's.
+    ("src/python", &["candle-core", "clap", "wgpu"]),
 ];
 
 /// Dependencies of the crate of this manifest that are built unless a feature is left out: those that are not

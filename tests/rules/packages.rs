@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use crate::source::{File, Rust, files, read, root};
 
-/// Name and folder of each crate.
+/// Name and folder of each crate that a registry would get; the wheel's is none of them.
 const CRATES: [(&str, &str); 4] = [
     ("h2oplus-base", "src/base"),
     ("h2oplus-sim", "src/sim"),

@@ -78,7 +78,7 @@ impl FilmPlan<'_> {
         let spec = EnvSpec::new(self.task, dynamics, EnvKey::population(&[self.seed], 1));
         match self.physics {
             Physics::Planar => Ok(Box::new(PlanarVecEnv::new(spec, Precision::F64)?)),
-            other => engine::build(other, &Backend::Cpu, spec),
+            other => Ok(engine::build(other, &Backend::Cpu, spec)?),
         }
     }
 }

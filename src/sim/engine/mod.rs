@@ -9,14 +9,14 @@ pub use planar::PlanarVecEnv;
 pub use rapier::RapierVecEnv;
 pub use wgsl::PlanarGpuEnv;
 
-use crate::env::{EnvSpec, VecEnv};
+use crate::env::{EnvSpec, EpisodeControl};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use h2oplus_base::choices;
 use std::sync::Arc;
 
-type OnCpu = fn(EnvSpec) -> Result<Box<dyn VecEnv>>;
-type OnGpu = fn(EnvSpec, &Arc<Gpu>) -> Result<Box<dyn VecEnv>>;
+type OnCpu = fn(EnvSpec) -> Result<Box<dyn EpisodeControl>>;
+type OnGpu = fn(EnvSpec, &Arc<Gpu>) -> Result<Box<dyn EpisodeControl>>;
 
 /// An engine, and how its vectors of environments are built.
 pub struct EngineCard {
@@ -127,11 +127,11 @@ pub fn choose(physics: Physics, device: Device) -> Result<(Backend, String)> {
     }
 }
 
-/// The environments of `spec` on `physics` at `place`, not yet [`reset`](VecEnv::reset).
+/// The environments of `spec` on `physics` at `place`, not yet [`reset`](crate::env::VecEnv::reset).
 ///
 /// # Errors
 /// Where the robots exceed the engine's limits, or it does not run there.
-pub fn build(physics: Physics, place: &Backend, spec: EnvSpec) -> Result<Box<dyn VecEnv>> {
+pub fn build(physics: Physics, place: &Backend, spec: EnvSpec) -> Result<Box<dyn EpisodeControl>> {
     let card = physics.card();
     match (place, card.gpu) {
         (Backend::Cpu, _) => (card.cpu)(spec),

@@ -151,6 +151,52 @@ impl Dynamics {
         }
     }
 
+    /// These, where the environments `envs` have those of `other` in their place, in turn; and the row of each
+    /// environment of a vector that has the rows `present` (`[n]`) now. Rows that nobody can have any more are left out.
+    ///
+    /// # Panics
+    /// Where `other` has pools.
+    pub fn with(&self, present: &[u32], envs: &[usize], other: Self) -> (Self, Vec<u32>) {
+        assert!(other.pools.is_empty(), "one pool for all of them");
+        let redrawn = self.redrawn || other.redrawn;
+        // Among environments that redraw, a row that stays is a pool of one.
+        let pool = |of: &Self, pool: Range<usize>, row: usize| match redrawn && of.redrawn {
+            true => pool,
+            false => row..row + 1,
+        };
+        let mut wanted: Vec<_> = (present.iter().enumerate())
+            .map(|(env, &row)| (self, pool(self, self.pool(env), row as usize), row as usize))
+            .collect();
+        for (turn, &env) in envs.iter().enumerate() {
+            let row = turn % other.rows.len();
+            wanted[env] = (&other, pool(&other, 0..other.rows.len(), row), row);
+        }
+        let mut rows: Vec<ParamRow> = Vec::new();
+        let mut known: Vec<(*const Self, Range<usize>, usize)> = Vec::new();
+        let (mut pools, mut now) = (Vec::new(), Vec::new());
+        for (of, pool, row) in wanted {
+            let same = known
+                .iter()
+                .find(|(from, theirs, _)| std::ptr::eq(*from, of) && *theirs == pool);
+            let start = match same {
+                Some((.., start)) => *start,
+                None => {
+                    known.push((of, pool.clone(), rows.len()));
+                    rows.extend_from_slice(&of.rows[pool.clone()]);
+                    rows.len() - pool.len()
+                }
+            };
+            now.push((start + row - pool.start) as u32);
+            pools.push(start..start + pool.len());
+        }
+        let dynamics = Self {
+            rows,
+            redrawn,
+            pools,
+        };
+        (dynamics, now)
+    }
+
     /// Whether every environment of a vector with these keys has a pool.
     pub fn fits(&self, keys: &[EnvKey]) -> bool {
         self.pools.is_empty() || self.pools.len() == keys.len()

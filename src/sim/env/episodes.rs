@@ -1,8 +1,9 @@
 //! The running episodes of a vector, on any engine: their lengths, rows and endings, with autoreset.
 
-use crate::env::rules::{Outcome, TaskRules};
+use crate::env::rules::{Outcome, TaskRules, place};
 use crate::env::status::BROKEN;
-use crate::env::{StepBatch, Task};
+use crate::env::{Autoreset, StepBatch, StepTerms};
+use crate::error::{Error, Result};
 use rayon::prelude::*;
 
 /// The episodes of a vector and what their latest step returned.
@@ -14,6 +15,10 @@ pub(crate) struct Episodes {
     pub param_row: Vec<u32>,
     /// Status bits of the latest step, `[n]`.
     pub status: Vec<u32>,
+    /// Whether the episode has ended and the next one has not begun, `[n]`: never with [`Autoreset::SameStep`].
+    pub over: Vec<bool>,
+    /// When a new episode follows.
+    pub autoreset: Autoreset,
     /// What the latest step returned.
     pub out: StepBatch,
 }
@@ -28,12 +33,15 @@ impl Episodes {
             steps: vec![0; n],
             param_row: (0..n).map(|env| rules.param_row(env)).collect(),
             status: vec![0; n],
+            over: vec![false; n],
+            autoreset: Autoreset::default(),
             out: StepBatch {
                 next_obs: obs.clone(),
                 obs,
                 reward: vec![f32::NAN; n],
                 terminated: vec![false; n],
                 truncated: vec![false; n],
+                terms: vec![StepTerms::default(); n],
             },
         }
     }
@@ -41,14 +49,34 @@ impl Episodes {
     /// Begins an episode of environment `env` in this state (`[nv]` each); its observation.
     pub fn start(&mut self, rules: &TaskRules, env: usize, qpos: &[f64], qvel: &[f64]) -> &[f32] {
         self.steps[env] = 0;
+        self.over[env] = false;
+        if let Some(terms) = self.out.terms.get_mut(env) {
+            let row = self.param_row[env] as usize;
+            [terms.x_now, terms.z_now] = place(&rules.dynamics.rows[row].model, qpos);
+        }
         let obs = &mut self.out.obs[env * self.obs_dim..][..self.obs_dim];
         rules.observe(qpos, qvel, obs);
         obs
     }
 
+    /// Refuses a step where an episode that nobody else begins anew has ended.
+    pub fn check_all_run(&self) -> Result<()> {
+        if self.autoreset != Autoreset::Disabled {
+            return Ok(());
+        }
+        match self.over.iter().position(|over| *over) {
+            None => Ok(()),
+            Some(env) => Err(Error::input(
+                format!("environment {env}"),
+                "its episode has ended",
+                "reset it before the next step",
+            )),
+        }
+    }
+
     /// Pieces of `width` environments each, for threads of their own.
     pub fn pieces(&mut self, width: usize) -> impl IndexedParallelIterator<Item = Piece<'_>> {
-        let od = self.obs_dim;
+        let (od, autoreset) = (self.obs_dim, self.autoreset);
         self.steps
             .par_chunks_mut(width)
             .zip(self.param_row.par_chunks_mut(width))
@@ -58,13 +86,20 @@ impl Episodes {
             .zip(self.out.reward.par_chunks_mut(width))
             .zip(self.out.terminated.par_chunks_mut(width))
             .zip(self.out.truncated.par_chunks_mut(width))
+            .zip(self.over.par_chunks_mut(width))
+            .zip(self.out.terms.par_chunks_mut(width))
             .map(move |parts| {
+                let (parts, terms) = parts;
+                let (parts, over) = parts;
                 let (
                     ((((((steps, param_row), status), obs), next_obs), reward), terminated),
                     truncated,
                 ) = parts;
                 Piece {
                     obs_dim: od,
+                    autoreset,
+                    over,
+                    terms,
                     steps,
                     param_row,
                     status,
@@ -81,6 +116,9 @@ impl Episodes {
 /// Some neighbouring environments of [`Episodes`].
 pub(crate) struct Piece<'a> {
     obs_dim: usize,
+    autoreset: Autoreset,
+    over: &'a mut [bool],
+    terms: &'a mut [StepTerms],
     steps: &'a mut [u32],
     /// Parameter rows.
     pub param_row: &'a mut [u32],
@@ -99,11 +137,36 @@ impl Piece<'_> {
     }
 
     /// Begins an episode of environment `i` of the piece: `restart` brings its parameter row up to
-    /// date and writes its first observation.
-    pub fn begin(&mut self, i: usize, restart: impl FnOnce(&mut u32, &mut [f32])) {
+    /// date, writes its first observation and returns where the robot is.
+    pub fn begin(&mut self, i: usize, restart: impl FnOnce(&mut u32, &mut [f32]) -> [f64; 2]) {
         self.steps[i] = 0;
+        self.over[i] = false;
         let obs = &mut self.obs[i * self.obs_dim..][..self.obs_dim];
-        restart(&mut self.param_row[i], obs);
+        let terms = &mut self.terms[i];
+        [terms.x_now, terms.z_now] = restart(&mut self.param_row[i], obs);
+    }
+
+    /// Whether this step of environment `i` begins a new episode in place of going on.
+    pub fn is_due(&self, i: usize) -> bool {
+        self.autoreset == Autoreset::NextStep && self.over[i]
+    }
+
+    /// Makes the step of environment `i` a reset: nothing is paid, nothing ends.
+    pub fn begin_in_step(
+        &mut self,
+        i: usize,
+        restart: impl FnOnce(&mut u32, &mut [f32]) -> [f64; 2],
+    ) {
+        self.terms[i] = StepTerms::default();
+        (self.status[i], self.reward[i]) = (0, 0.0);
+        (self.terminated[i], self.truncated[i]) = (false, false);
+        self.begin(i, restart);
+        self.successor_is_first(i);
+    }
+
+    fn successor_is_first(&mut self, i: usize) {
+        let at = i * self.obs_dim..(i + 1) * self.obs_dim;
+        self.next_obs[at.clone()].copy_from_slice(&self.obs[at]);
     }
 
     /// Records how the step of environment `i` ended. Where that ends its episode, `restart` begins
@@ -111,25 +174,29 @@ impl Piece<'_> {
     pub fn end(
         &mut self,
         i: usize,
-        task: &Task,
+        max_episode_steps: usize,
         end: &Outcome,
-        restart: impl FnOnce(&mut u32, &mut [f32]),
+        restart: impl FnOnce(&mut u32, &mut [f32]) -> [f64; 2],
     ) {
         self.steps[i] += 1;
         self.status[i] = end.status;
         self.reward[i] = end.reward as f32;
+        self.terms[i] = end.terms;
         self.terminated[i] = end.terminated;
         let broken = end.status & BROKEN != 0;
-        let over = self.steps[i] as usize >= task.max_episode_steps;
-        self.truncated[i] = (over || broken) && !end.terminated;
-        let at = i * self.obs_dim..(i + 1) * self.obs_dim;
-        if self.terminated[i] || self.truncated[i] {
+        let late = self.steps[i] as usize >= max_episode_steps;
+        self.truncated[i] = (late || broken) && !end.terminated;
+        let over = self.terminated[i] || self.truncated[i];
+        // A broken state is never shown: its robot starts anew at once, whenever the next episode may count from.
+        if broken || over && self.autoreset == Autoreset::SameStep {
             self.begin(i, restart);
             if broken {
-                self.next_obs[at.clone()].copy_from_slice(&self.obs[at]);
+                self.successor_is_first(i);
             }
         } else {
+            let at = i * self.obs_dim..(i + 1) * self.obs_dim;
             self.obs[at.clone()].copy_from_slice(&self.next_obs[at]);
         }
+        self.over[i] = over && self.autoreset != Autoreset::SameStep;
     }
 }

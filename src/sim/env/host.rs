@@ -2,7 +2,7 @@
 //! snapshots are written here once. An engine says how its robots are set, stepped and read.
 
 use crate::env::episodes::Episodes;
-use crate::env::rules::TaskRules;
+use crate::env::rules::{TaskRules, place};
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::{Dynamics, EnvSpec, StepBatch, Task, VecEnv};
 use crate::error::Result;
@@ -26,6 +26,13 @@ pub trait Engine: Send + 'static {
     fn save(&self) -> Vec<f64>;
     /// Goes back to what [`save`](Self::save) said of robots with the present parameter rows.
     fn load(&mut self, saved: &[f64]);
+    /// As many robots of `models`, which `rows` (`[n]`) assigns, that compute alike.
+    ///
+    /// # Errors
+    /// Where the robots exceed the engine's limits.
+    fn renewed(&self, models: &[&Model], rows: &[usize]) -> Result<Self>
+    where
+        Self: Sized;
 }
 
 /// Some neighbouring robots that one thread steps together; `i` counts within the group.
@@ -52,8 +59,16 @@ pub trait Group: Send {
 pub struct Job<'a> {
     rules: &'a TaskRules,
     episodes: &'a mut Episodes,
-    /// `[n, act_dim]`; none for a reset.
-    actions: Option<&'a [f32]>,
+    what: What<'a>,
+}
+
+/// What a [`Job`] does.
+#[derive(Clone, Copy)]
+enum What<'a> {
+    /// A new episode where this says so, `[n]`.
+    Reset(&'a [bool]),
+    /// An env step with these actions, `[n, act_dim]`.
+    Step(&'a [f32]),
 }
 
 /// Numbers that a thread needs for one group.
@@ -71,7 +86,7 @@ impl Job<'_> {
         let Self {
             rules,
             episodes,
-            actions,
+            what,
         } = self;
         let (nv, act_dim) = (rules.nv(), rules.task.act_dim());
         let scratch = || Scratch {
@@ -81,13 +96,20 @@ impl Job<'_> {
             qvel: vec![0.0; nv],
         };
         let both = groups.zip(episodes.pieces(width));
-        let Some(actions) = actions else {
-            return both.for_each_init(scratch, |s, (mut group, mut piece)| {
-                for i in 0..group.envs().len() {
-                    piece.begin(i, |row, obs| restart(rules, &mut group, i, row, obs, s));
-                }
-            });
+        let actions = match what {
+            What::Step(actions) => actions,
+            What::Reset(mask) => {
+                return both.zip(mask.par_chunks(width)).for_each_init(
+                    scratch,
+                    |s, ((mut group, mut piece), mask)| {
+                        for i in (0..mask.len()).filter(|&i| mask[i]) {
+                            piece.begin(i, |row, obs| restart(rules, &mut group, i, row, obs, s));
+                        }
+                    },
+                );
+            }
         };
+        let max_episode_steps = rules.task.max_episode_steps;
         both.zip(actions.par_chunks(width * act_dim)).for_each_init(
             scratch,
             |s, ((mut group, mut piece), actions)| {
@@ -98,12 +120,19 @@ impl Job<'_> {
                 }
                 group.step(rules.task.frame_skip);
                 for i in 0..group.envs().len() {
+                    if piece.is_due(i) {
+                        piece.begin_in_step(i, |row, obs| {
+                            restart(rules, &mut group, i, row, obs, s)
+                        });
+                        continue;
+                    }
                     group.state(i, &mut s.qpos, &mut s.qvel);
                     let (dx, status) = (group.dx(i), group.status(i));
-                    let next_obs = piece.next_obs(i);
-                    let end = rules.outcome(&s.qpos, &s.qvel, dx, s.costs[i], status, next_obs);
-                    piece.end(i, &rules.task, &end, |row, obs| {
-                        restart(rules, &mut group, i, row, obs, s);
+                    let (row, next_obs) = (piece.param_row[i], piece.next_obs(i));
+                    let end =
+                        rules.outcome(row, &s.qpos, &s.qvel, dx, s.costs[i], status, next_obs);
+                    piece.end(i, max_episode_steps, &end, |row, obs| {
+                        restart(rules, &mut group, i, row, obs, s)
                     });
                 }
             },
@@ -112,7 +141,7 @@ impl Job<'_> {
 }
 
 /// Puts robot `i` of `group` at a new initial state, with the parameter row that it has from now on,
-/// and observes it.
+/// and observes it; where it is.
 fn restart(
     rules: &TaskRules,
     group: &mut impl Group,
@@ -120,7 +149,7 @@ fn restart(
     row: &mut u32,
     obs: &mut [f32],
     s: &mut Scratch,
-) {
+) -> [f64; 2] {
     let env = group.envs().start + i;
     let drawn = rules.param_row(env);
     if *row != drawn {
@@ -132,6 +161,7 @@ fn restart(
     // As the engine holds it: rounded.
     group.state(i, &mut s.qpos, &mut s.qvel);
     rules.observe(&s.qpos, &s.qvel, obs);
+    place(&rules.dynamics.rows[drawn as usize].model, &s.qpos)
 }
 
 /// Environments of one task on the engine `E`.
@@ -139,9 +169,9 @@ fn restart(
 /// An environment whose state breaks (NaN, or beyond 1e10) starts anew, as MuJoCo's would: the
 /// step is truncated, pays 0, and shows in [`status`](VecEnv::status).
 pub struct HostEnv<E> {
-    rules: TaskRules,
-    engine: E,
-    episodes: Episodes,
+    pub(super) rules: TaskRules,
+    pub(super) engine: E,
+    pub(super) episodes: Episodes,
 }
 
 impl<E: Engine> HostEnv<E> {
@@ -180,12 +210,17 @@ impl<E: Engine> HostEnv<E> {
         &self.episodes.out.obs
     }
 
-    fn run(&mut self, actions: Option<&[f32]>) {
+    /// Starts a new episode where `mask` (`[n]`) says so.
+    pub(super) fn restart(&mut self, mask: &[bool]) {
+        self.run(What::Reset(mask));
+    }
+
+    fn run(&mut self, what: What<'_>) {
         self.rules.tick += 1;
         self.engine.run(Job {
             rules: &self.rules,
             episodes: &mut self.episodes,
-            actions,
+            what,
         });
     }
 }
@@ -204,7 +239,7 @@ impl<E: Engine> VecEnv for HostEnv<E> {
     }
 
     fn reset(&mut self) -> Result<&[f32]> {
-        self.run(None);
+        self.restart(&vec![true; self.num_envs()]);
         Ok(&self.episodes.out.obs)
     }
 
@@ -219,7 +254,8 @@ impl<E: Engine> VecEnv for HostEnv<E> {
 
     fn step(&mut self, actions: &[f32]) -> Result<&StepBatch> {
         self.rules.check_actions(actions)?;
-        self.run(Some(actions));
+        self.episodes.check_all_run()?;
+        self.run(What::Step(actions));
         Ok(&self.episodes.out)
     }
 

@@ -1,5 +1,6 @@
 //! Tasks, and vectors of environments on any engine: a [`HostEnv`] is one on the processor.
 
+pub(crate) mod control;
 pub mod dynamics;
 pub(crate) mod episodes;
 mod host;
@@ -10,6 +11,7 @@ mod spec;
 pub mod status;
 pub mod task;
 
+pub use control::{Autoreset, EpisodeControl};
 pub use dynamics::{Dynamics, ParamRow};
 pub use host::{Engine, Group, HostEnv, Job};
 pub use rules::EnvKey;
@@ -33,6 +35,42 @@ pub struct StepBatch {
     pub terminated: Vec<bool>,
     /// `[n]`: the step limit was reached without termination; does not stop a bootstrap.
     pub truncated: Vec<bool>,
+    /// `[n]`: where each robot went and what it was paid for; empty where the engine runs on a GPU.
+    pub terms: Vec<StepTerms>,
+}
+
+impl StepBatch {
+    /// Takes over the numbers of `other`, of the same shape, in place.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.obs.copy_from_slice(&other.obs);
+        self.next_obs.copy_from_slice(&other.next_obs);
+        self.reward.copy_from_slice(&other.reward);
+        self.terminated.copy_from_slice(&other.terminated);
+        self.truncated.copy_from_slice(&other.truncated);
+        self.terms.copy_from_slice(&other.terms);
+    }
+}
+
+/// What an env step of one environment is told by beside its observation. Numbers alone, side by side.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+pub struct StepTerms {
+    /// Position along x at the end of the step, m.
+    pub x: f64,
+    /// Height at the end of the step above that of the robot's `qpos0`, m.
+    pub z: f64,
+    /// Mean velocity along x, m/s.
+    pub velocity: f64,
+    /// What the reward is the sum of: the weighted velocity,
+    pub forward: f64,
+    /// what a healthy state earns,
+    pub healthy: f64,
+    /// and the cost of the controls, at most 0.
+    pub control: f64,
+    /// As `x`, after the reset if the step ended the episode.
+    pub x_now: f64,
+    /// As `z`, after the reset if the step ended the episode.
+    pub z_now: f64,
 }
 
 /// Some env steps of a population, whose members have equally many environments each.

@@ -3,8 +3,9 @@
 use crate::env::dynamics::{Dynamics, ParamRow};
 use crate::env::status::BROKEN;
 use crate::env::task::ResetNoise;
-use crate::env::{EnvSpec, Task};
+use crate::env::{EnvSpec, StepTerms, Task};
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::rng::{Stream, fill_normal, fill_unit};
 
 /// What an environment's random draws are keyed by.
@@ -30,13 +31,16 @@ pub(crate) struct TaskRules {
     pub dynamics: Dynamics,
     /// What the draws of each environment are keyed by, `[n]`.
     pub keys: Vec<EnvKey>,
-    /// Vector steps and resets so far: the step part of every draw's counter.
+    /// Vector steps and resets so far.
     pub tick: u32,
+    /// The tick at which each environment's key was set, `[n]`: draws count from it.
+    pub since: Vec<u32>,
 }
 
 /// How an env step ended.
 pub(crate) struct Outcome {
     pub reward: f64,
+    pub terms: StepTerms,
     pub terminated: bool,
     pub status: u32,
 }
@@ -49,6 +53,7 @@ impl TaskRules {
             keys,
         } = spec;
         Self {
+            since: vec![0; keys.len()],
             task,
             dynamics,
             keys,
@@ -95,9 +100,15 @@ impl TaskRules {
         self.dynamics.rows[0].model.nv()
     }
 
+    /// The step part of the counter of every draw of `env`.
+    fn tick_of(&self, env: usize) -> u32 {
+        self.tick.wrapping_sub(self.since[env])
+    }
+
     /// The parameter row that `env` has if its episode begins now.
     pub fn param_row(&self, env: usize) -> u32 {
-        self.dynamics.param_row(env, self.keys[env], self.tick) as u32
+        self.dynamics
+            .param_row(env, self.keys[env], self.tick_of(env)) as u32
     }
 
     /// Draws the initial state of `env`, which has parameter row `row` then.
@@ -106,18 +117,18 @@ impl TaskRules {
         // Velocities begin at a Philox block of their own, so that the two never share a word.
         let second = nv.next_multiple_of(4);
         let mut draws = vec![0f32; second + nv];
+        let (tick, EnvKey { seed, env }) = (self.tick_of(env), self.keys[env]);
         for (noise, part, first) in [
             (self.task.reset.qpos, &mut *qpos, 0),
             (self.task.reset.qvel, qvel, second),
         ] {
-            let EnvKey { seed, env } = self.keys[env];
             let (scale, shift) = match noise {
                 ResetNoise::Uniform(a) => {
-                    fill_unit(&mut draws, seed, env, self.tick, Stream::Reset);
+                    fill_unit(&mut draws, seed, env, tick, Stream::Reset);
                     (2.0 * a, -a)
                 }
                 ResetNoise::Normal(std) => {
-                    fill_normal(&mut draws, seed, env, self.tick, Stream::Reset);
+                    fill_normal(&mut draws, seed, env, tick, Stream::Reset);
                     (std, 0.0)
                 }
             };
@@ -143,8 +154,8 @@ impl TaskRules {
         }
         if *std != 0.0 {
             let mut noise = vec![0f32; action.len()];
-            let key = self.keys[env];
-            fill_normal(&mut noise, key.seed, key.env, self.tick, Stream::JointNoise);
+            let (key, tick) = (self.keys[env], self.tick_of(env));
+            fill_normal(&mut noise, key.seed, key.env, tick, Stream::JointNoise);
             for ((c, n), motor) in ctrl.iter_mut().zip(noise).zip(&model.actuators) {
                 let [lo, hi] = motor.ctrlrange;
                 *c = (*c + std * f64::from(n)).max(lo).min(hi);
@@ -154,9 +165,14 @@ impl TaskRules {
     }
 
     /// Reward and termination after the physics of an env step that went `dx` m along x and cost
-    /// `cost`; writes the observation.
+    /// `cost`, with parameter row `row`; writes the observation.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that a step left behind, side by side"
+    )]
     pub fn outcome(
         &self,
+        row: u32,
         qpos: &[f64],
         qvel: &[f64],
         dx: f64,
@@ -165,13 +181,29 @@ impl TaskRules {
         next_obs: &mut [f32],
     ) -> Outcome {
         self.observe(qpos, qvel, next_obs);
-        let (reward, terminated) = if status & BROKEN != 0 {
-            (0.0, false)
-        } else {
-            reward(&self.task, qpos, qvel, dx, cost)
-        };
+        if status & BROKEN != 0 {
+            return Outcome {
+                reward: 0.0,
+                terms: StepTerms::default(),
+                terminated: false,
+                status,
+            };
+        }
+        let [x, z] = place(&self.dynamics.rows[row as usize].model, qpos);
+        let (earned, terminated) = earned(&self.task, qpos, qvel, dx);
+        let [forward, healthy] = earned;
         Outcome {
-            reward,
+            reward: forward + healthy - cost,
+            terms: StepTerms {
+                x,
+                z,
+                velocity: dx / self.task.dt(),
+                forward,
+                healthy,
+                control: -cost,
+                x_now: x,
+                z_now: z,
+            },
             terminated,
             status,
         }
@@ -181,6 +213,17 @@ impl TaskRules {
 /// Reward of an env step that went `dx` m along x, ended at `qpos`, `qvel` and cost `cost`; whether
 /// it terminates the episode.
 pub(crate) fn reward(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64) -> (f64, bool) {
+    let ([forward, healthy], terminated) = earned(task, qpos, qvel, dx);
+    (forward + healthy - cost, terminated)
+}
+
+/// Where a robot like `model` is along x, and how far above its `qpos0`, m.
+pub(crate) fn place(model: &Model, qpos: &[f64]) -> [f64; 2] {
+    [qpos[0], qpos[1] - model.dofs[1].qpos0]
+}
+
+/// What an env step earned for its way and for the robot's health; whether it terminates the episode.
+fn earned(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64) -> ([f64; 2], bool) {
     let healthy = task.is_healthy(qpos, qvel);
     let alive = if healthy || task.reward.healthy_on_fall {
         task.reward.healthy
@@ -188,7 +231,7 @@ pub(crate) fn reward(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64
         0.0
     };
     (
-        task.reward.forward_velocity * dx / task.dt() + alive - cost,
+        [task.reward.forward_velocity * dx / task.dt(), alive],
         !healthy,
     )
 }

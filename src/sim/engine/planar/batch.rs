@@ -129,6 +129,7 @@ pub trait Visitor {
 pub struct PlanarBatch {
     topology: Topology,
     num_envs: usize,
+    with: Arithmetic,
     lanes: Typed,
 }
 
@@ -207,6 +208,7 @@ impl PlanarBatch {
         Ok(Self {
             topology,
             num_envs: rows.len(),
+            with,
             lanes,
         })
     }
@@ -224,6 +226,11 @@ impl PlanarBatch {
             *times = StageTimes::default();
         }));
         sum
+    }
+
+    /// What it computes with.
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.with
     }
 
     /// Number of environments.

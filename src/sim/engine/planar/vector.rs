@@ -2,14 +2,15 @@
 
 use crate::engine::planar::real::Real;
 use crate::engine::planar::{Arithmetic, Lanes, PlanarBatch, Visitor};
-use crate::env::{Engine, EnvSpec, HostEnv, Job, VecEnv};
+use crate::env::{Engine, EnvSpec, EpisodeControl, HostEnv, Job};
 use crate::error::Result;
+use crate::model::Model;
 
 /// Environments of one task on the planar kernel's CPU lanes.
 pub type PlanarVecEnv = HostEnv<PlanarBatch>;
 
 impl PlanarVecEnv {
-    /// The environments of `spec`, not yet [`reset`](VecEnv::reset).
+    /// The environments of `spec`, not yet [`reset`](crate::env::VecEnv::reset).
     ///
     /// # Errors
     /// Where the robots exceed the kernel's limits, or it cannot compute `with` what is asked for.
@@ -21,7 +22,7 @@ impl PlanarVecEnv {
 }
 
 /// As [`PlanarVecEnv::new`] in float32 on the widest lanes of this processor.
-pub(in crate::engine) fn build(spec: EnvSpec) -> Result<Box<dyn VecEnv>> {
+pub(in crate::engine) fn build(spec: EnvSpec) -> Result<Box<dyn EpisodeControl>> {
     Ok(Box::new(PlanarVecEnv::new(spec, Arithmetic::default())?))
 }
 
@@ -65,5 +66,9 @@ impl Engine for PlanarBatch {
             PlanarBatch::set_state(self, env, qpos, qvel);
         }
         self.set_warm_start(warm_start);
+    }
+
+    fn renewed(&self, models: &[&Model], rows: &[usize]) -> Result<Self> {
+        Self::assigned(models, rows, self.arithmetic())
     }
 }

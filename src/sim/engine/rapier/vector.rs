@@ -2,7 +2,7 @@
 
 use crate::engine::rapier::{Robot, Scratch, World};
 use crate::env::status::BROKEN;
-use crate::env::{Engine, EnvSpec, Group, HostEnv, Job, VecEnv};
+use crate::env::{Engine, EnvSpec, EpisodeControl, Group, HostEnv, Job};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use rayon::prelude::*;
@@ -21,7 +21,7 @@ thread_local! {
 pub type RapierVecEnv = HostEnv<Worlds>;
 
 impl RapierVecEnv {
-    /// The environments of `spec`, not yet [`reset`](VecEnv::reset).
+    /// The environments of `spec`, not yet [`reset`](crate::env::VecEnv::reset).
     ///
     /// # Errors
     /// Without environments; as [`Robot::new`].
@@ -31,7 +31,7 @@ impl RapierVecEnv {
 }
 
 /// As [`RapierVecEnv::new`].
-pub(in crate::engine) fn build(spec: EnvSpec) -> Result<Box<dyn VecEnv>> {
+pub(in crate::engine) fn build(spec: EnvSpec) -> Result<Box<dyn EpisodeControl>> {
     Ok(Box::new(RapierVecEnv::new(spec)?))
 }
 
@@ -152,6 +152,10 @@ impl Engine for Worlds {
         for (place, state) in self.places.iter_mut().zip(saved.chunks(width)) {
             place.world.set_coordinates(&self.robots[place.row], state);
         }
+    }
+
+    fn renewed(&self, models: &[&Model], rows: &[usize]) -> Result<Self> {
+        Self::new(models, rows)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod batch;
 mod constants;
+mod control;
 mod network;
 mod rollout;
 mod rows;

@@ -199,6 +199,15 @@ impl Store {
         }
     }
 
+    /// Replaces the seeds of the draws, `[n]`.
+    pub(crate) fn write_seeds(&self, gpu: &Gpu, seeds: &[u64]) {
+        let low = seeds.iter().map(|seed| *seed as u32);
+        let high = seeds.iter().map(|seed| (seed >> 32) as u32);
+        let words: Vec<u32> = low.chain(high).collect();
+        gpu.queue
+            .write_buffer(&self.episode, 0, bytemuck::cast_slice(&words));
+    }
+
     /// Replaces the observations that the policy acts on, from environment `env` on.
     pub(crate) fn write_obs(&self, gpu: &Gpu, env: usize, obs: &[f32]) {
         let width = (self.widths.outcome - 2) / 2;

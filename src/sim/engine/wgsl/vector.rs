@@ -9,7 +9,7 @@ use crate::env::episodes::Episodes;
 use crate::env::rules::TaskRules;
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::status::{BROKEN, UNCONVERGED};
-use crate::env::{Dynamics, EnvSpec, ParamRow, StepBatch, Task, VecEnv};
+use crate::env::{Dynamics, EnvSpec, EpisodeControl, ParamRow, StepBatch, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::gpu::buffers::Flight;
@@ -51,7 +51,7 @@ pub(super) struct Chunk {
 }
 
 /// As [`PlanarGpuEnv::new`].
-pub(in crate::engine) fn build(spec: EnvSpec, gpu: &Arc<Gpu>) -> Result<Box<dyn VecEnv>> {
+pub(in crate::engine) fn build(spec: EnvSpec, gpu: &Arc<Gpu>) -> Result<Box<dyn EpisodeControl>> {
     Ok(Box::new(PlanarGpuEnv::new(spec, gpu)?))
 }
 
@@ -125,9 +125,12 @@ impl PlanarGpuEnv {
         });
         let chunks = chunks.collect();
         gpu.check()?;
+        let mut episodes = Episodes::new(&rules);
+        // The device does not say where its robots are.
+        episodes.out.terms.clear();
         Ok(Self {
             gpu: gpu.clone(),
-            episodes: Episodes::new(&rules),
+            episodes,
             rules,
             topology: topology_,
             constants,
