@@ -12,12 +12,13 @@ use crate::run::record::run_folder::{RunFolder, write};
 
 /// Flags of `export`.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("files").required(true).multiple(true).args(["onnx", "safetensors"])))]
 pub struct Args {
     /// Run folder, checkpoint, behaviour snapshots, or a D4RL file (its behaviour policy); without one, the newest run
     /// in `runs/`
     what: Option<PathBuf>,
     /// ONNX, opset 17: `observations` in, `action` (deterministic), `mean`, `log_std` and `sample` out
-    #[arg(long, value_name = "FILE", required_unless_present = "safetensors")]
+    #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
     /// Tensors as PyTorch has them, and what they are in a JSON file of the same name
     #[arg(long, value_name = "FILE")]

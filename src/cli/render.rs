@@ -8,7 +8,7 @@ use crate::cli::choice::choice;
 use crate::data::Dataset;
 use crate::engine::Physics;
 use crate::env::Task;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::GapSet;
 use crate::range::Range;
 use crate::run::data::real_data::log_notes;
@@ -83,7 +83,13 @@ fn states_of(path: &Path) -> Result<Option<Dataset>> {
         return Ok(None);
     }
     let data = Dataset::read(path)?;
-    Ok((data.qpos.is_some() && data.qvel.is_some()).then_some(data))
+    let states = data.qpos.is_some() && data.qvel.is_some();
+    if !states && data.policy.is_none() {
+        let problem = "holds neither states of the robot (infos/qpos, infos/qvel) nor a behaviour policy (metadata/policy)";
+        let help = "give a run folder, a checkpoint, or a data file that has one of the two";
+        return Err(Error::input(path.display(), problem, help));
+    }
+    Ok(states.then_some(data))
 }
 
 /// Whether the safetensors file at `path` is one of behaviour snapshots.

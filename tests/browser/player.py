@@ -6,6 +6,7 @@ two moments differ; paused, they do not; keys step, jump, and change what stands
 draws other pictures. With FOLDER, screenshots are left there."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 from headless import chromium, look
@@ -71,6 +72,13 @@ def main():
             if len(sys.argv) > 2:
                 shot = Path(sys.argv[2]).resolve() / f"{name.replace(' ', '-')}.png"
                 look(player, size, dark, seconds=3, shot=shot)
+    # Negative control: a player that draws nothing by itself is seen.
+    with tempfile.TemporaryDirectory() as folder:
+        still = Path(folder, "still.html")
+        text = player.read_text()
+        assert text.count("requestAnimationFrame(tick)") == 1
+        still.write_text(text.replace("requestAnimationFrame(tick)", "tick"))
+        assert not look(still, SIZES[0], script=AFTER)["played"], "a picture that stands still went unseen"
 
 
 main()

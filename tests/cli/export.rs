@@ -26,7 +26,9 @@ fn python(modules: &str, script: &str, args: &[&Path]) -> Option<(bool, String)>
     };
     let found = python(&format!("import {modules}")).output();
     if !found.is_ok_and(|out| out.status.success()) {
+        // PyTorch is gigabytes: whoever has it asks it.
         let required = std::env::var("H2OPLUS_REQUIRE_PYTHON").is_ok_and(|value| value == "1");
+        let required = required && !modules.contains("torch");
         assert!(!required, "python3 with {modules} is required here");
         ::h2oplus::log!("SKIPPED: python3 with {modules} is not here");
         return None;
@@ -223,6 +225,25 @@ assert np.abs(action - ours).max() < 2e-6, np.abs(action - ours).max()
 assert card["distribution"] == "tanh_gaussian" and "last_fc_log_std.weight" in w
 "#;
     if let Some((well, said)) = python("safetensors.numpy, numpy", script, &[dir]) {
+        assert!(well, "{said}");
+    }
+    // The guide's own lines.
+    let source = include_str!("../../src/run/export/tensors.rs");
+    let (_, guide) = source.split_once("```python\n").unwrap();
+    let (guide, _) = guide.split_once("//! ```").unwrap();
+    let guide: Vec<_> = guide
+        .lines()
+        .map(|line| line.strip_prefix("//! ").unwrap_or(""))
+        .collect();
+    let guide = guide.join("\n").replace("policy.", "p.");
+    let script = format!(
+        "import os, sys\nos.chdir(sys.argv[1])\n{guide}\n\
+         obs = torch.frombuffer(bytearray(open('obs.f32', 'rb').read()), dtype=torch.float32)\n\
+         ours = torch.frombuffer(bytearray(open('actions.f32', 'rb').read()), dtype=torch.float32)\n\
+         apart = (act(obs.reshape(10000, -1)) - ours.reshape(10000, -1)).abs().max().item()\n\
+         assert apart < 2e-6, apart\n"
+    );
+    if let Some((well, said)) = python("torch, safetensors.torch", &script, &[dir]) {
         assert!(well, "{said}");
     }
 }

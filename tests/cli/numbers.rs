@@ -103,7 +103,7 @@ fn help_says_the_ranges() {
         "--lambda <LAMBDA> λ, the share of V in the target (a number from 0 to 1) [h2oplus: 0.1]",
         "Polyak rate of the target critics (a number from 0 to 1) [all: 0.005]",
         "Updates of each member (a whole number from 1 to 4294967295)",
-        "Real transitions per update (a whole number, 1 or more) [h2oplus, h2o, rlpd: 128]",
+        "Real transitions per update (a whole number, 1 or more) [h2oplus, h2o, rlpd, dara, par-bc, sac-bc, sac-cql: 128]",
     ] {
         assert!(help.contains(said), "no `{said}` in {help}");
     }

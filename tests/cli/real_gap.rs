@@ -148,3 +148,24 @@ fn members_may_differ_in_their_real_robot() {
         "the named shift has a scale"
     );
 }
+
+/// What an agent did while it learnt on the shifted robot is told as such, in its states' own dynamics.
+#[test]
+fn a_whole_replay_is_of_the_shifted_robot() {
+    let dir = tempfile::tempdir().unwrap();
+    let shift = ["--real-gap", "gravity=0.5"];
+    let whole = ["collect", "--replay", "whole", "--rows", "1000"];
+    let quality = ["--quality", "medium-replay"];
+    done(dir.path(), &[&whole[..], &quality, &shift].concat());
+    let file = "data/halfcheetah_gravity=0.5_medium-replay.hdf5";
+    let data = Dataset::read(dir.path().join(file)).unwrap();
+    assert_eq!(data.len(), 1000);
+    assert!(data.gap["gravity"].iter().all(|k| *k == 0.5));
+    let train = |real: &[&str]| {
+        let all = small(&["--updates", "20", "--data", file, "--algo", "iql"]);
+        done(dir.path(), &[&all[..], real].concat())
+    };
+    assert!(!train(&shift).contains("note:"));
+    let text = train(&["--real-gap", "gravity=0.2"]);
+    assert!(text.contains("were made under the gaps gravity"), "{text}");
+}

@@ -75,6 +75,8 @@ fn a_run_leaves_a_player_and_renders() {
         links >= 4,
         "each cell and each folder: {links} of {address}"
     );
+    let markdown = std::fs::read_to_string(dir.join("report/report.md")).unwrap();
+    assert_eq!(markdown.matches(&format!("]({address}")).count(), 2);
 
     let run = run.to_str().unwrap();
     let said = json(dir, &["render", run, "--out", "a.gif", "--steps", "30"]);
@@ -91,10 +93,41 @@ fn a_run_leaves_a_player_and_renders() {
         still.len()
     );
 
+    let mut decoder = gif::DecodeOptions::new().read_info(&gif[..]).unwrap();
+    assert_eq!((decoder.width(), decoder.height()), (641, 190));
+    let mut frames = 0;
+    while let Some(frame) = decoder.read_next_frame().unwrap() {
+        // An env step of half-cheetah takes 0.05 s.
+        assert_eq!(frame.delay, 5);
+        frames += 1;
+    }
+    assert_eq!(frames, 30);
+    let picture = tiny_skia::Pixmap::decode_png(&png).unwrap();
+    // Six moments of the real robot over six of the simulated one: blue above, orange below, but for ghosts.
+    let width = picture.width() as usize;
+    let count = |[r, g, b]: [u8; 3], rows: std::ops::Range<usize>| {
+        let pixels = &picture.pixels()[rows.start * width..rows.end * width];
+        pixels
+            .iter()
+            .filter(|p| [p.red(), p.green(), p.blue()] == [r, g, b])
+            .count()
+    };
+    let (blue, orange) = ([0x00, 0x72, 0xb2], [0xd5, 0x5e, 0x00]);
+    assert_eq!(picture.height(), 340);
+    assert!(count(blue, 0..170) > 3000 && count(orange, 170..340) > 3000);
+    assert_eq!((count(orange, 0..170), count(blue, 170..340)), (0, 0));
+
     let error = refused(dir, &["render", run, "--out", "a.mp4"]);
     assert!(error.contains(".html, .gif or .png"), "{error}");
     let error = refused(dir, &["render", run, "--out", "a.html", "--policy", "4"]);
     assert!(error.contains("holds 4 policies"), "{error}");
+    let bare =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/formats/d4rl_no_next.hdf5");
+    let error = refused(dir, &["render", bare.to_str().unwrap(), "--out", "a.html"]);
+    assert!(
+        error.contains("neither states") && error.contains("nor a behaviour policy"),
+        "{error}"
+    );
     let error = refused(dir, &["render", "nowhere", "--out", "a.html"]);
     assert!(error.contains("nowhere"), "{error}");
 }

@@ -151,7 +151,7 @@ impl Overview<'_> {
             .collect();
         if let Some(sets) = missing.first() {
             lines.push(format!(
-                "first, data of {} shifted robots: SAC for at most {} updates on each",
+                "first, data of {} shifted robots: SAC for at most {} updates on each, beside the time predicted",
                 missing.len(),
                 sets[0].updates,
             ));

@@ -30,10 +30,11 @@ pub fn encode(film: &Film) -> Result<Vec<u8>> {
     let delay = (100.0 * film.dt * stride as f64)
         .round()
         .clamp(2.0, 65_535.0) as u16;
-    let pictures: Vec<_> = (0..film.len()).step_by(stride).collect();
-    let pictures = pictures.iter().map(|step| draw(film, *step));
-    let pictures = pictures.collect::<Result<Vec<_>>>()?;
-    let palette = Palette::of(&pictures);
+    // Drawn twice rather than kept: an episode of pictures is half a gigabyte.
+    let steps = (0..film.len()).step_by(stride);
+    let every = steps.len().div_ceil(SAMPLES).max(1);
+    let samples = steps.clone().step_by(every).map(|step| draw(film, step));
+    let palette = Palette::of(&samples.collect::<Result<Vec<_>>>()?);
     let refused = |e: gif::EncodingError| Error::input("gif", e, "render fewer steps");
     let [width, height] = [2 * PANE[0] as u16 + 1, PANE[1] as u16];
     let mut bytes = Vec::new();
@@ -41,8 +42,8 @@ pub fn encode(film: &Film) -> Result<Vec<u8>> {
     encoder.set_repeat(Repeat::Infinite).map_err(refused)?;
     let mut before: Option<Vec<u8>> = None;
     let mut cache = HashMap::new();
-    for picture in &pictures {
-        let now = palette.indices(picture, &mut cache);
+    for step in steps {
+        let now = palette.indices(&draw(film, step)?, &mut cache);
         let mut frame = changed(before.as_deref(), &now, usize::from(width));
         frame.delay = delay;
         encoder.write_frame(&frame).map_err(refused)?;
@@ -70,9 +71,10 @@ struct Palette {
 
 impl Palette {
     fn of(pictures: &[Pixmap]) -> Self {
-        let every = pictures.len().div_ceil(SAMPLES).max(1);
-        let some = pictures.iter().step_by(every);
-        let pixels: Vec<u8> = some.flat_map(|p| p.data().iter().copied()).collect();
+        let pixels: Vec<u8> = pictures
+            .iter()
+            .flat_map(|p| p.data().iter().copied())
+            .collect();
         let quant = NeuQuant::new(10, COLORS, &pixels);
         let mut colors = quant.color_map_rgb();
         colors.extend([0; 3]);

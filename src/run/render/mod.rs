@@ -20,6 +20,9 @@ use crate::error::{Error, Result};
 use crate::model::Capsule;
 use crate::model::pose::Pose;
 
+/// Height of the highest robot that is shown whole, m; recorded states may hold any number.
+pub const HIGHEST: f64 = 100.0;
+
 /// An episode in several worlds.
 #[derive(Clone, Debug)]
 pub struct Film {
@@ -138,14 +141,15 @@ impl Film {
     }
 
     /// Height above the floor that a picture shows, m: all that the robots reach, but not more than twice their height
-    /// at the beginning.
+    /// at the beginning, and not more than [`HIGHEST`].
     pub fn height(&self) -> f64 {
         let tops = |track: &Track| {
             let mut tops = track.frames.iter().map(|frame| track.top(frame));
             let first = tops.next().unwrap_or(1.0);
             tops.fold(first, f64::max).min(2.0 * first)
         };
-        1.15 * self.tracks.iter().map(tops).fold(0.3, f64::max)
+        let top = self.tracks.iter().map(tops).fold(0.3, f64::max);
+        1.15 * top.min(HIGHEST)
     }
 
     /// Writes the film to `path`, as its ending says: `.html`, `.gif` or `.png`.

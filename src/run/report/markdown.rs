@@ -58,7 +58,7 @@ fn section(out: &mut String, part: &ReportPart, links: &Links) {
             escaped(&verdict.headline),
             escaped(&verdict.sentences.join(" "))
         );
-        rows(out, part, table);
+        rows(out, part, table, links);
     }
     for coverage in &part.coverage {
         let _ = writeln!(out, "{}\n", escaped(&coverage.sentence()));
@@ -86,7 +86,7 @@ fn section(out: &mut String, part: &ReportPart, links: &Links) {
     out.push('\n');
 }
 
-fn rows(out: &mut String, part: &ReportPart, table: &ReportTable) {
+fn rows(out: &mut String, part: &ReportPart, table: &ReportTable, links: &Links) {
     let labels = (0..table.columns.len()).map(|c| escaped(&part.column(table, c).label));
     let labels: Vec<_> = labels.collect();
     let corner = match table.across {
@@ -96,7 +96,10 @@ fn rows(out: &mut String, part: &ReportPart, table: &ReportTable) {
     let _ = writeln!(out, "| {corner} | {} |", labels.join(" | "));
     let _ = writeln!(out, "| --- |{}", " --- |".repeat(labels.len()));
     for (row, cells) in table.rows.iter().zip(&table.cells) {
-        let cells: Vec<_> = cells.iter().map(|cell| self::cell(part, cell)).collect();
+        let cells: Vec<_> = cells
+            .iter()
+            .map(|cell| self::cell(part, cell, links))
+            .collect();
         let _ = writeln!(out, "| {} | {} |", escaped(row), cells.join(" | "));
     }
     if table.rows.len() > 1 && table.across == Across::Columns {
@@ -119,7 +122,7 @@ fn rows(out: &mut String, part: &ReportPart, table: &ReportTable) {
     out.push('\n');
 }
 
-fn cell(part: &ReportPart, cell: &ReportCell) -> String {
+fn cell(part: &ReportPart, cell: &ReportCell, links: &Links) -> String {
     let mut lines = Vec::new();
     match &cell.score {
         None => lines.push("–".to_owned()),
@@ -140,6 +143,8 @@ fn cell(part: &ReportPart, cell: &ReportCell) -> String {
         cell.paper
             .map(|paper| format!("paper {}", number::published(&paper))),
     );
+    let player = part.player(cell);
+    lines.extend(player.map(|player| format!("[▶ player]({})", links.to_file(player))));
     lines.join("<br>")
 }
 

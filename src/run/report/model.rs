@@ -1,7 +1,7 @@
 //! What a report shows, computed: everything here comes from the plans, configs and metrics of the runs. The writers
 //! of HTML, Markdown, LaTeX and CSV read nothing else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -287,6 +287,12 @@ impl ReportPart {
     pub fn scores(&self, cell: &ReportCell) -> Vec<f64> {
         let runs = cell.runs.iter();
         runs.filter_map(|run| self.runs[*run].score).collect()
+    }
+
+    /// A player of one of the cell's runs.
+    pub fn player(&self, cell: &ReportCell) -> Option<&Path> {
+        let mut runs = cell.runs.iter().map(|run| &self.runs[*run]);
+        runs.find_map(|run| run.player.as_deref())
     }
 
     /// What the numbers are, for axes and captions.

@@ -137,8 +137,7 @@ fn cell(part: &ReportPart, cell: &ReportCell, links: &Links) -> Markup {
     if let Some(paper) = &cell.paper {
         td.push(Markup::of("span", "paper").text(format!("paper {}", number::published(paper))));
     }
-    let mut runs = cell.runs.iter().map(|run| &part.runs[*run]);
-    if let Some(player) = runs.find_map(|run| run.player.as_ref()) {
+    if let Some(player) = part.player(cell) {
         let link = Markup::of("a", "watch").with("href", links.to_file(player));
         td.push(link.text("▶ player"));
     }
