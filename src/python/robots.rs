@@ -4,8 +4,9 @@ use h2oplus::engine::{Backend, Physics, PlanarVecEnv, build, choose, planar::Pre
 use h2oplus::env::{Autoreset, Dynamics, EnvKey, EnvSpec, EpisodeControl, StepBatch, Task};
 use h2oplus::error::{Error, Result};
 use h2oplus::run::config::memory;
+use h2oplus::run::render::still::pixels;
 use h2oplus_base::choice::Choice;
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -200,6 +201,25 @@ impl Robots {
             }
             Ok(())
         })
+    }
+
+    /// Picture of environment `env`, red, green and blue, `[height, width, 3]`.
+    fn render<'py>(
+        &self,
+        py: Python<'py>,
+        env: usize,
+        height: u32,
+        width: u32,
+    ) -> PyResult<Bound<'py, PyArray3<u8>>> {
+        let drawn = || {
+            let [qpos, _] = self.env.states()?;
+            let nv = qpos.len() / self.env.num_envs();
+            let row = self.env.param_row()[env] as usize;
+            let row = &self.env.dynamics().rows[row];
+            pixels(&self.task, row, &qpos[env * nv..][..nv], [width, height])
+        };
+        let pixels = drawn().map_err(raised)?;
+        PyArray1::from_vec(py, pixels).reshape([height as usize, width as usize, 3])
     }
 
     /// Everything that the future depends on, as bytes.

@@ -6,7 +6,7 @@ from conftest import need
 
 import h2oplus
 
-# Hoppers that only stand or fall learn within seconds; what random actions return is the control.
+# Hoppers learn not to fall at once within seconds; what random actions return is the control.
 QUICK = ["--env-id", "h2oplus/Hopper-v5"]
 
 

@@ -20,7 +20,7 @@ class RobotEnv(gymnasium.Env[Floats, Floats]):
     Takes what :func:`h2oplus.make_vec` takes but for ``num_envs``, ``autoreset_mode`` and ``copy``.
     """
 
-    metadata = {"render_modes": []}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}
 
     def __init__(self, task: str, *, threads: int = 1, render_mode: str | None = None, **kwargs: Any) -> None:
         """Builds it."""
@@ -33,7 +33,8 @@ class RobotEnv(gymnasium.Env[Floats, Floats]):
             copy=True,
             **kwargs,
         )
-        self.render_mode = None
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": self.robots.metadata["render_fps"]}
+        self.render_mode = render_mode
         self.observation_space = self.robots.single_observation_space
         self.action_space = self.robots.single_action_space
 
@@ -48,6 +49,11 @@ class RobotEnv(gymnasium.Env[Floats, Floats]):
         actions = np.asarray(action, dtype=np.float32)[None]
         obs, reward, terminated, truncated, infos = self.robots.step(actions)
         return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), _one(infos)
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """A picture, uint8 ``[240, 320, 3]``, where ``render_mode`` is ``rgb_array``."""
+        pictures = self.robots.render()
+        return None if pictures is None else pictures[0]
 
     def close(self) -> None:
         """Ends the engine's thread."""

@@ -19,6 +19,9 @@ from h2oplus._policy import Policy
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
+#: Height and width of a picture, pixels.
+PICTURE = 240, 320
+
 
 class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
     """Many robots of one task, each with its own dynamics gap, stepped in SIMD lanes.
@@ -52,9 +55,8 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
     ) -> None:
         """Builds ``num_envs`` robots; see :func:`make_vec`."""
         super().__init__()
-        if render_mode is not None:
-            # Who offers a mode to environments that may have none, as Stable-Baselines3 does, expects a TypeError.
-            raise TypeError(f"render_mode {render_mode!r}: these robots are not drawn\n  help: leave it out")
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode {render_mode!r}: there is none of this name\n  help: take rgb_array, or None")
         mode = AutoresetMode(autoreset_mode)
         self._robots = Robots(
             task,
@@ -80,8 +82,9 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
         self._none = np.zeros(num_envs, dtype=np.bool_)
         self._over = self._none
         self._mode = mode
-        self.metadata = {"autoreset_mode": mode, "render_modes": [], "render_fps": round(1 / self._robots.dt)}
-        self.render_mode = None
+        fps = round(1 / self._robots.dt)
+        self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": fps}
+        self.render_mode = render_mode
         self.num_envs = num_envs
         obs, act = self._robots.obs_dim, self._robots.act_dim
         self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (obs,), np.float32)
@@ -286,6 +289,12 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
         self._began(self._none)
         return self._observed()
 
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
+        """Pictures of all environments, uint8 ``[240, 320, 3]`` each, where ``render_mode`` is ``rgb_array``."""
+        if self.render_mode is None:
+            return None
+        return tuple(self._robots.render(env, *PICTURE) for env in range(self.num_envs))
+
     def close_extras(self, **kwargs: Any) -> None:
         """Ends the engine's threads. Arrays that were returned stay."""
         self._robots.close()
@@ -352,7 +361,7 @@ def make_vec(
         max_episode_steps: Env steps after which an episode is truncated; None: as the task says.
         autoreset_mode: When a new episode follows one that has ended: ``gymnasium.vector.AutoresetMode``.
         copy: Whether each call returns arrays of its own; see :class:`RobotVectorEnv` for how long views hold.
-        render_mode: None.
+        render_mode: ``rgb_array``: ``render`` draws every environment; or None.
 
     Returns:
         The vector environment.

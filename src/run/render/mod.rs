@@ -10,6 +10,7 @@ mod label;
 mod picture;
 pub mod recorded;
 pub mod roll;
+pub mod still;
 pub mod strip;
 
 use std::path::Path;

@@ -114,6 +114,24 @@ pub fn world(film: &Film, side: usize, step: usize, size: [u32; 2]) -> Result<Pi
     Ok(picture)
 }
 
+/// The robot of `track` at its last frame, without texts, on the scale of its first.
+///
+/// # Errors
+/// As [`blank`].
+pub fn alone(track: &Track, size: [u32; 2]) -> Result<Pixmap> {
+    let mut picture = blank(size[0], size[1])?;
+    if let (Some(first), Some(now)) = (track.frames.first(), track.frames.last()) {
+        let view = View {
+            size,
+            scale: f64::from(size[1]) * (1.0 - BELOW) / (1.5 * track.top(first)),
+            middle: now.poses[0].anchor[0],
+        };
+        floor(&mut picture, &view);
+        robot(&mut picture, &view, track, now, ROBOTS[0]);
+    }
+    Ok(picture)
+}
+
 /// Name on the left, reward so far on the right, the time on the floor.
 fn texts(picture: &mut Pixmap, film: &Film, track: &Track, step: usize) {
     let name = match track.gap.as_str() {
