@@ -9,7 +9,7 @@ use super::curve::{Figure, PALETTE, Point, ReferenceLine, Series};
 use super::inputs;
 use super::metrics::read_jsonl;
 use super::run_folder::RunFolder;
-use crate::data::Dataset;
+use crate::data::{Dataset, moments};
 use crate::error::Result;
 use crate::model::gap::without_folders;
 use crate::run::config::TrainConfig;
@@ -78,7 +78,8 @@ fn stem(key: &str, name: &str) -> String {
     }
 }
 
-/// Draws `learning_curve.svg` in the first of `runs` from the metrics of all; a curve per method and member.
+/// Draws `learning_curve.svg` in the first of `runs` from the metrics of all; a curve per method and member, or per method
+/// where there are many seeds.
 pub fn draw_curve(runs: &[(RunFolder, TrainConfig)], data: &[Dataset]) -> Result<PathBuf> {
     let mut series = Vec::new();
     let mut title = String::new();
@@ -96,13 +97,9 @@ pub fn draw_curve(runs: &[(RunFolder, TrainConfig)], data: &[Dataset]) -> Result
                 stem("gap", &gap)
             );
         }
-        for (m, points) in evaluations(&folder.metrics())? {
-            let name = config
-                .members
-                .get(m)
-                .map_or("", |member| member.name.as_str());
-            let name = format!("{} {name}", config.algo);
-            let color = PALETTE[series.len() % PALETTE.len()];
+        let color = |n: usize| PALETTE[n % PALETTE.len()];
+        for (name, points) in curves(config, evaluations(&folder.metrics())?) {
+            let (name, color) = (format!("{} {name}", config.algo), color(series.len()));
             series.push(Series {
                 name,
                 color,
@@ -134,6 +131,54 @@ pub fn draw_curve(runs: &[(RunFolder, TrainConfig)], data: &[Dataset]) -> Result
     Ok(path)
 }
 
+/// Seeds from which on their mean stands for them.
+const MANY: usize = 3;
+
+/// A curve a member; but where a way has many seeds, one of their mean with a standard deviation over them as the band.
+fn curves(
+    config: &TrainConfig,
+    evaluations: BTreeMap<usize, Vec<Point>>,
+) -> Vec<(String, Vec<Point>)> {
+    let mut ways: Vec<(String, Vec<(String, Vec<Point>)>)> = Vec::new();
+    for (m, points) in evaluations {
+        let member = config.members.get(m);
+        let name = member.map_or(String::new(), |member| member.name.clone());
+        let seed = member.map_or(String::new(), |member| format!("seed {}", member.seed));
+        let way = name.strip_prefix(&seed).unwrap_or(&name).trim().to_owned();
+        match ways.iter_mut().find(|(known, _)| *known == way) {
+            Some((_, members)) => members.push((name, points)),
+            None => ways.push((way, vec![(name, points)])),
+        }
+    }
+    let curves = |(way, members): (String, Vec<(String, Vec<Point>)>)| {
+        if members.len() < MANY {
+            return members;
+        }
+        let name = format!("{way} ({} seeds)", members.len());
+        let points = members.into_iter().flat_map(|(_, points)| points).collect();
+        vec![(name.trim().to_owned(), mean_curve(points))]
+    };
+    ways.into_iter().flat_map(curves).collect()
+}
+
+/// The mean of the points at each place, in the order of places.
+fn mean_curve(points: Vec<Point>) -> Vec<Point> {
+    let mut places: Vec<(f64, Vec<f64>)> = Vec::new();
+    for Point { x, y, .. } in points {
+        match places.iter_mut().find(|(at, _)| *at == x) {
+            Some((_, all)) => all.push(y),
+            None => places.push((x, vec![y])),
+        }
+    }
+    places.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let point = |(x, all): (f64, Vec<f64>)| {
+        let (y, std) = moments(all.into_iter());
+        let band = Some((y - std, y + std));
+        Point { x, y, band }
+    };
+    places.into_iter().map(point).collect()
+}
+
 /// `eval/return` by member, with a standard deviation over episodes as the band.
 fn evaluations(path: &Path) -> Result<BTreeMap<usize, Vec<Point>>> {
     let mut out: BTreeMap<usize, Vec<Point>> = BTreeMap::new();
@@ -148,4 +193,51 @@ fn evaluations(path: &Path) -> Result<BTreeMap<usize, Vec<Point>>> {
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::config::{Given, resolve};
+
+    fn points(values: [f64; 2]) -> Vec<Point> {
+        let point = |(n, y): (usize, f64)| Point {
+            x: n as f64,
+            y,
+            band: None,
+        };
+        values.into_iter().enumerate().map(point).collect()
+    }
+
+    /// Curves of `seeds` with two gaps; a seed's return is its number, and 10 more with the second gap.
+    fn curves_of(seeds: &str) -> Vec<(String, Vec<Point>)> {
+        let run = toml::Table::from_iter([("seeds".into(), seeds.into())]);
+        let gaps = ["gravity", "friction"].map(Into::into);
+        let given = Given {
+            run,
+            vary: vec![crate::run::config::members::Axis::new("gap", gaps.into()).unwrap()],
+            ..Given::default()
+        };
+        let run = resolve(&given, None).unwrap();
+        let members = run.config.members.iter().enumerate();
+        let value = |member: &Member| {
+            member.seed as f64 + if member.gap == "friction" { 10.0 } else { 0.0 }
+        };
+        let all = members.map(|(m, member)| (m, points([0.0, value(member)])));
+        curves(&run.config, all.collect())
+    }
+
+    #[test]
+    fn many_seeds_are_one_curve() {
+        let few = curves_of("0,4");
+        assert_eq!(few.len(), 4, "{few:?}");
+        let many = curves_of("0,1,5");
+        let names: Vec<_> = many.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["gap=gravity (3 seeds)", "gap=friction (3 seeds)"]);
+        let last = many[1].1[1];
+        assert_eq!((last.x, last.y), (1.0, 12.0));
+        let std = (14.0f64 / 3.0).sqrt();
+        let (low, high) = last.band.unwrap();
+        assert!((low - (12.0 - std)).abs() < 1e-9 && (high - (12.0 + std)).abs() < 1e-9);
+    }
 }
