@@ -131,15 +131,15 @@ pub fn draw_curve(runs: &[(RunFolder, TrainConfig)], data: &[Dataset]) -> Result
     Ok(path)
 }
 
+/// A name and its points.
+type Curve = (String, Vec<Point>);
+
 /// Seeds from which on their mean stands for them.
 const MANY: usize = 3;
 
 /// A curve a member; but where a way has many seeds, one of their mean with a standard deviation over them as the band.
-fn curves(
-    config: &TrainConfig,
-    evaluations: BTreeMap<usize, Vec<Point>>,
-) -> Vec<(String, Vec<Point>)> {
-    let mut ways: Vec<(String, Vec<(String, Vec<Point>)>)> = Vec::new();
+fn curves(config: &TrainConfig, evaluations: BTreeMap<usize, Vec<Point>>) -> Vec<Curve> {
+    let mut ways: Vec<(String, Vec<Curve>)> = Vec::new();
     for (m, points) in evaluations {
         let member = config.members.get(m);
         let name = member.map_or(String::new(), |member| member.name.clone());
@@ -150,7 +150,7 @@ fn curves(
             None => ways.push((way, vec![(name, points)])),
         }
     }
-    let curves = |(way, members): (String, Vec<(String, Vec<Point>)>)| {
+    let curves = |(way, members): (String, Vec<Curve>)| {
         if members.len() < MANY {
             return members;
         }
@@ -210,7 +210,7 @@ mod tests {
     }
 
     /// Curves of `seeds` with two gaps; a seed's return is its number, and 10 more with the second gap.
-    fn curves_of(seeds: &str) -> Vec<(String, Vec<Point>)> {
+    fn curves_of(seeds: &str) -> Vec<Curve> {
         let run = toml::Table::from_iter([("seeds".into(), seeds.into())]);
         let gaps = ["gravity", "friction"].map(Into::into);
         let given = Given {
