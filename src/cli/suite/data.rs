@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cli::collect::Wanted;
 use crate::cli::collect::job::Collecting;
+use crate::cli::collect::{ReplayKind, Wanted};
 use crate::error::{Error, Result};
 use crate::run::record::lock::Lock;
 use crate::run::suite::folder::SuiteFolder;
@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub fn needed<'a>(plan: &'a SuitePlan, groups: &[usize]) -> Vec<Vec<&'a CollectedSet>> {
     let data = |n: &usize| plan.groups[*n].run.get("data")?.as_str();
     let named: Vec<&str> = groups.iter().filter_map(data).collect();
-    let robot = |set: &CollectedSet| (set.task.clone(), set.real_gap.clone());
+    let robot = |set: &CollectedSet| (set.task.clone(), set.real_gap.clone(), set.whole);
     let mut robots: Vec<Vec<&CollectedSet>> = Vec::new();
     let needed = |set: &&CollectedSet| named.contains(&set.file.as_str());
     for set in plan.sets.iter().filter(needed) {
@@ -79,6 +79,10 @@ fn collect(folder: &SuiteFolder, sets: &[&CollectedSet]) -> Result<()> {
         target_return: first.medium,
         updates: Some(first.updates),
         rows: Some(first.rows),
+        replay: match first.whole {
+            true => ReplayKind::Whole,
+            false => ReplayKind::Snapshots,
+        },
         ..Wanted::default()
     };
     let run = folder.data().join("runs").join(&first.file);

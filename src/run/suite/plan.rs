@@ -107,7 +107,7 @@ pub struct TableHead {
     pub mean: BTreeMap<String, f64>,
 }
 
-/// A data set of a shifted real robot, which is made as `collect` makes it.
+/// A data set that is made before the runs, as `collect` makes it: of a shifted real robot, or a whole replay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CollectedSet {
@@ -121,6 +121,9 @@ pub struct CollectedSet {
     pub quality: String,
     /// Transitions.
     pub rows: usize,
+    /// Whether it is everything that SAC did while it was trained.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
     /// Updates of SAC at most.
     pub updates: u64,
     /// The return that counts as medium, where the robot's score has a scale.

@@ -11,9 +11,9 @@ use super::plan::{Cell, CollectedSet, Difference, PLAN_FORMAT, SuitePlan, SuiteS
 use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::method::Method;
-use crate::run::config::TrainConfig;
 use crate::run::config::recipe::Recipe;
 use crate::run::config::seeds::Seeds;
+use crate::run::config::{REPLAY_ROWS, TrainConfig};
 use crate::run::data::behaviour::Quality;
 use crate::setting::Settings;
 use h2oplus_base::choice::Choice;
@@ -104,7 +104,7 @@ pub fn plan(name: &str, suite: &SuiteFile, size: SuiteSize, over: &Overrides) ->
         keep: suite.keep.clone(),
         run: draft.run.clone(),
         overrides: over.table(),
-        differences: draft.differences(),
+        differences: draft.differences()?,
         columns: suite.columns.clone(),
         tables: suite.tables.iter().map(head).collect(),
         sets,
@@ -202,7 +202,7 @@ impl<'a> Draft<'a> {
             run.insert("real_gap".into(), real_gap.clone().into());
             (data, set) = self.shifted(task, real_gap, data)?;
         } else if row.data.is_none() {
-            data = self.data(table, task)?;
+            (data, set) = self.data(table, task)?;
             self.size_rows(table, &mut run);
         }
         let cell = Cell {
@@ -256,6 +256,7 @@ impl<'a> Draft<'a> {
                     real_gap: real_gap.to_owned(),
                     quality: data,
                     rows: collect.rows,
+                    whole: false,
                     updates: collect.updates,
                     medium: real.return_of_score(collect.medium),
                 };
@@ -274,15 +275,37 @@ impl<'a> Draft<'a> {
         Ok(own)
     }
 
-    /// The real data of `table`: its name, or the file in the folder that was given.
-    fn data(&self, table: &SuiteTable, task: &str) -> Result<String> {
+    /// The real data of `table`: their name, or the file in the folder that was given, or a whole replay that is to be
+    /// made.
+    fn data(&self, table: &SuiteTable, task: &str) -> Result<(String, Option<CollectedSet>)> {
         let Some(dir) = &self.over.data_dir else {
-            return Ok(table.data.clone());
+            let set = self.whole_replay(table, task)?;
+            let made = set.as_ref().map(|set| set.file.clone());
+            return Ok((made.unwrap_or_else(|| table.data.clone()), set));
         };
         let collected = format!("{task}-{}.hdf5", table.data);
         let published = table.d4rl.iter().map(|set| set.file.clone());
         let names: Vec<String> = published.chain([collected]).collect();
-        in_folder(dir, &names)
+        Ok((in_folder(dir, &names)?, None))
+    }
+
+    /// At the published size, `medium-replay` is made as D4RL's was: of all that an agent did, as many rows of it.
+    fn whole_replay(&self, table: &SuiteTable, task: &str) -> Result<Option<CollectedSet>> {
+        let replay = Quality::MediumReplay.to_string();
+        let set = match &table.d4rl {
+            Some(set) if self.size == SuiteSize::Paper && table.data == replay => set,
+            _ => return Ok(None),
+        };
+        Ok(Some(CollectedSet {
+            file: Task::load(task)?.file_name(&format!("{replay}.hdf5")),
+            task: task.to_owned(),
+            real_gap: "none".into(),
+            quality: replay,
+            rows: set.rows,
+            whole: true,
+            updates: REPLAY_ROWS as u64,
+            medium: None,
+        }))
     }
 
     /// Rolled-out data are as large as the published ones, at the published size.
@@ -294,7 +317,7 @@ impl<'a> Draft<'a> {
     }
 
     /// How the runs differ from the published ones.
-    fn differences(&self) -> Vec<Difference> {
+    fn differences(&self) -> Result<Vec<Difference>> {
         let paper = &self.suite.paper.run;
         let shown = |value: Option<&Value>| match value {
             Some(Value::String(text)) => text.clone(),
@@ -336,10 +359,13 @@ impl<'a> Draft<'a> {
             all.push(Difference {
                 what: format!("data of {}", table.title),
                 paper: format!("D4RL's {}, {} rows", set.file, set.rows),
-                here: format!("`{name}`, {rows} rows rolled out from shipped policies"),
+                here: match self.whole_replay(table, &table.task)? {
+                    Some(_) => format!("`{name}`, {rows} rows, which stand in for it: all that SAC did in its first {rows} steps"),
+                    None => format!("`{name}`, {rows} rows rolled out from shipped policies"),
+                },
             });
         }
-        all
+        Ok(all)
     }
 }
 

@@ -94,6 +94,31 @@ fn a_quick_table_has_every_cell_and_one_recipe() {
 }
 
 #[test]
+fn published_sizes_learn_from_a_whole_replay_that_stands_in_for_d4rl_s() {
+    let paper = plan(&["table1", "--paper"]);
+    let sets = list(&paper, "sets").iter();
+    let sets: Vec<_> = sets
+        .map(|set| (text(set, "file"), set["rows"].as_u64(), &set["whole"]))
+        .collect();
+    let whole = serde_json::Value::Bool(true);
+    assert_eq!(
+        sets,
+        [
+            ("halfcheetah-v2-medium-replay.hdf5", Some(202_000), &whole),
+            ("walker2d-v2-medium-replay.hdf5", Some(302_000), &whole),
+        ]
+    );
+    let said = |plan| {
+        let mut here = list(plan, "differences").iter().map(|d| text(d, "here"));
+        here.any(|here| here.contains("stand in for it"))
+    };
+    assert!(said(&paper));
+    // Negative control: a night's size takes the shipped policies.
+    let quick = plan(&["table1", "--quick"]);
+    assert!(list(&quick, "sets").is_empty() && !said(&quick));
+}
+
+#[test]
 fn a_row_may_have_a_multiple_of_the_updates() {
     for (size, updates) in [("--quick", 20_000), ("--smoke", 40)] {
         for group in list(&plan(&["ablation", size]), "groups") {
