@@ -77,7 +77,7 @@ fn collect(folder: &SuiteFolder, sets: &[&CollectedSet]) -> Result<()> {
         real_gap: first.real_gap.clone(),
         quality: Some(qualities),
         target_return: first.medium,
-        updates: Some(first.updates),
+        updates: first.updates,
         rows: Some(first.rows),
         replay: match first.whole {
             true => ReplayKind::Whole,

@@ -151,9 +151,10 @@ impl Overview<'_> {
             .collect();
         if let Some(sets) = missing.first() {
             lines.push(format!(
-                "first, data of {} shifted robots: SAC for at most {} updates on each, beside the time predicted",
+                "first, data of {} {}: SAC for at most {} updates on each, beside the time predicted",
                 missing.len(),
-                sets[0].updates,
+                if missing.len() == 1 { "robot" } else { "robots" },
+                sets[0].updates.unwrap_or(sets[0].rows as u64),
             ));
         }
         if self.pending.len() < self.groups.len() {

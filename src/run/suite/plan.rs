@@ -124,8 +124,9 @@ pub struct CollectedSet {
     /// Whether it is everything that SAC did while it was trained.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
-    /// Updates of SAC at most.
-    pub updates: u64,
+    /// Updates of SAC at most; none: those in which the transitions are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updates: Option<u64>,
     /// The return that counts as medium, where the robot's score has a scale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<f64>,

@@ -11,9 +11,9 @@ use super::plan::{Cell, CollectedSet, Difference, PLAN_FORMAT, SuitePlan, SuiteS
 use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::method::Method;
+use crate::run::config::TrainConfig;
 use crate::run::config::recipe::Recipe;
 use crate::run::config::seeds::Seeds;
-use crate::run::config::{REPLAY_ROWS, TrainConfig};
 use crate::run::data::behaviour::Quality;
 use crate::setting::Settings;
 use h2oplus_base::choice::Choice;
@@ -257,7 +257,7 @@ impl<'a> Draft<'a> {
                     quality: data,
                     rows: collect.rows,
                     whole: false,
-                    updates: collect.updates,
+                    updates: Some(collect.updates),
                     medium: real.return_of_score(collect.medium),
                 };
                 Ok((file, Some(set)))
@@ -303,7 +303,7 @@ impl<'a> Draft<'a> {
             quality: replay,
             rows: set.rows,
             whole: true,
-            updates: REPLAY_ROWS as u64,
+            updates: None,
             medium: None,
         }))
     }

@@ -311,7 +311,7 @@ rows = [{ label = "stiff", real_gap = "kinematic_footjnt_hard" }]
     let out = h2oplus(dir.path(), &START);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
     let text = stderr(&out);
-    assert!(text.contains("data of 1 shifted robots"), "{text}");
+    assert!(text.contains("data of 1 robot:"), "{text}");
     let data = dir
         .path()
         .join("out/data/hopper_kinematic_footjnt_hard_medium.hdf5");
