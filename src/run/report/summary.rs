@@ -31,8 +31,9 @@ pub fn fill(part: &mut ReportPart, bootstrap: &Bootstrap) {
                 cell.score = score(scores, bootstrap);
             }
         }
+        let rows = shared_rows(&scores);
         table.totals = (0..table.columns.len())
-            .map(|column| total(table, &scores, column, bootstrap))
+            .map(|column| total(&rows, &scores, column, bootstrap))
             .collect();
         table.improvement = improvement(table.across, &scores, bootstrap);
         stand(table);
@@ -70,21 +71,28 @@ fn score(scores: &Scores, bootstrap: &Bootstrap) -> Option<CellScore> {
     })
 }
 
-fn total(
-    table: &ReportTable,
-    scores: &[Vec<Scores>],
-    column: usize,
-    bootstrap: &Bootstrap,
-) -> Total {
-    let means: Vec<f64> = table
-        .cells
+/// The rows in which every column has scores that has any in the table: means over others would compare an easy row of one
+/// method with a hard one of another.
+fn shared_rows(scores: &[Vec<Scores>]) -> Vec<usize> {
+    let columns = scores.first().map_or(0, Vec::len);
+    let any = |column: &usize| scores.iter().any(|row| !row[*column].0.is_empty());
+    let known: Vec<usize> = (0..columns).filter(any).collect();
+    let whole = |row: &usize| {
+        known
+            .iter()
+            .all(|column| !scores[*row][*column].0.is_empty())
+    };
+    (0..scores.len()).filter(whole).collect()
+}
+
+/// Of a column, over `rows`.
+fn total(rows: &[usize], scores: &[Vec<Scores>], column: usize, bootstrap: &Bootstrap) -> Total {
+    let strata: Vec<_> = rows
         .iter()
-        .filter_map(|row| Some(row[column].score?.mean))
+        .filter_map(|row| stratum(&scores[*row][column]))
         .collect();
-    let strata: Vec<_> = scores
-        .iter()
-        .filter_map(|row| stratum(&row[column]))
-        .collect();
+    let mean_of = |stratum: &Stratum| moments(stratum.scores.iter().copied()).0;
+    let means: Vec<f64> = strata.iter().map(mean_of).collect();
     Total {
         mean: (!means.is_empty()).then(|| means.iter().sum::<f64>() / means.len() as f64),
         iqm: bootstrap.interquartile_mean(&strata),
@@ -167,4 +175,28 @@ fn compare(cells: &mut [&mut ReportCell]) {
         true => Standing::Clear,
         false => Standing::Highest,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_over_rows_that_every_column_has() {
+        let cell = |scores: &[f64]| (scores.to_vec(), 0);
+        let easy = vec![cell(&[10.0]), cell(&[11.0]), cell(&[])];
+        let hard = vec![cell(&[1.0]), cell(&[]), cell(&[])];
+        let both = [easy, hard];
+        // The third column has nothing yet, and keeps nobody back.
+        let rows = shared_rows(&both);
+        assert_eq!(rows, [0]);
+        let bootstrap = Bootstrap {
+            seed: 0,
+            resamples: 10,
+        };
+        let mean = |column| total(&rows, &both, column, &bootstrap).mean;
+        assert_eq!([mean(0), mean(1), mean(2)], [Some(10.0), Some(11.0), None]);
+        // Negative control: over its own rows the first column's mean would be another.
+        assert_eq!(total(&[0, 1], &both, 0, &bootstrap).mean, Some(5.5));
+    }
 }

@@ -29,7 +29,12 @@ fn greatest(values: impl Iterator<Item = Option<f64>>) -> Option<(usize, f64)> {
 
 fn over_columns(table: &ReportTable, labels: &[String]) -> TableVerdict {
     let Some((best, mean)) = greatest(table.totals.iter().map(|total| total.mean)) else {
-        return nothing();
+        let some = table
+            .cells
+            .iter()
+            .flatten()
+            .any(|cell| cell.score.is_some());
+        return if some { no_whole_row() } else { nothing() };
     };
     let total = &table.totals[best];
     let label = &labels[best];
@@ -165,6 +170,14 @@ fn over_rows(table: &ReportTable, labels: &[String]) -> TableVerdict {
     TableVerdict {
         headline,
         sentences,
+        rows: Vec::new(),
+    }
+}
+
+fn no_whole_row() -> TableVerdict {
+    TableVerdict {
+        headline: "No row has results in every column yet".into(),
+        sentences: vec!["Means over rows are taken of rows that all columns have.".into()],
         rows: Vec::new(),
     }
 }
