@@ -6,6 +6,7 @@ mod grouping;
 pub mod plan;
 pub mod predict;
 pub mod resolve;
+mod sets;
 pub mod shard;
 pub mod shipped;
 pub mod status;

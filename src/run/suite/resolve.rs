@@ -8,15 +8,12 @@ use toml::{Table, Value};
 use super::file::{CollectKeys, SizeKeys, SuiteColumn, SuiteFile, SuiteRow, SuiteTable};
 use super::grouping::{self, Job};
 use super::plan::{Cell, CollectedSet, Difference, PLAN_FORMAT, SuitePlan, SuiteSize, TableHead};
-use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::method::Method;
 use crate::run::config::TrainConfig;
 use crate::run::config::recipe::Recipe;
 use crate::run::config::seeds::Seeds;
-use crate::run::data::behaviour::Quality;
 use crate::setting::Settings;
-use h2oplus_base::choice::Choice;
 
 /// Most members of a group unless told otherwise: more of them gain little on a CPU, and lose more when one is killed.
 pub const GROUP_MEMBERS: usize = 10;
@@ -125,14 +122,14 @@ fn head(table: &SuiteTable) -> TableHead {
 }
 
 /// What all cells share.
-struct Draft<'a> {
+pub(super) struct Draft<'a> {
     suite: &'a SuiteFile,
-    size: SuiteSize,
-    over: &'a Overrides,
+    pub(super) size: SuiteSize,
+    pub(super) over: &'a Overrides,
     /// The size's settings.
     settings: &'a Table,
     /// How the size has data of shifted robots made.
-    collect: Option<CollectKeys>,
+    pub(super) collect: Option<CollectKeys>,
     /// Keys of every run, what was given among them.
     run: Table,
     seeds: Seeds,
@@ -234,37 +231,6 @@ impl<'a> Draft<'a> {
         Ok((job, cell, set))
     }
 
-    /// The data of a shifted robot that are called `data`: a file of the folder that was given, or a set that is to be
-    /// made.
-    fn shifted(
-        &self,
-        task: &str,
-        real_gap: &str,
-        data: String,
-    ) -> Result<(String, Option<CollectedSet>)> {
-        let real = Task::load(task)?.with_real(real_gap)?;
-        let made = Quality::ALL.iter().any(|(_, name, _)| *name == data);
-        let file = real.file_name(&format!("{data}.hdf5"));
-        match (&self.over.data_dir, self.collect) {
-            _ if !made => Ok((data, None)),
-            (Some(dir), _) => Ok((in_folder(dir, &[file])?, None)),
-            (None, None) => Ok((data, None)),
-            (None, Some(collect)) => {
-                let set = CollectedSet {
-                    file: file.clone(),
-                    task: task.to_owned(),
-                    real_gap: real_gap.to_owned(),
-                    quality: data,
-                    rows: collect.rows,
-                    whole: false,
-                    updates: Some(collect.updates),
-                    medium: real.return_of_score(collect.medium),
-                };
-                Ok((file, Some(set)))
-            }
-        }
-    }
-
     /// The settings of a cell itself. A column's belong to its method, a row's to those that have them.
     fn own_settings(&self, method: &Method, row: &SuiteRow, column: &SuiteColumn) -> Result<Table> {
         let mut own = Table::new();
@@ -273,47 +239,6 @@ impl<'a> Draft<'a> {
         }
         own.extend(known(method, &row.settings)?);
         Ok(own)
-    }
-
-    /// The real data of `table`: their name, or the file in the folder that was given, or a whole replay that is to be
-    /// made.
-    fn data(&self, table: &SuiteTable, task: &str) -> Result<(String, Option<CollectedSet>)> {
-        let Some(dir) = &self.over.data_dir else {
-            let set = self.whole_replay(table, task)?;
-            let made = set.as_ref().map(|set| set.file.clone());
-            return Ok((made.unwrap_or_else(|| table.data.clone()), set));
-        };
-        let collected = format!("{task}-{}.hdf5", table.data);
-        let published = table.d4rl.iter().map(|set| set.file.clone());
-        let names: Vec<String> = published.chain([collected]).collect();
-        Ok((in_folder(dir, &names)?, None))
-    }
-
-    /// At the published size, `medium-replay` is made as D4RL's was: of all that an agent did, as many rows of it.
-    fn whole_replay(&self, table: &SuiteTable, task: &str) -> Result<Option<CollectedSet>> {
-        let replay = Quality::MediumReplay.to_string();
-        let set = match &table.d4rl {
-            Some(set) if self.size == SuiteSize::Paper && table.data == replay => set,
-            _ => return Ok(None),
-        };
-        Ok(Some(CollectedSet {
-            file: Task::load(task)?.file_name(&format!("{replay}.hdf5")),
-            task: task.to_owned(),
-            real_gap: "none".into(),
-            quality: replay,
-            rows: set.rows,
-            whole: true,
-            updates: None,
-            medium: None,
-        }))
-    }
-
-    /// Rolled-out data are as large as the published ones, at the published size.
-    fn size_rows(&self, table: &SuiteTable, run: &mut Table) {
-        if let (SuiteSize::Paper, None, Some(set)) = (self.size, &self.over.data_dir, &table.d4rl) {
-            let rows = Value::Integer(set.rows as i64);
-            run.entry("rows").or_insert(rows);
-        }
     }
 
     /// How the runs differ from the published ones.
@@ -367,22 +292,6 @@ impl<'a> Draft<'a> {
         }
         Ok(all)
     }
-}
-
-/// The first file of these names in `dir`.
-fn in_folder(dir: &Path, names: &[String]) -> Result<String> {
-    let dir = std::path::absolute(dir).map_err(Error::io(dir))?;
-    let there = names
-        .iter()
-        .map(|name| dir.join(name))
-        .find(|path| path.is_file());
-    let path = there.ok_or_else(|| {
-        let problem = format!("holds no {}", names.join(" and no "));
-        let help = "put the file there (as D4RL, ODRL or `h2oplus collect` names it), or leave the folder out";
-        Error::input(dir.display(), problem, help)
-    })?;
-    let text = path.into_os_string().into_string();
-    text.map_err(|_| Error::input(dir.display(), "is no text", "give a path of plain text"))
 }
 
 /// The keys of `size`.
