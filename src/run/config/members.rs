@@ -149,6 +149,14 @@ pub struct Member {
     pub settings: Table,
 }
 
+impl Member {
+    /// What it has of its own besides its seed: `gap=friction lambda=0.5`.
+    pub fn way(&self) -> &str {
+        let seed = format!("seed {}", self.seed);
+        self.name.strip_prefix(&seed).unwrap_or(&self.name).trim()
+    }
+}
+
 impl TrainConfig {
     /// The members: every combination of what varies (the last key fastest), each with every seed.
     ///

@@ -143,8 +143,7 @@ fn curves(config: &TrainConfig, evaluations: BTreeMap<usize, Vec<Point>>) -> Vec
     for (m, points) in evaluations {
         let member = config.members.get(m);
         let name = member.map_or(String::new(), |member| member.name.clone());
-        let seed = member.map_or(String::new(), |member| format!("seed {}", member.seed));
-        let way = name.strip_prefix(&seed).unwrap_or(&name).trim().to_owned();
+        let way = member.map_or(String::new(), |member| member.way().to_owned());
         match ways.iter_mut().find(|(known, _)| *known == way) {
             Some((_, members)) => members.push((name, points)),
             None => ways.push((way, vec![(name, points)])),
