@@ -17,7 +17,7 @@ pub use host::{Engine, Group, HostEnv, Job};
 pub use rules::EnvKey;
 pub use scale::ActionScale;
 pub use spec::EnvSpec;
-pub use task::Task;
+pub use task::{Human, Task, Wish};
 
 use crate::error::Result;
 use std::any::Any;
