@@ -12,5 +12,6 @@ mod lanes;
 mod pairs;
 mod physics;
 mod rapier;
+mod roll;
 mod touch;
 mod words;

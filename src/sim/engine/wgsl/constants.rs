@@ -44,6 +44,13 @@ pub fn topology(t: &Topology, frames: usize) -> Constants {
     c.numbers("CHAIN", chains.concat().into_iter());
     c.numbers("CHAIN_FROM", ends(&chains));
     c.numbers("POINT_BODY", t.point_body.iter().copied());
+    let rolls = |spare: &Option<f64>| usize::from(spare.is_some());
+    c.numbers("ROLLING", t.spare_normals.iter().map(rolls));
+    c.reals(
+        "SPARE_NORMALS",
+        t.spare_normals.iter().map(|spare| spare.unwrap_or(0.0)),
+    );
+    c.flag("ROLLS", t.rolls);
     c.numbers("POINT_FIRST", (0..=t.nb).map(first));
     c.numbers("MOTOR_DOF", t.motor_dof.iter().copied());
     c.numbers("LIMITED", t.limited.iter().copied());
