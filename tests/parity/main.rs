@@ -14,4 +14,5 @@ mod physics;
 mod rapier;
 mod roll;
 mod touch;
+mod wheels;
 mod words;
