@@ -11,6 +11,9 @@ use crate::rng::{Stream, fill_normal, fill_unit};
 const TOWARDS: f64 = 0.6;
 /// Velocity that a human wishes at most where a place is wished, m/s.
 const HASTE: f64 = 0.4;
+/// Share of what is missing by which a human trims the stick at every movement: a robot whose weight is not where the
+/// drawing has it stands still only with a stick that does not.
+const TRIM: f64 = 0.15;
 /// Pauses that a lapse of attention lasts.
 const LAPSE: f64 = 5.0;
 
@@ -31,6 +34,8 @@ struct Hand {
     due: usize,
     /// The wished velocity at the stick, m/s.
     stick: f64,
+    /// What the human has learnt to add to every wish, m/s.
+    trim: f64,
 }
 
 impl<'a> Driver<'a> {
@@ -89,12 +94,16 @@ impl<'a> Driver<'a> {
         fill_unit(&mut units, self.seed, env as u32, t as u32, Stream::Action);
         fill_normal(&mut normal, self.seed, env as u32, t as u32, Stream::Policy);
         let [x, v] = hand.seen.front().copied().unwrap_or_default();
-        let aim = match self.human.wish {
-            Wish::Place(place) => (TOWARDS * (place - x)).clamp(-HASTE, HASTE),
+        let (aim, missing) = match self.human.wish {
+            Wish::Place(place) => {
+                let towards = (TOWARDS * (place - x)).clamp(-HASTE, HASTE);
+                (towards, towards)
+            }
             // Half of what is missing is added to the wish.
-            Wish::Velocity(wished) => wished + 0.5 * (wished - v),
+            Wish::Velocity(wished) => (wished + 0.5 * (wished - v), wished - v),
         };
-        hand.stick = aim + self.human.error * f64::from(normal[0]);
+        hand.trim += TRIM * missing;
+        hand.stick = aim + hand.trim + self.human.error * f64::from(normal[0]);
         let [least, greatest] = self.human.pause;
         let pause = least + (greatest - least) * f64::from(units[0]);
         let lapse = match f64::from(units[1]) < self.human.lapses {
