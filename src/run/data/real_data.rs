@@ -109,7 +109,7 @@ fn scale_actions(data: &mut Dataset, scale: &ActionScale) {
 
 /// The message about `name`, which is no file: names of data sets elsewhere are not downloaded.
 fn no_such_data(name: &str) -> Error {
-    let shipped = "`medium`, `medium-replay`, `random` or (for a robot that is driven by hand) `human`, which need no file";
+    let shipped = "`medium`, `medium-replay` or `random`, which need no file (nor does `human`, where a robot is driven by hand)";
     let path = Path::new(name);
     let versioned = name.rsplit_once("-v").filter(|(stem, version)| {
         !stem.is_empty() && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit())
