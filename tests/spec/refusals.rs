@@ -279,7 +279,7 @@ fn by_line() {
             "<geom name=\"floor\" type=\"plane\"",
             "<geom name=\"floor\"",
             &floor,
-            "a capsule fixed to the world",
+            "a capsule or sphere fixed to the world",
         ),
         (
             "<actuator>",

@@ -135,8 +135,9 @@ fn one_per_cent_off_shows_in_its_stage() {
         ("roll_efc_aref", "contact damper", |m| {
             m.contact.damping *= 1.01
         }),
+        // Of 1 cm it is a ten-thousandth of the wheel's inertia.
         ("qM", "rolling friction", |m| {
-            m.points.iter_mut().for_each(|p| p.rolling *= 1.05)
+            m.points.iter_mut().for_each(|p| p.rolling += 0.2)
         }),
         ("pair_efc_aref", "pair's spring", |m| {
             m.pair.stiffness *= 1.01
