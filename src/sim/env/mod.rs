@@ -1,6 +1,6 @@
 //! Tasks, and vectors of environments on any engine: a [`HostEnv`] is one on the processor.
 
-mod column;
+mod aligned;
 pub(crate) mod control;
 pub mod dynamics;
 pub(crate) mod episodes;
@@ -12,7 +12,7 @@ mod spec;
 pub mod status;
 pub mod task;
 
-pub use column::Column;
+pub use aligned::AlignedFloats;
 pub use control::{Autoreset, EpisodeControl};
 pub use dynamics::{Dynamics, ParamRow};
 pub use host::{Engine, Group, HostEnv, Job};
@@ -28,11 +28,11 @@ use std::any::Any;
 #[derive(Clone, Debug, Default)]
 pub struct StepBatch {
     /// `[n, obs_dim]`: what the policy acts on next; after an episode's end, the reset observation.
-    pub obs: Column,
+    pub obs: AlignedFloats,
     /// `[n, obs_dim]`: the true successor of the state acted on, also at an episode's end.
-    pub next_obs: Column,
+    pub next_obs: AlignedFloats,
     /// `[n]`.
-    pub reward: Column,
+    pub reward: AlignedFloats,
     /// `[n]`: the task's failure condition held; stops a bootstrap.
     pub terminated: Vec<bool>,
     /// `[n]`: the step limit was reached without termination; does not stop a bootstrap.

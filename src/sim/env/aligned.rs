@@ -13,12 +13,12 @@ struct Line([f32; LINE]);
 /// As many numbers as it was made with, from a 64-byte boundary on: what other libraries take over without a copy (JAX
 /// takes nothing else).
 #[derive(Clone, Debug, Default)]
-pub struct Column {
+pub struct AlignedFloats {
     lines: Vec<Line>,
     len: usize,
 }
 
-impl Column {
+impl AlignedFloats {
     /// `len` numbers, all `x`.
     pub fn of(x: f32, len: usize) -> Self {
         let lines = vec![Line([x; LINE]); len.div_ceil(LINE)];
@@ -26,20 +26,20 @@ impl Column {
     }
 }
 
-impl Deref for Column {
+impl Deref for AlignedFloats {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
         &bytemuck::cast_slice(&self.lines)[..self.len]
     }
 }
 
-impl DerefMut for Column {
+impl DerefMut for AlignedFloats {
     fn deref_mut(&mut self) -> &mut [f32] {
         &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
     }
 }
 
-impl PartialEq for Column {
+impl PartialEq for AlignedFloats {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
@@ -52,11 +52,11 @@ mod tests {
     #[test]
     fn any_number_of_them_begins_at_a_line() {
         for len in [0, 1, 16, 17, 1000] {
-            let mut column = Column::of(2.0, len);
-            assert_eq!((column.len(), column.as_ptr() as usize % 64), (len, 0));
-            column.iter_mut().for_each(|x| *x += 1.0);
-            assert!(column.iter().all(|x| *x == 3.0));
-            assert_ne!(column, Column::of(3.0, len + 1));
+            let mut floats = AlignedFloats::of(2.0, len);
+            assert_eq!((floats.len(), floats.as_ptr() as usize % 64), (len, 0));
+            floats.iter_mut().for_each(|x| *x += 1.0);
+            assert!(floats.iter().all(|x| *x == 3.0));
+            assert_ne!(floats, AlignedFloats::of(3.0, len + 1));
         }
     }
 }
