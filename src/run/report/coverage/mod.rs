@@ -130,7 +130,10 @@ fn of_row(part: &ReportPart, table: &ReportTable, row: usize) -> Result<Coverage
             let file = folder.map(|folder| folder.join("states.safetensors"));
             if let Some(file) = file.filter(|file| run.score.is_some() && file.is_file()) {
                 let states = judge::states(&file, run.member, dim)?;
-                runs.push(RunStates { column, states });
+                // An offline method has been nowhere in the simulator.
+                if !states.is_empty() {
+                    runs.push(RunStates { column, states });
+                }
             }
         }
     }
