@@ -4,7 +4,7 @@
 #import shared::task::{OBS, QPOS_FROM, QVEL_CLIP, FORWARD_RATE, CONTROL_COST, HEALTHY_REWARD, ACTION_MIDDLE, ACTION_HALF}
 #import shared::task::{STATE_FROM, STATE_LOW, STATE_HIGH, HEALTHY, HEALTHY_QPOS, HEALTHY_LOW, HEALTHY_HIGH, QPOS_SCALE, QPOS_SHIFT, QVEL_SCALE, QVEL_SHIFT}
 #import shared::task::{STREAM_RESET, STREAM_NOISE, STREAM_GAP, STREAM_SENSOR, LARGEST}
-#import shared::parameters::{parameter, row, NOISE, DELAY, DEAD_ZONE, DEPTH, SENSOR_NOISE, SENSOR_BIAS, QPOS, CTRL_LOWER, CTRL_UPPER}
+#import shared::parameters::{parameter, row, NOISE, DELAY, DEAD_ZONE, MOST_LATE, SENSOR_NOISE, SENSOR_BIAS, QPOS, CTRL_LOWER, CTRL_UPPER}
 #import shared::philox::{philox, units, normals, high}
 #import shared::work::{qpos, qvel, qacc}
 #import shared::integrate::{ctrl, dx, converged}
@@ -39,9 +39,9 @@ fn show(env: u32, to: u32, first: bool) {
     let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
     let key = episode[KEY_ENV * n + env];
     // First observations begin at a Philox block of their own, so that the two never share a word.
-    let from = select(0u, (OBS + 3u) / 4u, first);
+    let skipped = select(0u, (OBS + 3u) / 4u, first);
     for (var block = 0u; block < (OBS + 3u) / 4u; block++) {
-        let draws = normals(philox(seed, vec4(key, dispatch.tick, STREAM_SENSOR, from + block)));
+        let draws = normals(philox(seed, vec4(key, dispatch.tick, STREAM_SENSOR, skipped + block)));
         for (var i = 4u * block; i < min(4u * block + 4u, OBS); i++) {
             let seen = bitcast<f32>(outcome[to + i]);
             let noisy = fma(parameter(SENSOR_NOISE + i), draws[i - 4u * block], seen);
@@ -58,7 +58,7 @@ fn wait(env: u32) {
     let delay = u32(parameter(DELAY));
     for (var i = 0u; i < NU; i++) {
         var newer = ctrl[i];
-        for (var age = 0u; age < DEPTH; age++) {
+        for (var age = 0u; age < MOST_LATE; age++) {
             let at = (3u * NV + age * NU + i) * n + env;
             let older = state[at];
             state[at] = newer;
@@ -159,7 +159,7 @@ fn reward(healthy: bool, cost: f32) -> f32 {
 fn restart(env: u32) {
     let n = dispatch.num_envs;
 #ifdef LATE
-    for (var age = 0u; age < DEPTH; age++) {
+    for (var age = 0u; age < MOST_LATE; age++) {
         for (var i = 0u; i < NU; i++) {
             state[(3u * NV + age * NU + i) * n + env] = ACTION_MIDDLE[i];
         }

@@ -105,7 +105,7 @@ impl ParamRows {
         for flag in &self.channel {
             c.flag(flag, true);
         }
-        c.number("DEPTH", self.depth);
+        c.number("MOST_LATE", self.depth);
         c
     }
 }
