@@ -8,7 +8,7 @@
 #import shared::state::{dispatch, load, actions, outcome}
 #import shared::work::{qacc, qfrc_actuator, sine, cosine, rx, rz, height, hx, hz, cvel_x, cvel_z, cvel_w}
 #import shared::work::{qfrc_smooth, grad, Mgrad, qLD}
-#import shared::work::{contact_x, contact_z, contact_efc_D, contact_efc_aref_t, contact_efc_aref_n}
+#import shared::work::{contact_x, contact_z, contact_efc_D, contact_efc_aref_t, contact_efc_aref_n, roll_efc_aref}
 #import shared::work::{limit_efc_J, limit_efc_D, limit_efc_aref, pair_efc_D, pair_efc_aref, pair_efc_J}
 
 var<private> at: u32;
@@ -49,6 +49,7 @@ fn stages(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var i = 0u; i < NP; i++) { put(select(0.0, contact_z[i], contact_efc_D[i] > 0.0)); }
     for (var i = 0u; i < NP; i++) { put(select(0.0, contact_efc_aref_t[i], contact_efc_D[i] > 0.0)); }
     for (var i = 0u; i < NP; i++) { put(select(0.0, contact_efc_aref_n[i], contact_efc_D[i] > 0.0)); }
+    for (var i = 0u; i < NP; i++) { put(select(0.0, roll_efc_aref[i], contact_efc_D[i] > 0.0)); }
     for (var n = 0u; n < NL; n++) {
         let i = LIMITED[n];
         put(limit_efc_D[i]);

@@ -2,6 +2,10 @@
 #define_import_path shared::inertia
 #import shared::topology::{NB, NV, NL, PARENT, DEPTH, ROW, COLUMN, LIMITED, POINT_FIRST, CHAIN, CHAIN_FROM}
 #import shared::parameters::{parameter, MASS, INERTIA, FRICTION}
+#ifdef ROLLS
+#import shared::topology::ROLLING
+#import shared::roll::roll_stiffness
+#endif
 #ifdef LIMBS
 #import shared::pair::pair_stiffness
 #endif
@@ -51,6 +55,14 @@ fn inertia(diagonal: u32, rows: bool) {
                     crb_xw[b] += kxw;
                     crb_zw[b] += kzw;
                     crb_ww[b] += fma(-kzw, contact_x[i], kxw * contact_z[i]);
+#ifdef ROLLS
+                    if (ROLLING[i] == 1u) {
+                        let k = roll_stiffness(i);
+                        crb_zz[b] += k.x;
+                        crb_zw[b] += k.y;
+                        crb_ww[b] += k.z;
+                    }
+#endif
                 }
             }
         }

@@ -1,8 +1,12 @@
 // Observation, reward, termination, reset: as `rules.rs`, specialised to the task.
 #define_import_path shared::rules
 #import shared::topology::{NV, NU, SIGN}
-#import shared::task::{OBS, QPOS_FROM, QVEL_CLIP, FORWARD_RATE, CONTROL_COST, HEALTHY_REWARD, ACTION_MIDDLE, ACTION_HALF}
+#import shared::task::{OBS, QVEL_CLIP, FORWARD_RATE, CONTROL_COST, HEALTHY_REWARD, ACTION_MIDDLE, ACTION_HALF}
 #import shared::task::{STATE_FROM, STATE_LOW, STATE_HIGH, HEALTHY, HEALTHY_QPOS, HEALTHY_LOW, HEALTHY_HIGH, QPOS_SCALE, QPOS_SHIFT, QVEL_SCALE, QVEL_SHIFT}
+#import shared::task::{SEEN_QPOS, SEEN_QPOS_AT, SEEN_QPOS_OF, SEEN_QVEL, SEEN_QVEL_AT, SEEN_QVEL_OF}
+#ifdef STATE_COSTS
+#import shared::task::{QPOS_COSTS, QPOS_COST_OF, QPOS_COST, QPOS_TARGET, QVEL_COSTS, QVEL_COST_OF, QVEL_COST, QVEL_TARGET}
+#endif
 #import shared::task::{STREAM_RESET, STREAM_NOISE, STREAM_GAP, STREAM_SENSOR, LARGEST}
 #import shared::parameters::{parameter, row, NOISE, DELAY, DEAD_ZONE, MOST_LATE, SENSOR_NOISE, SENSOR_BIAS, QPOS, CTRL_LOWER, CTRL_UPPER}
 #import shared::philox::{philox, units, normals, high}
@@ -15,11 +19,13 @@ const UNCONVERGED = 2u;
 
 // Writes the observation of (qpos, qvel) at `to` of `outcome`.
 fn observe(to: u32) {
-    for (var i = QPOS_FROM; i < NV; i++) {
-        outcome[to + i - QPOS_FROM] = bitcast<u32>(SIGN[i] * qpos[i]);
+    for (var k = 0u; k < SEEN_QPOS; k++) {
+        let i = SEEN_QPOS_OF[k];
+        outcome[to + SEEN_QPOS_AT[k]] = bitcast<u32>(SIGN[i] * qpos[i]);
     }
-    for (var i = 0u; i < NV; i++) {
-        outcome[to + NV - QPOS_FROM + i] = bitcast<u32>(clamp(SIGN[i] * qvel[i], -QVEL_CLIP, QVEL_CLIP));
+    for (var k = 0u; k < SEEN_QVEL; k++) {
+        let i = SEEN_QVEL_OF[k];
+        outcome[to + SEEN_QVEL_AT[k]] = bitcast<u32>(clamp(SIGN[i] * qvel[i], -QVEL_CLIP, QVEL_CLIP));
     }
 }
 
@@ -145,6 +151,24 @@ fn is_healthy() -> bool {
     return healthy;
 }
 
+#ifdef STATE_COSTS
+// What the state costs at the end of an env step.
+fn state_cost() -> f32 {
+    var cost = 0.0;
+    for (var k = 0u; k < QPOS_COSTS; k++) {
+        let i = QPOS_COST_OF[k];
+        let off = SIGN[i] * qpos[i] - QPOS_TARGET[k];
+        cost = fma(QPOS_COST[k] * off, off, cost);
+    }
+    for (var k = 0u; k < QVEL_COSTS; k++) {
+        let i = QVEL_COST_OF[k];
+        let off = SIGN[i] * qvel[i] - QVEL_TARGET[k];
+        cost = fma(QVEL_COST[k] * off, off, cost);
+    }
+    return cost;
+}
+#endif
+
 // Reward of an env step that cost `cost` and ended at qpos.
 fn reward(healthy: bool, cost: f32) -> f32 {
 #ifdef HEALTHY_ON_FALL
@@ -152,7 +176,11 @@ fn reward(healthy: bool, cost: f32) -> f32 {
 #else
     let alive = select(0.0, HEALTHY_REWARD, healthy);
 #endif
+#ifdef STATE_COSTS
+    return fma(FORWARD_RATE, dx, alive - cost - state_cost());
+#else
     return fma(FORWARD_RATE, dx, alive - cost);
+#endif
 }
 
 // Draws a new initial state, and where asked for a new parameter row.

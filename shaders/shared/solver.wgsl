@@ -5,6 +5,10 @@
 #import shared::kinematics::{kinematics, anchors, project}
 #import shared::smooth::smooth_force
 #import shared::contact::{contact_rows, limit_rows}
+#ifdef ROLLS
+#import shared::roll::{roll_rows, roll_gradient}
+#import shared::work::{active_roll_plus, active_roll_minus, now_roll_plus, now_roll_minus}
+#endif
 #ifdef LIMBS
 #import shared::pair::{pair_rows, pair_gradient}
 #endif
@@ -32,6 +36,9 @@ fn prepare() {
     smooth_force();
     contact_rows();
     limit_rows();
+#ifdef ROLLS
+    roll_rows();
+#endif
 #ifdef LIMBS
     pair_rows();
 #endif
@@ -82,6 +89,10 @@ fn remember_active() {
     active_plus = now_plus;
     active_minus = now_minus;
     active_normal = now_normal;
+#ifdef ROLLS
+    active_roll_plus = now_roll_plus;
+    active_roll_minus = now_roll_minus;
+#endif
     active_limits = now_limits;
     active_pairs = now_pairs;
 }
@@ -123,6 +134,9 @@ fn gradient() -> bool {
             cfrc_int_w[b] = fma(-contact_x[i], up, fma(contact_z[i], along, cfrc_int_w[b]));
         }
     }
+#ifdef ROLLS
+    roll_gradient();
+#endif
     project(&grad);
     for (var i = 0u; i < NV; i++) {
         grad[i] = fma(parameter(ARMATURE + i), qacc[i], grad[i]) - qfrc_smooth[i];
@@ -137,6 +151,11 @@ fn gradient() -> bool {
     }
 #ifdef LIMBS
     pair_gradient();
+#endif
+#ifdef ROLLS
+    if (any((now_roll_plus ^ active_roll_plus) != vec2(0u)) || any((now_roll_minus ^ active_roll_minus) != vec2(0u))) {
+        return true;
+    }
 #endif
     return any((now_plus ^ active_plus) != vec2(0u))
         || any((now_minus ^ active_minus) != vec2(0u))

@@ -45,12 +45,17 @@ var<private> contact_z: array<f32, POINT_ROOM>;
 var<private> contact_efc_D: array<f32, POINT_ROOM>;
 var<private> contact_efc_aref_t: array<f32, POINT_ROOM>;
 var<private> contact_efc_aref_n: array<f32, POINT_ROOM>;
+// Rows of rolling by end sphere: reference acceleration.
+var<private> roll_efc_aref: array<f32, POINT_ROOM>;
 // Which end spheres touch: bit i of word i / 32.
 var<private> touching: vec2<u32>;
 // Rows n + mu t, n - mu t, n of the end spheres: those active when the Hessian was made.
 var<private> active_plus: vec2<u32>;
 var<private> active_minus: vec2<u32>;
 var<private> active_normal: vec2<u32>;
+// Rows n + mu w, n - mu w of those that roll.
+var<private> active_roll_plus: vec2<u32>;
+var<private> active_roll_minus: vec2<u32>;
 // Joint limits by degree of freedom: +1 at the lower, -1 at the upper; D; reference acceleration.
 var<private> limit_efc_J: array<f32, NV>;
 var<private> limit_efc_D: array<f32, NV>;
@@ -74,5 +79,7 @@ var<private> active_pairs: u32;
 var<private> now_plus: vec2<u32>;
 var<private> now_minus: vec2<u32>;
 var<private> now_normal: vec2<u32>;
+var<private> now_roll_plus: vec2<u32>;
+var<private> now_roll_minus: vec2<u32>;
 var<private> now_limits: u32;
 var<private> now_pairs: u32;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::Dataset;
 use crate::env::Task;
+use crate::env::task::OWN_REAL;
 use crate::error::{Error, Result};
 use crate::policy::Policy;
 use crate::run::config::TrainConfig;
@@ -104,7 +105,7 @@ impl Policies {
     }
 }
 
-/// The task and the gap of the real robot that a file's name says; the default task where it says none.
+/// The task and the gap of the real robot that a file's name says; the default task, and a task's own gap, where it says none.
 ///
 /// # Errors
 /// Where the robot's own files are damaged.
@@ -112,7 +113,7 @@ pub fn robot_of_name(path: &Path) -> Result<[String; 2]> {
     let name = file_name(path);
     let task = same_robot::task_of(&name).unwrap_or_else(|| TrainConfig::default().task);
     let shift = same_robot::shift_of(&name, &Task::load(&task)?);
-    Ok([task, shift.unwrap_or_else(|| "none".into())])
+    Ok([task, shift.unwrap_or_else(|| OWN_REAL.into())])
 }
 
 fn file_name(path: &Path) -> String {

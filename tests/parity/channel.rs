@@ -162,7 +162,7 @@ fn sensors_err_and_nothing_else_does() {
                 let right = compare(&is.next_obs, &truth.next_obs, tick, false);
                 assert!(right < 1e-4, "{engine}, {name}, step {t}: {right:e}");
                 assert!(
-                    compare(&is.next_obs, &truth.next_obs, tick - 1, false) > 0.1,
+                    compare(&is.next_obs, &truth.next_obs, tick - 1, false) > 0.01,
                     "{engine}"
                 );
                 assert!(

@@ -13,5 +13,7 @@ mod lanes;
 mod pairs;
 mod physics;
 mod rapier;
+mod roll;
 mod touch;
+mod wheels;
 mod words;

@@ -11,13 +11,14 @@ use h2oplus::model::{Gap, Model};
 use std::path::{Path, PathBuf};
 
 /// Recorded states in many of which limbs touch.
-fn touching() -> [PathBuf; 4] {
+fn touching() -> [PathBuf; 5] {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
     [
         "physics/hopper-v2-none@folded",
         "physics/hopper-v5-none@folded",
         "robots/monoped",
         "robots/biped",
+        "robots/roller",
     ]
     .map(|name| folder.join(format!("{name}.safetensors")))
 }

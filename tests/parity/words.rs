@@ -39,6 +39,7 @@ fn rust_names(work: &str, integrate: &str) -> BTreeSet<String> {
         ("Contacts", "contact_"),
         ("Limits", "limit_"),
         ("Pairs", "pair_"),
+        ("Rolls", "roll_"),
         ("Work", ""),
     ] {
         let text = structure(work, part);
@@ -58,7 +59,7 @@ fn rust_names(work: &str, integrate: &str) -> BTreeSet<String> {
 
 /// Private to the shader: the sets of rows, as bits. The CPU keeps a mask with each row instead, and
 /// has the Newton step in the gradient's place.
-const ONLY_IN_WGSL: [&str; 14] = [
+const ONLY_IN_WGSL: [&str; 18] = [
     "Mgrad",
     "touching",
     "exceeded",
@@ -66,11 +67,15 @@ const ONLY_IN_WGSL: [&str; 14] = [
     "active_plus",
     "active_minus",
     "active_normal",
+    "active_roll_plus",
+    "active_roll_minus",
     "active_limits",
     "active_pairs",
     "now_plus",
     "now_minus",
     "now_normal",
+    "now_roll_plus",
+    "now_roll_minus",
     "now_limits",
     "now_pairs",
 ];
@@ -105,13 +110,14 @@ fn what_the_shaders_compute_is_named_as_on_the_cpu() {
 #[test]
 fn the_stages_functions_are_named_as_on_the_cpu() {
     // The shader takes the same product inside `pair_gradient`; where limbs touch, films of the CPU's robots alone ask.
-    const ONLY_IN_RUST: [&str; 2] = ["pair_product", "touching_point"];
+    const ONLY_IN_RUST: [&str; 3] = ["pair_product", "roll_lines", "touching_point"];
     let mut seen = 0;
     for stage in [
         "kinematics",
         "smooth",
         "contact",
         "pair",
+        "roll",
         "inertia",
         "solver",
     ] {

@@ -86,7 +86,7 @@ fn every_recorded_file() {
         );
         count += 1;
     }
-    assert_eq!(count, 39);
+    assert_eq!(count, 42);
 }
 
 fn exact(name: &str) -> Model {

@@ -99,7 +99,7 @@ fn by_line() {
             &head,
             "there is no default class `soft`",
         ),
-        (HEAD, &geom("condim=\"4\""), &head, "condim 4"),
+        (HEAD, &geom("condim=\"5\""), &head, "condim 5"),
         (
             HEAD,
             &geom("condim=\"round\""),

@@ -28,10 +28,11 @@ fn published_constants() {
         let task = Task::load(name).unwrap();
         assert_eq!(
             (task.obs_dim(), task.act_dim(), task.max_episode_steps),
-            if name.starts_with("hopper") {
-                (11, 3, 1000)
-            } else {
-                (17, 6, 1000)
+            match name {
+                "wheelleg-stand" => (4, 1, 5520),
+                "wheelleg-forward" => (3, 1, 5520),
+                _ if name.starts_with("hopper") => (11, 3, 1000),
+                _ => (17, 6, 1000),
             },
             "{name}"
         );
@@ -52,6 +53,14 @@ fn published_constants() {
             assert_eq!(task.observation.qvel_clip, None);
             assert!((task.normalized_score(12135.0).unwrap() - 100.0).abs() < 1e-12);
             assert!(task.normalized_score(-280.178953).unwrap().abs() < 1e-12);
+        } else if name.starts_with("wheelleg") {
+            assert!((184.0 * task.dt() - 1.0).abs() < 1e-15 && task.frame_skip == 3);
+            assert!(!task.real.is_none() && !task.is_shifted());
+            let plain = task.clone().with_real("none").unwrap();
+            assert!(plain.real.is_none() && plain.is_shifted());
+            assert_eq!(task.file_name("human.hdf5"), format!("{name}-human.hdf5"));
+            assert!(task.is_healthy(&[0.0, 0.0, 0.69, 0.0], &[0.0; 4]));
+            assert!(!task.is_healthy(&[0.0, 0.0, -0.7, 0.0], &[0.0; 4]));
         } else if name.starts_with("hopper") {
             assert!((task.dt() - 0.008).abs() < 1e-15 && task.frame_skip == 4);
             assert_eq!(reward.healthy_on_fall, !name.ends_with("v5"));
@@ -146,6 +155,32 @@ fn own_file() {
             "qpos_from = 1",
             "qpos_from = 10",
             "observation.qpos_from: is 10, but the robot has 9",
+        ),
+        (
+            "qpos_from = 1",
+            "qpos_from = 1\npick = [\"qpos.1\"]",
+            "observation: says either both of qpos_from and pick, or neither",
+        ),
+        ("qpos_from = 1", "", "or neither"),
+        (
+            "qpos_from = 1",
+            "pick = [\"qpos.1\", \"qvel.9\"]",
+            "observation.pick: is [Qpos(1), Qvel(9)]",
+        ),
+        (
+            "qpos_from = 1",
+            "pick = [\"qacc.1\"]",
+            "`qacc.1` is no entry of the state",
+        ),
+        (
+            "healthy = 1.0",
+            "healthy = 1.0\nquadratic = [{ entry = \"qpos.9\", weight = 1.0 }]",
+            "reward.quadratic: Qpos(9) at 0 times 1",
+        ),
+        (
+            "frame_skip = 4",
+            "frame_skip = 4\nreal = \"gravty\"",
+            "hop.toml: real: ",
         ),
         (
             "qvel_clip = 10.0",

@@ -50,7 +50,8 @@ impl Wanted {
             domain = GapSet::from(&task.real);
         } else if !task.real.is_none() {
             let problem = format!("is {domain}, and the real robot has {}", task.real);
-            return Err(Error::input("gap", problem, "leave out either"));
+            let help = "leave out either; `--real-gap none` is the plain robot";
+            return Err(Error::input("gap", problem, help));
         }
         domain.with(self.gap_rows, self.gap_redraw)
     }

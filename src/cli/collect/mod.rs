@@ -14,6 +14,7 @@ use self::job::Collecting;
 use super::flags::Flags;
 use super::{Format, emit};
 use crate::data::Dataset;
+use crate::env::task::OWN_REAL;
 use crate::error::{Error, Result};
 use crate::run::data::behaviour::{Behaviour, Qualities, Quality};
 
@@ -55,7 +56,7 @@ settings! {
         /// Robot and version, or a TOML file of your own
         task: String = "halfcheetah-v2".into(),
         /// What differs on the real robot, which is trained and rolled out on: one gap of fixed strength
-        real_gap: String = "none".into(),
+        real_gap: String = OWN_REAL.into(),
         /// What differs from the task: `gravity=1.5`; several in turn, `none/gravity`; drawn,
         /// `gravity=0.5..2.0`; or a TOML file of distributions
         gap: String = "none".into(),

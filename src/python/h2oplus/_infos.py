@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 # Columns of the engine's terms of a step.
-X, Z, VELOCITY, FORWARD, HEALTHY, CONTROL, X_NOW, Z_NOW = range(8)
+X, Z, VELOCITY, FORWARD, HEALTHY, CONTROL, STATE, X_NOW, Z_NOW = range(9)
 
 
 class Infos(NamedTuple):
@@ -21,7 +21,7 @@ class Infos(NamedTuple):
 
     @classmethod
     def of(cls, task: str) -> Infos:
-        """Those of ``halfcheetah-v4``; of a task of the user's own, those of version 5."""
+        """Those of ``halfcheetah-v4``; of a task of the user's own, those of version 5, and the state's cost."""
         robot, _, version = task.rpartition("-v")
         position = {"x_position": X, "x_velocity": VELOCITY}
         earned = {"reward_forward": FORWARD, "reward_ctrl": CONTROL}
@@ -35,6 +35,8 @@ class Infos(NamedTuple):
         if robot == "halfcheetah":
             return cls({**position, **earned}, {"x_position": X_NOW})
         step = {**position, "z_distance_from_origin": Z, **earned, "reward_survive": HEALTHY}
+        if version != "5":
+            step["reward_state"] = STATE
         return cls(step, {"x_position": X_NOW, "z_distance_from_origin": Z_NOW})
 
 
@@ -43,7 +45,7 @@ def shown(
     columns: Mapping[str, int],
     mask: npt.NDArray[np.bool_],
 ) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
-    """Each key with its column of ``terms`` ``[n, 8]``, and its mask under the key that Gymnasium gives it."""
+    """Each key with its column of ``terms`` ``[n, 9]``, and its mask under the key that Gymnasium gives it."""
     for key, column in columns.items():
         yield key, terms[:, column]
         yield f"_{key}", mask

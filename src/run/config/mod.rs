@@ -13,6 +13,8 @@ use std::path::Path;
 use h2oplus_base::settings;
 
 use crate::engine::{Device, Physics};
+use crate::env::Task;
+use crate::env::task::OWN_REAL;
 use crate::error::{Error, Result};
 use crate::kernel::MatmulPrecision;
 use crate::method::Method;
@@ -45,8 +47,9 @@ settings! {
         /// Draw an environment's parameters anew at every reset
         gap_redraw: bool = false,
         /// What differs on the real robot, whose returns count and whose data are learnt from: one gap of fixed
-        /// strength, as `gravity=0.5`; the simulator is then the plain robot unless --gap says otherwise
-        real_gap: String = "none".into(),
+        /// strength, as `gravity=0.5`; the simulator is then the plain robot unless --gap says otherwise. `task`: what
+        /// the task's file says, nothing for most; `none`: nothing
+        real_gap: String = OWN_REAL.into(),
         /// Real data: `medium-replay`, `medium`, `random`, or a D4RL, Minari or safetensors file
         data: String = "medium-replay".into(),
         /// Transitions to use (0: all of a file, 100,000 otherwise)
@@ -145,7 +148,12 @@ fn fill(file: &mut ConfigFile) -> Result<()> {
         None => Some(default),
         Some(value) => value.as_str().map(str::to_owned),
     };
-    let TrainConfig { recipe, algo, .. } = TrainConfig::default();
+    let TrainConfig {
+        recipe, algo, task, ..
+    } = TrainConfig::default();
+    // A task that is not there is refused as such, later.
+    let own = named("task", task).and_then(|task| Task::load(&task).ok());
+    let own = own.is_some_and(|task| !task.real.is_none());
     let (Some(recipe), Some(algo)) = (named("recipe", recipe), named("algo", algo)) else {
         return Ok(()); // it is refused as what it is
     };
@@ -155,7 +163,7 @@ fn fill(file: &mut ConfigFile) -> Result<()> {
     }
     // Where the real robot is the shifted one, the simulator is the plain one.
     let varies = file.vary.iter().any(|axis| axis.key == "real_gap");
-    if varies || file.run.contains_key("real_gap") {
+    if varies || own || file.run.contains_key("real_gap") {
         let plain = || toml::Value::from("none");
         file.run.entry("gap").or_insert_with(plain);
     }

@@ -10,6 +10,7 @@ use super::inputs;
 use super::metrics::read_jsonl;
 use super::run_folder::RunFolder;
 use crate::data::{Dataset, moments};
+use crate::env::task::OWN_REAL;
 use crate::error::Result;
 use crate::model::gap::without_folders;
 use crate::run::config::TrainConfig;
@@ -88,7 +89,7 @@ pub fn draw_curve(runs: &[(RunFolder, TrainConfig)], data: &[Dataset]) -> Result
             let gap = config.varied("gap").unwrap_or_else(|| config.gap.clone());
             let real = config.varied("real_gap");
             let real = match real.as_deref().unwrap_or(&config.real_gap) {
-                "none" => String::new(),
+                OWN_REAL => String::new(),
                 gap => format!(" with {}", stem("real_gap", gap)),
             };
             title = format!(

@@ -6,6 +6,7 @@ use tiny_skia::{
 
 use super::{Film, Frame, Track, TrackEnd, ends, label};
 use crate::error::{Error, Result};
+use crate::model::Capsule;
 
 /// Length of the arrow of a force as large as the robot's weight, as a share of the picture's height.
 const WEIGHT_ARROW: f32 = 0.22;
@@ -173,6 +174,10 @@ fn floor(picture: &mut Pixmap, view: &View) {
 fn robot(picture: &mut Pixmap, view: &View, track: &Track, frame: &Frame, ink: [u8; 3]) {
     for limb in &track.limbs {
         let [a, b] = ends(limb, &frame.poses).map(|end| view.at(end));
+        if limb.half_axis == [0.0; 2] {
+            wheel(picture, view, limb, frame, ink);
+            continue;
+        }
         let mut path = PathBuilder::new();
         path.move_to(a.0, a.1);
         path.line_to(b.0, b.1);
@@ -184,6 +189,37 @@ fn robot(picture: &mut Pixmap, view: &View, track: &Track, frame: &Frame, ink: [
         if let Some(path) = path.finish() {
             picture.stroke_path(&path, &paint(ink), &stroke, Transform::identity(), None);
         }
+    }
+}
+
+/// A ball, with a spoke by which one sees it roll.
+fn wheel(picture: &mut Pixmap, view: &View, limb: &Capsule, frame: &Frame, ink: [u8; 3]) {
+    let pose = &frame.poses[limb.body];
+    let [x, z] = limb.centre;
+    let (hub, rim) = (
+        view.at(pose.place([x, z])),
+        view.at(pose.place([x, z + 0.8 * limb.radius])),
+    );
+    let radius = (limb.radius * view.scale) as f32;
+    if let Some(round) = PathBuilder::from_circle(hub.0, hub.1, radius) {
+        picture.fill_path(
+            &round,
+            &paint(ink),
+            FillRule::Winding,
+            Transform::identity(),
+            None,
+        );
+    }
+    let mut spoke = PathBuilder::new();
+    spoke.move_to(hub.0, hub.1);
+    spoke.line_to(rim.0, rim.1);
+    let stroke = Stroke {
+        width: (0.15 * radius).max(1.0),
+        line_cap: LineCap::Round,
+        ..Stroke::default()
+    };
+    if let Some(spoke) = spoke.finish() {
+        picture.stroke_path(&spoke, &paint(GROUND), &stroke, Transform::identity(), None);
     }
 }
 

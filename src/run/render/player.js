@@ -138,6 +138,24 @@ window.h2oplusPlayer = function (root) {
       const c = Math.cos(p[2]), s = Math.sin(p[2]);
       const a = place(p[0] + c * limb[1] + s * limb[2], p[1] + c * limb[2] - s * limb[1]);
       const b = place(p[0] + c * limb[3] + s * limb[4], p[1] + c * limb[4] - s * limb[3]);
+      if (limb[1] === limb[3] && limb[2] === limb[4]) {
+        // A wheel, with a spoke by which one sees it roll.
+        const r = limb[5] * scale;
+        g.globalAlpha = alpha;
+        g.fillStyle = color;
+        g.beginPath();
+        g.arc(a[0], a[1], r, 0, 7);
+        g.fill();
+        g.lineWidth = Math.max(0.15 * r, 1);
+        g.strokeStyle = colors.line;
+        g.beginPath();
+        g.moveTo(a[0], a[1]);
+        g.lineTo(a[0] + 0.8 * r * s, a[1] - 0.8 * r * c);
+        g.stroke();
+        g.globalAlpha = 1;
+        g.strokeStyle = color;
+        return;
+      }
       g.lineWidth = Math.max(2 * limb[5] * scale, 1);
       if (layer) {
         layer.moveTo(a[0], a[1]);

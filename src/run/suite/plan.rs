@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::file::{Keep, SuiteColumn};
+use crate::env::task::OWN_REAL;
 use crate::error::{Error, Result};
 use crate::run::record::run_folder::write;
 
@@ -149,7 +150,7 @@ pub struct Cell {
     /// The gap that its row names. A method without a simulator is trained once for all of them.
     pub gap: String,
     /// What differs on the real robot.
-    #[serde(default = "plain", skip_serializing_if = "is_plain")]
+    #[serde(default = "own_real", skip_serializing_if = "is_own_real")]
     pub real_gap: String,
     /// The real data that its row names. A method that uses none is trained once for all of them.
     pub data: String,
@@ -161,12 +162,12 @@ pub struct Cell {
     pub runs: Vec<CellRun>,
 }
 
-fn plain() -> String {
-    "none".into()
+fn own_real() -> String {
+    OWN_REAL.into()
 }
 
-fn is_plain(gap: &str) -> bool {
-    gap == "none"
+fn is_own_real(gap: &str) -> bool {
+    gap == OWN_REAL
 }
 
 /// Where a run of a cell is to be found.

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use super::file::{CollectKeys, SizeKeys, SuiteColumn, SuiteFile, SuiteRow, SuiteTable};
 use super::grouping::{self, Job};
 use super::plan::{Cell, CollectedSet, Difference, PLAN_FORMAT, SuitePlan, SuiteSize, TableHead};
+use crate::env::task::OWN_REAL;
 use crate::error::{Error, Result};
 use crate::method::Method;
 use crate::run::config::TrainConfig;
@@ -209,7 +210,7 @@ impl<'a> Draft<'a> {
             task: task.clone(),
             algo: column.algo.clone(),
             gap: gap.clone(),
-            real_gap: row.real_gap.clone().unwrap_or_else(|| "none".into()),
+            real_gap: row.real_gap.clone().unwrap_or_else(|| OWN_REAL.into()),
             data: data.clone(),
             paper: row.paper.get(&column.name).cloned().unwrap_or_default(),
             settings: own,

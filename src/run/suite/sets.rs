@@ -8,6 +8,7 @@ use super::file::SuiteTable;
 use super::plan::{CollectedSet, SuiteSize};
 use super::resolve::Draft;
 use crate::env::Task;
+use crate::env::task::OWN_REAL;
 use crate::error::{Error, Result};
 use crate::run::data::behaviour::Quality;
 use h2oplus_base::choice::Choice;
@@ -76,7 +77,7 @@ impl Draft<'_> {
         Ok(Some(CollectedSet {
             file: Task::load(task)?.file_name(&format!("{replay}.hdf5")),
             task: task.to_owned(),
-            real_gap: "none".into(),
+            real_gap: OWN_REAL.into(),
             quality: replay,
             rows: set.rows,
             whole: true,

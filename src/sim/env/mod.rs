@@ -66,8 +66,10 @@ pub struct StepTerms {
     pub forward: f64,
     /// what a healthy state earns,
     pub healthy: f64,
-    /// and the cost of the controls, at most 0.
+    /// the cost of the controls, at most 0,
     pub control: f64,
+    /// and that of the state.
+    pub state: f64,
     /// As `x`, after the reset if the step ended the episode.
     pub x_now: f64,
     /// As `z`, after the reset if the step ended the episode.

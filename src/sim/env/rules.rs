@@ -3,7 +3,7 @@
 use crate::env::dynamics::{Dynamics, ParamRow};
 use crate::env::late::LateControls;
 use crate::env::status::BROKEN;
-use crate::env::task::ResetNoise;
+use crate::env::task::{Quadratic, ResetNoise};
 use crate::env::{EnvSpec, StepTerms, Task};
 use crate::error::{Error, Result};
 use crate::model::{Channel, Model};
@@ -87,8 +87,16 @@ impl TaskRules {
     pub fn observe(&self, qpos: &[f64], qvel: &[f64], obs: &mut [f32]) {
         let seen = &self.task.observation;
         let clip = seen.qvel_clip.unwrap_or(f64::INFINITY);
-        let (positions, velocities) = obs.split_at_mut(qpos.len() - seen.qpos_from);
-        for (o, q) in positions.iter_mut().zip(&qpos[seen.qpos_from..]) {
+        if let Some(pick) = &seen.pick {
+            for (o, entry) in obs.iter_mut().zip(pick) {
+                let x = entry.of(qpos, qvel);
+                *o = entry.velocity().map_or(x, |_| x.clamp(-clip, clip)) as f32;
+            }
+            return;
+        }
+        let from = seen.qpos_from.unwrap_or(0);
+        let (positions, velocities) = obs.split_at_mut(qpos.len() - from);
+        for (o, q) in positions.iter_mut().zip(&qpos[from..]) {
             *o = *q as f32;
         }
         for (o, v) in velocities.iter_mut().zip(qvel) {
@@ -235,9 +243,9 @@ impl TaskRules {
         }
         let [x, z] = place(&self.dynamics.rows[row as usize].model, qpos);
         let (earned, terminated) = earned(&self.task, qpos, qvel, dx);
-        let [forward, healthy] = earned;
+        let [forward, healthy, state] = earned;
         Outcome {
-            reward: forward + healthy - cost,
+            reward: forward + healthy - cost - state,
             terms: StepTerms {
                 x,
                 z,
@@ -245,6 +253,7 @@ impl TaskRules {
                 forward,
                 healthy,
                 control: -cost,
+                state: -state,
                 x_now: x,
                 z_now: z,
             },
@@ -257,8 +266,8 @@ impl TaskRules {
 /// Reward of an env step that went `dx` m along x, ended at `qpos`, `qvel` and cost `cost`; whether
 /// it terminates the episode.
 pub(crate) fn reward(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64, cost: f64) -> (f64, bool) {
-    let ([forward, healthy], terminated) = earned(task, qpos, qvel, dx);
-    (forward + healthy - cost, terminated)
+    let ([forward, healthy, state], terminated) = earned(task, qpos, qvel, dx);
+    (forward + healthy - cost - state, terminated)
 }
 
 /// Where a robot like `model` is along x, and how far above its `qpos0`, m.
@@ -266,16 +275,17 @@ pub(crate) fn place(model: &Model, qpos: &[f64]) -> [f64; 2] {
     [qpos[0], qpos[1] - model.dofs[1].qpos0]
 }
 
-/// What an env step earned for its way and for the robot's health; whether it terminates the episode.
-fn earned(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64) -> ([f64; 2], bool) {
+/// What an env step earned for its way and for the robot's health, and what its state cost; whether it terminates the
+/// episode.
+fn earned(task: &Task, qpos: &[f64], qvel: &[f64], dx: f64) -> ([f64; 3], bool) {
     let healthy = task.is_healthy(qpos, qvel);
     let alive = if healthy || task.reward.healthy_on_fall {
         task.reward.healthy
     } else {
         0.0
     };
-    (
-        [task.reward.forward_velocity * dx / task.dt(), alive],
-        !healthy,
-    )
+    let cost = |q: &Quadratic| q.weight * (q.entry.of(qpos, qvel) - q.target).powi(2);
+    let state: f64 = task.reward.quadratic.iter().map(cost).sum();
+    let forward = task.reward.forward_velocity * dx / task.dt();
+    ([forward, alive, state], !healthy)
 }

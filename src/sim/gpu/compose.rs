@@ -16,8 +16,8 @@ macro_rules! shared {
 }
 
 /// What kernels import, each after what it imports itself. Modules of constants come first.
-const SHARED: [(&str, &str); 17] = shared![
-    "parameters" "math" "philox" "work" "trace" "state" "kinematics" "smooth" "contact" "pair" "inertia"
+const SHARED: [(&str, &str); 18] = shared![
+    "parameters" "math" "philox" "work" "trace" "state" "kinematics" "smooth" "contact" "roll" "pair" "inertia"
     "line_search" "solver" "integrate" "rules" "transitions" "head"
 ];
 

@@ -31,9 +31,9 @@ pub struct Apart {
     /// the position along the original's trajectories): about 1.4 for states that have nothing to do
     /// with each other.
     pub qpos: Option<Quantiles>,
-    /// The same of the velocities.
+    /// The same of the velocities that are observed.
     pub qvel: Option<Quantiles>,
-    /// Euclidean distance of the observed positions and all velocities, in their own units.
+    /// Euclidean distance of the observed positions and velocities, in their own units.
     pub state: Option<Quantiles>,
     /// Edited minus original sum of rewards, of all pairs, each sum up to its robot's failure.
     pub reward: Option<Quantiles>,
@@ -168,30 +168,33 @@ impl Original {
         let recorded = &self.actions;
         let other = self.follow(dynamics, start, |t, _, _| Ok(recorded[t].clone()))?;
         let nv = self.spread.0.len();
-        let from = self.task.observation.qpos_from;
+        let seen = self.task.seen();
+        let positions: Vec<usize> = seen.iter().filter_map(|e| e.position()).collect();
+        let velocities: Vec<usize> = seen.iter().filter_map(|e| e.velocity()).collect();
         let apart = |(i, &env_steps): (usize, &usize)| {
             let (ours, theirs) = (&self.seen, &other);
             let both: Vec<usize> = (0..self.keys.len())
                 .filter(|&e| ours.running[i][e] && theirs.running[i][e])
                 .collect();
-            let squares = |a: &[f32], b: &[f32], e: usize, scale: &dyn Fn(usize) -> f64, from| {
-                let square = |k: usize| {
-                    let d = f64::from(a[e * nv + k]) - f64::from(b[e * nv + k]);
-                    (d / scale(k)).powi(2)
+            let squares =
+                |a: &[f32], b: &[f32], e: usize, scale: &dyn Fn(usize) -> f64, of: &[usize]| {
+                    let square = |&k: &usize| {
+                        let d = f64::from(a[e * nv + k]) - f64::from(b[e * nv + k]);
+                        (d / scale(k)).powi(2)
+                    };
+                    of.iter().map(square).sum::<f64>()
                 };
-                (from..nv).map(square).sum::<f64>()
-            };
-            let rms = |a: &[f32], b: &[f32], spread: &[f64], from: usize| -> Vec<f64> {
-                let sum = |e| squares(a, b, e, &|k| spread[k], from);
-                let one = |&e: &usize| (sum(e) / (nv - from) as f64).sqrt();
+            let rms = |a: &[f32], b: &[f32], spread: &[f64], of: &[usize]| -> Vec<f64> {
+                let sum = |e| squares(a, b, e, &|k| spread[k], of);
+                let one = |&e: &usize| (sum(e) / of.len().max(1) as f64).sqrt();
                 both.iter().map(one).collect()
             };
             let state = |&e: &usize| {
-                let qpos = squares(&ours.qpos[i], &theirs.qpos[i], e, &|_| 1.0, from);
-                (qpos + squares(&ours.qvel[i], &theirs.qvel[i], e, &|_| 1.0, 0)).sqrt()
+                let qpos = squares(&ours.qpos[i], &theirs.qpos[i], e, &|_| 1.0, &positions);
+                (qpos + squares(&ours.qvel[i], &theirs.qvel[i], e, &|_| 1.0, &velocities)).sqrt()
             };
-            let qpos = rms(&ours.qpos[i], &theirs.qpos[i], &self.spread.0, from);
-            let qvel = rms(&ours.qvel[i], &theirs.qvel[i], &self.spread.1, 0);
+            let qpos = rms(&ours.qpos[i], &theirs.qpos[i], &self.spread.0, &positions);
+            let qvel = rms(&ours.qvel[i], &theirs.qvel[i], &self.spread.1, &velocities);
             let difference = ours.reward[i].iter().zip(&theirs.reward[i]);
             Apart {
                 env_steps,

@@ -182,11 +182,26 @@ impl Spec {
                 "give a coefficient of 0 or more",
             );
         }
+        if geom.friction[2] < 0.0 {
+            return bad(
+                format!(
+                    "rolling friction of geom `{}` is {}",
+                    geom.name, geom.friction[2]
+                ),
+                "give a coefficient of 0 m or more",
+            );
+        }
         if geom.shape == Shape::Plane {
             return Ok(());
         }
         let (_, _, half) = geom.segment();
-        if geom.radius() <= 0.0 || half <= 0.0 {
+        if geom.shape == Shape::Sphere && geom.radius() <= 0.0 {
+            return bad(
+                format!("sphere `{}` has radius {}", geom.name, geom.radius()),
+                "it must be above 0: size=\"radius\"",
+            );
+        }
+        if geom.shape == Shape::Capsule && (geom.radius() <= 0.0 || half <= 0.0) {
             return bad(
                 format!(
                     "capsule `{}` has radius {} and half-length {half}",

@@ -17,7 +17,7 @@ pub(super) fn xz(v: [f64; 3]) -> V2 {
     [v[0], v[2]]
 }
 
-/// A capsule geom in the frame of its body's anchor, at the reference pose.
+/// A capsule or sphere in the frame of its body's anchor, at the reference pose.
 pub(super) struct Solid<'a> {
     pub geom: &'a Geom,
     pub body: usize,
@@ -42,6 +42,12 @@ impl Solid<'_> {
     }
 }
 
+/// Mass and inertia about y through the centre of a ball of density 1.
+fn unit_sphere(r: f64) -> (f64, f64) {
+    let mass = 4.0 / 3.0 * PI * r * r * r;
+    (mass, 0.4 * mass * r * r)
+}
+
 /// Mass and transverse inertia about the centre of a capsule of density 1.
 fn unit_capsule(rule: CapsuleMass, r: f64, half: f64) -> (f64, f64) {
     let cylinder = |length: f64| {
@@ -53,7 +59,7 @@ fn unit_capsule(rule: CapsuleMass, r: f64, half: f64) -> (f64, f64) {
         CapsuleMass::Exact => {
             let length = 2.0 * half;
             let (mc, ic) = cylinder(length);
-            let ms = 4.0 / 3.0 * PI * r * r * r;
+            let (ms, _) = unit_sphere(r);
             (
                 mc + ms,
                 ic + ms * (0.4 * r * r + 0.25 * length * length + 0.375 * length * r),
@@ -157,7 +163,7 @@ impl Spec {
         })
     }
 
-    /// Every capsule, in the order of the file: what a drawing of the robot shows.
+    /// Every capsule and sphere (a capsule without length), in the order of the file: what a drawing of the robot shows.
     ///
     /// # Errors
     /// Where the robot is not a planar tree, as [`compile`](Self::compile).
@@ -181,14 +187,16 @@ impl Spec {
     fn capsules(&self, angle: &[f64], anchor: impl Fn(usize) -> V2) -> Vec<Solid<'_>> {
         self.geoms
             .iter()
-            .filter(|g| g.shape == Shape::Capsule)
+            .filter(|g| g.shape != Shape::Plane)
             .filter_map(|geom| {
                 let body = geom.body?;
                 let (centre, axis, half) = geom.segment();
                 let from = anchor(body);
                 let radius = geom.radius();
-                let (unit_mass, unit_inertia) =
-                    unit_capsule(self.compiler.capsule_mass, radius, half);
+                let (unit_mass, unit_inertia) = match geom.shape {
+                    Shape::Sphere => unit_sphere(radius),
+                    _ => unit_capsule(self.compiler.capsule_mass, radius, half),
+                };
                 let density = geom.mass.map_or(geom.density, |m| m / unit_mass);
                 Some(Solid {
                     geom,
@@ -213,7 +221,7 @@ impl Spec {
                 return Err(Error::input(
                     self.place(self.bodies[b].line),
                     format!("body `{}` has no mass", body.name),
-                    "give it a capsule geom with a density or mass above 0",
+                    "give it a capsule or sphere with a density or mass above 0",
                 ));
             }
             let com = [0, 1].map(|k| own().map(|c| c.mass * c.centre[k]).sum::<f64>() / mass);

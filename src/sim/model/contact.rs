@@ -42,21 +42,30 @@ impl Spec {
                 continue;
             };
             let condim = floor.condim.max(geom.condim);
-            if condim != 3 {
+            if ![3, 4, 6].contains(&condim) {
                 return Err(Error::input(
                     self.place(geom.line),
                     format!(
                         "contact of geom `{}` with the floor has condim {condim}",
                         geom.name
                     ),
-                    "condim 3 is supported",
+                    "supported: condim 3 (sliding), 4 (and spin, which a plane has none of) and 6 (and rolling)",
                 ));
             }
             common.add(self, [floor, geom])?;
             // MuJoCo's lower bound of a friction coefficient.
             let friction = floor.friction[0].max(geom.friction[0]).max(1e-5);
             let mu2 = friction * friction;
-            for end in [1.0, -1.0] {
+            // A condim without rolling has none, whatever coefficients the geoms have.
+            let rolling = match condim {
+                6 => floor.friction[2].max(geom.friction[2]).max(1e-5),
+                _ => 0.0,
+            };
+            let ends: &[f64] = match geom.shape {
+                Shape::Sphere => &[0.0],
+                _ => &[1.0, -1.0],
+            };
+            for end in ends {
                 points.push(ContactPoint {
                     geom: geom.name.clone(),
                     body: capsule.body,
@@ -64,6 +73,8 @@ impl Spec {
                         .map(|k| capsule.centre[k] + end * capsule.half * capsule.axis[k]),
                     radius: capsule.radius,
                     friction,
+                    rolling,
+                    condim,
                     row_scale: 2.0 * mu2 * (1.0 + mu2) * bodies[capsule.body].invweight,
                 });
             }
@@ -190,7 +201,7 @@ impl<'a> Common<'a> {
         // The floor is one of every such pair, and goes without saying.
         let name = |[a, b]: [&Geom; 2]| match a.shape {
             Shape::Plane => format!("`{}`", b.name),
-            Shape::Capsule => format!("`{}` with `{}`", a.name, b.name),
+            _ => format!("`{}` with `{}`", a.name, b.name),
         };
         Err(Error::input(
             spec.place(b.line),

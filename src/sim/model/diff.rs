@@ -145,6 +145,7 @@ impl Model {
                 vec![("gear", vec![a.gear]), ("ctrlrange", a.ctrlrange.to_vec())],
             );
         }
+        let mut end = 0;
         for (i, point) in points.iter().enumerate() {
             let ContactPoint {
                 geom,
@@ -152,14 +153,20 @@ impl Model {
                 offset,
                 radius,
                 friction,
+                rolling,
+                condim,
                 row_scale,
             } = point;
+            let same = i > 0 && points[i - 1].geom == *geom;
+            end = if same { end + 1 } else { 0 };
             put(
-                format!("point {geom}[{}]", i % 2),
+                format!("point {geom}[{end}]"),
                 vec![
                     ("offset", offset.to_vec()),
                     ("radius", vec![*radius]),
                     ("friction", vec![*friction]),
+                    ("rolling", vec![*rolling]),
+                    ("condim", vec![f64::from(*condim)]),
                     ("row_scale", vec![*row_scale]),
                 ],
             );

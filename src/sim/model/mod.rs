@@ -99,7 +99,7 @@ pub struct Actuator {
     pub ctrlrange: [f64; 2],
 }
 
-/// One end sphere of a capsule, which may touch the floor.
+/// A sphere that may touch the floor: an end of a capsule, or a sphere of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContactPoint {
     /// Geom name in the MJCF.
@@ -112,11 +112,15 @@ pub struct ContactPoint {
     pub radius: f64,
     /// Sliding friction after combination with the floor.
     pub friction: f64,
+    /// Rolling friction after combination with the floor, m; 0 without condim 6.
+    pub rolling: f64,
+    /// MuJoCo's condim of the contact: 3, 4 or 6.
+    pub condim: u32,
     /// Row scale `rk` = 2 μ² (1 + μ²) `invweight`.
     pub row_scale: f64,
 }
 
-/// A capsule of a limb.
+/// A capsule of a limb, or a sphere: one whose half-axis is 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capsule {
     /// Geom name in the MJCF.
@@ -172,7 +176,7 @@ pub struct Model {
     pub dofs: Vec<Dof>,
     /// `[nu]`.
     pub actuators: Vec<Actuator>,
-    /// `[np]`, two per capsule, in geom order.
+    /// `[np]`, two per capsule and one per sphere, in geom order.
     pub points: Vec<ContactPoint>,
     /// Capsules of limbs that may touch each other.
     pub capsules: Vec<Capsule>,

@@ -125,6 +125,8 @@ pub enum Shape {
     Plane,
     /// A capsule.
     Capsule,
+    /// A ball, which rolls.
+    Sphere,
 }
 
 /// `<geom>`.
@@ -136,9 +138,9 @@ pub struct Geom {
     pub line: u32,
     /// Body that carries it; `None` for the world.
     pub body: Option<usize>,
-    /// Plane or capsule.
+    /// Plane, capsule or sphere.
     pub shape: Shape,
-    /// Radius and half-length of a capsule, m; the radius alone beside `fromto`.
+    /// Radius and half-length of a capsule, m; the radius alone of a sphere, and beside `fromto`.
     pub size: Vec<f64>,
     /// End points of the centre line in the body's frame, m; instead of `pos` and `angle`.
     pub fromto: Option<[f64; 6]>,
@@ -146,9 +148,9 @@ pub struct Geom {
     pub pos: [f64; 3],
     /// Rotation of the capsule's axis from +z about +y, rad.
     pub angle: f64,
-    /// Sliding, torsional, rolling; only the first acts in the plane.
+    /// Sliding (a share of the load), torsional (m; without effect in the plane), rolling (m; with condim 6).
     pub friction: [f64; 3],
-    /// Dimension of the contact space.
+    /// Dimension of the contact space: 1, 3 (sliding), 4 (and spin) or 6 (and rolling).
     pub condim: u32,
     /// Collision bit mask of its own.
     pub contype: u32,
@@ -320,13 +322,15 @@ impl Geom {
             ("solimp", &mut self.solimp),
             ("margin", from_mut(&mut self.margin)),
         ];
-        if self.shape == Shape::Capsule {
+        if self.shape != Shape::Plane {
             attributes.push(("size", &mut self.size));
             match &mut self.fromto {
                 Some(fromto) => attributes.push(("fromto", fromto)),
                 None => {
                     attributes.push(("pos", &mut self.pos));
-                    attributes.push(("angle", from_mut(&mut self.angle)));
+                    if self.shape == Shape::Capsule {
+                        attributes.push(("angle", from_mut(&mut self.angle)));
+                    }
                 }
             }
             match &mut self.mass {
@@ -341,7 +345,7 @@ impl Geom {
         }
     }
 
-    /// Capsule in its body's frame: centre (x, z), unit axis (x, z), half-length, m.
+    /// Capsule or sphere in its body's frame: centre (x, z), unit axis (x, z), half-length (0 of a sphere), m.
     pub fn segment(&self) -> ([f64; 2], [f64; 2], f64) {
         match self.fromto {
             Some([x0, _, z0, x1, _, z1]) => {
@@ -355,7 +359,10 @@ impl Geom {
             }
             None => {
                 let (sin, cos) = self.angle.sin_cos();
-                let half = self.size.get(1).copied().unwrap_or(f64::NAN);
+                let half = match self.shape {
+                    Shape::Sphere => 0.0,
+                    _ => self.size.get(1).copied().unwrap_or(f64::NAN),
+                };
                 ([self.pos[0], self.pos[2]], [sin, cos], half)
             }
         }
@@ -371,7 +378,7 @@ impl Geom {
         }
     }
 
-    /// Radius of a capsule, m.
+    /// Radius of a capsule or sphere, m.
     pub fn radius(&self) -> f64 {
         self.size[0]
     }

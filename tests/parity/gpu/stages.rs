@@ -11,7 +11,13 @@ use std::path::Path;
 const STATES: usize = 200;
 
 fn reference(task: &str) -> Reference {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/physics");
+    let folder = match task {
+        "roller" => "robots",
+        _ => "physics",
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/reference")
+        .join(folder);
     Reference::load(&folder.join(format!("{task}.safetensors"))).unwrap()
 }
 
@@ -69,6 +75,7 @@ fn every_stage_is_its_cpu_twin() {
         "halfcheetah-v2-none",
         "walker2d-v2-none",
         "hopper-v2-none@folded",
+        "roller",
     ] {
         let Some(errors) = errors(&reference(task), |_| ()) else {
             return;
@@ -100,7 +107,7 @@ fn told(e: &[f64]) -> String {
 #[test]
 fn one_per_cent_off_shows_in_its_stage() {
     type Edit = fn(&mut Model);
-    let edits: [(&str, &str, Edit); 16] = [
+    let edits: [(&str, &str, Edit); 18] = [
         ("qfrc_actuator", "gear", |m| m.actuators[1].gear *= 1.01),
         ("rx", "offset", |m| {
             m.bodies[3].offset.iter_mut().for_each(|x| *x *= 1.01)
@@ -125,6 +132,12 @@ fn one_per_cent_off_shows_in_its_stage() {
         ("pair_efc_D", "pair's row scale", |m| {
             m.pairs.iter_mut().for_each(|p| p.row_scale *= 1.01)
         }),
+        ("roll_efc_aref", "contact damper", |m| {
+            m.contact.damping *= 1.01
+        }),
+        ("qM", "rolling friction", |m| {
+            m.points.iter_mut().for_each(|p| p.rolling *= 1.05)
+        }),
         ("pair_efc_aref", "pair's spring", |m| {
             m.pair.stiffness *= 1.01
         }),
@@ -146,13 +159,16 @@ fn one_per_cent_off_shows_in_its_stage() {
             m.dofs.iter_mut().for_each(|d| d.armature *= 1.01)
         }),
     ];
-    let (runner, hopper) = (
+    let (runner, hopper, roller) = (
         reference("halfcheetah-v2-none"),
         reference("hopper-v2-none@folded"),
+        reference("roller"),
     );
     for (stage, what, edit) in edits {
         let reference = if stage.starts_with("pair") {
             &hopper
+        } else if stage.starts_with("roll") || what.starts_with("rolling") {
+            &roller
         } else {
             &runner
         };

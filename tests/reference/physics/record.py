@@ -1,11 +1,11 @@
-"""Record the hopper's transitions that tests/parity and `h2oplus verify physics` compare with.
+"""Record the hopper's and the wheel-legged robot's transitions that tests/parity and `h2oplus verify physics` compare with.
 
     pip install mujoco gymnasium safetensors
     python tests/reference/physics/record.py
 
 Each row is a transition of its own: a state, an action, and the states after one physics step and
 after one env step, by MuJoCo's Newton solver at tolerance 0 from a cold start. The robot is
-Gymnasium's hopper.xml. For v2 (D4RL) its capsules weigh as MuJoCo up to 2.1.0 had it, and a contact's
+Gymnasium's hopper.xml, or assets/wheel_legged.xml. For v2 (D4RL) its capsules weigh as MuJoCo up to 2.1.0 had it, and a contact's
 margin is the larger of two, not their sum.
 
 Rows in which the centre lines of two limbs cross at some evaluation are left out: MuJoCo's
@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 
 HERE = pathlib.Path(__file__).parent
 ASSET = pathlib.Path(gymnasium.__file__).parent / "envs/mujoco/assets/hopper.xml"
+WHEELS = HERE.parents[2] / "assets/wheel_legged.xml"
 ROWS, FRAME_SKIP = 160, 4
 
 
@@ -134,6 +135,60 @@ def folded(sim, rng):
             yield q, v
 
 
+def wheel_states(sim, rng):
+    """Endless states of the wheel-legged robot: balanced and pushed about, skidding, in the air, fallen."""
+    while True:
+        q, v = rng.uniform(-0.01, 0.01, 4), rng.normal(0, 0.1, 4)
+        for step in range(rng.integers(20, 300)):
+            torque = 60 * q[2] + 8 * v[2] + 1.5 * q[0] + 3 * v[0] + rng.normal(0, 2)
+            q, v = sim.run(q, v, np.clip(torque, -6, 6), 3)
+        yield q, v
+        # The wheel turns at another speed than the robot moves at: it slides.
+        q = np.array([rng.uniform(-20, 20), -rng.exponential(0.001), rng.normal(0, 0.3), rng.uniform(-50, 50)])
+        v = rng.normal(0, [2, 0.1, 2, 20])
+        yield q, v
+        q = np.array([rng.uniform(-20, 20), rng.uniform(0, 0.2), rng.normal(0, 0.5), rng.uniform(-9, 9)])
+        yield q, rng.normal(0, [1, 1, 3, 10])
+        # On its back or its belly, and pressed into the floor.
+        angle = rng.choice([-1, 1]) * rng.uniform(1.2, 2)
+        low = min(0.3 * np.cos(angle) - abs(0.12 * np.sin(angle)) - 0.09, -0.1)
+        q = np.array([rng.uniform(-20, 20), -0.1 - low - rng.exponential(0.002), angle, rng.uniform(-9, 9)])
+        yield q, rng.normal(0, [0.5, 0.5, 1, 10])
+
+
+def record_wheels(task, gap, seed, edit=lambda model: None):
+    mujoco.set_mjcb_control(None)
+    model = mujoco.MjModel.from_xml_path(str(WHEELS))
+    edit(model)
+    mujoco.mj_setConst(model, mujoco.MjData(model))
+    model.opt.tolerance, model.opt.ls_tolerance, model.opt.iterations = 0, 1e-12, 200
+    rng, sim = np.random.default_rng(seed), Simulator(model)
+    rows = []
+    for q, v in wheel_states(sim, rng):
+        action = rng.uniform(-6, 6, 1) if rng.random() < 0.8 else rng.uniform(-9, 9, 1)
+        contacts, limits = sim.first_rows(q, v)
+        first, last = sim.run(q, v, action, 1), sim.run(q, v, action, 3)
+        (x, _, pitch, _), (speed, _, rate, _) = last
+        fell = not abs(pitch) < 0.7
+        if task == "wheelleg-stand":
+            reward = 30 - x**2 - speed**2 - pitch**2 - rate**2 - action[0] ** 2
+        else:
+            reward = 15 - (speed - 0.2) ** 2 - action[0] ** 2
+        rows.append((q, v, action, *first, *last, reward, fell, contacts, limits))
+        if len(rows) == ROWS:
+            break
+    write(f"{task}-{gap}", model, rows, 3)
+    print(task, gap, len(rows), "rows, touching in", sum(row[9] > 0 for row in rows))
+
+
+def carpet(model):
+    """soft-floor=16, rolling-resistance=0.003, motor-friction=0.03."""
+    floor, wheel = (mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, n) for n in ("floor", "wheel"))
+    model.geom_solref[floor][0] *= 16
+    model.geom_friction[wheel][2] += 0.003
+    model.dof_damping[3] += 0.03
+
+
 def record(name, version, source, seed, gravity=1.0):
     mujoco.set_mjcb_control(None)
     model = load(version, gravity)
@@ -155,6 +210,11 @@ def record(name, version, source, seed, gravity=1.0):
         rows.append((q, v, action, *first, *last, reward, fell, contacts, limits))
         if len(rows) == ROWS:
             break
+    write(name, model, rows, FRAME_SKIP)
+    print(name, len(rows), "rows, limbs touch in", hit)
+
+
+def write(name, model, rows, frame_skip):
     names = "qpos qvel action qpos_step qvel_step qpos_env qvel_env reward terminated contacts limits".split()
     flags = ("terminated", "contacts", "limits")
     tensors = {
@@ -165,13 +225,13 @@ def record(name, version, source, seed, gravity=1.0):
         whole = getattr(model, n)
         tensors[n] = np.ascontiguousarray(whole[1:] if n.startswith("body") else whole)
     about = {
-        "frame_skip": str(FRAME_SKIP),
+        "frame_skip": str(frame_skip),
         "timestep": str(model.opt.timestep),
         "mujoco": mujoco.__version__,
         "solver": "Newton, tolerance 0, 200 iterations",
     }
     save_file(tensors, HERE / f"{name}.safetensors", about)
-    print(name, len(rows), "rows, limbs touch in", hit)
+    (HERE / f"{name}.safetensors").chmod(0o644)
 
 
 if __name__ == "__main__":
@@ -181,3 +241,6 @@ if __name__ == "__main__":
     record("hopper-v5-none", "v5", states, 4)
     record("hopper-v2-none@folded", "v2", folded, 5)
     record("hopper-v5-none@folded", "v5", folded, 6)
+    record_wheels("wheelleg-stand", "none", 7)
+    record_wheels("wheelleg-forward", "none", 8)
+    record_wheels("wheelleg-stand", "motor-friction=0.03,rolling-resistance=0.003,soft-floor=16", 9, carpet)

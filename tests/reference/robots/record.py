@@ -96,3 +96,4 @@ def record(name, task_path, seed):
 if __name__ == "__main__":
     record("monoped", "../../../envs/monoped/task.toml", 1)
     record("biped", "biped.toml", 2)
+    record("roller", "roller.toml", 3)

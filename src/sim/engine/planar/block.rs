@@ -301,8 +301,8 @@ fn env_step<R: Real, X: Param<R>>(
     frames: usize,
 ) {
     macro_rules! run {
-        ($limbs:literal) => {
-            R::vectorize(EnvStep::<R, X, $limbs> {
+        ($more:literal) => {
+            R::vectorize(EnvStep::<R, X, $more> {
                 topology,
                 tables,
                 state,
@@ -311,9 +311,9 @@ fn env_step<R: Real, X: Param<R>>(
             })
         };
     }
-    if topology.pairs.is_empty() {
-        run!(false)
-    } else {
+    if topology.rolls || !topology.pairs.is_empty() {
         run!(true)
+    } else {
+        run!(false)
     }
 }

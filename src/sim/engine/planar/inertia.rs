@@ -2,6 +2,7 @@
 
 use crate::engine::planar::pair::pair_stiffness;
 use crate::engine::planar::real::{Param, Real};
+use crate::engine::planar::roll::roll_stiffness;
 use crate::engine::planar::tables::Tables;
 use crate::engine::planar::topology::Topology;
 use crate::engine::planar::work::{Dofs, Work};
@@ -10,7 +11,7 @@ use crate::engine::planar::work::{Dofs, Work};
 /// active contacts add to their bodies' inertia, the active limits to the diagonal, and the contacts
 /// between limbs to the hinges between them.
 #[inline(always)]
-pub fn inertia<const LIMBS: bool, R: Real, X: Param<R>, D: Param<R>>(
+pub fn inertia<const MORE: bool, R: Real, X: Param<R>, D: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     diagonal: &[D],
@@ -26,6 +27,9 @@ pub fn inertia<const LIMBS: bool, R: Real, X: Param<R>, D: Param<R>>(
     }
     if rows {
         contact_stiffness(k);
+        if MORE && t.rolls {
+            roll_stiffness(t, k);
+        }
     }
     for b in (0..nb).rev() {
         let [xx, xz, zz, xw, zw, ww] = k.crb[b];
@@ -40,7 +44,7 @@ pub fn inertia<const LIMBS: bool, R: Real, X: Param<R>, D: Param<R>>(
                 *c = *c + v;
             }
         }
-        column::<LIMBS, R>(t, k, b, xw, zw, ww);
+        column::<MORE, R>(t, k, b, xw, zw, ww);
     }
     let [xx, xz, zz, ..] = k.crb[0];
     (k.qLD[0], k.qLD[1], k.qLD[2]) = (xx, xz, zz);
@@ -54,7 +58,7 @@ pub fn inertia<const LIMBS: bool, R: Real, X: Param<R>, D: Param<R>>(
             let d = t.row[i] + t.depth[i];
             k.qLD[d] = k.qLD[d] + R::select(k.limits.active[n], k.limits.efc_D[n], zero);
         }
-        if LIMBS {
+        if MORE {
             pair_stiffness(t, k);
         }
     }
@@ -62,7 +66,7 @@ pub fn inertia<const LIMBS: bool, R: Real, X: Param<R>, D: Param<R>>(
 
 /// The row of body `b`'s hinge: its unit force carried from anchor to anchor up to the root.
 #[inline(always)]
-fn column<const LIMBS: bool, R: Real>(
+fn column<const MORE: bool, R: Real>(
     t: &Topology,
     k: &mut Work<R>,
     b: usize,
@@ -71,7 +75,7 @@ fn column<const LIMBS: bool, R: Real>(
     mut torque: R,
 ) {
     let (row, depth) = (t.row[b + 2], t.depth[b + 2]);
-    if LIMBS && t.fill {
+    if MORE && t.fill {
         k.qLD[row..row + depth].fill(R::splat(0.0));
     }
     k.qLD[row + depth] = torque;

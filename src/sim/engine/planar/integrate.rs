@@ -60,9 +60,9 @@ fn record<R: Real>(trace: &mut Vec<Vec<RowSet>>, k: &Work<R>) {
     trace.push((0..R::LANES).map(row_set).collect());
 }
 
-/// An env step of a block: `frames` physics steps with constant controls. `LIMBS`: some limbs may
-/// touch each other.
-pub struct EnvStep<'a, R: Real, X, const LIMBS: bool> {
+/// An env step of a block: `frames` physics steps with constant controls. `MORE`: some limbs may
+/// touch each other, or some contact has rows of rolling.
+pub struct EnvStep<'a, R: Real, X, const MORE: bool> {
     /// Shape.
     pub topology: &'a Topology,
     /// Parameters.
@@ -75,7 +75,7 @@ pub struct EnvStep<'a, R: Real, X, const LIMBS: bool> {
     pub frames: usize,
 }
 
-impl<R: Real, X: Param<R>, const LIMBS: bool> LaneKernel for EnvStep<'_, R, X, LIMBS> {
+impl<R: Real, X: Param<R>, const MORE: bool> LaneKernel for EnvStep<'_, R, X, MORE> {
     #[inline(always)]
     fn run(self) {
         let Self {
@@ -100,14 +100,14 @@ impl<R: Real, X: Param<R>, const LIMBS: bool> LaneKernel for EnvStep<'_, R, X, L
             trace.clear();
         }
         for _ in 0..frames {
-            physics_step::<LIMBS, R, X>(t, m, s, k);
+            physics_step::<MORE, R, X>(t, m, s, k);
         }
     }
 }
 
 /// One physics step: an evaluation of the acceleration for Euler, four for Runge–Kutta.
 #[inline(always)]
-fn physics_step<const LIMBS: bool, R: Real, X: Param<R>>(
+fn physics_step<const MORE: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     s: &mut State<R>,
@@ -122,13 +122,13 @@ fn physics_step<const LIMBS: bool, R: Real, X: Param<R>>(
     let stages = if t.rk4 { 4 } else { 1 };
     for (n, (weight, reach)) in tableau.into_iter().take(stages).enumerate() {
         // Each evaluation starts from the previous one's acceleration.
-        let failed = acceleration::<LIMBS, R, X>(t, m, &qpos, &qvel, &mut s.qacc, s.idle, k);
+        let failed = acceleration::<MORE, R, X>(t, m, &qpos, &qvel, &mut s.qacc, s.idle, k);
         s.unconverged = s.unconverged | failed;
         if let Some(trace) = &mut s.trace {
             record(trace, k);
         }
         if !t.rk4 {
-            return euler::<LIMBS, R, X>(t, m, s, k);
+            return euler::<MORE, R, X>(t, m, s, k);
         }
         for i in 0..t.nv() {
             let (dqpos, dqvel) = (weight * qvel[i], weight * s.qacc[i]);
@@ -149,13 +149,13 @@ fn physics_step<const LIMBS: bool, R: Real, X: Param<R>>(
 /// Semi-implicit Euler from the acceleration `s.qacc`; joint damping is implicit, in the velocity
 /// update alone.
 #[inline(always)]
-fn euler<const LIMBS: bool, R: Real, X: Param<R>>(
+fn euler<const MORE: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     s: &mut State<R>,
     k: &mut Work<R>,
 ) {
-    inertia::<LIMBS, _, _, _>(t, m, &m.damped_armature, false, k);
+    inertia::<MORE, _, _, _>(t, m, &m.damped_armature, false, k);
     factor(t, &mut k.qLD);
     // `grad` is free between two evaluations.
     let h: R = m.timestep[0].lanes();

@@ -3,6 +3,7 @@
 use crate::engine::planar::kinematics::anchors;
 use crate::engine::planar::pair::pair_product;
 use crate::engine::planar::real::{Mask, Param, Real};
+use crate::engine::planar::roll::roll_lines;
 use crate::engine::planar::tables::Tables;
 use crate::engine::planar::topology::{MAX_BODIES, Topology};
 use crate::engine::planar::work::{Dofs, Spatial, Work};
@@ -15,7 +16,7 @@ const SLOPE_TOLERANCE: f64 = 1e-3;
 /// Length in (0, 1] of the step −`k.grad` from `qacc`, whose residuals and anchor accelerations the
 /// pass has left in `k`.
 #[inline(always)]
-pub fn line_search<const LIMBS: bool, R: Real, X: Param<R>>(
+pub fn line_search<const MORE: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     qacc: &Dofs<R>,
@@ -49,10 +50,10 @@ pub fn line_search<const LIMBS: bool, R: Real, X: Param<R>>(
         step: &p,
     };
 
-    let (at_zero, _) = line.evaluate::<LIMBS>(k, zero);
+    let (at_zero, _) = line.evaluate::<MORE>(k, zero);
     let enough = R::splat(SLOPE_TOLERANCE) * at_zero.abs();
     let (mut a, mut low, mut high) = (one, zero, one);
-    let (mut s, mut c) = line.evaluate::<LIMBS>(k, a);
+    let (mut s, mut c) = line.evaluate::<MORE>(k, a);
     let mut open = enough.lt(s);
     for _ in 0..MOST_EVALUATIONS {
         if !open.any() {
@@ -65,7 +66,7 @@ pub fn line_search<const LIMBS: bool, R: Real, X: Param<R>>(
         let inside = low.lt(newton) & newton.lt(high);
         let next = R::select(inside, newton, R::splat(0.5) * (low + high));
         a = R::select(open, next, a);
-        (s, c) = line.evaluate::<LIMBS>(k, a);
+        (s, c) = line.evaluate::<MORE>(k, a);
         open = open & enough.lt(s.abs());
     }
     a
@@ -103,7 +104,7 @@ struct Line<'a, R> {
 impl<R: Real> Line<'_, R> {
     /// First and second derivative at length `a`.
     #[inline(always)]
-    fn evaluate<const LIMBS: bool>(&self, k: &Work<R>, a: R) -> (R, R) {
+    fn evaluate<const MORE: bool>(&self, k: &Work<R>, a: R) -> (R, R) {
         let two = R::splat(2.0);
         let mut sum = (a.mul_add(self.curve, self.slope), self.curve);
         let c = &k.contacts;
@@ -116,6 +117,13 @@ impl<R: Real> Line<'_, R> {
             add_row(&mut sum, a, rn + rt, dn + dt, efc_D);
             add_row(&mut sum, a, rn - rt, dn - dt, efc_D);
             add_row(&mut sum, a, rn, dn, two * efc_D);
+            if MORE && self.topology.rolls {
+                for (j, dj, times) in
+                    (roll_lines(self.topology, k, n, dn, d.w[b]).into_iter()).flatten()
+                {
+                    add_row(&mut sum, a, j, dj, times * efc_D);
+                }
+            }
         }
         let l = &k.limits;
         for n in 0..l.len {
@@ -127,7 +135,7 @@ impl<R: Real> Line<'_, R> {
                 l.efc_D[n],
             );
         }
-        if LIMBS {
+        if MORE {
             let pairs = &k.pairs;
             for n in 0..pairs.len {
                 let dj = pair_product(self.topology, pairs, n, self.step);

@@ -2,7 +2,7 @@
 //!
 //! One call advances one block of environments (1, 8 or 16: one a SIMD lane) by a whole env step;
 //! blocks are independent. The stages follow one another as in `DYNAMICS.md`, a file
-//! each: `kinematics` → `smooth` → `contact`, `pair` → `solver` (with `inertia` and `line_search`) →
+//! each: `kinematics` → `smooth` → `contact`, `roll`, `pair` → `solver` (with `inertia` and `line_search`) →
 //! `integrate`. All are written once, over [`real::Real`].
 //!
 //! An environment's bits depend neither on its lane, nor on the other environments, nor on
@@ -29,6 +29,7 @@ mod pair;
 pub mod probe;
 pub mod profile;
 pub mod real;
+mod roll;
 mod smooth;
 mod solver;
 pub mod tables;

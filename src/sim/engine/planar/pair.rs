@@ -5,8 +5,8 @@
 //! points out of the plane. Only the hinges between the two bodies feel the row; above their common
 //! ancestor its parts cancel, and are left out.
 //!
-//! Robots without such pairs have a kernel of their own (`LIMBS` is false there): merely to step over
-//! this code costs it a tenth of its speed.
+//! Robots that neither have such pairs nor roll have a kernel of their own (`MORE` is false there): merely to
+//! step over this code costs it a tenth of its speed.
 
 use crate::engine::planar::contact::{NEVER, efc_D, impedance};
 use crate::engine::planar::kinematics::rotate;

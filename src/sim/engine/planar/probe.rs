@@ -6,6 +6,7 @@ use crate::engine::planar::inertia::{factor, inertia, solve};
 use crate::engine::planar::kinematics::{anchors, kinematics};
 use crate::engine::planar::pair::pair_rows;
 use crate::engine::planar::real::{Mask, Real};
+use crate::engine::planar::roll::roll_rows;
 use crate::engine::planar::smooth::smooth_force;
 use crate::engine::planar::solver::{acceleration, gradient};
 use crate::engine::planar::topology::{LimbPair, MAX_DOFS};
@@ -43,6 +44,7 @@ pub fn stages(
     smooth_force(t, m, &qpos, &qvel, k);
     contact_rows(t, m, k);
     limit_rows(t, m, &qpos, &qvel, k);
+    roll_rows(m, k);
     pair_rows(t, m, &qvel, k);
     let mut out = vec![
         ("qfrc_actuator", k.qfrc_actuator[..nv].to_vec()),
@@ -65,9 +67,11 @@ pub fn stages(
         ("contact_z", &c.z),
         ("contact_efc_aref_t", &c.efc_aref_t),
         ("contact_efc_aref_n", &c.efc_aref_n),
+        ("roll_efc_aref", &k.rolls.efc_aref),
     ] {
         let mut by_point = vec![0.0; np];
-        for n in 0..c.len {
+        let unrolled = name == "roll_efc_aref" && !t.rolls;
+        for n in (0..c.len).filter(|_| !unrolled) {
             by_point[c.point[n]] = numbers[n];
         }
         out.push((name, by_point));

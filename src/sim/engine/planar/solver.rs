@@ -7,6 +7,7 @@ use crate::engine::planar::line_search::line_search;
 use crate::engine::planar::pair::{pair_gradient, pair_rows};
 use crate::engine::planar::profile::Stage;
 use crate::engine::planar::real::{Mask, Param, Real};
+use crate::engine::planar::roll::{roll_gradient, roll_rows};
 use crate::engine::planar::smooth::smooth_force;
 use crate::engine::planar::tables::Tables;
 use crate::engine::planar::topology::Topology;
@@ -20,7 +21,7 @@ const MOST_PASSES: usize = 16;
 /// Replaces the warm start `qacc` by the constrained acceleration at (qpos, qvel). Lanes in `idle` may keep
 /// any value. Returns the lanes that did not converge.
 #[inline(always)]
-pub fn acceleration<const LIMBS: bool, R: Real, X: Param<R>>(
+pub fn acceleration<const MORE: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     qpos: &Dofs<R>,
@@ -36,7 +37,10 @@ pub fn acceleration<const LIMBS: bool, R: Real, X: Param<R>>(
     k.stage_times.end(Stage::SmoothForce);
     contact_rows(t, m, k);
     limit_rows(t, m, qpos, qvel, k);
-    if LIMBS {
+    if MORE {
+        if t.rolls {
+            roll_rows(m, k);
+        }
         pair_rows(t, m, qvel, k);
     }
     k.stage_times.end(Stage::Rows);
@@ -45,14 +49,14 @@ pub fn acceleration<const LIMBS: bool, R: Real, X: Param<R>>(
     let mut done = idle;
     let mut full = R::Mask::none();
     for pass in 0..MOST_PASSES {
-        let changed = gradient::<LIMBS, R, X>(t, m, qacc, k);
+        let changed = gradient::<MORE, R, X>(t, m, qacc, k);
         k.stage_times.end(Stage::Gradient);
         // Nothing changed since the last full step: the factor still holds, this step is the last.
         let last = full & !changed;
         let searching = !(done | last);
         if searching.any() {
             // Lanes that only polish get the factor they had: their active set is the same.
-            inertia::<LIMBS, _, _, _>(t, m, &m.armature, true, k);
+            inertia::<MORE, _, _, _>(t, m, &m.armature, true, k);
             k.stage_times.end(Stage::Inertia);
             factor(t, &mut k.qLD);
             k.stage_times.end(Stage::Factor);
@@ -61,7 +65,7 @@ pub fn acceleration<const LIMBS: bool, R: Real, X: Param<R>>(
         k.stage_times.end(Stage::Solve);
         let mut length = one;
         if pass >= LINE_SEARCH_FROM && searching.any() {
-            length = R::select(searching, line_search::<LIMBS, R, X>(t, m, qacc, k), one);
+            length = R::select(searching, line_search::<MORE, R, X>(t, m, qacc, k), one);
             k.stage_times.end(Stage::LineSearch);
         }
         for i in 0..t.nv() {
@@ -83,7 +87,7 @@ pub fn acceleration<const LIMBS: bool, R: Real, X: Param<R>>(
 /// Gradient of the objective at `qacc` into `k.grad`, from unassembled bodies and rows (float32 would
 /// lose digits in qM qacc). Returns the lanes whose active set differs from the previous pass's.
 #[inline(always)]
-pub(super) fn gradient<const LIMBS: bool, R: Real, X: Param<R>>(
+pub(super) fn gradient<const MORE: bool, R: Real, X: Param<R>>(
     t: &Topology,
     m: &Tables<X>,
     qacc: &Dofs<R>,
@@ -121,6 +125,9 @@ pub(super) fn gradient<const LIMBS: bool, R: Real, X: Param<R>>(
         f.z[b] = f.z[b] + up;
         f.w[b] = px.mul_sub_from(up, pz.mul_add(along, f.w[b]));
     }
+    if MORE && t.rolls {
+        changed = changed | roll_gradient(t, k);
+    }
     project(t, &k.rx, &k.rz, &mut k.cfrc_int, &mut k.grad);
     for i in 0..t.nv() {
         k.grad[i] = m.armature[i].lanes().mul_add(qacc[i], k.grad[i]) - k.qfrc_smooth[i];
@@ -135,7 +142,7 @@ pub(super) fn gradient<const LIMBS: bool, R: Real, X: Param<R>>(
         l.efc_Jaref[n] = efc_Jaref;
         k.grad[i] = (l.efc_D[n] * efc_Jaref.min(zero)).mul_add(l.efc_J[n], k.grad[i]);
     }
-    if LIMBS {
+    if MORE {
         changed = changed | pair_gradient(t, qacc, k);
     }
     changed

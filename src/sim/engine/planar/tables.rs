@@ -121,7 +121,7 @@ tables! {
     ctrl_lower: MAX_DOFS,
     /// Largest control, by motor.
     ctrl_upper: MAX_DOFS,
-    /// Anchor → centre of the end sphere, m.
+    /// Anchor → centre of the sphere, m.
     point_x: MAX_POINTS,
     /// See `point_x`.
     point_z: MAX_POINTS,
@@ -129,6 +129,8 @@ tables! {
     radius: MAX_POINTS,
     /// Sliding friction.
     friction: MAX_POINTS,
+    /// Rolling friction, m.
+    rolling_friction: MAX_POINTS,
     /// 1 / row scale of the contact.
     point_inv_scale: MAX_POINTS,
     /// Anchor → middle of the capsule's centre line, m.
@@ -139,7 +141,7 @@ tables! {
     capsule_half_x: MAX_CAPSULES,
     /// See `capsule_half_x`.
     capsule_half_z: MAX_CAPSULES,
-    /// 1 / (half-length)², 1/m².
+    /// 1 / (half-length)², 1/m²; 0 of a sphere, whose nearest point is its middle.
     capsule_inv_half2: MAX_CAPSULES,
     /// m.
     capsule_radius: MAX_CAPSULES,
@@ -230,12 +232,16 @@ impl Tables<f64> {
             point_z: point(&|p| p.offset[1]),
             radius: point(&|p| p.radius),
             friction: point(&|p| p.friction),
+            rolling_friction: point(&|p| p.rolling),
             point_inv_scale: point(&|p| 1.0 / p.row_scale),
             capsule_x: capsule(&|c| c.centre[0]),
             capsule_z: capsule(&|c| c.centre[1]),
             capsule_half_x: capsule(&|c| c.half_axis[0]),
             capsule_half_z: capsule(&|c| c.half_axis[1]),
-            capsule_inv_half2: capsule(&|c| half(c).powi(-2)),
+            capsule_inv_half2: capsule(&|c| match half(c) {
+                0.0 => 0.0,
+                half => half.powi(-2),
+            }),
             capsule_radius: capsule(&|c| c.radius),
             capsule_reach: capsule(&|c| half(c) + c.radius),
             pair_inv_scale: from_fn(|i| model.pairs.get(i).map_or(0.0, |p| 1.0 / p.row_scale)),

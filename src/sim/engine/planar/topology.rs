@@ -7,7 +7,7 @@ use crate::model::Model;
 pub const MAX_BODIES: usize = 16;
 /// Most degrees of freedom.
 pub const MAX_DOFS: usize = MAX_BODIES + 2;
-/// Most end spheres of capsules.
+/// Most end spheres of capsules, and spheres.
 pub const MAX_POINTS: usize = 48;
 /// Most capsules that may touch other limbs.
 pub const MAX_CAPSULES: usize = 16;
@@ -57,6 +57,12 @@ pub struct Topology {
     pub row: [usize; MAX_DOFS],
     /// Body of each end sphere.
     pub point_body: Vec<usize>,
+    /// Of each sphere whose contact has more than three dimensions: how many rows it has along the normal alone beside
+    /// those of sliding and the two of rolling about y. 4 with condim 6 (spin, rolling about x); none with condim 4,
+    /// whose two of spin are as those of rolling without friction.
+    pub spare_normals: Vec<Option<f64>>,
+    /// There is such a sphere.
+    pub rolls: bool,
     /// The factor's tree is deeper than the bodies': some of its entries are 0 in the mass matrix.
     pub fill: bool,
     /// Body of each capsule that may touch another limb.
@@ -154,6 +160,14 @@ impl Topology {
             capsule_body,
             pairs,
             point_body: point_order.iter().map(|&i| model.points[i].body).collect(),
+            spare_normals: (point_order.iter())
+                .map(|&i| match model.points[i].condim {
+                    4 => Some(0.0),
+                    6 => Some(4.0),
+                    _ => None,
+                })
+                .collect(),
+            rolls: model.points.iter().any(|p| p.condim > 3),
             motor_dof: model.actuators.iter().map(|a| a.dof).collect(),
             limited: (0..nb + 2)
                 .filter(|&i| model.dofs[i].range.is_some())

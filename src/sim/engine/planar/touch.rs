@@ -68,7 +68,12 @@ impl TouchProbe {
         for n in 0..c.len {
             let (normal, tangent) = (c.efc_Jaref_n[n], c.efc_Jaref_t[n]);
             let (plus, minus) = ((normal + tangent).min(0.0), (normal - tangent).min(0.0));
-            let up = -c.efc_D[n] * (plus + minus + 2.0 * normal.min(0.0));
+            let mut up = -c.efc_D[n] * (plus + minus + 2.0 * normal.min(0.0));
+            if let Some(spare) = t.spare_normals[c.point[n]] {
+                let roll = k.rolls.efc_Jaref[n];
+                let rows = (normal + roll).min(0.0) + (normal - roll).min(0.0);
+                up -= c.efc_D[n] * (rows + spare * normal.min(0.0));
+            }
             let along = -c.efc_D[n] * c.friction[n] * (plus - minus);
             let [x, z] = poses[c.body[n]].anchor;
             all.push(Touch {

@@ -50,6 +50,19 @@ pub struct Contacts<R: Real> {
     pub active: [[R::Mask; 3]; MAX_POINTS],
 }
 
+/// Rows of rolling about y of [`Contacts`]: entry `c` is that of its entry `c`.
+#[derive(Clone)]
+pub struct Rolls<R: Real> {
+    /// Rolling friction, m.
+    pub friction: [R; MAX_POINTS],
+    /// Reference acceleration, rad/s².
+    pub efc_aref: [R; MAX_POINTS],
+    /// Residual × friction at the pass's `qacc`.
+    pub efc_Jaref: [R; MAX_POINTS],
+    /// Rows n + μω, n − μω: active at the latest pass.
+    pub active: [[R::Mask; 2]; MAX_POINTS],
+}
+
 /// Joint limits of this evaluation, as [`Contacts`].
 #[derive(Clone)]
 pub struct Limits<R: Real> {
@@ -133,6 +146,8 @@ pub struct Work<R: Real> {
     /// Contacts between limbs. In a box: between the arrays that every robot uses it would spread
     /// them over more of the cache.
     pub pairs: Box<Pairs<R>>,
+    /// Rows of rolling of the floor contacts; in a box likewise.
+    pub rolls: Box<Rolls<R>>,
     /// Stage times, where they are measured.
     pub stage_times: StageTimes,
 }
@@ -196,6 +211,12 @@ impl<R: Real> Work<R> {
                 efc_aref: [nan; MAX_PAIRS],
                 efc_Jaref: [nan; MAX_PAIRS],
                 active: [none; MAX_PAIRS],
+            }),
+            rolls: Box::new(Rolls {
+                friction: [nan; MAX_POINTS],
+                efc_aref: [nan; MAX_POINTS],
+                efc_Jaref: [nan; MAX_POINTS],
+                active: [[none; 2]; MAX_POINTS],
             }),
             stage_times: StageTimes::default(),
         })

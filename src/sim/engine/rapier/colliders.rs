@@ -34,16 +34,16 @@ pub(super) fn of(
     let up = rapier3d::na::Unit::new_unchecked(Vector::Z);
     let floor = ColliderBuilder::halfspace(up).collision_groups(groups(FLOOR, CARRIED));
     colliders.insert(floor.friction(0.0).active_hooks(HOOKS));
-    for ends in model.points.chunks(2) {
-        let [a, b] = [xz(ends[0].offset), xz(ends[1].offset)];
-        let capsule = ColliderBuilder::capsule_from_endpoints(a, b, ends[0].radius as f32)
+    for ends in model.points.chunk_by(|a, b| a.geom == b.geom) {
+        let (first, last) = (&ends[0], &ends[ends.len() - 1]);
+        let limb = rounded(xz(first.offset), xz(last.offset), first.radius)
             .density(0.0)
             .active_hooks(HOOKS)
             .collision_groups(groups(CARRIED, FLOOR))
             // The model's coefficient is the combined one.
-            .friction(ends[0].friction as f32)
+            .friction(first.friction as f32)
             .friction_combine_rule(CoefficientCombineRule::Max);
-        colliders.insert_with_parent(capsule, handles[ends[0].body], bodies);
+        colliders.insert_with_parent(limb, handles[first.body], bodies);
     }
     // Limbs slide on each other without friction: colliders of their own.
     for (i, limb) in model.capsules.iter().enumerate() {
@@ -53,15 +53,22 @@ pub(super) fn of(
             .filter(|&other| other != i);
         let mask = partners.fold(0, |mask, other| mask | limb_group(other));
         let end = |sign: f64| xz([0, 1].map(|k| limb.centre[k] + sign * limb.half_axis[k]));
-        let capsule =
-            ColliderBuilder::capsule_from_endpoints(end(-1.0), end(1.0), limb.radius as f32)
-                .density(0.0)
-                .active_hooks(HOOKS)
-                .friction(0.0)
-                .collision_groups(groups(limb_group(i), mask));
-        colliders.insert_with_parent(capsule, handles[limb.body], bodies);
+        let collider = rounded(end(-1.0), end(1.0), limb.radius)
+            .density(0.0)
+            .active_hooks(HOOKS)
+            .friction(0.0)
+            .collision_groups(groups(limb_group(i), mask));
+        colliders.insert_with_parent(collider, handles[limb.body], bodies);
     }
     Ok(colliders)
+}
+
+/// A capsule between two ends, or the ball that it is where they are one.
+fn rounded(a: Vector, b: Vector, radius: f64) -> ColliderBuilder {
+    match a == b {
+        true => ColliderBuilder::ball(radius as f32).translation(a),
+        false => ColliderBuilder::capsule_from_endpoints(a, b, radius as f32),
+    }
 }
 
 fn limb_group(limb: usize) -> u32 {

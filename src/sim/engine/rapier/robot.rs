@@ -4,7 +4,7 @@ use crate::engine::rapier::scheme::Scheme;
 use crate::engine::rapier::world::{Scratch, World};
 use crate::engine::rapier::{colliders, flywheel};
 use crate::error::Result;
-use crate::model::{Actuator, Body, Model, Softness};
+use crate::model::{Actuator, Body, ContactPoint, Model, Softness};
 use rapier3d::prelude::*;
 use std::f64::consts::TAU;
 
@@ -25,6 +25,21 @@ pub struct Robot {
     /// Which link of the multibody moves by each degree of freedom, and along which axis of its
     /// joint, `[nv]`.
     pub(super) axes: Vec<(usize, JointAxis)>,
+    /// What resists rolling.
+    pub(super) wheels: Vec<Wheel>,
+}
+
+/// A sphere whose contact with the floor resists rolling.
+pub(super) struct Wheel {
+    pub link: usize,
+    /// In the body's frame.
+    pub centre: Vector,
+    /// Height of the centre from which on it touches nothing, m.
+    pub reach: f64,
+    /// Torque against rolling under its share of the robot's weight, N m.
+    pub resistance: f64,
+    /// Degrees of freedom that turn it, and which way.
+    pub turned_by: Vec<(usize, f64)>,
 }
 
 impl Robot {
@@ -48,6 +63,7 @@ impl Robot {
             springs: springs(model),
             damping: model.dofs.iter().map(|d| d.damping).collect(),
             axes: (0..model.nv()).map(link_axis).collect(),
+            wheels: wheels(model),
         };
         let start: Vec<f64> = model.dofs.iter().map(|d| d.qpos0).collect();
         let mut world = robot.pristine.clone();
@@ -78,6 +94,27 @@ fn springs(model: &Model) -> Vec<(usize, f64, f64)> {
     dofs.map(|(i, d)| (i, d.stiffness, d.springref))
         .filter(|spring| spring.1 != 0.0)
         .collect()
+}
+
+/// Rapier's contacts have no rolling friction. A torque stands for it, of the size that it has where the wheels share
+/// the weight evenly: what presses a wheel is not known before the step.
+fn wheels(model: &Model) -> Vec<Wheel> {
+    let rolls = || model.points.iter().filter(|p| p.rolling > 0.0);
+    let weight = model.bodies.iter().map(|b| b.mass).sum::<f64>() * model.gravity;
+    let share = weight / rolls().count().max(1) as f64;
+    let wheel = |p: &ContactPoint| {
+        let up = std::iter::successors(Some(p.body), |&b| model.bodies[b].parent);
+        Wheel {
+            link: p.body + 1,
+            centre: xz(p.offset),
+            reach: p.radius + model.contact.margin,
+            resistance: p.rolling * share,
+            turned_by: up
+                .map(|b| (model.bodies[b].dof, model.bodies[b].sign))
+                .collect(),
+        }
+    };
+    rolls().map(wheel).collect()
 }
 
 fn parameters(model: &Model, scheme: Scheme) -> IntegrationParameters {

@@ -256,6 +256,21 @@ impl World {
             let anchor = link.local_to_world().translation;
             body.add_force_at_point(along * force, anchor, false);
         }
+        for wheel in &robot.wheels {
+            let link = link_of(multibody, wheel.link);
+            let place = link.local_to_world();
+            let centre = place.rotation * wheel.centre + place.translation;
+            if f64::from(centre.z) >= wheel.reach {
+                continue;
+            }
+            let speeds = multibody.generalized_velocity();
+            let turn = |&(dof, sign): &(usize, f64)| sign * f64::from(speeds[dof]);
+            let spin: f64 = wheel.turned_by.iter().map(turn).sum();
+            // Below 1 rad/s it fades, so that a step of it does not turn the wheel round.
+            let torque = -wheel.resistance * spin.clamp(-1.0, 1.0);
+            let body = &mut self.bodies[link.rigid_body_handle()];
+            body.add_torque(Vector::Y * torque as f32, false);
+        }
     }
 
     fn status(&self, robot: &Robot) -> u32 {

@@ -246,6 +246,7 @@ fn stage_fields(t: &Topology) -> Vec<(&'static str, usize)> {
         ("contact_z", np),
         ("contact_efc_aref_t", np),
         ("contact_efc_aref_n", np),
+        ("roll_efc_aref", np),
         ("limit_efc_D", nl),
         ("limit_efc_J", nl),
         ("limit_efc_aref", nl),

@@ -1,7 +1,7 @@
 //! A robot's shape and a task's rules as WGSL constants.
 
 use crate::engine::planar::topology::Topology;
-use crate::env::task::ResetNoise;
+use crate::env::task::{ResetNoise, StateEntry};
 use crate::env::{Task, status};
 use crate::gpu::constants::Constants;
 use crate::rng::Stream;
@@ -44,6 +44,13 @@ pub fn topology(t: &Topology, frames: usize) -> Constants {
     c.numbers("CHAIN", chains.concat().into_iter());
     c.numbers("CHAIN_FROM", ends(&chains));
     c.numbers("POINT_BODY", t.point_body.iter().copied());
+    let rolls = |spare: &Option<f64>| usize::from(spare.is_some());
+    c.numbers("ROLLING", t.spare_normals.iter().map(rolls));
+    c.reals(
+        "SPARE_NORMALS",
+        t.spare_normals.iter().map(|spare| spare.unwrap_or(0.0)),
+    );
+    c.flag("ROLLS", t.rolls);
     c.numbers("POINT_FIRST", (0..=t.nb).map(first));
     c.numbers("MOTOR_DOF", t.motor_dof.iter().copied());
     c.numbers("LIMITED", t.limited.iter().copied());
@@ -86,7 +93,50 @@ pub fn task(task: &Task, redrawn: bool) -> Constants {
     let mut c = Constants::new("task");
     let seen = &task.observation;
     c.number("OBS", task.obs_dim());
-    c.number("QPOS_FROM", seen.qpos_from);
+    // Each entry of the observation: where it stands there, and which position or velocity it is.
+    let entries = task.seen();
+    let of = |which: fn(StateEntry) -> Option<usize>| {
+        let places = entries.iter().enumerate();
+        let found = places.filter_map(|(at, entry)| Some([at, which(*entry)?]));
+        found.collect::<Vec<_>>()
+    };
+    for (names, part) in [
+        (
+            ["SEEN_QPOS", "SEEN_QPOS_AT", "SEEN_QPOS_OF"],
+            of(StateEntry::position),
+        ),
+        (
+            ["SEEN_QVEL", "SEEN_QVEL_AT", "SEEN_QVEL_OF"],
+            of(StateEntry::velocity),
+        ),
+    ] {
+        c.number(names[0], part.len());
+        c.numbers(names[1], part.iter().map(|[at, _]| *at));
+        c.numbers(names[2], part.iter().map(|[_, i]| *i));
+    }
+    let costs = &task.reward.quadratic;
+    let of = |which: fn(StateEntry) -> Option<usize>| {
+        let found = costs
+            .iter()
+            .filter_map(|cost| Some((which(cost.entry)?, cost)));
+        found.collect::<Vec<_>>()
+    };
+    for (names, part) in [
+        (
+            ["QPOS_COSTS", "QPOS_COST_OF", "QPOS_COST", "QPOS_TARGET"],
+            of(StateEntry::position),
+        ),
+        (
+            ["QVEL_COSTS", "QVEL_COST_OF", "QVEL_COST", "QVEL_TARGET"],
+            of(StateEntry::velocity),
+        ),
+    ] {
+        c.number(names[0], part.len());
+        c.numbers(names[1], part.iter().map(|(i, _)| *i));
+        c.reals(names[2], part.iter().map(|(_, cost)| cost.weight));
+        c.reals(names[3], part.iter().map(|(_, cost)| cost.target));
+    }
+    c.flag("STATE_COSTS", !costs.is_empty());
     c.real("QVEL_CLIP", seen.qvel_clip.unwrap_or(f64::INFINITY));
     c.real("FORWARD_RATE", task.reward.forward_velocity / task.dt());
     c.real("CONTROL_COST", task.reward.control_cost);

@@ -76,6 +76,7 @@ fn every_shader_compiles_for_every_robot() {
         "halfcheetah-v2",
         "walker2d-v5",
         "hopper-v2",
+        "wheelleg-stand",
         &own.to_string_lossy(),
     ] {
         let task = Task::load(name).unwrap_or_else(|e| panic!("{e}"));

@@ -1,6 +1,6 @@
 //! What a task's numbers may be.
 
-use super::{HealthyState, ResetNoise, Task};
+use super::{HealthyState, ResetNoise, StateEntry, Task};
 use crate::error::{Error, Result};
 
 /// Physics steps that an env step may take: beyond them it would seem to stand still.
@@ -33,15 +33,32 @@ impl Task {
             let help = format!("give at most {MAX_FRAME_SKIP}, or a larger timestep to the robot");
             return bad("frame_skip", problem, &help);
         }
-        if self.observation.qpos_from > nv {
-            return bad(
-                "observation.qpos_from",
-                format!(
-                    "is {}, but the robot has {nv} positions",
-                    self.observation.qpos_from
-                ),
-                "give the index of a position",
-            );
+        let outside = |entry: &StateEntry| match entry {
+            StateEntry::Qpos(i) | StateEntry::Qvel(i) => *i >= nv,
+        };
+        match (self.observation.qpos_from, &self.observation.pick) {
+            (Some(from), None) if from > nv => {
+                return bad(
+                    "observation.qpos_from",
+                    format!("is {from}, but the robot has {nv} positions"),
+                    "give the index of a position",
+                );
+            }
+            (None, Some(pick)) if pick.is_empty() || pick.iter().any(outside) => {
+                return bad(
+                    "observation.pick",
+                    format!("is {pick:?}"),
+                    &format!("give entries of the state, qpos.0 to qvel.{}", nv - 1),
+                );
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+            _ => {
+                return bad(
+                    "observation",
+                    "says either both of qpos_from and pick, or neither".to_owned(),
+                    "give qpos_from, the first position that is seen, or pick, a list as [\"qpos.2\", \"qvel.2\"]",
+                );
+            }
         }
         if self
             .observation
@@ -79,6 +96,18 @@ impl Task {
             }
         }
         let reward = &self.reward;
+        for cost in &reward.quadratic {
+            if outside(&cost.entry) || !cost.weight.is_finite() || !cost.target.is_finite() {
+                return bad(
+                    "reward.quadratic",
+                    format!("{:?} at {} times {}", cost.entry, cost.target, cost.weight),
+                    &format!(
+                        "give an entry of the state, qpos.0 to qvel.{}, and finite numbers",
+                        nv - 1
+                    ),
+                );
+            }
+        }
         if ![reward.forward_velocity, reward.control_cost, reward.healthy]
             .iter()
             .all(|x| x.is_finite())

@@ -19,11 +19,12 @@ const TASKS: &[(&str, &str)] = embedded!("envs", ".toml":
     "halfcheetah-v2" "halfcheetah-v4" "halfcheetah-v5"
     "hopper-v2" "hopper-v4" "hopper-v5"
     "walker2d-v2" "walker2d-v4" "walker2d-v5"
+    "wheelleg-forward" "wheelleg-stand"
 );
 
 /// Embedded robots: file name and text.
 const ASSETS: &[(&str, &str)] = embedded!("assets", "":
-    "half_cheetah.xml" "hopper.xml" "walker2d.xml" "walker2d_v5.xml"
+    "half_cheetah.xml" "hopper.xml" "walker2d.xml" "walker2d_v5.xml" "wheel_legged.xml"
 );
 
 #[derive(Deserialize)]
@@ -44,6 +45,7 @@ struct TaskFile {
     reset: Reset,
     score: Option<Score>,
     medium_return: Option<f64>,
+    real: Option<String>,
     gaps: Option<String>,
 }
 
@@ -146,11 +148,12 @@ impl Task {
             Some(own) => GapTable::load(beside(own).unwrap_or_else(|| own.into()))?,
         };
         let model = spec.compile()?;
-        let task = Self {
+        let mut task = Self {
             name: name.to_owned(),
             doc: file.doc,
             spec,
             real: Gap::none(),
+            own_real: Gap::none(),
             gaps,
             frame_skip: file.frame_skip,
             max_episode_steps: file.max_episode_steps,
@@ -165,6 +168,12 @@ impl Task {
             nv_nu: (model.nv(), model.nu()),
         };
         task.check(source)?;
+        if let Some(real) = file.real {
+            let place = format!("{source}: real");
+            task.real = task.gap(&real).map_err(|e| e.within(&place))?;
+            task.model(&task.real).map_err(|e| e.within(&place))?;
+            task.own_real = task.real.clone();
+        }
         Ok(task)
     }
 }

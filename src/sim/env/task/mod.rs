@@ -10,17 +10,43 @@ use crate::model::gap::impossible;
 use crate::model::{Channel, Gap, GapSet, GapTable, Model, Spec};
 use serde::Deserialize;
 
-/// The observation: `qpos[qpos_from..]`, then `qvel`.
+/// An entry of the state: `qpos.2`, `qvel.0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum StateEntry {
+    /// A position.
+    Qpos(usize),
+    /// A velocity.
+    Qvel(usize),
+}
+
+/// The observation: `qpos[qpos_from..]`, then `qvel`; or the entries of the state that `pick` names, in its order.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
-    /// First position that is seen; the ones before are where the robot is in the world.
-    pub qpos_from: usize,
+    /// First position that is seen; the ones before are where the robot is in the world. None beside `pick`.
+    pub qpos_from: Option<usize>,
     /// Velocities are clipped to ± this, m/s and rad/s.
     pub qvel_clip: Option<f64>,
+    /// What is seen, where it is not all that comes from a position on.
+    pub pick: Option<Vec<StateEntry>>,
 }
 
-/// The reward of an env step of dt: `forward_velocity` · Δqpos\[0\]/dt − `control_cost` · Σa² + `healthy`.
+/// What an entry of the state costs at the end of an env step: `weight` · (x − `target`)².
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quadratic {
+    /// Which entry.
+    pub entry: StateEntry,
+    /// 1/(its unit)².
+    pub weight: f64,
+    /// Where it costs nothing.
+    #[serde(default)]
+    pub target: f64,
+}
+
+/// The reward of an env step of dt: `forward_velocity` · Δqpos\[0\]/dt − `control_cost` · Σa² + `healthy`
+/// − the sum of `quadratic`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reward {
@@ -35,6 +61,9 @@ pub struct Reward {
     /// Whether the step that ends the episode earns [`healthy`](Reward::healthy) too.
     #[serde(default)]
     pub healthy_on_fall: bool,
+    /// Costs of the state at the step's end.
+    #[serde(default)]
+    pub quadratic: Vec<Quadratic>,
 }
 
 /// The robot is healthy while `range[0] < qpos[qpos] < range[1]`, both strict.
@@ -89,6 +118,8 @@ pub struct Task {
     pub spec: Spec,
     /// What differs on the real robot; none: nothing.
     pub real: Gap,
+    /// What differs there where nothing else is said: the task's own.
+    own_real: Gap,
     /// Gaps that may be asked for.
     pub gaps: GapTable,
     /// Physics steps an env step.
@@ -113,6 +144,51 @@ pub struct Task {
     pub scale: ActionScale,
     /// Lengths of `qpos` and of an action.
     nv_nu: (usize, usize),
+}
+
+/// The gap of a task's own real robot, by name.
+pub const OWN_REAL: &str = "task";
+
+impl TryFrom<String> for StateEntry {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        let entry = text.split_once('.').and_then(|(part, i)| {
+            let i = i.parse().ok()?;
+            match part {
+                "qpos" => Some(Self::Qpos(i)),
+                "qvel" => Some(Self::Qvel(i)),
+                _ => None,
+            }
+        });
+        entry.ok_or_else(|| format!("`{text}` is no entry of the state, as qpos.2 or qvel.0 are"))
+    }
+}
+
+impl StateEntry {
+    /// Its number in a state.
+    pub fn of(self, qpos: &[f64], qvel: &[f64]) -> f64 {
+        match self {
+            Self::Qpos(i) => qpos[i],
+            Self::Qvel(i) => qvel[i],
+        }
+    }
+
+    /// Its index among the positions, where it is one.
+    pub fn position(self) -> Option<usize> {
+        match self {
+            Self::Qpos(i) => Some(i),
+            Self::Qvel(_) => None,
+        }
+    }
+
+    /// Its index among the velocities, where it is one.
+    pub fn velocity(self) -> Option<usize> {
+        match self {
+            Self::Qpos(_) => None,
+            Self::Qvel(i) => Some(i),
+        }
+    }
 }
 
 impl Task {
@@ -142,11 +218,15 @@ impl Task {
         fits.map_err(|e| e.of(&gap.to_string()))
     }
 
-    /// Reads the gaps of a batch with this task's gap table; `odrl` are all its shifts for this robot, in turn.
+    /// Reads the gaps of a batch with this task's gap table; `odrl` are all its shifts for this robot, in turn; `task` is
+    /// what differs on its own real robot.
     ///
     /// # Errors
     /// As [`GapTable::domain`].
     pub fn domain(&self, text: &str) -> Result<GapSet> {
+        if text.trim() == OWN_REAL {
+            return Ok(GapSet::from(&self.own_real));
+        }
         let shifts = self.gaps.shifts_for(&self.spec.name);
         match text.trim() == "odrl" && !shifts.is_empty() {
             true => self.gaps.domain(&shifts.join("/")),
@@ -162,15 +242,18 @@ impl Task {
         self.gaps.gap(text)
     }
 
-    /// The task where the real robot has the gap that `text` names. D4RL's scale of the score is the plain robot's;
+    /// The task where the real robot has the gap that `text` names; `task`: its own. D4RL's scale of the score is the plain robot's;
     /// a shifted one has its own, or none.
     ///
     /// # Errors
     /// As [`gap`](Self::gap) and [`model`](Self::model).
     pub fn with_real(mut self, text: &str) -> Result<Self> {
+        if text.trim() == OWN_REAL {
+            return Ok(self);
+        }
         let real = self.gap(text)?;
         self.model(&real)?;
-        if !real.is_none() {
+        if real != self.own_real {
             // A benchmark's scale is of the robots that weigh as D4RL's.
             let score = real.score(&self.spec.name);
             self.score = score.filter(|_| self.score.is_some());
@@ -182,32 +265,50 @@ impl Task {
 
     /// Its name, and what differs on the real robot.
     pub fn title(&self) -> String {
-        match self.real.is_none() {
-            true => self.name.clone(),
-            false => format!("{} with {}", self.name, self.real),
+        match self.is_shifted() {
+            false => self.name.clone(),
+            true => format!("{} with {}", self.name, self.real),
         }
+    }
+
+    /// Whether the real robot is another than the task's own.
+    pub fn is_shifted(&self) -> bool {
+        self.real != self.own_real
     }
 
     /// What files of the real robot are called: `walker2d-v2`, or `walker2d_gravity_0.5`, where v2 goes
     /// without saying.
     pub fn file_stem(&self) -> String {
         let name = self.name.strip_suffix("-v2").unwrap_or(&self.name);
-        match self.real.is_none() {
-            true => self.name.clone(),
-            false => format!("{name}_{}", self.real.file_stem()),
+        match self.is_shifted() {
+            false => self.name.clone(),
+            true => format!("{name}_{}", self.real.file_stem()),
         }
     }
 
     /// What a file of the real robot is called: `walker2d-v2-medium.hdf5` as D4RL's, or as ODRL's,
     /// `walker2d_gravity_0.5_medium.hdf5`.
     pub fn file_name(&self, what: &str) -> String {
-        let joint = if self.real.is_none() { '-' } else { '_' };
+        let joint = if self.is_shifted() { '_' } else { '-' };
         format!("{}{joint}{what}", self.file_stem())
     }
 
     /// Length of an observation.
     pub fn obs_dim(&self) -> usize {
-        2 * self.nv_nu.0 - self.observation.qpos_from
+        let seen = &self.observation;
+        let whole = || 2 * self.nv_nu.0 - seen.qpos_from.unwrap_or(0);
+        seen.pick.as_ref().map_or_else(whole, Vec::len)
+    }
+
+    /// Every entry of the observation, in order.
+    pub fn seen(&self) -> Vec<StateEntry> {
+        let (nv, seen) = (self.nv_nu.0, &self.observation);
+        let positions = seen.qpos_from.unwrap_or(0)..nv;
+        let whole = || {
+            let positions = positions.map(StateEntry::Qpos);
+            positions.chain((0..nv).map(StateEntry::Qvel)).collect()
+        };
+        seen.pick.clone().unwrap_or_else(whole)
     }
 
     /// Length of an action.

@@ -52,17 +52,19 @@ impl<'a> Loader<'a> {
         self.room(node, self.spec.geoms.len(), MOST_PARTS)?;
         let layers = self.defaults.layers(self.reader, "geom", node, class)?;
         layers.check(&GEOM)?;
-        let shape = match layers.keyword("type", &["plane", "capsule"])? {
+        let shape = match layers.keyword("type", &["plane", "capsule", "sphere"])? {
             Some("plane") => Shape::Plane,
-            Some(_) => Shape::Capsule,
-            None => {
-                return Err(layers.refuse(
-                    "<geom> without a type is a sphere",
-                    "supported types: plane, capsule",
-                ));
-            }
+            Some("capsule") => Shape::Capsule,
+            // MuJoCo's default.
+            _ => Shape::Sphere,
         };
         let fromto = layers.vector_opt::<6>("fromto")?;
+        if shape == Shape::Sphere && fromto.is_some() {
+            return Err(layers.refuse(
+                "a sphere has `fromto`",
+                "capsules have ends: type=\"capsule\"; a sphere has pos and size=\"radius\"",
+            ));
+        }
         if let Some([_, y0, _, _, y1, _]) = fromto
             && (y0 != 0.0 || y1 != 0.0)
         {
@@ -76,7 +78,14 @@ impl<'a> Loader<'a> {
             line: layers.line(),
             body,
             shape,
-            size: layers.list("size", if fromto.is_some() { 1 } else { 3 })?,
+            size: layers.list(
+                "size",
+                if fromto.is_some() || shape == Shape::Sphere {
+                    1
+                } else {
+                    3
+                },
+            )?,
             fromto,
             pos: self.planar("pos", layers.vector("pos", [0.0; 3], 3)?, &layers)?,
             angle: self.angle(&layers)?,
@@ -95,7 +104,7 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// The floor belongs to the world, capsules to bodies.
+    /// The floor belongs to the world, capsules and spheres to bodies.
     pub(super) fn place_geom(&self, geom: &Geom, layers: &Layers) -> Result<()> {
         match (geom.shape, geom.body) {
             (Shape::Plane, Some(_)) => Err(layers.refuse(
@@ -109,9 +118,13 @@ impl<'a> Loader<'a> {
             (Shape::Plane, None) if self.spec.geoms.iter().any(|g| g.shape == Shape::Plane) => {
                 Err(layers.refuse("a second plane", "one plane is the floor"))
             }
-            (Shape::Capsule, None) => Err(layers.refuse(
-                "a capsule fixed to the world",
+            (Shape::Capsule | Shape::Sphere, None) => Err(layers.refuse(
+                "a capsule or sphere fixed to the world",
                 "in <worldbody>, the plane that is the floor is the only geom supported",
+            )),
+            (Shape::Sphere, Some(_)) if geom.size.is_empty() => Err(layers.refuse(
+                format!("sphere `{}` has no `size`", geom.name),
+                "size=\"radius\"",
             )),
             (Shape::Capsule, Some(_))
                 if geom.size.len() < if geom.fromto.is_some() { 1 } else { 2 } =>
