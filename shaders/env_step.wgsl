@@ -5,7 +5,8 @@
 #import shared::integrate::advance
 #import shared::state::{dispatch, load, store, episode, outcome, STEPS, TERMINATED, TRUNCATED, STATUS_FROM, ROW_FROM}
 #import shared::parameters::row
-#import shared::rules::{show, act, status, is_healthy, reward, restart, BROKEN}
+#import shared::channel::act
+#import shared::rules::{show, status, is_healthy, reward, restart, BROKEN}
 #ifdef TRANSITIONS
 #import shared::transitions::record_outcome
 #endif

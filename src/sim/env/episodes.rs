@@ -1,6 +1,6 @@
 //! The running episodes of a vector, on any engine: their lengths, rows and endings, with autoreset.
 
-use crate::env::late::LateControls;
+use crate::env::channel::LateControls;
 use crate::env::rules::{Outcome, TaskRules, place};
 use crate::env::status::BROKEN;
 use crate::env::{Autoreset, Dynamics, StepBatch, StepTerms};

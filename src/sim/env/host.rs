@@ -1,8 +1,8 @@
 //! The vector of environments for every engine that runs on the host: draws, reward, autoreset and
 //! snapshots are written here once. An engine says how its robots are set, stepped and read.
 
+use crate::env::channel::LateControls;
 use crate::env::episodes::Episodes;
-use crate::env::late::LateControls;
 use crate::env::rules::{TaskRules, place};
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::{Dynamics, EnvSpec, StepBatch, Task, VecEnv};

@@ -1,10 +1,10 @@
 //! Tasks, and vectors of environments on any engine: a [`HostEnv`] is one on the processor.
 
+pub(crate) mod channel;
 pub(crate) mod control;
 pub mod dynamics;
 pub(crate) mod episodes;
 mod host;
-pub(crate) mod late;
 pub(crate) mod rules;
 pub mod scale;
 pub(crate) mod snapshot;

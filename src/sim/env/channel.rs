@@ -1,6 +1,10 @@
-//! Controls on their way to the motors of a robot whose channel is late.
+//! The channel between a policy and its robot at work: the way of a control to its motor, and of a state to the observation.
 
 use crate::env::Dynamics;
+use crate::env::dynamics::ParamRow;
+use crate::env::rules::TaskRules;
+use crate::model::Channel;
+use crate::rng::{Stream, fill_normal};
 
 /// The latest controls of one robot, newest first, `[depth, nu]`; none where no robot of the vector is late.
 #[derive(Clone, Default)]
@@ -52,6 +56,73 @@ impl LateControls {
     /// Takes the numbers of a snapshot over.
     pub fn load(&mut self, numbers: &[f64]) {
         self.0.copy_from_slice(numbers);
+    }
+}
+
+impl TaskRules {
+    /// The controls that reach the robot of `env` while it has parameter row `row`, through the row's
+    /// channel, into `ctrl` (`[act_dim]`); returns the cost of those that were asked for. Noise is clipped to the
+    /// motors' ranges before the task pays, as the published set-up does; what a delay and a dead zone make of a
+    /// control afterwards is the motor's affair.
+    pub fn act(
+        &self,
+        env: usize,
+        row: u32,
+        action: &[f32],
+        late: &mut LateControls,
+        ctrl: &mut [f64],
+    ) -> f64 {
+        let ParamRow { channel, model, .. } = &self.dynamics.rows[row as usize];
+        let std = channel.noise;
+        for (n, (c, a)) in ctrl.iter_mut().zip(action).enumerate() {
+            *c = self.task.scale.control(n, *a);
+        }
+        if std != 0.0 {
+            let mut noise = vec![0f32; action.len()];
+            let (key, tick) = (self.keys[env], self.tick_of(env));
+            fill_normal(&mut noise, key.seed, key.env, tick, Stream::JointNoise);
+            for ((c, n), motor) in ctrl.iter_mut().zip(noise).zip(&model.actuators) {
+                let [lo, hi] = motor.ctrlrange;
+                *c = (*c + std * f64::from(n)).max(lo).min(hi);
+            }
+        }
+        let cost = self.task.reward.control_cost * ctrl.iter().map(|a| a * a).sum::<f64>();
+        late.pass(channel.delay, ctrl);
+        if channel.dead_zone != 0.0 {
+            for (c, motor) in ctrl.iter_mut().zip(&model.actuators) {
+                *c = channel.reach(*c, motor.ctrlrange);
+            }
+        }
+        cost
+    }
+
+    /// What the sensors of `env` make of the observation `obs` (`[obs_dim]`) while it has parameter row `row`. The
+    /// `first` observation of an episode has a draw of its own: the step that ended the one before shows its last, too.
+    pub fn sense(&self, env: usize, row: u32, first: bool, obs: &mut [f32]) {
+        let Channel {
+            sensor_noise,
+            sensor_bias,
+            ..
+        } = match &self.dynamics.rows[row as usize].channel {
+            channel if channel.is_true() => return,
+            channel => channel,
+        };
+        // First observations begin at a Philox block of their own, so that the two never share a word.
+        let second = obs.len().next_multiple_of(4);
+        let (from, len) = if first {
+            (second, 2 * second)
+        } else {
+            (0, second)
+        };
+        let mut draws = vec![0f32; len];
+        let (key, tick) = (self.keys[env], self.tick_of(env));
+        fill_normal(&mut draws, key.seed, key.env, tick, Stream::SensorNoise);
+        for (i, (o, draw)) in obs.iter_mut().zip(&draws[from..]).enumerate() {
+            let error = sensor_noise
+                .at(i)
+                .mul_add(f64::from(*draw), sensor_bias.at(i));
+            *o = (f64::from(*o) + error) as f32;
+        }
     }
 }
 
