@@ -1,11 +1,12 @@
-// One env step of every environment: noise, physics, observation, reward, autoreset.
+// One env step of every environment: channel, physics, reward, autoreset, observation.
 #import shared::topology::{NV, NU, FRAMES}
 #import shared::task::{OBS, MAX_EPISODE_STEPS}
 #import shared::work::{qpos, qvel, qacc}
 #import shared::integrate::advance
 #import shared::state::{dispatch, load, store, episode, outcome, STEPS, TERMINATED, TRUNCATED, STATUS_FROM, ROW_FROM}
 #import shared::parameters::row
-#import shared::rules::{observe, act, status, is_healthy, reward, restart, BROKEN}
+#import shared::channel::act
+#import shared::rules::{show, status, is_healthy, reward, restart, BROKEN}
 #ifdef TRANSITIONS
 #import shared::transitions::record_outcome
 #endif
@@ -30,13 +31,13 @@ fn env_step(@builtin(global_invocation_id) id: vec3<u32>) {
     let over = terminated || truncated;
     let earned = select(reward(healthy, cost), 0.0, broken);
     let next_at = (n + env) * OBS;
-    observe(next_at);
+    show(env, next_at, false);
     if (over) {
         restart(env);
     }
-    observe(env * OBS);
+    show(env, env * OBS, over);
     if (broken) {
-        observe(next_at);
+        show(env, next_at, true);
     }
     let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated) | (bits << STATUS_FROM) | (row << ROW_FROM);
     outcome[2u * n * OBS + env] = bitcast<u32>(earned);

@@ -2,7 +2,7 @@
 #import shared::task::OBS
 #import shared::state::{dispatch, load, store, episode, outcome, STEPS, ROW_FROM}
 #import shared::parameters::row
-#import shared::rules::{observe, restart}
+#import shared::rules::{show, restart}
 
 @compute @workgroup_size(#{WORKGROUP})
 fn reset(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -13,7 +13,7 @@ fn reset(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     load(env);
     restart(env);
-    observe(env * OBS);
+    show(env, env * OBS, true);
     outcome[2u * n * OBS + n + env] = row << ROW_FROM;
     episode[STEPS * n + env] = 0u;
     store(env);

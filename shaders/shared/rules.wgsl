@@ -1,18 +1,19 @@
 // Observation, reward, termination, reset: as `rules.rs`, specialised to the task.
 #define_import_path shared::rules
 #import shared::topology::{NV, NU, SIGN}
-#import shared::task::{OBS, QVEL_CLIP, FORWARD_RATE, CONTROL_COST, HEALTHY_REWARD, ACTION_MIDDLE, ACTION_HALF}
+#import shared::task::{OBS, QVEL_CLIP, FORWARD_RATE, HEALTHY_REWARD}
 #import shared::task::{STATE_FROM, STATE_LOW, STATE_HIGH, HEALTHY, HEALTHY_QPOS, HEALTHY_LOW, HEALTHY_HIGH, QPOS_SCALE, QPOS_SHIFT, QVEL_SCALE, QVEL_SHIFT}
 #import shared::task::{SEEN_QPOS, SEEN_QPOS_AT, SEEN_QPOS_OF, SEEN_QVEL, SEEN_QVEL_AT, SEEN_QVEL_OF}
 #ifdef STATE_COSTS
 #import shared::task::{QPOS_COSTS, QPOS_COST_OF, QPOS_COST, QPOS_TARGET, QVEL_COSTS, QVEL_COST_OF, QVEL_COST, QVEL_TARGET}
 #endif
-#import shared::task::{STREAM_RESET, STREAM_NOISE, STREAM_GAP, LARGEST}
-#import shared::parameters::{parameter, row, NOISE, QPOS, CTRL_LOWER, CTRL_UPPER}
+#import shared::task::{STREAM_RESET, STREAM_GAP, LARGEST}
+#import shared::parameters::{parameter, row, QPOS}
 #import shared::philox::{philox, units, normals, high}
 #import shared::work::{qpos, qvel, qacc}
-#import shared::integrate::{ctrl, dx, converged}
-#import shared::state::{dispatch, episode, actions, outcome, KEY_LOW, KEY_HIGH, KEY_ENV, POOL_FROM, POOL_LEN}
+#import shared::channel::{forget, sense}
+#import shared::integrate::{dx, converged}
+#import shared::state::{dispatch, episode, outcome, KEY_LOW, KEY_HIGH, KEY_ENV, POOL_FROM, POOL_LEN}
 
 const BROKEN = 1u;
 const UNCONVERGED = 2u;
@@ -29,35 +30,10 @@ fn observe(to: u32) {
     }
 }
 
-// The controls that reach the robot, with its gap's noise, clipped to the motors' ranges; returns
-// their cost.
-fn act(env: u32) -> f32 {
-    for (var n = 0u; n < NU; n++) {
-#ifdef SCALED
-        ctrl[n] = fma(ACTION_HALF[n], actions[env * NU + n], ACTION_MIDDLE[n]);
-#else
-        ctrl[n] = actions[env * NU + n];
-#endif
-    }
-#ifdef NOISY
-    let n = dispatch.num_envs;
-    let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
-    let key = episode[KEY_ENV * n + env];
-    for (var block = 0u; block < (NU + 3u) / 4u; block++) {
-        let draws = normals(philox(seed, vec4(key, dispatch.tick, STREAM_NOISE, block)));
-        for (var i = 4u * block; i < min(4u * block + 4u, NU); i++) {
-            let asked = fma(parameter(NOISE), draws[i - 4u * block], ctrl[i]);
-            let held = min(max(asked, parameter(CTRL_LOWER + i)), parameter(CTRL_UPPER + i));
-            // A row without noise keeps what was asked for.
-            ctrl[i] = select(ctrl[i], held, parameter(NOISE) != 0.0);
-        }
-    }
-#endif
-    var cost = 0.0;
-    for (var n = 0u; n < NU; n++) {
-        cost = fma(ctrl[n], ctrl[n], cost);
-    }
-    return CONTROL_COST * cost;
+// What the sensors show at `to` of `outcome`, with a draw of its own for the `first` of an episode.
+fn show(env: u32, to: u32, first: bool) {
+    observe(to);
+    sense(env, to, first);
 }
 
 // NaN, infinite or beyond 1e10. By its bits: shaders may take it that there is no NaN.
@@ -126,6 +102,7 @@ fn reward(healthy: bool, cost: f32) -> f32 {
 
 // Draws a new initial state, and where asked for a new parameter row.
 fn restart(env: u32) {
+    forget(env);
     let n = dispatch.num_envs;
     let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
     let key = episode[KEY_ENV * n + env];

@@ -24,7 +24,7 @@ struct Dispatch {
     per_member: u32,
 }
 
-// `[qpos, qvel, qacc][NV, n]`.
+// `[qpos, qvel, qacc][NV, n]`, then the controls on their way to the motors, newest first, `[MOST_LATE, NU, n]`.
 @group(0) @binding(1) var<storage, read_write> state: array<f32>;
 // `[seed low, seed high, key, row, steps, pool from, pool length][n]`: what the draws are keyed by, the
 // parameter row, the env steps of the running episode, and the rows that a reset may draw.

@@ -39,6 +39,8 @@ pub enum Stream {
     Bootstrap = 15,
     /// Noise of the actions that a policy's cloning draws to the data's.
     Cloning = 16,
+    /// Noise of the gap `sensor-noise`.
+    SensorNoise = 17,
 }
 
 /// Four 32-bit words for key `seed` and counter `(env, step, stream, block)`.

@@ -3,7 +3,7 @@
 use crate::gpu::gpu;
 use h2oplus::engine::{Backend, ENGINES, Physics, build};
 use h2oplus::env::status::{self, offenders};
-use h2oplus::env::{Dynamics, EnvKey, EnvSpec, StepBatch, Task, VecEnv};
+use h2oplus::env::{Dynamics, EnvKey, EnvSpec, EpisodeControl, StepBatch, Task, VecEnv};
 use h2oplus::model::Gap;
 use h2oplus::rng::{Stream, fill_unit};
 use std::ops::Range;
@@ -17,6 +17,10 @@ pub struct Here {
 
 impl Here {
     pub fn build(&self, spec: &EnvSpec) -> Box<dyn VecEnv> {
+        self.control(spec)
+    }
+
+    pub fn control(&self, spec: &EnvSpec) -> Box<dyn EpisodeControl> {
         build(self.physics, &self.place, spec.clone()).unwrap_or_else(|e| panic!("{self}: {e}"))
     }
 }
@@ -109,12 +113,14 @@ fn bits(rollout: &[StepBatch], env: usize) -> Vec<u32> {
     rollout.iter().flat_map(of).collect()
 }
 
-const GAPS: [&str; 5] = [
+const GAPS: [&str; 7] = [
     "none",
     "gravity=1.3",
     "friction=0.4,joint-noise=0.3",
     "option gravity=0.7",
     "geom floor friction=2.5",
+    "delay=2,dead-zone=0.2,joint-noise=0.1",
+    "delay=1,sensor-noise=0.1,sensor-bias=0.05",
 ];
 
 #[test]
@@ -226,7 +232,8 @@ fn a_snapshot_goes_on_bit_for_bit() {
             // Negative controls: cut bytes and unknown rows are refused; another row is another future.
             assert!(env.restore(&bytes[1..]).is_err(), "{engine}");
             let at = 4 + 4 * names.len();
-            for (row, known) in [((rows[0] + 1) % 5, true), (5, false)] {
+            let unknown = GAPS.len() as u32;
+            for (row, known) in [((rows[0] + 1) % unknown, true), (unknown, false)] {
                 let mut changed = bytes.clone();
                 changed[at..at + 4].copy_from_slice(&row.to_le_bytes());
                 assert_eq!(env.restore(&changed).is_ok(), known, "{engine}");

@@ -113,7 +113,7 @@ fn the_row_that_is_read_back_is_the_row_that_acts() {
                 f.step(&actions).unwrap().next_obs.to_vec()
             })
             .collect();
-        for e in (0..n).filter(|&e| dynamics.rows[row[e]].noise == 0.0) {
+        for e in (0..n).filter(|&e| dynamics.rows[row[e]].channel.noise == 0.0) {
             // Float64 states come back rounded to float32.
             let distance = |other: usize| {
                 let pair = batch.next_obs[e * 17..][..17]

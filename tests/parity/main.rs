@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod actions;
+mod channel;
 mod contract;
 mod dynamics;
 mod envs;

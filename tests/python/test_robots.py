@@ -88,7 +88,7 @@ def test_a_curriculum_keeps_no_old_gaps():
 @pytest.mark.parametrize("physics", ["planar", "rapier"])
 @pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
 def test_a_snapshot_is_exact(physics, mode):
-    arguments = dict(num_envs=11, gap="gravity=0.5..2.0,joint-noise=0.2", gap_redraw=True, seed=5, physics=physics)
+    arguments = dict(num_envs=11, gap="gravity=0.5..2.0,joint-noise=0.2,delay=0..2,sensor-noise=0.1", gap_redraw=True, seed=5, physics=physics)
     envs = h2oplus.make_vec("Hopper-v5", autoreset_mode=mode, **arguments)
     envs.reset(seed=8)
     for k in range(37):
@@ -99,9 +99,11 @@ def test_a_snapshot_is_exact(physics, mode):
     def goes_on(envs):
         return [[np.copy(part) for part in envs.step(sampled(envs, 100 + k))[:4]] for k in range(50)]
 
+    delays = envs.gap_params()["delay"]
+    assert (delays == np.round(delays)).all() and 0 <= delays.min() < delays.max() <= 2
     first = goes_on(envs)
     assert any((part[2] | part[3]).any() for part in first), "episodes end"
-    assert np.array_equal(envs.restore(kept), envs.restore(kept))
+    assert np.array_equal(envs.restore(kept), envs.restore(kept)), "what sensors showed"
     assert np.array_equal(envs.step(sampled(envs, 99))[0], obs)
     envs.restore(kept)
     assert all(np.array_equal(a, b) for one, two in zip(goes_on(envs), first) for a, b in zip(one, two))

@@ -2,7 +2,7 @@
 //! Longer than 400 lines because the tables of two robots stand beside the test that reads them.
 
 use h2oplus::env::Task;
-use h2oplus::model::{Gap, Model, Spec};
+use h2oplus::model::{Channel, Gap, Model, Spec};
 use safetensors::SafeTensors;
 use std::f64::consts::FRAC_PI_4;
 
@@ -71,8 +71,8 @@ fn every_recorded_file() {
         let bytes = std::fs::read(&path).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let (task, gap) = task_and_gap(stem);
-        let (model, noise) = task.model(&gap).unwrap();
-        assert_eq!(noise, 0.0);
+        let (model, channel) = task.model(&gap).unwrap();
+        assert_eq!(channel, Channel::default());
         let error = worst(&model, &file);
         assert!(error < TOLERANCE, "{stem}: {error:e}");
 

@@ -151,7 +151,7 @@ broken-thigh = 0.5
             .find(|(n, _)| *n == "joint-noise")
             .unwrap()
             .1;
-        assert_eq!(row.noise, noise);
+        assert_eq!(row.channel.noise, noise);
         // And reads back from its text.
         assert_eq!(task.gap(&row.gap.to_string()).unwrap(), row.gap);
     }
@@ -239,12 +239,17 @@ fn what_cannot_be_on_a_robot_is_refused() {
     assert!(refused("halfcheetah", "none/gravity=1").contains("changes nothing"));
     assert!(refused("halfcheetah", "gravity=1,friction=0.5..1").contains("changes nothing"));
     assert!(refused("halfcheetah", "joint-noise=-1..1").contains("cannot be negative"));
+    assert!(refused("halfcheetah", "delay=0.5..2").contains("a delay of 0.5 env steps"));
+    assert!(refused("halfcheetah", "delay=0..9").contains("a whole number from 0 to 8"));
+    assert!(refused("walker2d", "dead-zone=0..1").contains("dead zone of 1 of the half range"));
+    assert!(refused("walker2d", "sensor-noise=-1..1").contains("cannot be negative"));
     // A strength inside a range may change nothing.
     let task = Task::load("halfcheetah").unwrap();
     for sound in [
         "gravity=1..2",
         "gravity=0.5..1,friction=0.3",
         "joint-noise=0..1",
+        "delay=0..8",
     ] {
         let domain = task.domain(sound).unwrap();
         Dynamics::draw(&task, &domain, 0, 4).unwrap();

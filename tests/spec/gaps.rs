@@ -106,6 +106,18 @@ fn fields_that_change() {
         changed("walker2d", "joint-noise=0.5"),
         [row("action noise", &[0.0], &[0.5])]
     );
+    assert_eq!(
+        changed(
+            "walker2d",
+            "delay=3,dead-zone=0.2,sensor-noise,sensor-bias=-1"
+        ),
+        [
+            row("action delay", &[0.0], &[3.0]),
+            row("action dead-zone", &[0.0], &[0.2]),
+            row("observation noise", &[0.0], &[0.05]),
+            row("observation bias", &[0.0], &[-1.0]),
+        ]
+    );
     let friction = changed("walker2d", "friction");
     assert_eq!(friction.len(), 8, "seven limbs and the floor");
     assert_eq!(friction[0].0, "geom floor friction");
@@ -136,9 +148,9 @@ fn compiled_fields_that_change() {
     let friction = fields("friction");
     assert_eq!(friction.len(), 32, "friction and row scale of 16 points");
     // The total mass is fixed: heavier thighs make every other body lighter.
-    let (model, noise) = task.model(&gap("big-thigh,joint-noise")).unwrap();
+    let (model, channel) = task.model(&gap("big-thigh,joint-noise")).unwrap();
     let total: f64 = model.bodies.iter().map(|b| b.mass).sum();
-    assert!((total - 14.0).abs() < 1e-13 && noise == 1.0);
+    assert!((total - 14.0).abs() < 1e-13 && channel.noise == 1.0);
     assert!(fields("big-thigh").contains(&"body torso mass".to_owned()));
 }
 
@@ -159,6 +171,9 @@ fn edits_that_change_nothing() {
     );
     assert!(fails("halfcheetah", "broken-thigh=-1").contains("range of joint `bthigh`"));
     assert!(fails("halfcheetah", "joint-noise=-1").contains("cannot be negative"));
+    assert!(fails("halfcheetah", "delay=9").contains("a delay of 9 env steps"));
+    assert!(fails("halfcheetah", "delay=1.5").contains("delay=1.5: a delay of 1.5 env steps"));
+    assert!(fails("halfcheetah", "delay=0").contains("changes nothing"));
     assert!(fails("halfcheetah", "friction=-1").contains("friction of geom"));
     assert!(fails("halfcheetah", "gravity=1e308").contains("option gravity holds -inf"));
 }
@@ -240,8 +255,12 @@ edits = [{ element = "joint", names = ["knee"], attribute = "range" }]
             "no finite number",
         ),
         (
-            "[a]\ndoc = \"\"\ndefault = 1.0\nedits = [{ element = \"action\", attribute = \"delay\" }]",
-            "only attribute is `noise`",
+            "[a]\ndoc = \"\"\ndefault = 1.0\nedits = [{ element = \"action\", attribute = \"late\" }]",
+            "the action's attributes are noise, delay, dead-zone, without `names`",
+        ),
+        (
+            "[a]\ndoc = \"\"\ndefault = 1.0\nedits = [{ element = \"observation\", names = [\"x\"], attribute = \"bias\" }]",
+            "the observation's attributes are noise, bias, without `names`",
         ),
     ] {
         write(text);

@@ -196,7 +196,8 @@ impl EffectReport {
              the observed coordinates of difference / standard deviation: 1.4 is what unrelated states are apart.\n\
              `floor` is the original against itself from states moved by {FLOOR:e}: what any difference becomes;\n\
              a pair is beyond it where it is further apart than nine tenths of the floor's. w is what a perfect\n\
-             dynamics ratio would say, successors being blurred by {BLUR} as the classifiers' inputs are.\n",
+             dynamics ratio would say, successors being blurred by {BLUR} as the classifiers' inputs are. States are the\n\
+             true ones: a gap of the sensors alone moves no robot under given actions.\n",
             self.task, self.trajectories
         );
         for by in &self.actions {

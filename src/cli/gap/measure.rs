@@ -30,7 +30,7 @@ pub struct Args {
     /// The task that it was recorded on (default: the one that its name begins with, or half-cheetah)
     #[arg(long)]
     task: Option<String>,
-    /// Gaps to give the simulator: `all` is none and each of the task's; `gravity=1.5/gravity=2` several; of a
+    /// Gaps to give the simulator: `all` is none and each of the task's but noise and the sensors' errors, which move no state; `gravity=1.5/gravity=2` several; of a
     /// strength that is drawn, `gravity=0.5..2.0`, sixteen draws; may be repeated
     #[arg(long, default_value = "all")]
     gap: Vec<String>,
@@ -151,9 +151,10 @@ fn gaps(task: &Task, asked: &[String], seed: u64) -> Result<Vec<(String, Gap)>> 
         if text == "all" {
             all.push(("none".into(), Gap::none()));
             for name in task.gaps.names_for(&task.spec.name) {
-                // Noise on the actions leaves the dynamics as they are.
+                // Noise on the actions and what sensors show leave the dynamics as they are.
                 let gap = task.gap(name)?;
-                if task.model(&gap)?.1 == 0.0 {
+                let (_, channel) = task.model(&gap)?;
+                if channel.noise == 0.0 && channel.is_true() {
                     all.push((gap.to_string(), gap));
                 }
             }

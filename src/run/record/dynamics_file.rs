@@ -85,8 +85,12 @@ pub fn load(path: &Path, task: &Task, envs: usize) -> Result<Dynamics> {
             return Err(damaged(line, problem));
         }
         let robot = task.gap(&record.gap).and_then(|gap| {
-            let (model, noise) = task.drawn_model(&gap)?;
-            Ok(ParamRow { gap, model, noise })
+            let (model, channel) = task.drawn_model(&gap)?;
+            Ok(ParamRow {
+                gap,
+                model,
+                channel,
+            })
         });
         dynamics
             .rows

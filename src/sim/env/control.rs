@@ -107,6 +107,7 @@ impl<E: Engine + Sync> EpisodeControl for HostEnv<E> {
         let mut engine = self.engine.renewed(&dynamics.models(), &rows)?;
         engine.load(&self.engine.save());
         self.engine = engine;
+        self.episodes.deepen(&dynamics);
         self.rules.dynamics = dynamics;
         self.episodes.param_row.copy_from_slice(param_row);
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::env::{EnvKey, Task};
 use crate::error::Result;
-use crate::model::{Gap, GapSet, Model};
+use crate::model::{Channel, Gap, GapSet, Model};
 use crate::rng::{Stream, philox};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ pub struct ParamRow {
     pub gap: Gap,
     /// The edited robot.
     pub model: Model,
-    /// Standard deviation of the noise that joins every action.
-    pub noise: f64,
+    /// What is between it and its policy.
+    pub channel: Channel,
 }
 
 /// The parameter rows of a batch and which of them an environment has: by its key for good, or
@@ -40,9 +40,13 @@ impl Dynamics {
         let none = [Gap::none()];
         let gaps = if gaps.is_empty() { &none } else { gaps };
         let row = |gap: &Gap| {
-            let (model, noise) = task.model(gap)?;
+            let (model, channel) = task.model(gap)?;
             let gap = gap.clone();
-            Ok(ParamRow { gap, model, noise })
+            Ok(ParamRow {
+                gap,
+                model,
+                channel,
+            })
         };
         let rows: Result<_> = gaps.iter().map(row).collect();
         Ok(Self {
@@ -77,8 +81,12 @@ impl Dynamics {
         domain.check(&task.spec)?;
         let row = |row| {
             let gap = domain.draw(seed, row);
-            let (model, noise) = task.drawn_model(&gap)?;
-            Ok(ParamRow { gap, model, noise })
+            let (model, channel) = task.drawn_model(&gap)?;
+            Ok(ParamRow {
+                gap,
+                model,
+                channel,
+            })
         };
         // Compiled in parallel; the first error counts, whichever thread meets one first.
         let rows: Vec<Result<ParamRow>> = (0..rows).into_par_iter().map(row).collect();

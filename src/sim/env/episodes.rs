@@ -1,8 +1,9 @@
 //! The running episodes of a vector, on any engine: their lengths, rows and endings, with autoreset.
 
+use crate::env::channel::LateControls;
 use crate::env::rules::{Outcome, TaskRules, place};
 use crate::env::status::BROKEN;
-use crate::env::{AlignedFloats, Autoreset, StepBatch, StepTerms};
+use crate::env::{AlignedFloats, Autoreset, Dynamics, StepBatch, StepTerms};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 
@@ -17,6 +18,10 @@ pub(crate) struct Episodes {
     pub status: Vec<u32>,
     /// Whether the episode has ended and the next one has not begun, `[n]`: never with [`Autoreset::SameStep`].
     pub over: Vec<bool>,
+    /// Controls on their way to the motors, `[n]`; empty where the engine runs on a GPU.
+    pub late: Vec<LateControls>,
+    /// Controls of action 0, `[nu]`.
+    middle: Vec<f64>,
     /// When a new episode follows.
     pub autoreset: Autoreset,
     /// What the latest step returned.
@@ -28,7 +33,10 @@ impl Episodes {
     pub fn new(rules: &TaskRules) -> Self {
         let (n, obs_dim) = (rules.keys.len(), rules.task.obs_dim());
         let obs = AlignedFloats::of(f32::NAN, n * obs_dim);
+        let middle = rules.task.scale.middle.clone();
         Self {
+            late: vec![LateControls::new(rules.dynamics.depth(), &middle); n],
+            middle,
             obs_dim,
             steps: vec![0; n],
             param_row: (0..n).map(|env| rules.param_row(env)).collect(),
@@ -54,9 +62,21 @@ impl Episodes {
             let row = self.param_row[env] as usize;
             [terms.x_now, terms.z_now] = place(&rules.dynamics.rows[row].model, qpos);
         }
+        if let Some(late) = self.late.get_mut(env) {
+            late.clear(&self.middle);
+        }
         let obs = &mut self.out.obs[env * self.obs_dim..][..self.obs_dim];
         rules.observe(qpos, qvel, obs);
+        rules.sense(env, self.param_row[env], true, obs);
         obs
+    }
+
+    /// Makes room for as many controls under way as robots of `dynamics` may have.
+    pub fn deepen(&mut self, dynamics: &Dynamics) {
+        let depth = dynamics.depth();
+        for late in &mut self.late {
+            *late = late.of_depth(depth, &self.middle);
+        }
     }
 
     /// Refuses a step where an episode that nobody else begins anew has ended.
@@ -76,7 +96,7 @@ impl Episodes {
 
     /// Pieces of `width` environments each, for threads of their own.
     pub fn pieces(&mut self, width: usize) -> impl IndexedParallelIterator<Item = Piece<'_>> {
-        let (od, autoreset) = (self.obs_dim, self.autoreset);
+        let (od, autoreset, middle) = (self.obs_dim, self.autoreset, &*self.middle);
         self.steps
             .par_chunks_mut(width)
             .zip(self.param_row.par_chunks_mut(width))
@@ -88,7 +108,9 @@ impl Episodes {
             .zip(self.out.truncated.par_chunks_mut(width))
             .zip(self.over.par_chunks_mut(width))
             .zip(self.out.terms.par_chunks_mut(width))
+            .zip(self.late.par_chunks_mut(width))
             .map(move |parts| {
+                let (parts, late) = parts;
                 let (parts, terms) = parts;
                 let (parts, over) = parts;
                 let (
@@ -98,6 +120,8 @@ impl Episodes {
                 Piece {
                     obs_dim: od,
                     autoreset,
+                    middle,
+                    late,
                     over,
                     terms,
                     steps,
@@ -117,6 +141,9 @@ impl Episodes {
 pub(crate) struct Piece<'a> {
     obs_dim: usize,
     autoreset: Autoreset,
+    middle: &'a [f64],
+    /// Controls on their way to the motors.
+    pub late: &'a mut [LateControls],
     over: &'a mut [bool],
     terms: &'a mut [StepTerms],
     steps: &'a mut [u32],
@@ -141,6 +168,7 @@ impl Piece<'_> {
     pub fn begin(&mut self, i: usize, restart: impl FnOnce(&mut u32, &mut [f32]) -> [f64; 2]) {
         self.steps[i] = 0;
         self.over[i] = false;
+        self.late[i].clear(self.middle);
         let obs = &mut self.obs[i * self.obs_dim..][..self.obs_dim];
         let terms = &mut self.terms[i];
         [terms.x_now, terms.z_now] = restart(&mut self.param_row[i], obs);

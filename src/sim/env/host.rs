@@ -1,6 +1,7 @@
 //! The vector of environments for every engine that runs on the host: draws, reward, autoreset and
 //! snapshots are written here once. An engine says how its robots are set, stepped and read.
 
+use crate::env::channel::LateControls;
 use crate::env::episodes::Episodes;
 use crate::env::rules::{TaskRules, place};
 use crate::env::snapshot::{self, Snapshot};
@@ -115,7 +116,8 @@ impl Job<'_> {
             |s, ((mut group, mut piece), actions)| {
                 let first = group.envs().start;
                 for (i, action) in actions.chunks(act_dim).enumerate() {
-                    s.costs[i] = rules.act(first + i, piece.param_row[i], action, &mut s.ctrl);
+                    let (row, late) = (piece.param_row[i], &mut piece.late[i]);
+                    s.costs[i] = rules.act(first + i, row, action, late, &mut s.ctrl);
                     group.set_ctrl(i, &s.ctrl);
                 }
                 group.step(rules.task.frame_skip);
@@ -131,6 +133,7 @@ impl Job<'_> {
                     let (row, next_obs) = (piece.param_row[i], piece.next_obs(i));
                     let end =
                         rules.outcome(row, &s.qpos, &s.qvel, dx, s.costs[i], status, next_obs);
+                    rules.sense(first + i, row, false, next_obs);
                     piece.end(i, max_episode_steps, &end, |row, obs| {
                         restart(rules, &mut group, i, row, obs, s)
                     });
@@ -161,6 +164,7 @@ fn restart(
     // As the engine holds it: rounded.
     group.state(i, &mut s.qpos, &mut s.qvel);
     rules.observe(&s.qpos, &s.qvel, obs);
+    rules.sense(env, drawn, true, obs);
     place(&rules.dynamics.rows[drawn as usize].model, &s.qpos)
 }
 
@@ -282,11 +286,19 @@ impl<E: Engine> VecEnv for HostEnv<E> {
     }
 
     fn snapshot(&self) -> Result<Vec<u8>> {
-        let saved = self.engine.save();
+        let mut state = self.engine.save();
         let Episodes {
-            steps, param_row, ..
+            steps,
+            param_row,
+            late,
+            out,
+            ..
         } = &self.episodes;
-        Ok(snapshot::bytes(self.rules.tick, steps, param_row, saved))
+        state.extend(late.iter().flat_map(LateControls::numbers));
+        if self.rules.dynamics.errs() {
+            state.extend(out.obs.iter().map(|o| f64::from(*o)));
+        }
+        Ok(snapshot::bytes(self.rules.tick, steps, param_row, state))
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<()> {
@@ -296,6 +308,8 @@ impl<E: Engine> VecEnv for HostEnv<E> {
             steps,
             param_row,
             state,
+            late,
+            obs,
         } = Snapshot::parse(bytes, &self.rules, width)?;
         for (env, (&row, old)) in param_row.iter().zip(&self.episodes.param_row).enumerate() {
             if row != *old {
@@ -307,6 +321,13 @@ impl<E: Engine> VecEnv for HostEnv<E> {
         let [qpos, qvel] = self.engine.states();
         for (env, (qpos, qvel)) in qpos.chunks(nv).zip(qvel.chunks(nv)).enumerate() {
             self.episodes.start(&self.rules, env, qpos, qvel);
+        }
+        let width = late.len() / self.num_envs();
+        for (own, saved) in self.episodes.late.iter_mut().zip(late.chunks(width.max(1))) {
+            own.load(saved);
+        }
+        if let Some(obs) = obs {
+            self.episodes.out.obs.copy_from_slice(&obs);
         }
         self.rules.tick = tick;
         (self.episodes.steps, self.episodes.param_row) = (steps, param_row);

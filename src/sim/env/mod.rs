@@ -1,6 +1,7 @@
 //! Tasks, and vectors of environments on any engine: a [`HostEnv`] is one on the processor.
 
 mod aligned;
+pub(crate) mod channel;
 pub(crate) mod control;
 pub mod dynamics;
 pub(crate) mod episodes;
@@ -27,9 +28,9 @@ use std::any::Any;
 /// What one env step of `n` environments returned. Rows are environments.
 #[derive(Clone, Debug, Default)]
 pub struct StepBatch {
-    /// `[n, obs_dim]`: what the policy acts on next; after an episode's end, the reset observation.
+    /// `[n, obs_dim]`: what the policy acts on next, as its sensors show it; after an episode's end, the reset observation.
     pub obs: AlignedFloats,
-    /// `[n, obs_dim]`: the true successor of the state acted on, also at an episode's end.
+    /// `[n, obs_dim]`: the same of the true successor of the state acted on, also at an episode's end.
     pub next_obs: AlignedFloats,
     /// `[n]`.
     pub reward: AlignedFloats,
@@ -130,7 +131,8 @@ pub trait VecEnv: Any + Send {
     /// ParamRow of [`dynamics`](VecEnv::dynamics) that each environment has at present, `[n]`; a step that
     /// ends an episode may change it.
     fn param_row(&self) -> &[u32];
-    /// Everything that the future depends on (state, warm starts, rows, counters), as bytes for a checkpoint.
+    /// Everything that the future depends on (state, warm starts, rows, counters, controls under way, observations where
+    /// sensors err), as bytes for a checkpoint.
     ///
     /// # Errors
     /// Where the device fails.

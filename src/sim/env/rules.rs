@@ -1,6 +1,6 @@
 //! What every engine shares: keys of random draws, observation, reward, termination.
 
-use crate::env::dynamics::{Dynamics, ParamRow};
+use crate::env::dynamics::Dynamics;
 use crate::env::status::BROKEN;
 use crate::env::task::{Quadratic, ResetNoise};
 use crate::env::{EnvSpec, StepTerms, Task};
@@ -109,7 +109,7 @@ impl TaskRules {
     }
 
     /// The step part of the counter of every draw of `env`.
-    fn tick_of(&self, env: usize) -> u32 {
+    pub(super) fn tick_of(&self, env: usize) -> u32 {
         self.tick.wrapping_sub(self.since[env])
     }
 
@@ -148,28 +148,6 @@ impl TaskRules {
         for (q, dof) in qpos.iter_mut().zip(dofs) {
             *q += dof.qpos0;
         }
-    }
-
-    /// The controls that reach the robot of `env` while it has parameter row `row`, with the row's
-    /// noise, into `ctrl` (`[act_dim]`); returns their cost. Noise is clipped to the motors' ranges
-    /// before the task pays, as the published set-up does.
-    pub fn act(&self, env: usize, row: u32, action: &[f32], ctrl: &mut [f64]) -> f64 {
-        let ParamRow {
-            noise: std, model, ..
-        } = &self.dynamics.rows[row as usize];
-        for (n, (c, a)) in ctrl.iter_mut().zip(action).enumerate() {
-            *c = self.task.scale.control(n, *a);
-        }
-        if *std != 0.0 {
-            let mut noise = vec![0f32; action.len()];
-            let (key, tick) = (self.keys[env], self.tick_of(env));
-            fill_normal(&mut noise, key.seed, key.env, tick, Stream::JointNoise);
-            for ((c, n), motor) in ctrl.iter_mut().zip(noise).zip(&model.actuators) {
-                let [lo, hi] = motor.ctrlrange;
-                *c = (*c + std * f64::from(n)).max(lo).min(hi);
-            }
-        }
-        self.task.reward.control_cost * ctrl.iter().map(|a| a * a).sum::<f64>()
     }
 
     /// Reward and termination after the physics of an env step that went `dx` m along x and cost

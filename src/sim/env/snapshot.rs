@@ -13,9 +13,13 @@ pub(crate) struct Snapshot {
     pub param_row: Vec<u32>,
     /// The engine's, any number of them.
     pub state: Vec<f64>,
+    /// Controls on their way to the motors, `[n, depth, nu]`, newest first.
+    pub late: Vec<f64>,
+    /// The present observations, `[n, obs_dim]`, where sensors err: they cannot be made again from the states.
+    pub obs: Option<Vec<f32>>,
 }
 
-/// Of a vector whose engine is at `state`, as bytes.
+/// Of a vector whose engine is at `state`, which controls under way and observations follow, as bytes.
 pub(crate) fn bytes(
     tick: u32,
     steps: &[u32],
@@ -44,7 +48,13 @@ impl Snapshot {
                 "restore it with the task, the gaps and the number of environments it was taken with",
             )
         };
-        let want = 4 + 8 * n + 8 * n * width;
+        let late = rules.dynamics.depth() * rules.task.act_dim();
+        let shown = if rules.dynamics.errs() {
+            rules.task.obs_dim()
+        } else {
+            0
+        };
+        let want = 4 + 8 * n + 8 * n * (width + late + shown);
         if bytes.len() != want {
             let is = bytes.len();
             return Err(wrong(format!("{is} bytes where {want} are wanted")));
@@ -60,11 +70,16 @@ impl Snapshot {
             )));
         }
         let number = |c: &[u8]| f64::from_le_bytes(c.try_into().expect("chunks of 8"));
+        let mut state: Vec<f64> = state.chunks(8).map(number).collect();
+        let obs = state.split_off(n * (width + late));
+        let late = state.split_off(n * width);
         Ok(Self {
             tick: head[0],
             steps: steps.to_vec(),
             param_row: rows.to_vec(),
-            state: state.chunks(8).map(number).collect(),
+            state,
+            late,
+            obs: (shown > 0).then(|| obs.into_iter().map(|o| o as f32).collect()),
         })
     }
 }

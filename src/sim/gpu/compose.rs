@@ -16,9 +16,9 @@ macro_rules! shared {
 }
 
 /// What kernels import, each after what it imports itself. Modules of constants come first.
-const SHARED: [(&str, &str); 18] = shared![
+const SHARED: [(&str, &str); 19] = shared![
     "parameters" "math" "philox" "work" "trace" "state" "kinematics" "smooth" "contact" "roll" "pair" "inertia"
-    "line_search" "solver" "integrate" "rules" "transitions" "head"
+    "line_search" "solver" "integrate" "channel" "rules" "transitions" "head"
 ];
 
 /// A kernel: `shaders/<stem>.wgsl`, whose entry point and pipeline have that name too.

@@ -37,8 +37,9 @@ pub struct DataGap {
 }
 
 impl DataGap {
-    /// Takes one env step of `task` with `gap` from recorded states, with the recorded action: from all of them, or from
-    /// `most` that are evenly spread.
+    /// Takes one env step of `task` with `gap` from recorded states, with the control that the recorded actions make reach
+    /// the motors, late and through a dead zone where the gap says so, without noise: from all of them, or from `most` that
+    /// are evenly spread.
     ///
     /// # Errors
     /// Where the recording is another robot's, or has no episode of two steps.
@@ -49,7 +50,7 @@ impl DataGap {
         most: usize,
         precision: Precision,
     ) -> Result<Self> {
-        let (model, _) = task.model(gap)?;
+        let (model, channel) = task.model(gap)?;
         let (nv, nu, n) = (model.nv(), model.nu(), data.ends.len());
         let fits =
             data.qpos.len() == n * nv && data.qvel.len() == n * nv && data.actions.len() == n * nu;
@@ -83,11 +84,23 @@ impl DataGap {
                 .map(|x| f64::from(*x))
                 .collect()
         };
+        let motors = model.actuators.clone();
+        let control = |i: usize| -> Vec<f64> {
+            let asked = match i.checked_sub(channel.delay) {
+                Some(first) if !data.ends[first..i].contains(&true) => row(data.actions, first, nu),
+                // Its episode began after that.
+                _ => task.scale.middle.clone(),
+            };
+            let motors = asked.iter().zip(&motors);
+            motors
+                .map(|(c, m)| channel.reach(*c, m.ctrlrange))
+                .collect()
+        };
         let mut batch = PlanarBatch::new(&[model], starts.len(), precision)?;
         let (mut next_qpos, mut next_qvel) = (Vec::new(), Vec::new());
         for (env, &i) in starts.iter().enumerate() {
             batch.set_state(env, &row(data.qpos, i, nv), &row(data.qvel, i, nv));
-            batch.set_ctrl(env, &row(data.actions, i, nu));
+            batch.set_ctrl(env, &control(i));
             next_qpos.extend(row(data.qpos, i + 1, nv));
             next_qvel.extend(row(data.qvel, i + 1, nv));
         }

@@ -1,6 +1,6 @@
 //! What an edit changed, field by field.
 
-use super::{Body, Capsule, ContactPoint, Dof, Gap, Integrator, Model, Softness, Spec};
+use super::{Body, Capsule, Channel, ContactPoint, Dof, Gap, Integrator, Model, Softness, Spec};
 use crate::error::Result;
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Change {
 /// Everything that a gap changed.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Changes {
-    /// In the description and the action channel.
+    /// In the description and the channel.
     pub spec: Vec<Change>,
     /// In the compiled tables.
     pub model: Vec<Change>,
@@ -30,14 +30,12 @@ impl Gap {
     /// # Errors
     /// As [`Gap::apply`].
     pub fn changes(&self, base: &Spec) -> Result<Changes> {
-        let (edited, noise) = self.apply(base)?;
+        let (edited, channel) = self.apply(base)?;
         let mut spec = between(base.fields(), edited.fields());
-        if noise.std != 0.0 {
-            spec.push(Change {
-                field: "action noise".to_owned(),
-                old: vec![0.0],
-                new: vec![noise.std],
-            });
+        let plain = Channel::default().fields().into_iter();
+        for ((field, old), (_, new)) in plain.zip(channel.fields()) {
+            let field = field.to_owned();
+            spec.extend((old != new).then_some(Change { field, old, new }));
         }
         let model = between(base.compile()?.fields(), edited.compile()?.fields());
         Ok(Changes { spec, model })

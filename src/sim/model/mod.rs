@@ -10,7 +10,7 @@ mod mjcf;
 pub mod pose;
 pub mod spec;
 
-pub use gap::{ActionNoise, Gap, GapSet, GapTable};
+pub use gap::{Channel, Gap, GapSet, GapTable};
 pub use spec::{CapsuleMass, MarginRule, Spec};
 
 use crate::error::{Error, Result};

@@ -10,7 +10,7 @@ use crate::gpu::Gpu;
 use crate::gpu::compose::{Shader, WORKGROUP};
 use crate::gpu::constants::Constants;
 use crate::gpu::memory::MemoryPlan;
-use crate::model::Model;
+use crate::model::{Channel, Model};
 use std::sync::Arc;
 
 /// Environments of one robot on a GPU; environment `e` has parameter row `e % rows`. Meant for
@@ -42,11 +42,18 @@ impl GpuBatch {
         let models: Vec<&Model> = models.iter().collect();
         let (t, tables) = batch::tables(&models, num_envs)?;
         let still = vec![vec![0.0; t.nv()]; tables.len()];
-        let rows = ParamRows::new(&t, &tables, &vec![0.0; tables.len()], &still);
+        let rows = ParamRows::new(
+            &t,
+            &tables,
+            &vec![Channel::default(); tables.len()],
+            0,
+            &still,
+        );
         let constants = [topology(&t, 1), rows.constants(false)];
         let widths = Widths {
             nv: t.nv(),
             nu: t.motor_dof.len(),
+            depth: 0,
             outcome: stage_fields(&t).iter().map(|(_, len)| len).sum(),
         };
         MemoryPlan::new(num_envs, &widths.bytes(), &[], 1, gpu.caps())?;

@@ -176,6 +176,7 @@ pub fn task(task: &Task, redrawn: bool) -> Constants {
         ("STREAM_NOISE", Stream::JointNoise),
         ("STREAM_GAP", Stream::Gap),
         ("STREAM_POLICY", Stream::Policy),
+        ("STREAM_SENSOR", Stream::SensorNoise),
     ] {
         c.number(name, stream as usize);
     }

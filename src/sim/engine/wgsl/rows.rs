@@ -5,6 +5,7 @@ use crate::engine::planar::topology::{
     MAX_BODIES, MAX_CAPSULES, MAX_DOFS, MAX_PAIRS, MAX_POINTS, Topology,
 };
 use crate::gpu::constants::Constants;
+use crate::model::Channel;
 
 /// Parameter rows of one shape.
 pub struct ParamRows {
@@ -16,13 +17,21 @@ pub struct ParamRows {
     pub len: usize,
     /// Every impedance curve has power 2.
     quadratic: bool,
-    /// Some row has joint noise.
-    noisy: bool,
+    /// Definitions that some row's channel needs.
+    channel: Vec<&'static str>,
+    /// Env steps by which the latest robots are late.
+    pub depth: usize,
 }
 
 impl ParamRows {
-    /// `tables` with the standard deviation of each row's action noise and its `qpos0`.
-    pub fn new(t: &Topology, tables: &[Tables<f64>], noise: &[f64], qpos0: &[Vec<f64>]) -> Self {
+    /// `tables` with each row's channel, whose observations have `obs_dim` numbers, and its `qpos0`.
+    pub fn new(
+        t: &Topology,
+        tables: &[Tables<f64>],
+        channels: &[Channel],
+        obs_dim: usize,
+        qpos0: &[Vec<f64>],
+    ) -> Self {
         // The kernel's arrays are as long as the largest robot's; here they are the robot's own.
         let trimmed = |len: usize| match len {
             MAX_BODIES => t.nb,
@@ -44,8 +53,26 @@ impl ParamRows {
                 numbers.extend(tables.iter().map(|row| row.fields()[n].1[i] as f32));
             }
         }
-        fields.push(("NOISE".to_owned(), 1));
-        numbers.extend(noise.iter().map(|x| *x as f32));
+        let mut channel = Vec::new();
+        let mut put = |name: &str, flag, len: usize, number: &dyn Fn(&Channel, usize) -> f64| {
+            let all = || (0..len).flat_map(|i| channels.iter().map(move |c| number(c, i)));
+            // What no row's channel has, takes no room.
+            let used = all().any(|x| x != 0.0);
+            fields.push((name.to_owned(), if used { len } else { 0 }));
+            if used {
+                numbers.extend(all().map(|x| x as f32));
+                channel.push(flag);
+            }
+        };
+        put("NOISE", "NOISY", 1, &|c, _| c.noise);
+        put("DELAY", "LATE", 1, &|c, _| c.delay as f64);
+        put("DEAD_ZONE", "DEAD", 1, &|c, _| c.dead_zone);
+        put("SENSOR_NOISE", "SENSORS_NOISY", obs_dim, &|c, i| {
+            c.sensor_noise.at(i)
+        });
+        put("SENSOR_BIAS", "SENSORS_BIASED", obs_dim, &|c, i| {
+            c.sensor_bias.at(i)
+        });
         fields.push(("QPOS".to_owned(), t.nv()));
         for i in 0..t.nv() {
             numbers.extend(qpos0.iter().map(|row| row[i] as f32));
@@ -55,7 +82,8 @@ impl ParamRows {
             numbers,
             len: tables.len(),
             quadratic: tables.iter().all(|row| row.quadratic),
-            noisy: noise.iter().any(|x| *x != 0.0),
+            channel,
+            depth: channels.iter().map(|c| c.delay).max().unwrap_or(0),
         }
     }
 
@@ -74,7 +102,10 @@ impl ParamRows {
         }
         c.flag("ONE_ROW", self.len == 1);
         c.flag("QUADRATIC", self.quadratic);
-        c.flag("NOISY", self.noisy);
+        for flag in &self.channel {
+            c.flag(flag, true);
+        }
+        c.number("MOST_LATE", self.depth);
         c
     }
 }

@@ -35,6 +35,8 @@ pub struct Widths {
     pub nv: usize,
     /// Motors.
     pub nu: usize,
+    /// Env steps by which the latest robots are late.
+    pub depth: usize,
     /// Words that come back.
     pub outcome: usize,
 }
@@ -45,10 +47,20 @@ const ROW: usize = 3;
 const STEPS: usize = 4;
 
 impl Widths {
+    /// Positions, velocities and warm starts, then the controls under way.
+    pub fn state(&self) -> usize {
+        3 * self.nv + self.depth * self.nu
+    }
+
+    /// Length of an observation, of which an env step returns two beside two words.
+    fn obs_dim(&self) -> usize {
+        (self.outcome - 2) / 2
+    }
+
     /// Bytes an environment, by variable.
     pub fn bytes(&self) -> [(&'static str, u64); 4] {
         [
-            ("state", 12 * self.nv as u64),
+            ("state", 4 * self.state() as u64),
             ("episode", 4 * EPISODE as u64),
             ("actions", 4 * self.nu as u64),
             ("outcome", 4 * self.outcome as u64),
@@ -159,27 +171,30 @@ impl Store {
         stride
     }
 
-    /// Replaces positions, velocities and warm starts, `[3, nv, n]`, hinges about +y.
+    /// Replaces positions, velocities and warm starts, `[3, nv, n]`, hinges about +y, and the controls under way,
+    /// `[depth, nu, n]`.
     pub(crate) fn write_state(&self, gpu: &Gpu, state: &[f32]) {
         gpu.queue
             .write_buffer(&self.state, 0, bytemuck::cast_slice(state));
     }
 
-    /// Replaces one environment's position, velocity and warm start (`[nv]` each, hinges about +y).
-    pub(crate) fn write_env(&self, gpu: &Gpu, env: usize, parts: [&[f32]; 3]) {
-        let (n, nv) = (self.envs.len(), self.widths.nv);
-        for (part, numbers) in parts.into_iter().enumerate() {
-            for (i, number) in numbers.iter().enumerate() {
-                let at = 4 * ((part * nv + i) * n + env) as u64;
-                gpu.queue
-                    .write_buffer(&self.state, at, bytemuck::bytes_of(number));
-            }
+    /// Replaces one environment's numbers of [`write_state`](Self::write_state).
+    pub(crate) fn write_env(&self, gpu: &Gpu, env: usize, state: &[f32]) {
+        for (i, number) in state.iter().enumerate() {
+            let at = 4 * (i * self.envs.len() + env) as u64;
+            gpu.queue
+                .write_buffer(&self.state, at, bytemuck::bytes_of(number));
         }
     }
 
-    /// Positions, velocities and warm starts, `[3, nv, n]`.
+    /// What [`write_state`](Self::write_state) replaces.
     pub(crate) fn read_state(&self, gpu: &Gpu) -> Result<Vec<f32>> {
-        gpu.read(&self.state, 3 * self.widths.nv * self.envs.len())
+        gpu.read(&self.state, self.widths.state() * self.envs.len())
+    }
+
+    /// The present observations, `[n, obs_dim]`.
+    pub(crate) fn read_obs(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        gpu.read(&self.outcome, self.widths.obs_dim() * self.envs.len())
     }
 
     /// Env steps of the running episodes, `[n]`.
@@ -210,12 +225,9 @@ impl Store {
 
     /// Replaces the observations that the policy acts on, from environment `env` on.
     pub(crate) fn write_obs(&self, gpu: &Gpu, env: usize, obs: &[f32]) {
-        let width = (self.widths.outcome - 2) / 2;
-        gpu.queue.write_buffer(
-            &self.outcome,
-            4 * (env * width) as u64,
-            bytemuck::cast_slice(obs),
-        );
+        let at = 4 * (env * self.widths.obs_dim()) as u64;
+        gpu.queue
+            .write_buffer(&self.outcome, at, bytemuck::cast_slice(obs));
     }
 
     /// Replaces the env steps of one environment.

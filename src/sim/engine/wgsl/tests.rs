@@ -37,15 +37,16 @@ reset = { qpos = { normal = 0.1 }, qvel = { uniform = 0.1 } }
 fn all_constants(task: &Task, redrawn: bool) -> Vec<Constants> {
     let gaps = [
         task.gap("gravity=1.1").unwrap(),
-        task.gap("joint-noise").unwrap(),
+        task.gap("joint-noise,delay=3,dead-zone,sensor-noise,sensor-bias")
+            .unwrap(),
     ];
     let dynamics = Dynamics::new(task, &gaps[..if redrawn { 2 } else { 1 }]).unwrap();
     let (shape, tables) = tables(&dynamics.models(), 1).unwrap();
     let qpos0 = vec![vec![0.0; shape.nv()]; tables.len()];
-    let noise: Vec<f64> = dynamics.rows.iter().map(|row| row.noise).collect();
+    let channels: Vec<_> = dynamics.rows.iter().map(|r| r.channel.clone()).collect();
     vec![
         topology(&shape, task.frame_skip),
-        ParamRows::new(&shape, &tables, &noise, &qpos0).constants(true),
+        ParamRows::new(&shape, &tables, &channels, task.obs_dim(), &qpos0).constants(true),
         constants::task(task, redrawn),
         network(&[task.obs_dim(), 256, 256, 2 * task.act_dim()], 16),
     ]

@@ -18,6 +18,7 @@ use crate::gpu::constants::Constants;
 use crate::gpu::memory::MemoryPlan;
 use crate::gpu::pipeline::Pipeline;
 use std::any::Any;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bits of an ending in `env_step.wgsl`; those above are the status.
@@ -75,10 +76,11 @@ impl PlanarGpuEnv {
                 "take fewer than 16,777,216, or simulate on the CPU",
             ));
         }
-        let noise: Vec<f64> = rules.dynamics.rows.iter().map(|row| row.noise).collect();
+        let own = &rules.dynamics.rows;
+        let channels: Vec<_> = own.iter().map(|row| row.channel.clone()).collect();
         let start = |row: &ParamRow| row.model.dofs.iter().map(|d| d.qpos0).collect();
-        let qpos0: Vec<Vec<f64>> = rules.dynamics.rows.iter().map(start).collect();
-        let rows = ParamRows::new(&topology_, &tables, &noise, &qpos0);
+        let qpos0: Vec<Vec<f64>> = own.iter().map(start).collect();
+        let rows = ParamRows::new(&topology_, &tables, &channels, task.obs_dim(), &qpos0);
         let constants = vec![
             topology(&topology_, task.frame_skip),
             rows.constants(true),
@@ -88,6 +90,7 @@ impl PlanarGpuEnv {
         let widths = Widths {
             nv: topology_.nv(),
             nu,
+            depth: rows.depth,
             outcome: 2 * od + 2,
         };
         let parameter_bytes = 4 * rows.numbers.len() as u64;
@@ -126,8 +129,9 @@ impl PlanarGpuEnv {
         let chunks = chunks.collect();
         gpu.check()?;
         let mut episodes = Episodes::new(&rules);
-        // The device does not say where its robots are.
+        // The device does not say where its robots are, and has their controls itself.
         episodes.out.terms.clear();
+        episodes.late.clear();
         Ok(Self {
             gpu: gpu.clone(),
             episodes,
@@ -209,18 +213,30 @@ impl PlanarGpuEnv {
     /// Positions (0), velocities (1) or warm starts (2) in the model's own coordinates, `[n, nv]`.
     fn part(&self, part: usize) -> Result<Vec<f32>> {
         let nv = self.topology.nv();
-        let mut out = Vec::with_capacity(self.num_envs() * nv);
+        let mut numbers = self.fields(part * nv..(part + 1) * nv)?;
+        for row in numbers.chunks_mut(nv) {
+            let signs = row.iter_mut().zip(&self.topology.sign);
+            signs.for_each(|(x, sign)| *x *= *sign as f32);
+        }
+        Ok(numbers)
+    }
+
+    /// Fields of the state, as the device has them, `[n, fields]`.
+    fn fields(&self, fields: Range<usize>) -> Result<Vec<f32>> {
+        let mut out = Vec::with_capacity(self.num_envs() * fields.len());
         for chunk in &self.chunks {
             let (n, state) = (chunk.store.envs.len(), chunk.store.read_state(&self.gpu)?);
-            let signs = &self.topology.sign[..nv];
-            let one = |e: usize| {
-                let field =
-                    |(i, sign): (usize, &f64)| *sign as f32 * state[(part * nv + i) * n + e];
-                signs.iter().enumerate().map(field).collect::<Vec<_>>()
-            };
-            out.extend((0..n).flat_map(one));
+            let one = |e: usize| fields.clone().map(move |field| field * n + e);
+            out.extend((0..n).flat_map(one).map(|at| state[at]));
         }
         Ok(out)
+    }
+
+    /// Controls on their way to the motors of an environment whose episode begins, `[depth, nu]`.
+    fn no_controls(&self) -> Vec<f32> {
+        let middle = self.rules.task.scale.middle.iter().map(|c| *c as f32);
+        let middle: Vec<f32> = middle.collect();
+        middle.repeat(self.rules.dynamics.depth())
     }
 }
 
@@ -256,10 +272,11 @@ impl VecEnv for PlanarGpuEnv {
                 .collect()
         };
         let still = vec![0.0; qpos.len()];
+        let state = [turned(qpos), turned(qvel), still, self.no_controls()];
         let chunk = self.chunks.iter().find(|c| c.store.envs.contains(&env));
         let store = &chunk.expect("chunks cover all environments").store;
         let at = env - store.envs.start;
-        store.write_env(&self.gpu, at, [&turned(qpos), &turned(qvel), &still]);
+        store.write_env(&self.gpu, at, &state.concat());
         store.write_steps(&self.gpu, at, 0);
         let obs = self.episodes.start(&self.rules, env, qpos, qvel);
         store.write_obs(&self.gpu, at, obs);
@@ -305,7 +322,19 @@ impl VecEnv for PlanarGpuEnv {
         for chunk in &self.chunks {
             steps.extend(chunk.store.read_steps(&self.gpu)?);
         }
-        let parts = [self.part(0)?, self.part(1)?, self.part(2)?];
+        let nv = self.topology.nv();
+        let late = 3 * nv..3 * nv + self.rules.dynamics.depth() * self.act_dim();
+        let mut parts = vec![
+            self.part(0)?,
+            self.part(1)?,
+            self.part(2)?,
+            self.fields(late)?,
+        ];
+        if self.rules.dynamics.errs() {
+            for chunk in &self.chunks {
+                parts.push(chunk.store.read_obs(&self.gpu)?);
+            }
+        }
         let state = parts.into_iter().flatten().map(f64::from);
         let (tick, row) = (self.rules.tick, &self.episodes.param_row);
         Ok(snapshot::bytes(tick, &steps, row, state))
@@ -318,6 +347,8 @@ impl VecEnv for PlanarGpuEnv {
             steps,
             param_row: row,
             state,
+            late,
+            obs: shown,
         } = Snapshot::parse(bytes, &self.rules, 3 * nv)?;
         for chunk in &self.chunks {
             let envs = chunk.store.envs.clone();
@@ -327,12 +358,19 @@ impl VecEnv for PlanarGpuEnv {
                 let of = |e: usize| (sign * state[(part * total + e) * nv + i]) as f32;
                 words.extend(envs.clone().map(of));
             }
+            let width = late.len() / total;
+            for i in 0..width {
+                words.extend(envs.clone().map(|e| late[e * width + i] as f32));
+            }
             chunk.store.write_state(&self.gpu, &words);
             let od = self.rules.task.obs_dim();
             let obs = &mut self.episodes.out.obs[envs.start * od..envs.end * od];
             for (e, obs) in envs.clone().zip(obs.chunks_mut(od)) {
                 let [qpos, qvel] = [0, 1].map(|part| &state[(part * total + e) * nv..][..nv]);
-                self.rules.observe(qpos, qvel, obs);
+                match &shown {
+                    Some(shown) => obs.copy_from_slice(&shown[e * od..][..od]),
+                    None => self.rules.observe(qpos, qvel, obs),
+                }
             }
             chunk.store.write_obs(&self.gpu, 0, obs);
             chunk

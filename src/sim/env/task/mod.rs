@@ -9,7 +9,7 @@ use crate::env::ActionScale;
 use crate::error::Result;
 pub use crate::model::gap::Score;
 use crate::model::gap::impossible;
-use crate::model::{Gap, GapSet, GapTable, Model, Spec};
+use crate::model::{Channel, Gap, GapSet, GapTable, Model, Spec};
 use serde::Deserialize;
 
 /// An entry of the state: `qpos.2`, `qvel.0`.
@@ -55,7 +55,7 @@ pub struct Reward {
     /// Weight of the mean velocity along x, 1/(m/s).
     pub forward_velocity: f64,
     /// Weight of the squared control: clamped to the motors' ranges where a gap adds noise, else as it
-    /// was asked for.
+    /// was asked for; a delay or a dead zone on its way to the motor changes no cost.
     pub control_cost: f64,
     /// Paid on a healthy step.
     #[serde(default)]
@@ -196,23 +196,30 @@ impl StateEntry {
 }
 
 impl Task {
-    /// Compiles the robot with a gap: tables and the standard deviation of the action noise.
+    /// Compiles the robot with a gap; beside it the channel between it and its policy.
     ///
     /// # Errors
-    /// As [`Gap::apply`].
-    pub fn model(&self, gap: &Gap) -> Result<(Model, f64)> {
-        let (spec, noise) = gap.apply(&self.spec)?;
-        Ok((spec.compile()?, noise.std))
+    /// As [`Gap::apply`], and where a list of numbers of the observation is not as long as one.
+    pub fn model(&self, gap: &Gap) -> Result<(Model, Channel)> {
+        let (spec, channel) = gap.apply(&self.spec)?;
+        self.check_channel(&channel, gap)?;
+        Ok((spec.compile()?, channel))
     }
 
     /// As [`model`](Self::model) for a gap whose strengths were drawn, and may change nothing.
     ///
     /// # Errors
-    /// As [`Gap::edit`], and where the robot does not compile.
-    pub fn drawn_model(&self, gap: &Gap) -> Result<(Model, f64)> {
-        let (spec, noise) = gap.edit(&self.spec)?;
+    /// As [`Gap::edit`] and [`model`](Self::model).
+    pub fn drawn_model(&self, gap: &Gap) -> Result<(Model, Channel)> {
+        let (spec, channel) = gap.edit(&self.spec)?;
+        self.check_channel(&channel, gap)?;
         let model = spec.compile().map_err(|e| impossible(gap, e))?;
-        Ok((model, noise.std))
+        Ok((model, channel))
+    }
+
+    fn check_channel(&self, channel: &Channel, gap: &Gap) -> Result<()> {
+        let fits = channel.check(self.obs_dim());
+        fits.map_err(|e| e.of(&gap.to_string()))
     }
 
     /// Reads the gaps of a batch with this task's gap table; `odrl` are all its shifts for this robot, in turn; `task` is

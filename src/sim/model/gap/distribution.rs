@@ -67,6 +67,19 @@ impl StrengthDistribution {
         }
     }
 
+    /// As [`draw`](Self::draw) of a strength that counts: uniform over the whole numbers from one bound to the other,
+    /// or the whole number next to what is drawn.
+    pub(super) fn draw_whole(&self, seed: u64, row: u32, field: u32) -> f64 {
+        match self {
+            Self::Fixed(k) => *k,
+            Self::Uniform(low, high) => {
+                let wider = Self::Uniform(*low, high + 1.0);
+                wider.draw(seed, row, field).floor().min(*high)
+            }
+            other => other.draw(seed, row, field).round(),
+        }
+    }
+
     /// The strengths at which a robot is tried before any is drawn: all of a choice, else the bounds.
     pub(super) fn extremes(&self) -> Vec<f64> {
         match self {
@@ -222,6 +235,21 @@ mod tests {
         assert!((share(&all, |k| k < 1.0) - 0.5).abs() < 0.015);
         let all = draws(&StrengthDistribution::Choice(vec![1.0, 2.0, 4.0]));
         assert!((share(&all, |k| k == 4.0) - 1.0 / 3.0).abs() < 0.015);
+    }
+
+    #[test]
+    fn whole_draws_take_every_number_alike() {
+        let all: Vec<f64> = (0..20_000)
+            .map(|row| StrengthDistribution::Uniform(0.0, 3.0).draw_whole(5, row, 2))
+            .collect();
+        for k in [0.0, 1.0, 2.0, 3.0] {
+            assert!((share(&all, |x| x == k) - 0.25).abs() < 0.015, "{k}");
+        }
+        let near = StrengthDistribution::LogUniform(1.0, 4.0);
+        for row in 0..100 {
+            let (whole, drawn) = (near.draw_whole(5, row, 2), near.draw(5, row, 2));
+            assert!((whole - drawn).abs() <= 0.5 && whole.fract() == 0.0);
+        }
     }
 
     #[test]

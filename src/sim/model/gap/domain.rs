@@ -1,6 +1,8 @@
 //! Domains: what the gaps of a batch's environments are, one for all, several in turn, or drawn.
 
-use super::{Gap, GapDef, GapTable, Part, StrengthDistribution, impossible, robot_file, table};
+use super::{
+    Channel, Gap, GapDef, GapTable, Part, StrengthDistribution, impossible, robot_file, table,
+};
 use crate::error::{Error, Result};
 use crate::model::{Spec, toml_input};
 use serde::Deserialize;
@@ -111,7 +113,10 @@ impl GapSet {
         let fields = &self.alternatives[row % self.alternatives.len()];
         let part = |(i, field): (usize, &Field)| Part {
             name: field.name.clone(),
-            strength: field.strength.draw(seed, row as u32, i as u32),
+            strength: match field.def.is_whole() {
+                true => field.strength.draw_whole(seed, row as u32, i as u32),
+                false => field.strength.draw(seed, row as u32, i as u32),
+            },
             def: field.def.clone(),
         };
         Gap {
@@ -163,9 +168,9 @@ impl GapSet {
                     let gap = Gap {
                         parts: vec![part(field, strength)],
                     };
-                    let (edited, noise) = gap.edit(robot)?;
+                    let (edited, channel) = gap.edit(robot)?;
                     let edited = edited.compile().map_err(|e| impossible(&gap, e))?;
-                    changes |= noise.std != 0.0 || edited != plain;
+                    changes |= channel != Channel::default() || edited != plain;
                 }
                 if !changes {
                     return Err(Error::input(

@@ -1,6 +1,6 @@
 //! One edit of a gap: which numbers of which elements, and what becomes of them.
 
-use super::ActionNoise;
+use super::Channel;
 use crate::error::{Error, Result};
 use crate::model::Spec;
 use crate::model::spec::component;
@@ -22,8 +22,10 @@ pub enum Element {
     Joint,
     /// `<motor>`.
     Motor,
-    /// The action channel, whose one attribute is `noise`.
+    /// The way of a control to its motor, with the attributes `noise`, `delay` and `dead-zone`.
     Action,
+    /// The way of a state to the observation, with the attributes `noise` and `bias`.
+    Observation,
 }
 
 impl Element {
@@ -47,6 +49,7 @@ impl Element {
             Self::Joint => "joint",
             Self::Motor => "motor",
             Self::Action => "action",
+            Self::Observation => "observation",
         }
     }
 }
@@ -84,6 +87,56 @@ pub enum Numbers {
     Each(Vec<f64>),
 }
 
+impl Default for Numbers {
+    fn default() -> Self {
+        Self::All(0.0)
+    }
+}
+
+impl Numbers {
+    /// The number of component `i`.
+    pub fn at(&self, i: usize) -> f64 {
+        match self {
+            Self::All(x) => *x,
+            Self::Each(each) => each[i],
+        }
+    }
+
+    /// Whether there is nothing but zeros.
+    pub fn are_zero(&self) -> bool {
+        self.each().iter().all(|x| *x == 0.0)
+    }
+
+    /// The one for all, or those of each.
+    pub(super) fn each(&self) -> &[f64] {
+        match self {
+            Self::All(x) => std::slice::from_ref(x),
+            Self::Each(each) => each,
+        }
+    }
+
+    /// These, edited by `op` with `by`.
+    pub(super) fn changed(&self, op: Op, by: &Self) -> Result<Self> {
+        Ok(match (self, by) {
+            (Self::All(x), Self::All(k)) => Self::All(op.apply(*x, *k)),
+            (Self::All(x), Self::Each(by)) => {
+                Self::Each(by.iter().map(|k| op.apply(*x, *k)).collect())
+            }
+            (Self::Each(all), Self::All(k)) => {
+                Self::Each(all.iter().map(|x| op.apply(*x, *k)).collect())
+            }
+            (Self::Each(all), Self::Each(by)) if all.len() == by.len() => {
+                Self::Each(all.iter().zip(by).map(|(x, k)| op.apply(*x, *k)).collect())
+            }
+            (Self::Each(all), Self::Each(by)) => {
+                let problem = format!("`value` has {} numbers where {} are", by.len(), all.len());
+                let help = "give one number, or one for each";
+                return Err(Error::input("gap", problem, help));
+            }
+        })
+    }
+}
+
 /// One edit of a gap.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
@@ -102,23 +155,14 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// Edits `spec` or `noise` with the gap's strength `k`.
+    /// Edits `spec` or `channel` with the gap's strength `k`.
     ///
     /// # Errors
     /// Where the robot lacks what is to be edited. The place is to be filled in.
-    pub(super) fn apply(&self, spec: &mut Spec, noise: &mut ActionNoise, k: f64) -> Result<()> {
+    pub(super) fn apply(&self, spec: &mut Spec, channel: &mut Channel, k: f64) -> Result<()> {
         let bad = |problem: String, help: &str| Err(Error::input("gap", problem, help));
-        if self.element == Element::Action {
-            let k = match &self.value {
-                Some(Numbers::All(value)) => *value,
-                _ => k,
-            };
-            noise.std = self.op.apply(noise.std, k);
-            if noise.std < 0.0 {
-                let problem = "a standard deviation cannot be negative".to_owned();
-                return bad(problem, "give a strength of 0 or more");
-            }
-            return Ok(());
+        if !Channel::attributes(self.element).is_empty() {
+            return channel.apply(self, k);
         }
         let (attribute, part) = match self.attribute.split_once('.') {
             Some((attribute, part)) => (attribute, Some(part)),

@@ -1,5 +1,6 @@
-//! Dynamics gaps: named, typed edits of a [`Spec`] or of the action channel, each with a strength.
+//! Dynamics gaps: named, typed edits of a [`Spec`] or of the action and observation channel, each with a strength.
 
+mod channel;
 mod distribution;
 mod domain;
 mod edit;
@@ -7,6 +8,7 @@ mod levels;
 mod robot_file;
 mod table;
 
+pub use channel::{Channel, MAX_DELAY};
 pub use distribution::{Normal, StrengthDistribution};
 pub use domain::{DEFAULT_ROWS, GapSet};
 pub use edit::{Edit, Element, Numbers, Op};
@@ -23,13 +25,6 @@ struct Part {
     name: String,
     strength: f64,
     def: GapDef,
-}
-
-/// Noise of the action channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ActionNoise {
-    /// Standard deviation of what is added to every component of an action.
-    pub std: f64,
 }
 
 /// A combination of gaps with their strengths; prints as its canonical text (`friction=0.3,gravity=2`, or `none`).
@@ -76,38 +71,38 @@ impl Gap {
         }
     }
 
-    /// The edited description and the noise of the action channel, whether or not anything changes:
+    /// The edited description and the channel, whether or not anything changes:
     /// for strengths that were drawn.
     ///
     /// # Errors
     /// When a gap has no edit for this robot, or names an element or attribute that the robot lacks.
-    pub fn edit(&self, base: &Spec) -> Result<(Spec, ActionNoise)> {
+    pub fn edit(&self, base: &Spec) -> Result<(Spec, Channel)> {
         let mut spec = base.clone();
-        let mut noise = ActionNoise::default();
+        let mut channel = Channel::default();
         for part in &self.parts {
-            part.edit(&mut spec, &mut noise)?;
+            part.edit(&mut spec, &mut channel)?;
         }
-        Ok((spec, noise))
+        Ok((spec, channel))
     }
 
-    /// The edited description and the noise of the action channel.
+    /// The edited description and the channel.
     ///
     /// # Errors
     /// When a gap has no edit for this robot, names an element or attribute that the robot lacks, makes a robot that
-    /// does not compile, or changes nothing in the compiled model and the noise; also when all together do so.
-    pub fn apply(&self, base: &Spec) -> Result<(Spec, ActionNoise)> {
+    /// does not compile, or changes nothing in the compiled model and the channel; also when all together do so.
+    pub fn apply(&self, base: &Spec) -> Result<(Spec, Channel)> {
         let mut spec = base.clone();
-        let mut noise = ActionNoise::default();
+        let mut channel = Channel::default();
         if self.is_none() {
-            return Ok((spec, noise));
+            return Ok((spec, channel));
         }
         let start = spec.compile()?;
         let mut before = start.clone();
         for part in &self.parts {
-            let noise_before = noise;
-            part.edit(&mut spec, &mut noise)?;
+            let channel_before = channel.clone();
+            part.edit(&mut spec, &mut channel)?;
             let after = spec.compile().map_err(|e| impossible(part, e))?;
-            if after == before && noise == noise_before {
+            if after == before && channel == channel_before {
                 return Err(Error::input(
                     part,
                     format!("changes nothing in the compiled `{}`", spec.name),
@@ -116,14 +111,14 @@ impl Gap {
             }
             before = after;
         }
-        if before == start && noise == ActionNoise::default() {
+        if before == start && channel == Channel::default() {
             return Err(Error::input(
                 format!("gap `{self}`"),
                 "its parts undo each other",
                 "choose strengths that leave a difference, or `none`",
             ));
         }
-        Ok((spec, noise))
+        Ok((spec, channel))
     }
 }
 
@@ -149,7 +144,7 @@ fn write_strength(f: &mut fmt::Formatter<'_>, k: f64) -> fmt::Result {
 }
 
 impl Part {
-    fn edit(&self, spec: &mut Spec, noise: &mut ActionNoise) -> Result<()> {
+    fn edit(&self, spec: &mut Spec, channel: &mut Channel) -> Result<()> {
         let robot = spec.name.clone();
         if let Some(file) = &self.def.robot {
             return robot_file::replace(spec, file);
@@ -171,7 +166,7 @@ impl Part {
             ));
         }
         for edit in self.def.edits_for(&robot) {
-            edit.apply(spec, noise, self.strength)
+            edit.apply(spec, channel, self.strength)
                 .map_err(|e| e.of(&self.to_string()))?;
         }
         Ok(())

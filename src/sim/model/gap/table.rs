@@ -1,5 +1,6 @@
 //! The gap table: what `envs/gaps.toml` says.
 
+use super::Channel;
 use super::edit::{Edit, Element, Op};
 use super::levels::Entry;
 use super::robot_file;
@@ -66,6 +67,12 @@ impl GapDef {
     /// Whether it has an edit for a robot (MJCF model name).
     pub fn is_for(&self, robot: &str) -> bool {
         self.edits_for(robot).next().is_some()
+    }
+
+    /// Whether its strength is a number of env steps.
+    pub(super) fn is_whole(&self) -> bool {
+        let counts = |e: &Edit| (e.element, e.attribute.as_str()) == (Element::Action, "delay");
+        self.edits.iter().any(|e| counts(e) && e.value.is_none())
     }
 
     pub(super) fn edits_for(&self, robot: &str) -> impl Iterator<Item = &Edit> {
@@ -251,12 +258,15 @@ fn parse(source: &str, text: &str) -> Result<BTreeMap<String, GapDef>> {
                 return bad("no edits", "give at least one edit");
             }
             for edit in &def.edits {
-                if edit.element == Element::Action
-                    && (edit.attribute != "noise" || edit.names.is_some())
-                {
+                let known = Channel::attributes(edit.element);
+                let attribute = edit.attribute.as_str();
+                if !known.is_empty() && (edit.names.is_some() || !known.contains(&attribute)) {
+                    let (kind, known) = (edit.element.kind(), known.join(", "));
                     return bad(
-                        "the action channel's only attribute is `noise`, on all joints",
-                        "{ element = \"action\", attribute = \"noise\", op = \"set\" }",
+                        &format!("the {kind}'s attributes are {known}, without `names`"),
+                        &format!(
+                            "as {{ element = \"{kind}\", attribute = \"noise\", op = \"set\" }}"
+                        ),
                     );
                 }
             }
