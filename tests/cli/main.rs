@@ -9,6 +9,7 @@ mod data;
 mod errors;
 mod export;
 mod gaps;
+mod human;
 mod made_up;
 mod numbers;
 mod population;

@@ -110,7 +110,7 @@ fn the_row_that_is_read_back_is_the_row_that_acts() {
             .iter_mut()
             .map(|f| {
                 (0..n).for_each(|e| f.set_state(e, &state(&qpos, e), &state(&qvel, e)));
-                f.step(&actions).unwrap().next_obs.clone()
+                f.step(&actions).unwrap().next_obs.to_vec()
             })
             .collect();
         for e in (0..n).filter(|&e| dynamics.rows[row[e]].noise == 0.0) {

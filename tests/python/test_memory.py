@@ -16,14 +16,14 @@ def address(array):
     return array.__array_interface__["data"][0]
 
 
-def made(**arguments):
-    envs = h2oplus.make_vec("HalfCheetah-v5", num_envs=40, seed=0, autoreset_mode="SameStep", **arguments)
+def made(num_envs=40, **arguments):
+    envs = h2oplus.make_vec("HalfCheetah-v5", num_envs=num_envs, seed=0, autoreset_mode="SameStep", **arguments)
     obs, _ = envs.reset(seed=0)
     return envs, obs
 
 
-def acted(k):
-    return np.full((40, 6), np.sin(k), dtype=np.float32)
+def acted(k, num_envs=40):
+    return np.full((num_envs, 6), np.sin(k), dtype=np.float32)
 
 
 def test_a_view_holds_until_the_second_step_after_it():
@@ -89,6 +89,17 @@ def test_torch_reads_without_a_copy():
         assert torch.from_dlpack(reward).data_ptr() == address(reward)
     before = torch.from_dlpack(obs).clone()
     assert np.array_equal(before.numpy(), obs)
+
+
+def test_jax_reads_without_a_copy():
+    dlpack = need("jax.dlpack")
+    for num_envs in (1, 40, 1000):
+        envs, obs = made(num_envs)
+        # Both places that steps are written to in turn.
+        for step in range(2):
+            assert dlpack.from_dlpack(obs, copy=False).unsafe_buffer_pointer() == address(obs)
+            obs, reward, *_ = envs.step(acted(step, num_envs))
+            assert dlpack.from_dlpack(reward, copy=False).unsafe_buffer_pointer() == address(reward)
 
 
 def workers():

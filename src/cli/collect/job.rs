@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::GapSet;
 use crate::run::config::memory;
 use crate::run::config::resolved::Run;
-use crate::run::data::behaviour::{Behaviour, Quality, random_data};
+use crate::run::data::behaviour::{Behaviour, Quality, human_of};
 use crate::run::data::real_data::log_notes;
 use crate::run::record::paused::Paused;
 use crate::run::record::run_folder::word;
@@ -41,6 +41,11 @@ impl Wanted {
     pub fn quality_text(&self) -> String {
         let names: Vec<String> = self.made().iter().map(Quality::to_string).collect();
         names.join(",")
+    }
+
+    /// Whether no policy acts in any of them.
+    pub fn needs_no_training(&self) -> bool {
+        self.made().iter().all(|quality| quality.is_untrained())
     }
 
     /// The gaps of the data sets: the real robot's, unless they are of a simulator.
@@ -189,7 +194,7 @@ impl Collecting {
     /// As [`train`](Self::train).
     pub fn train_at(&self, path: &Path, go_on_with: (&'static str, &Path)) -> Result<()> {
         self.check_behaviour()?;
-        if self.wanted.made() == [Quality::Random] {
+        if self.wanted.needs_no_training() {
             return self.roll_out(&Behaviour::default()).map(|_| ());
         }
         let mut trainer = match path.join("config.toml").is_file() {
@@ -273,13 +278,17 @@ impl Collecting {
         given: impl Fn(Quality) -> Option<Result<Dataset>>,
     ) -> Result<Vec<Made>> {
         let (of, medium) = ((&self.task, &self.domain), self.wanted.medium(&self.task));
-        let (rows, seed) = (self.wanted.rows.unwrap_or(ROWS), self.wanted.seed);
+        let seed = self.wanted.seed;
         let mut done = Vec::new();
         for &quality in self.wanted.made() {
             self.check_set(quality)?;
+            let rows = match (self.wanted.rows, quality) {
+                (Some(rows), _) => rows,
+                (None, Quality::Human) => human_of(&self.task)?.rows,
+                (None, _) => ROWS,
+            };
             let data = match given(quality) {
                 Some(data) => data?,
-                None if quality == Quality::Random => random_data(of.0, of.1, rows, seed)?,
                 None => behaviour.roll_out(of, quality, medium, rows, seed)?,
             };
             done.push(self.write(quality, data)?);

@@ -26,7 +26,7 @@ pub struct Args {
     #[command(flatten)]
     wanted: Flags<Wanted>,
     /// Skip training: roll these policies out (`shipped`, a file of snapshots that `collect` wrote, a run
-    /// or a checkpoint), or `random` actions
+    /// or a checkpoint), or `random` actions, or those of a scripted `human`, as the task's `[human]` says
     #[arg(long, value_name = "FILE")]
     from: Option<String>,
     /// Go on with an interrupted training; what is written afterwards is as it was asked for then,
@@ -65,8 +65,8 @@ settings! {
         gap_rows: Option<usize> = None => SOME_U32,
         /// Draw an environment's parameters anew at every reset
         gap_redraw: bool = false,
-        /// Data sets to write, of `random`, `medium`, `medium-replay`, `expert` (the last policy; it trains
-        /// for all of --updates), `medium-expert` (default: `medium,medium-replay`; `expert` of a run or
+        /// Data sets to write, of `random`, `human`, `medium`, `medium-replay`, `expert` (the last policy; it
+        /// trains for all of --updates), `medium-expert` (default: `medium,medium-replay`; `expert` of a run or
         /// checkpoint)
         quality: Option<Qualities> = None,
         /// How `medium-replay` is made
@@ -105,8 +105,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let all = [Quality::Medium, Quality::MediumReplay];
     let Some(from) = args.from.as_deref() else {
         let job = job(&all)?;
-        // Chance needs no training.
-        if job.wanted.made() == [Quality::Random] {
+        if job.wanted.needs_no_training() {
             return done(args.format, &job.roll_out(&Behaviour::default())?);
         }
         job.check_behaviour()?;
@@ -114,6 +113,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     };
     let (job, behaviour) = match from {
         "random" => (job(&[Quality::Random])?, Behaviour::default()),
+        "human" => (job(&[Quality::Human])?, Behaviour::default()),
         "shipped" => {
             let job = job(&all)?;
             let behaviour = Behaviour::shipped(&job.task)?;
@@ -175,8 +175,11 @@ impl Collecting {
             return Err(Error::input(place, problem, "leave --from out"));
         }
         match from {
-            "random" if made != [Quality::Random] => {
-                refused("asks for policies of", "leave --quality out, or --from")
+            "random" | "human" if made.iter().any(|quality| quality.to_string() != from) => {
+                refused(
+                    "asks for other actions than",
+                    "leave --quality out, or --from",
+                )
             }
             "shipped" if made.iter().any(|quality| quality.takes_expert()) => refused(
                 "asks for an expert of",

@@ -29,7 +29,7 @@ class RobotVectorEnv(VectorEnv[Floats, Floats, npt.NDArray[Any]]):
     Observations, rewards and flags are views of the engine's memory: what a ``step`` or ``reset`` returned stays as
     it is until the second ``step`` or ``reset`` after it. So ``obs`` and ``next_obs`` of a learning loop are both
     there when they are stored, and nothing is copied; who keeps them longer copies them, or says ``copy=True``.
-    DLPack exchanges them without a copy too: ``torch.from_dlpack(obs)``.
+    DLPack exchanges them without a copy too: ``torch.from_dlpack(obs)``, ``jax.dlpack.from_dlpack(obs)``.
 
     An environment whose state breaks (not finite, or beyond 1e10) is truncated, paid 0, and shows a new episode's
     first observation.

@@ -3,6 +3,7 @@
 //! `medium-replay`, which were made the same way: one policy, and all policies up to it.
 
 mod file;
+mod human;
 mod open;
 mod quality;
 mod roll_out;
@@ -12,8 +13,9 @@ use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::policy::Policy;
 
+pub use human::of as human_of;
 pub use quality::{Qualities, Quality};
-pub use roll_out::random_data;
+pub use roll_out::{human_data, random_data};
 
 /// A policy while it was being trained.
 #[derive(Clone, Debug, PartialEq)]

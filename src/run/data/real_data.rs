@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::behaviour::{Behaviour, Quality, random_data};
+use super::behaviour::{Behaviour, Quality, human_data, human_of, random_data};
 use super::same_robot;
 use crate::data::{Dataset, EpisodeRules};
 use crate::env::{ActionScale, Task};
@@ -109,7 +109,7 @@ fn scale_actions(data: &mut Dataset, scale: &ActionScale) {
 
 /// The message about `name`, which is no file: names of data sets elsewhere are not downloaded.
 fn no_such_data(name: &str) -> Error {
-    let shipped = "`medium`, `medium-replay` or `random`, which need no file";
+    let shipped = "`medium`, `medium-replay` or `random`, which need no file (nor does `human`, where a robot is driven by hand)";
     let path = Path::new(name);
     let versioned = name.rsplit_once("-v").filter(|(stem, version)| {
         !stem.is_empty() && !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit())
@@ -143,12 +143,15 @@ fn no_such_data(name: &str) -> Error {
 
 /// The data set called `name`, cut to `rows` rows unless that is 0.
 fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
-    let (real, made) = (
-        GapSet::from(&task.real),
-        if rows == 0 { SHIPPED_ROWS } else { rows },
-    );
+    let real = GapSet::from(&task.real);
+    let made = if rows == 0 { SHIPPED_ROWS } else { rows };
     let mut data = match Quality::shipped(name) {
         Some(Quality::Random) => random_data(task, &real, made, DATA_SEED)?,
+        Some(Quality::Human) => {
+            let recorded = human_of(task)?.rows;
+            let made = if rows == 0 { recorded } else { rows };
+            human_data(task, &real, made, DATA_SEED)?
+        }
         Some(quality) => {
             let behaviour = Behaviour::shipped(task)?;
             let mut data = behaviour.roll_out((task, &real), quality, None, made, DATA_SEED)?;

@@ -8,6 +8,7 @@ pub mod figures;
 pub mod inputs;
 pub mod lock;
 pub mod metrics;
+pub mod motion;
 pub mod paused;
 pub mod results;
 pub mod run_folder;

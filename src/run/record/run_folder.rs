@@ -241,6 +241,10 @@ impl RunFolder {
     pub fn networks(&self) -> PathBuf {
         self.path.join("networks.safetensors")
     }
+    /// `motion.csv`: how each member's robots moved on the real task at the end.
+    pub fn motion(&self) -> PathBuf {
+        self.path.join("motion.csv")
+    }
     /// `learning_curve.svg`.
     pub fn curve(&self) -> PathBuf {
         self.path.join("learning_curve.svg")

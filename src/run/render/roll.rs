@@ -155,7 +155,7 @@ pub fn take(
         let batch = env.step(&action)?;
         let reward = f64::from(batch.reward[0]);
         let (fell, cut) = (batch.terminated[0], batch.truncated[0]);
-        obs.clone_from(&batch.obs);
+        obs.copy_from_slice(&batch.obs);
         track
             .frames
             .push(camera.frame(&qpos, &qvel, &controls, reward));

@@ -60,6 +60,9 @@ fn section(out: &mut String, part: &ReportPart, links: &Links) {
         );
         rows(out, part, table, links);
     }
+    for motion in &part.motion {
+        let _ = writeln!(out, "{}\n", escaped(&motion.sentence()));
+    }
     for coverage in &part.coverage {
         let _ = writeln!(out, "{}\n", escaped(&coverage.sentence()));
     }

@@ -7,6 +7,7 @@ pub mod latex;
 pub mod links;
 pub mod markdown;
 pub mod model;
+pub mod motion;
 pub mod number;
 pub mod plain;
 pub mod records;
@@ -53,6 +54,9 @@ impl Report {
             let mut part = shards.part(rules.last)?;
             if shards.plan.keep.contains(&Keep::States) {
                 coverage::fill(&mut part)?;
+            }
+            if shards.plan.keep.contains(&Keep::Motion) {
+                motion::fill(&mut part)?;
             }
             parts.push(part);
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::coverage::Coverage;
+use super::motion::RowMotion;
 use super::statistics::Interval;
 use crate::run::suite::plan::Difference;
 
@@ -51,6 +52,8 @@ pub struct ReportPart {
     pub folders: Vec<RunGroupResult>,
     /// Where the simulated data lie, for suites that keep states.
     pub coverage: Vec<Coverage>,
+    /// How the robots moved, for suites that keep it.
+    pub motion: Vec<RowMotion>,
 }
 
 /// A method with its settings.

@@ -49,6 +49,7 @@ pub fn part(paths: &[PathBuf], last: usize) -> Result<ReportPart> {
         runs: Vec::new(),
         folders,
         coverage: Vec::new(),
+        motion: Vec::new(),
     };
     part.runs = placed.into_iter().map(|placed| placed.run).collect();
     Ok(part)

@@ -70,6 +70,7 @@ impl Shards {
             runs: Vec::new(),
             folders: Vec::new(),
             coverage: Vec::new(),
+            motion: Vec::new(),
         };
         let mut first_run = BTreeMap::new();
         let mut found = Vec::new();

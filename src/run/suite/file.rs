@@ -45,6 +45,8 @@ fn default_unit() -> String {
 pub enum Keep {
     /// Rows of each member's replay in the simulator, and its networks.
     States,
+    /// How each member's robots move on the real task at the end.
+    Motion,
 }
 
 /// A method with its settings.

@@ -16,8 +16,8 @@ macro_rules! suites {
 }
 
 /// Names and texts of the shipped suites.
-pub const SUITES: [(&str, &str); 8] = suites!(
-    "table1", "table2", "table3", "figure3", "figure4", "ablation", "ratio", "odrl"
+pub const SUITES: [(&str, &str); 9] = suites!(
+    "table1", "table2", "table3", "figure3", "figure4", "ablation", "ratio", "odrl", "robot"
 );
 
 /// The suite called `name`, or in the TOML file of that name; and what records call it.

@@ -188,6 +188,9 @@ impl SuiteWork<'_> {
         if self.plan.keep.contains(&Keep::States) {
             trainer.save_states(STATE_ROWS)?;
         }
+        if self.plan.keep.contains(&Keep::Motion) {
+            trainer.save_motion()?;
+        }
         Ok(trainer)
     }
 

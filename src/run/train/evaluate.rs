@@ -13,6 +13,9 @@ use crate::rng::{Stream, fill_normal};
 /// actions' shape, or none for the deterministic action.
 pub type PolicyFn<'a> = dyn FnMut(&[f32], Option<&[f32]>) -> Result<Vec<f32>> + 'a;
 
+/// Is shown the env steps so far, the environments before the next one, and which of them are in their first episode.
+pub type WatcherFn<'a> = dyn FnMut(u32, &dyn VecEnv, &[bool]) -> Result<()> + 'a;
+
 /// What helps against robots that break.
 pub const STEADY: &str = "give the robot a smaller timestep or weaker gear";
 
@@ -76,6 +79,16 @@ pub fn evaluate(
     actor: &mut PolicyFn<'_>,
     noise_seed: Option<u64>,
 ) -> Result<Episodes> {
+    evaluate_watched(env, actor, noise_seed, &mut |_, _, _| Ok(()))
+}
+
+/// As [`evaluate`]; `watcher` is shown every state that is acted on.
+pub fn evaluate_watched(
+    env: &mut dyn VecEnv,
+    actor: &mut PolicyFn<'_>,
+    noise_seed: Option<u64>,
+    watcher: &mut WatcherFn<'_>,
+) -> Result<Episodes> {
     let (n, act_dim) = (env.num_envs(), env.act_dim());
     let mut obs = env.reset()?.to_vec();
     let mut noise = vec![0.0; n * act_dim];
@@ -89,6 +102,7 @@ pub fn evaluate(
     let mut step = 0;
     while running.contains(&true) {
         stop::check()?;
+        watcher(step, env, &running)?;
         if let Some(seed) = noise_seed {
             for (e, row) in noise.chunks_mut(act_dim).enumerate() {
                 fill_normal(row, seed, e as u32, step, Stream::Policy);

@@ -28,6 +28,7 @@ use crate::run::watch::Board;
 mod build;
 mod evaluation;
 mod keep;
+mod moves;
 mod player;
 mod records;
 mod state;

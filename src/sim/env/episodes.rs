@@ -2,7 +2,7 @@
 
 use crate::env::rules::{Outcome, TaskRules, place};
 use crate::env::status::BROKEN;
-use crate::env::{Autoreset, StepBatch, StepTerms};
+use crate::env::{AlignedFloats, Autoreset, StepBatch, StepTerms};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 
@@ -27,7 +27,7 @@ impl Episodes {
     /// Before the first reset.
     pub fn new(rules: &TaskRules) -> Self {
         let (n, obs_dim) = (rules.keys.len(), rules.task.obs_dim());
-        let obs = vec![f32::NAN; n * obs_dim];
+        let obs = AlignedFloats::of(f32::NAN, n * obs_dim);
         Self {
             obs_dim,
             steps: vec![0; n],
@@ -38,7 +38,7 @@ impl Episodes {
             out: StepBatch {
                 next_obs: obs.clone(),
                 obs,
-                reward: vec![f32::NAN; n],
+                reward: AlignedFloats::of(f32::NAN, n),
                 terminated: vec![false; n],
                 truncated: vec![false; n],
                 terms: vec![StepTerms::default(); n],

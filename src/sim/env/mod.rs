@@ -1,5 +1,6 @@
 //! Tasks, and vectors of environments on any engine: a [`HostEnv`] is one on the processor.
 
+mod aligned;
 pub(crate) mod control;
 pub mod dynamics;
 pub(crate) mod episodes;
@@ -11,13 +12,14 @@ mod spec;
 pub mod status;
 pub mod task;
 
+pub use aligned::AlignedFloats;
 pub use control::{Autoreset, EpisodeControl};
 pub use dynamics::{Dynamics, ParamRow};
 pub use host::{Engine, Group, HostEnv, Job};
 pub use rules::EnvKey;
 pub use scale::ActionScale;
 pub use spec::EnvSpec;
-pub use task::Task;
+pub use task::{Human, Task, Wish};
 
 use crate::error::Result;
 use std::any::Any;
@@ -26,11 +28,11 @@ use std::any::Any;
 #[derive(Clone, Debug, Default)]
 pub struct StepBatch {
     /// `[n, obs_dim]`: what the policy acts on next; after an episode's end, the reset observation.
-    pub obs: Vec<f32>,
+    pub obs: AlignedFloats,
     /// `[n, obs_dim]`: the true successor of the state acted on, also at an episode's end.
-    pub next_obs: Vec<f32>,
+    pub next_obs: AlignedFloats,
     /// `[n]`.
-    pub reward: Vec<f32>,
+    pub reward: AlignedFloats,
     /// `[n]`: the task's failure condition held; stops a bootstrap.
     pub terminated: Vec<bool>,
     /// `[n]`: the step limit was reached without termination; does not stop a bootstrap.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use ::h2oplus::run::record::motion::{Motion, MotionEnd};
 use serde_json::Value;
 
 use super::{MINI, START, command, h2oplus, mini, stderr, stdout};
@@ -183,7 +184,10 @@ fn a_signal_saves_and_the_same_command_goes_on() {
 #[test]
 fn what_is_done_is_small_and_evaluates() {
     let dir = tempfile::tempdir().unwrap();
-    mini(dir.path(), &format!("keep = [\"states\"]\n{MINI}"));
+    mini(
+        dir.path(),
+        &format!("keep = [\"states\", \"motion\"]\n{MINI}"),
+    );
     let out = h2oplus(dir.path(), &START);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
     assert!(
@@ -227,6 +231,27 @@ fn what_is_done_is_small_and_evaluates() {
     let shapes = |name: &str| file.tensor(name).unwrap().shape().to_vec();
     assert_eq!(shapes("member_0.qf1.0.weight"), [16, 23]);
     assert_eq!(shapes("member_0.vf.2.weight"), [1, 16]);
+    // Two members, an episode of 50 s each, at 20 moments a second; nobody falls.
+    let path = dir
+        .path()
+        .join("out/runs/002-h2oplus-halfcheetah-v2-medium/motion.csv");
+    let motion = Motion::read(&path).unwrap();
+    let known: Vec<_> = motion
+        .iter()
+        .map(|m| (m.member, m.seconds, m.end))
+        .collect();
+    assert_eq!(known, [0, 1].map(|member| (member, 50.0, MotionEnd::Limit)));
+    assert!(motion.iter().all(|m| m.moments.len() == 1000));
+    let out = h2oplus(dir.path(), &["report", "out"]);
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+    let page = fs::read_to_string(dir.path().join("out/report/report.html")).unwrap();
+    for part in [
+        "Motion on the real task",
+        "50.0 s (no fall in",
+        "Displacement",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
     // The same command does nothing more.
     let out = h2oplus(dir.path(), &START);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));

@@ -23,16 +23,23 @@ choices! {
         Expert = "expert",
         /// Half of it medium, half expert
         MediumExpert = "medium-expert",
+        /// A human drives, as a task's `[human]` says
+        Human = "human",
     }
 }
 
 impl Quality {
     /// That of a data set which is made without a file, by its name.
     pub fn shipped(name: &str) -> Option<Self> {
-        let shipped = [Self::Medium, Self::MediumReplay, Self::Random];
+        let shipped = [Self::Medium, Self::MediumReplay, Self::Random, Self::Human];
         shipped
             .into_iter()
             .find(|quality| quality.to_string() == name)
+    }
+
+    /// Whether it is made without policies.
+    pub fn is_untrained(self) -> bool {
+        matches!(self, Self::Random | Self::Human)
     }
 
     /// Whether the last policy of a training acts in it.

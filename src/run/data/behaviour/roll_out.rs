@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::human::Driver;
 use super::{Behaviour, Quality, Snapshot};
 use crate::data::Dataset;
 use crate::engine::PlanarVecEnv;
@@ -65,17 +66,22 @@ impl Behaviour {
         seed: u64,
     ) -> Result<Dataset> {
         self.check_robot(task)?;
-        let (upto, last) = (self.up_to_medium(medium), self.snapshots.len() - 1);
+        // Chance and humans act without snapshots: there may be none.
+        let (upto, last) = (
+            self.up_to_medium(medium),
+            self.snapshots.len().saturating_sub(1),
+        );
         let progress = Counted::new(&format!("{quality} {}", task.title()), rows);
         let of = |used: &[Snapshot], rows, seed| {
             Self::roll_out_of(used, task, domain, rows, seed, &progress)
         };
-        let medium = &upto[upto.len() - 1..];
+        let medium = &upto[upto.len().saturating_sub(1)..];
         // Another seed than that of the medium policy: its episodes begin elsewhere.
         let expert_seed = seed_of(seed, Stream::Data, EXPERT);
         let expert = |rows| of(&self.snapshots[last..], rows, expert_seed);
         match quality {
             Quality::Random => random_data(task, domain, rows, seed),
+            Quality::Human => human_data(task, domain, rows, seed),
             Quality::Medium => of(medium, rows, seed),
             Quality::MediumReplay => of(upto, rows, seed),
             Quality::Expert => expert(rows),
@@ -90,6 +96,8 @@ impl Behaviour {
 
 /// The key of an expert's episodes; those of snapshots are counted from 0, chance has the last.
 const EXPERT: u32 = u32::MAX - 1;
+/// That of a human's.
+const HUMAN: u32 = u32::MAX - 2;
 
 /// `rows` transitions of `task` in `domain` under actions drawn evenly from [-1, 1]: data for a robot
 /// that no policy masters yet.
@@ -101,6 +109,20 @@ pub fn random_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Resu
     let progress = Counted::new(&format!("random {}", task.title()), rows);
     let mut data = stream(task, domain, &Actor::Random, rows, seed, &progress)?.sound(task)?;
     data.source = format!("random actions on {}", task.title());
+    Ok(data)
+}
+
+/// `rows` transitions of `task` in `domain` under the hands of the human of its file, one robot after the other.
+///
+/// # Errors
+/// As [`Dynamics::draw`]; where nobody drives it by hand.
+pub fn human_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
+    let seed = seed_of(seed, Stream::Data, HUMAN);
+    let progress = Counted::new(&format!("human {}", task.title()), rows);
+    let driver = Driver::new(task, rows.div_ceil(task.max_episode_steps), seed)?;
+    let made = stream(task, domain, &Actor::Human(driver), rows, seed, &progress)?;
+    let mut data = made.sound(task)?;
+    data.source = format!("a scripted human on {}", task.title());
     Ok(data)
 }
 
@@ -164,24 +186,42 @@ enum Actor<'a> {
     Policy(&'a Policy),
     /// Chance alone.
     Random,
+    /// A human's hands.
+    Human(Driver<'a>),
 }
 
 impl Actor<'_> {
-    /// Actions `[n, act_dim]` at `obs` in step `t`.
-    fn act(&self, obs: &[f32], (n, act_dim): (usize, usize), seed: u64, t: usize) -> Vec<f32> {
-        let mut draws = vec![0.0; n * act_dim];
-        for (e, row) in draws.chunks_mut(act_dim).enumerate() {
-            match self {
-                Self::Policy(_) => fill_normal(row, seed, e as u32, t as u32, Stream::Policy),
-                Self::Random => {
-                    fill_unit(row, seed, e as u32, t as u32, Stream::Action);
-                    row.iter_mut().for_each(|x| *x = 2.0 * *x - 1.0);
-                }
+    /// Actions `[n, act_dim]` at `obs`, of the states `qpos` and `qvel`, in step `t`.
+    fn act(
+        &self,
+        obs: &[f32],
+        [qpos, qvel]: [&[f32]; 2],
+        (n, act_dim): (usize, usize),
+        seed: u64,
+        t: usize,
+    ) -> Vec<f32> {
+        let drawn = |fill: fn(&mut [f32], u64, u32, u32, Stream), stream| {
+            let mut draws = vec![0.0; n * act_dim];
+            for (e, row) in draws.chunks_mut(act_dim).enumerate() {
+                fill(row, seed, e as u32, t as u32, stream);
+            }
+            draws
+        };
+        match self {
+            Self::Policy(policy) => policy.act(obs, Some(&drawn(fill_normal, Stream::Policy))),
+            Self::Human(driver) => driver.act(qpos, qvel, t),
+            Self::Random => {
+                let mut actions = drawn(fill_unit, Stream::Action);
+                actions.iter_mut().for_each(|x| *x = 2.0 * *x - 1.0);
+                actions
             }
         }
-        match self {
-            Self::Policy(policy) => policy.act(obs, Some(&draws)),
-            Self::Random => draws,
+    }
+
+    /// A new episode of environment `env` has begun.
+    fn begin(&self, env: usize) {
+        if let Self::Human(driver) = self {
+            driver.begin(env);
         }
     }
 }
@@ -222,7 +262,7 @@ fn stream(
         stop::check()?;
         let (qpos, qvel, row) = (env.qpos()?, env.qvel()?, env.param_row().to_vec());
         let nv = qpos.len() / n;
-        let actions = actor.act(&obs, (n, a), seed, t);
+        let actions = actor.act(&obs, [&qpos, &qvel], (n, a), seed, t);
         let mut controls = actions.clone();
         task.scale.to_controls(&mut controls);
         let batch = env.step(&actions)?.clone();
@@ -257,6 +297,7 @@ fn stream(
             }
             if ends {
                 began[e] = part.len();
+                actor.begin(e);
             }
         }
         obs.copy_from_slice(&batch.obs);

@@ -93,7 +93,7 @@ fn line(
 }
 
 /// Least and greatest over all lines, so that panels can be compared.
-fn range<'a>(lines: impl Iterator<Item = &'a CurveLine>) -> Option<(f64, f64)> {
+pub fn range<'a>(lines: impl Iterator<Item = &'a CurveLine>) -> Option<(f64, f64)> {
     let edges = lines.flat_map(|line| &line.points);
     let edges = edges.flat_map(|(_, mean, half)| [mean - half, mean + half]);
     let range = edges

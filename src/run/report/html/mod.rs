@@ -5,6 +5,7 @@ mod coverage;
 mod curves;
 mod facts;
 mod figure;
+mod motion;
 mod settings;
 mod tables;
 
@@ -60,6 +61,9 @@ fn navigation(report: &Report) -> Markup {
         if !part.coverage.is_empty() {
             nav.push(link(format!("coverage-{p}"), "Coverage"));
         }
+        if !part.motion.is_empty() {
+            nav.push(link(format!("motion-{p}"), "Motion"));
+        }
         nav.push(link(format!("runs-{p}"), "Runs"));
     }
     nav.child(link("method".into(), "How it is computed"))
@@ -79,6 +83,9 @@ fn section(report: &Report, part: &ReportPart, p: usize, links: &Links) -> Marku
         block.push(curves::figure(part, table));
         block.push(tables::improvement(part, table));
         section.push(block);
+    }
+    if !part.motion.is_empty() {
+        section.push(motion::block(part).with("id", format!("motion-{p}")));
     }
     if !part.coverage.is_empty() {
         section.push(coverage::block(part).with("id", format!("coverage-{p}")));

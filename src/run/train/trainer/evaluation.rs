@@ -10,7 +10,7 @@ use crate::engine::PlanarVecEnv;
 use crate::engine::planar::Precision;
 use crate::env::{Dynamics, EnvKey, EnvSpec};
 use crate::error::Result;
-use crate::run::train::evaluate::{Episodes, STEADY, evaluate};
+use crate::run::train::evaluate::{Episodes, STEADY, WatcherFn, evaluate_watched};
 use crate::run::train::phases::Phase;
 use crate::run::train::progress::Progress;
 use crate::run::train::rollout::zero_non_finite;
@@ -19,9 +19,12 @@ use crate::run::train::rollout::zero_non_finite;
 const EVAL_SEED: u64 = 0x5eed_0e7a;
 
 impl Trainer {
-    /// Evaluates every member, and records what came out.
-    pub(super) fn evaluate(&mut self, progress: &Progress) -> Result<()> {
-        self.phases.enter(Phase::Evaluating)?;
+    /// The episodes of an evaluation, `eval_episodes` a member, member after member, which `watcher` is shown; and the
+    /// members whose policies are lost.
+    pub(super) fn episodes(
+        &self,
+        watcher: &mut WatcherFn<'_>,
+    ) -> Result<(Episodes, BTreeSet<usize>)> {
         let (p, n) = (self.agent.members(), self.run.config.eval_episodes);
         // Every member and every evaluation meets the same initial states.
         let keys = EnvKey::population(&vec![EVAL_SEED; p], n);
@@ -29,15 +32,22 @@ impl Trainer {
         let real = Dynamics::join(real.collect::<Result<_>>()?, n);
         let mut env = PlanarVecEnv::new(EnvSpec::new(&self.run.task, real, keys), Precision::F32)?;
         let s = self.run.task.obs_dim();
-        let (agent, device) = (&self.agent, &self.device);
         let mut lost = BTreeSet::new();
         let mut actor = |obs: &[f32], _: Option<&[f32]>| -> Result<Vec<f32>> {
-            let obs = Tensor::from_slice(obs, (p, n, s), device)?;
-            let mut actions = agent.act(&obs, None)?.flatten_all()?.to_vec1()?;
+            let obs = Tensor::from_slice(obs, (p, n, s), &self.device)?;
+            let mut actions = self.agent.act(&obs, None)?.flatten_all()?.to_vec1()?;
             lost.extend(zero_non_finite(&mut actions, p));
             Ok(actions)
         };
-        let all = evaluate(&mut env, &mut actor, None)?;
+        let all = evaluate_watched(&mut env, &mut actor, None, watcher)?;
+        Ok((all, lost))
+    }
+
+    /// Evaluates every member, and records what came out.
+    pub(super) fn evaluate(&mut self, progress: &Progress) -> Result<()> {
+        self.phases.enter(Phase::Evaluating)?;
+        let (p, n) = (self.agent.members(), self.run.config.eval_episodes);
+        let (all, lost) = self.episodes(&mut |_, _, _| Ok(()))?;
         for member in lost {
             self.agent.freeze(member)?;
         }

@@ -131,6 +131,9 @@ impl Task {
                 );
             }
         }
+        if let Some(human) = &self.human {
+            human.check(source, nu)?;
+        }
         if self.medium_return.is_some_and(|r| !r.is_finite()) {
             return bad(
                 "medium_return",

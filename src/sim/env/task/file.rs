@@ -1,6 +1,6 @@
 //! Tasks from files: `envs/<name>.toml`, embedded, and those of the user's own.
 
-use super::{Healthy, HealthyState, Observation, Reset, Reward, Score, Task};
+use super::{Healthy, HealthyState, Human, Observation, Reset, Reward, Score, Task};
 use crate::env::ActionScale;
 use crate::error::{Error, Result};
 use crate::model::{CapsuleMass, Gap, GapTable, MarginRule, Spec, toml_input};
@@ -45,6 +45,7 @@ struct TaskFile {
     reset: Reset,
     score: Option<Score>,
     medium_return: Option<f64>,
+    human: Option<Human>,
     real: Option<String>,
     gaps: Option<String>,
 }
@@ -164,6 +165,7 @@ impl Task {
             reset: file.reset,
             score: file.score,
             medium_return: file.medium_return,
+            human: file.human,
             scale: ActionScale::of(&model.actuators),
             nv_nu: (model.nv(), model.nu()),
         };

@@ -2,7 +2,9 @@
 
 mod check;
 mod file;
+mod human;
 
+pub use self::human::{Human, Wish};
 use crate::env::ActionScale;
 use crate::error::Result;
 pub use crate::model::gap::Score;
@@ -140,6 +142,8 @@ pub struct Task {
     pub score: Option<Score>,
     /// Return at which a behaviour in training counts as `medium`.
     pub medium_return: Option<f64>,
+    /// Who drives it by hand, if anybody does.
+    pub human: Option<Human>,
     /// How actions in [-1, 1] become controls.
     pub scale: ActionScale,
     /// Lengths of `qpos` and of an action.
