@@ -90,6 +90,37 @@ fn a_run_keeps_to_its_real_robot() {
     assert_eq!(last, state(&run, 40));
 }
 
+/// The wheel-legged robot's real world is said by its task: it goes without saying, and the simulator is the plain robot.
+#[test]
+fn a_task_may_say_what_its_real_robot_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let task = ["--task", "wheelleg-stand"];
+    let collect = ["collect", "--from", "random", "--rows", "2000"];
+    done(dir.path(), &[&collect[..], &task].concat());
+    let file = "data/wheelleg-stand-random.hdf5";
+    let data = Dataset::read(dir.path().join(file)).unwrap();
+    assert!(data.gap["rolling-resistance"].iter().all(|k| *k > 0.0));
+    let flags = ["--updates", "20", "--data", file];
+    let text = done(dir.path(), &[&small(&flags)[..], &task].concat());
+    assert!(!text.contains("note:"), "{text}");
+    let run = only_run(dir.path());
+    let name = run.file_name().unwrap().to_str().unwrap();
+    assert!(
+        name.starts_with("wheelleg-stand__h2oplus__none__"),
+        "{name}"
+    );
+    let returned = |more: &[&str]| {
+        let all = ["eval", run.to_str().unwrap(), "--format", "json"];
+        let text = stdout(&h2oplus(dir.path(), &[&all[..], more].concat()));
+        let rows: serde_json::Value = serde_json::from_str(&text).unwrap();
+        rows[0]["return_mean"].clone()
+    };
+    let own = returned(&[]);
+    assert_eq!(own, returned(&["--real-gap", "task"]));
+    assert_eq!(own, returned(&["--gap", "task", "--real-gap", "none"]));
+    assert_ne!(own, returned(&["--real-gap", "none"]));
+}
+
 #[test]
 fn what_the_real_robot_cannot_have() {
     let dir = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 
 use crate::physics::run;
 use h2oplus::engine::planar::{PlanarBatch, Precision};
+use h2oplus::engine::rapier::{Robot, Scratch, World};
 use h2oplus::model::{CapsuleMass, Model, Spec};
 use std::path::{Path, PathBuf};
 
@@ -96,4 +97,26 @@ fn a_ball_that_is_not_resisted_ends_up_rolling_without_slip() {
     // A floor that hardly grips lets it slide.
     let [v, w] = bowled(&ball("0.01 0.005 0", 3));
     assert!(v > 0.8 && 0.1 * w < 0.5 * v, "v {v}, R w {}", 0.1 * w);
+}
+
+/// Rapier has no rolling friction: a torque stands for it.
+#[test]
+fn a_ball_is_resisted_in_rapier_too() {
+    let speed = |condim| {
+        let robot = Robot::new(&ball("0.5 0.005 0.002", condim)).unwrap();
+        let mut world = World::of(&robot);
+        world.set_state(&robot, &[0.0, -1e-5, 0.0], &[1.0, 0.0, 0.0]);
+        world.step(&mut Scratch::new(), &robot, &[], 500);
+        let (mut qpos, mut qvel) = ([0.0; 3], [0.0; 3]);
+        world.state(&robot, &mut qpos, &mut qvel);
+        qvel[0]
+    };
+    let (free, resisted) = (speed(3), speed(6));
+    assert!((free - 5.0 / 7.0).abs() < 0.02, "{free}");
+    // 2 mm of 1.96 N m, on a ball that weighs 7/5 of its mass while it rolls.
+    let slower = 0.002 * 9.81 / 0.1 / 1.4;
+    assert!(
+        (free - resisted - slower).abs() < 0.3 * slower,
+        "{free}, {resisted}"
+    );
 }

@@ -13,6 +13,18 @@ pub fn width(text: &str) -> u32 {
     (text.chars().count() * get_raster_width(FontWeight::Regular, SIZE)) as u32
 }
 
+/// As much of `text` as `room` pixels hold.
+pub fn cut(text: &str, room: u32) -> String {
+    let letters = (room / width("x")) as usize;
+    match text.chars().count() > letters {
+        true => {
+            let kept = text.chars().take(letters.saturating_sub(2));
+            kept.chain("..".chars()).collect()
+        }
+        false => text.to_owned(),
+    }
+}
+
 /// Writes `text` with its upper left corner at (x, y), in `ink`; what is outside of the picture is left out.
 pub fn write(picture: &mut Pixmap, [x, y]: [u32; 2], text: &str, ink: Color) {
     let ink = ink.to_color_u8();

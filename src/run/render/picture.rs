@@ -146,7 +146,8 @@ fn texts(picture: &mut Pixmap, film: &Film, track: &Track, step: usize) {
     let time = format!("{:.2} s", film.dt * (until.max(1) - 1) as f64);
     let [width, height] = [picture.width(), picture.height()];
     let left = |text: &str| width.saturating_sub(label::width(text) + 6);
-    label::write(picture, [6, 3], &name, color(INK));
+    let room = left(&reward).saturating_sub(12);
+    label::write(picture, [6, 3], &label::cut(&name, room), color(INK));
     label::write(picture, [left(&reward), 3], &reward, color(SOFT));
     let low = height.saturating_sub(label::HEIGHT + 3);
     label::write(picture, [left(&time), low], &time, color(SOFT));
