@@ -147,7 +147,14 @@ fn sensors_err_and_nothing_else_does() {
                 engine.build(&spec(&task, &["sensor-noise=0.5,sensor-bias=0.25", "none"]));
             let compare = |is: &[f32], truth: &[f32], tick: u32, first: bool| {
                 let off = errors(tick, od, first);
-                let want = |at: usize| truth[at] + if at / od % 2 == 0 { off[at] } else { 0.0 };
+                let want = |at: usize| {
+                    truth[at]
+                        + if (at / od).is_multiple_of(2) {
+                            off[at]
+                        } else {
+                            0.0
+                        }
+                };
                 let want: Vec<f32> = (0..N * od).map(want).collect();
                 apart(is, &want, od)
             };
@@ -324,31 +331,33 @@ fn a_replay_knows_the_channel() {
     let mut env =
         PlanarVecEnv::new(spec(&task, &["delay=2,dead-zone=0.2"]), Precision::F64).unwrap();
     env.reset().unwrap();
-    let mut rows = vec![(Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new()); N];
+    // Of each environment: positions, velocities, actions, rewards.
+    let mut rows: Vec<[Vec<f32>; 4]> = vec![Default::default(); N];
+    let mut ends = vec![Vec::new(); N];
     for t in 0..3 * LIMIT {
         let (qpos, qvel, a) = (env.qpos().unwrap(), env.qvel().unwrap(), actions(6, t));
         let batch = env.step(&a).unwrap();
         for (e, row) in rows.iter_mut().enumerate() {
-            row.0.extend(&qpos[e * 9..][..9]);
-            row.1.extend(&qvel[e * 9..][..9]);
-            row.2.extend(&a[e * 6..][..6]);
-            row.3.push(batch.reward[e]);
-            row.4.push(batch.truncated[e]);
+            row[0].extend(&qpos[e * 9..][..9]);
+            row[1].extend(&qvel[e * 9..][..9]);
+            row[2].extend(&a[e * 6..][..6]);
+            row[3].push(batch.reward[e]);
+            ends[e].push(batch.truncated[e]);
         }
     }
-    let all =
-        |part: fn(&(Vec<f32>, Vec<f32>, Vec<f32>, Vec<f32>, Vec<bool>)) -> &Vec<f32>| -> Vec<f32> {
-            rows.iter().flat_map(|row| part(row).clone()).collect()
-        };
-    let (qpos, qvel, actions, rewards) =
-        (all(|r| &r.0), all(|r| &r.1), all(|r| &r.2), all(|r| &r.3));
+    let [qpos, qvel, actions, rewards] = [0, 1, 2, 3].map(|part| {
+        rows.iter()
+            .flat_map(|row| row[part].clone())
+            .collect::<Vec<_>>()
+    });
+    let ends = ends.concat();
     let missed = |gap: &str| {
         let data = Transitions {
             qpos: &qpos,
             qvel: &qvel,
             actions: &actions,
             rewards: &rewards,
-            ends: rows.iter().flat_map(|row| row.4.clone()).collect(),
+            ends: ends.clone(),
         };
         let gap = task.gap(gap).unwrap();
         let found = DataGap::measure(&task, &gap, &data, usize::MAX, Precision::F64).unwrap();

@@ -62,7 +62,8 @@ impl<'a> Driver<'a> {
         let mut hands = self.hands.borrow_mut();
         let nv = qpos.len() / hands.len();
         let states = qpos.chunks(nv).zip(qvel.chunks(nv));
-        let one = |(env, (hand, (qpos, qvel))): (usize, (&mut Hand, (&[f32], &[f32])))| {
+        let (scale, mut actions) = (&self.task.scale, Vec::new());
+        for (env, (hand, (qpos, qvel))) in hands.iter_mut().zip(states).enumerate() {
             let wide = |x: f32| f64::from(x);
             let (x, v) = (wide(qpos[0]), wide(qvel[0]));
             hand.look([x, v], self.ticks(self.human.delay));
@@ -77,10 +78,10 @@ impl<'a> Driver<'a> {
             } = self.human;
             let control =
                 pitch * wide(qpos[2]) + pitch_rate * wide(qvel[2]) + velocity * (v - hand.stick);
-            let scale = &self.task.scale;
-            (((control - scale.middle[0]) / scale.half[0]).clamp(-1.0, 1.0)) as f32
-        };
-        hands.iter_mut().zip(states).enumerate().map(one).collect()
+            let action = (control - scale.middle[0]) / scale.half[0];
+            actions.push(action.clamp(-1.0, 1.0) as f32);
+        }
+        actions
     }
 
     /// `seconds` in env steps.

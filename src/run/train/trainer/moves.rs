@@ -22,7 +22,7 @@ impl Trainer {
             .map(|n| Motion::of(n / per_member, n % per_member))
             .collect();
         let mut watcher = |step: u32, env: &dyn VecEnv, running: &[bool]| {
-            if step % every != 0 {
+            if !step.is_multiple_of(every) {
                 return Ok(());
             }
             let (qpos, qvel) = (env.qpos()?, env.qvel()?);
