@@ -91,17 +91,6 @@ def test_torch_reads_without_a_copy():
     assert np.array_equal(before.numpy(), obs)
 
 
-def test_jax_reads_without_a_copy():
-    dlpack = need("jax.dlpack")
-    for num_envs in (1, 40, 1000):
-        envs, obs = made(num_envs)
-        # Both places that steps are written to in turn.
-        for step in range(2):
-            assert dlpack.from_dlpack(obs, copy=False).unsafe_buffer_pointer() == address(obs)
-            obs, reward, *_ = envs.step(acted(step, num_envs))
-            assert dlpack.from_dlpack(reward, copy=False).unsafe_buffer_pointer() == address(reward)
-
-
 def workers():
     names = []
     for task in os.listdir("/proc/self/task"):
@@ -169,3 +158,15 @@ def test_other_threads_run_while_robots_step():
         time.sleep(0.0005)
     # With the interpreter's lock held, this thread would wake up once a step.
     assert counted > 20, counted
+
+
+def test_jax_reads_without_a_copy():
+    # Last here: a process that has JAX's threads should not fork.
+    dlpack = need("jax.dlpack")
+    for num_envs in (1, 40, 1000):
+        envs, obs = made(num_envs)
+        # Both places that steps are written to in turn.
+        for step in range(2):
+            assert dlpack.from_dlpack(obs, copy=False).unsafe_buffer_pointer() == address(obs)
+            obs, reward, *_ = envs.step(acted(step, num_envs))
+            assert dlpack.from_dlpack(reward, copy=False).unsafe_buffer_pointer() == address(reward)

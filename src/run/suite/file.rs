@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use super::plan::Difference;
 use crate::error::{Error, Result};
 
 /// A suite as its file says it. A cell is a row of a table under a column: what the column's method comes to in the
@@ -23,6 +24,9 @@ pub struct SuiteFile {
     /// What finished runs keep beside their metrics and policies.
     #[serde(default)]
     pub keep: Vec<Keep>,
+    /// What differs from the publication in every size.
+    #[serde(default)]
+    pub differs: Vec<Difference>,
     /// Methods with settings, in the order in which tables show them.
     pub columns: Vec<SuiteColumn>,
     /// As published.

@@ -250,7 +250,7 @@ impl<'a> Draft<'a> {
             Some(value) => value.to_string(),
             None => "not said".into(),
         };
-        let mut all = Vec::new();
+        let mut all = self.suite.differs.clone();
         for what in ["recipe", "updates", "seeds", "eval_every", "eval_episodes"] {
             let (paper, here) = (shown(paper.get(what)), shown(self.run.get(what)));
             let what = what.to_owned();
