@@ -13,15 +13,12 @@ use crate::error::{Error, Result};
 use crate::model::GapSet;
 use crate::run::config::memory;
 use crate::run::config::resolved::Run;
-use crate::run::data::behaviour::{Behaviour, Quality, human_of};
+use crate::run::data::behaviour::{Behaviour, Quality, ROWS};
 use crate::run::data::real_data::log_notes;
 use crate::run::record::paused::Paused;
 use crate::run::record::run_folder::word;
 use crate::run::train::stop::Saving;
 use crate::run::train::trainer::Trainer;
-
-/// Transitions of a data set that is rolled out, unless `rows` says otherwise.
-const ROWS: usize = 100_000;
 
 /// A data set and its file.
 type Made = (PathBuf, Dataset);
@@ -282,11 +279,10 @@ impl Collecting {
         let mut done = Vec::new();
         for &quality in self.wanted.made() {
             self.check_set(quality)?;
-            let rows = match (self.wanted.rows, quality) {
-                (Some(rows), _) => rows,
-                (None, Quality::Human) => human_of(&self.task)?.rows,
-                (None, _) => ROWS,
-            };
+            let rows = self
+                .wanted
+                .rows
+                .map_or_else(|| quality.rows(&self.task), Ok)?;
             let data = match given(quality) {
                 Some(data) => data?,
                 None => behaviour.roll_out(of, quality, medium, rows, seed)?,

@@ -13,9 +13,8 @@ use crate::env::Task;
 use crate::error::{Error, Result};
 use crate::policy::Policy;
 
-pub use human::of as human_of;
-pub use quality::{Qualities, Quality};
-pub use roll_out::{human_data, random_data};
+pub use quality::{Qualities, Quality, ROWS};
+pub use roll_out::random_data;
 
 /// A policy while it was being trained.
 #[derive(Clone, Debug, PartialEq)]

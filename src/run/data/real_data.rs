@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::behaviour::{Behaviour, Quality, human_data, human_of, random_data};
+use super::behaviour::{Behaviour, Quality};
 use super::same_robot;
 use crate::data::{Dataset, EpisodeRules};
 use crate::env::{ActionScale, Task};
@@ -12,8 +12,6 @@ use crate::run::config::resolved::Run;
 
 /// Shipped recipes give the same rows in every run.
 const DATA_SEED: u64 = 0;
-/// Rows of a shipped recipe unless `rows` says otherwise.
-const SHIPPED_ROWS: usize = 100_000;
 
 /// Actions may leave their range by this share before it is worth a note: `tanh` policies and rounding
 /// stay within.
@@ -144,17 +142,14 @@ fn no_such_data(name: &str) -> Error {
 /// The data set called `name`, cut to `rows` rows unless that is 0.
 fn read(name: &str, rows: usize, task: &Task) -> Result<Dataset> {
     let real = GapSet::from(&task.real);
-    let made = if rows == 0 { SHIPPED_ROWS } else { rows };
+    let make = |behaviour: Behaviour, quality: Quality| {
+        let rows = if rows == 0 { quality.rows(task)? } else { rows };
+        behaviour.roll_out((task, &real), quality, None, rows, DATA_SEED)
+    };
     let mut data = match Quality::shipped(name) {
-        Some(Quality::Random) => random_data(task, &real, made, DATA_SEED)?,
-        Some(Quality::Human) => {
-            let recorded = human_of(task)?.rows;
-            let made = if rows == 0 { recorded } else { rows };
-            human_data(task, &real, made, DATA_SEED)?
-        }
+        Some(quality) if quality.is_untrained() => make(Behaviour::default(), quality)?,
         Some(quality) => {
-            let behaviour = Behaviour::shipped(task)?;
-            let mut data = behaviour.roll_out((task, &real), quality, None, made, DATA_SEED)?;
+            let mut data = make(Behaviour::shipped(task)?, quality)?;
             data.source = format!("{name}, rolled out from shipped snapshots");
             if !task.real.is_none() {
                 data.source += &format!(" on {}", task.title());

@@ -8,6 +8,8 @@ use h2oplus_base::choices;
 use h2oplus_base::nearest::among;
 use serde::{Deserialize, Serialize};
 
+use crate::env::Task;
+use crate::error::Result;
 use crate::setting::{SettingKind, SettingType};
 
 choices! {
@@ -28,6 +30,9 @@ choices! {
     }
 }
 
+/// Transitions of a data set that is rolled out, unless asked otherwise.
+pub const ROWS: usize = 100_000;
+
 impl Quality {
     /// That of a data set which is made without a file, by its name.
     pub fn shipped(name: &str) -> Option<Self> {
@@ -35,6 +40,17 @@ impl Quality {
         shipped
             .into_iter()
             .find(|quality| quality.to_string() == name)
+    }
+
+    /// Transitions of a data set of `task`, unless asked otherwise.
+    ///
+    /// # Errors
+    /// Where a human is to drive a task that nobody drives by hand.
+    pub fn rows(self, task: &Task) -> Result<usize> {
+        match self {
+            Self::Human => Ok(super::human::of(task)?.rows),
+            _ => Ok(ROWS),
+        }
     }
 
     /// Whether it is made without policies.
@@ -81,7 +97,7 @@ impl SettingType for Qualities {
 
 impl FromStr for Qualities {
     type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let mut all = Vec::new();
         for name in text.split(',').map(str::trim) {
             let known = Quality::ALL.iter().find(|(_, known, _)| *known == name);
@@ -99,7 +115,7 @@ impl FromStr for Qualities {
 
 impl TryFrom<String> for Qualities {
     type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> std::result::Result<Self, String> {
         text.parse()
     }
 }

@@ -1,6 +1,6 @@
 //! Data sets made by rolling snapshots out, or by chance.
 
-use std::cell::Cell;
+use std::cell::{Cell, LazyCell};
 
 use super::human::Driver;
 use super::{Behaviour, Quality, Snapshot};
@@ -71,7 +71,8 @@ impl Behaviour {
             self.up_to_medium(medium),
             self.snapshots.len().saturating_sub(1),
         );
-        let progress = Counted::new(&format!("{quality} {}", task.title()), rows);
+        // Chance and humans have bars of their own.
+        let progress = LazyCell::new(|| Counted::new(&format!("{quality} {}", task.title()), rows));
         let of = |used: &[Snapshot], rows, seed| {
             Self::roll_out_of(used, task, domain, rows, seed, &progress)
         };
@@ -116,7 +117,7 @@ pub fn random_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Resu
 ///
 /// # Errors
 /// As [`Dynamics::draw`]; where nobody drives it by hand.
-pub fn human_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
+fn human_data(task: &Task, domain: &GapSet, rows: usize, seed: u64) -> Result<Dataset> {
     let seed = seed_of(seed, Stream::Data, HUMAN);
     let progress = Counted::new(&format!("human {}", task.title()), rows);
     let driver = Driver::new(task, rows.div_ceil(task.max_episode_steps), seed)?;
