@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::coverage::Coverage;
 use super::motion::RowMotion;
 use super::statistics::Interval;
+use crate::error::Result;
 use crate::run::suite::plan::Difference;
 
 /// A report.
@@ -290,6 +291,29 @@ impl ReportPart {
     pub fn scores(&self, cell: &ReportCell) -> Vec<f64> {
         let runs = cell.runs.iter();
         runs.filter_map(|run| self.runs[*run].score).collect()
+    }
+
+    /// The file `name` that `run` has kept, where it counts and has.
+    pub fn kept(&self, run: &RunResult, name: &str) -> Option<PathBuf> {
+        let folder = self.folders[run.folder].path.as_ref()?;
+        let file = folder.join(name);
+        (run.score.is_some() && file.is_file()).then_some(file)
+    }
+
+    /// `of` every row of every table, in turn.
+    ///
+    /// # Errors
+    /// Those of `of`.
+    pub fn by_row<T>(
+        &self,
+        of: impl Fn(&Self, &ReportTable, usize) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let rows = |table: &ReportTable| 0..table.rows.len();
+        let all = self
+            .tables
+            .iter()
+            .flat_map(|t| rows(t).map(move |row| (t, row)));
+        all.map(|(table, row)| of(self, table, row)).collect()
     }
 
     /// A player of one of the cell's runs.

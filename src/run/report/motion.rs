@@ -65,13 +65,7 @@ impl RowMotion {
 /// # Errors
 /// Where a file of it is damaged.
 pub fn fill(part: &mut ReportPart) -> Result<()> {
-    let mut all = Vec::new();
-    for table in &part.tables {
-        for row in 0..table.rows.len() {
-            all.push(of_row(part, table, row)?);
-        }
-    }
-    part.motion = all;
+    part.motion = part.by_row(of_row)?;
     Ok(())
 }
 
@@ -83,9 +77,7 @@ fn of_row(part: &ReportPart, table: &ReportTable, row: usize) -> Result<RowMotio
     for (place, cell) in table.cells[row].iter().enumerate() {
         let mut runs = Vec::new();
         for run in cell.runs.iter().map(|run| &part.runs[*run]) {
-            let folder = part.folders[run.folder].path.as_ref();
-            let file = folder.map(|folder| folder.join("motion.csv"));
-            if let Some(file) = file.filter(|file| run.score.is_some() && file.is_file()) {
+            if let Some(file) = part.kept(run, "motion.csv") {
                 let mut episodes = Motion::read(&file)?;
                 episodes.retain(|motion| motion.member == run.member);
                 runs.extend((!episodes.is_empty()).then_some(episodes));

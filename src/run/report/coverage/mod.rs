@@ -104,13 +104,7 @@ struct RunStates {
 /// # Errors
 /// Where a file of states or networks is damaged.
 pub fn fill(part: &mut ReportPart) -> Result<()> {
-    let mut all = Vec::new();
-    for table in &part.tables {
-        for row in 0..table.rows.len() {
-            all.push(of_row(part, table, row)?);
-        }
-    }
-    part.coverage = all;
+    part.coverage = part.by_row(of_row)?;
     Ok(())
 }
 
@@ -126,9 +120,7 @@ fn of_row(part: &ReportPart, table: &ReportTable, row: usize) -> Result<Coverage
     let mut runs = Vec::new();
     for (column, cell) in table.cells[row].iter().enumerate() {
         for run in cell.runs.iter().map(|run| &part.runs[*run]) {
-            let folder = part.folders[run.folder].path.as_ref();
-            let file = folder.map(|folder| folder.join("states.safetensors"));
-            if let Some(file) = file.filter(|file| run.score.is_some() && file.is_file()) {
+            if let Some(file) = part.kept(run, "states.safetensors") {
                 let states = judge::states(&file, run.member, dim)?;
                 // An offline method has been nowhere in the simulator.
                 if !states.is_empty() {
@@ -202,9 +194,7 @@ fn judges(
         let normed = norm.is_some_and(|(_, norm)| norm != "none");
         let mut judges = Vec::new();
         for run in cell.runs.iter().map(|run| &part.runs[*run]) {
-            let folder = part.folders[run.folder].path.as_ref();
-            let file = folder.map(|folder| folder.join("networks.safetensors"));
-            if let Some(file) = file.filter(|file| run.score.is_some() && file.is_file()) {
+            if let Some(file) = part.kept(run, "networks.safetensors") {
                 judges.extend(Judge::read(&file, run.member, normed)?);
             }
         }

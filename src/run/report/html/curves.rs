@@ -111,15 +111,17 @@ pub fn range<'a>(lines: impl Iterator<Item = &'a CurveLine>) -> Option<(f64, f64
 /// Which colour is whose.
 fn key(part: &ReportPart, table: &ReportTable) -> Markup {
     let entrants = part.entrants(table).into_iter().enumerate();
-    let mut key = Markup::of("p", "key");
-    for (n, label) in entrants {
-        let color = match table.across {
-            Across::Columns => table.columns[n],
-            Across::Rows => n,
-        };
+    key_of(entrants.map(|(n, label)| match table.across {
+        Across::Columns => (table.columns[n], label),
+        Across::Rows => (n, label),
+    }))
+}
+
+/// Colours and whose they are.
+pub fn key_of(entrants: impl Iterator<Item = (usize, String)>) -> Markup {
+    let item = |(color, label): (usize, String)| {
         let sample = Markup::of("span", &format!("sample c{}", color % 7));
-        let label = Markup::of("span", "key-item").child(sample).text(label);
-        key.push(label);
-    }
-    key
+        Markup::of("span", "key-item").child(sample).text(label)
+    };
+    Markup::of("p", "key").children(entrants.map(item))
 }

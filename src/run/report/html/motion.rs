@@ -2,7 +2,7 @@
 
 use super::super::model::ReportPart;
 use super::super::motion::{MethodMotion, MotionPoint, RowMotion};
-use super::curves::range;
+use super::curves::{key_of, range};
 use super::figure::{CurveLine, LineFigure};
 use crate::run::page::Markup;
 
@@ -33,15 +33,8 @@ pub fn block(part: &ReportPart) -> Markup {
 }
 
 fn figure(motion: &RowMotion) -> Markup {
-    let mut key = Markup::of("p", "key");
-    for method in &motion.methods {
-        let sample = Markup::of("span", &format!("sample c{}", method.column % 7));
-        key.push(
-            Markup::of("span", "key-item")
-                .child(sample)
-                .text(&method.label),
-        );
-    }
+    let methods = motion.methods.iter();
+    let key = key_of(methods.map(|method| (method.column, method.label.clone())));
     let mut panels = Markup::of("div", "panels");
     for (name, unit, of) in QUANTITIES {
         let line = |method: &MethodMotion| CurveLine {
