@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use h2oplus_base::choice::Choice;
+use h2oplus_base::choices;
 use serde::Serialize;
 
 use super::run_folder::write;
@@ -24,24 +26,16 @@ pub struct Moment {
     pub pitch: f64,
 }
 
-/// How an episode ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MotionEnd {
-    /// The task's condition of health failed.
-    Fell,
-    /// At the task's step limit.
-    Limit,
-    /// The state was not finite any more.
-    Broke,
-}
-
-impl MotionEnd {
-    const ALL: [(&str, Self); 3] = [
-        ("fell", Self::Fell),
-        ("limit", Self::Limit),
-        ("broke", Self::Broke),
-    ];
+choices! {
+    /// How an episode ended.
+    pub enum MotionEnd {
+        /// At the task's step limit
+        Limit = "limit",
+        /// The task's condition of health failed
+        Fell = "fell",
+        /// The state was not finite any more
+        Broke = "broke",
+    }
 }
 
 /// An episode of a member.
@@ -67,7 +61,7 @@ impl Motion {
             episode,
             moments: Vec::new(),
             seconds: 0.0,
-            end: MotionEnd::Limit,
+            end: MotionEnd::default(),
         }
     }
 
@@ -92,12 +86,7 @@ impl Motion {
                     m.time, m.x, m.velocity, m.pitch
                 );
             }
-            let names = MotionEnd::ALL.iter();
-            let word = names
-                .filter(|(_, known)| known == end)
-                .map(|(word, _)| word);
-            let word: String = word.copied().collect();
-            let _ = writeln!(out, "{member},{episode},{seconds:.4},,,,{word}");
+            let _ = writeln!(out, "{member},{episode},{seconds:.4},,,,{end}");
         }
         write(path, out.as_bytes())
     }
@@ -147,8 +136,8 @@ impl Motion {
                 });
                 continue;
             }
-            let known = MotionEnd::ALL.iter().find(|(word, _)| *word == end);
-            let Some((_, known)) = known else {
+            let known = MotionEnd::ALL.iter().find(|(_, word, _)| *word == end);
+            let Some((known, ..)) = known else {
                 return Err(damaged(format!("`{end}` is no end of an episode")));
             };
             (motion.seconds, motion.end) = (number(time)?, *known);
