@@ -88,10 +88,8 @@ impl TaskRules {
         }
         let cost = self.task.reward.control_cost * ctrl.iter().map(|a| a * a).sum::<f64>();
         late.pass(channel.delay, ctrl);
-        if channel.dead_zone != 0.0 {
-            for (c, motor) in ctrl.iter_mut().zip(&model.actuators) {
-                *c = channel.reach(*c, motor.ctrlrange);
-            }
+        for (c, motor) in ctrl.iter_mut().zip(&model.actuators) {
+            *c = channel.reach(*c, motor.ctrlrange);
         }
         cost
     }
