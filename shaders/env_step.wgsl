@@ -3,7 +3,8 @@
 #import shared::task::{OBS, MAX_EPISODE_STEPS}
 #import shared::work::{qpos, qvel, qacc}
 #import shared::integrate::advance
-#import shared::state::{dispatch, load, store, episode, outcome, STEPS, TERMINATED, TRUNCATED, STATUS_FROM, ROW_FROM}
+#import shared::state::{dispatch, load, store, episode, outcome, STEPS, OVER, SAME_STEP, NEXT_STEP}
+#import shared::state::{TERMINATED, TRUNCATED, STATUS_FROM, ROW_FROM}
 #import shared::parameters::row
 #import shared::channel::act
 #import shared::rules::{show, status, is_healthy, reward, restart, BROKEN}
@@ -19,30 +20,38 @@ fn env_step(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     load(env);
-    let cost = act(env);
-    advance(FRAMES);
+    // Whether this step is the reset of an episode that ended in the one before.
+    let due = dispatch.autoreset == NEXT_STEP && episode[OVER * n + env] != 0u;
+    var cost = 0.0;
+    if (!due) {
+        cost = act(env);
+        advance(FRAMES);
+    }
 
-    let bits = status();
+    let bits = select(status(), 0u, due);
     let broken = (bits & BROKEN) != 0u;
     let healthy = is_healthy();
     let steps = episode[STEPS * n + env] + 1u;
-    let terminated = !broken && !healthy;
-    let truncated = (steps >= MAX_EPISODE_STEPS || broken) && !terminated;
-    let over = terminated || truncated;
-    let earned = select(reward(healthy, cost), 0.0, broken);
+    let terminated = !broken && !healthy && !due;
+    let truncated = (steps >= MAX_EPISODE_STEPS || broken) && !terminated && !due;
+    let waits = (terminated || truncated) && dispatch.autoreset != SAME_STEP;
+    // A broken state is never shown: its robot starts anew at once, whenever the next episode may count from.
+    let anew = broken || due || ((terminated || truncated) && !waits);
+    let earned = select(reward(healthy, cost), 0.0, broken || due);
     let next_at = (n + env) * OBS;
     show(env, next_at, false);
-    if (over) {
+    if (anew) {
         restart(env);
     }
-    show(env, env * OBS, over);
-    if (broken) {
+    show(env, env * OBS, anew);
+    if (broken || due) {
         show(env, next_at, true);
     }
     let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated) | (bits << STATUS_FROM) | (row << ROW_FROM);
     outcome[2u * n * OBS + env] = bitcast<u32>(earned);
     outcome[2u * n * OBS + n + env] = ending;
-    episode[STEPS * n + env] = select(steps, 0u, over);
+    episode[STEPS * n + env] = select(steps, 0u, anew);
+    episode[OVER * n + env] = select(0u, 1u, waits);
     store(env);
 #ifdef TRANSITIONS
     record_outcome(env);

@@ -1,11 +1,11 @@
-// Actions of every environment: each member's ReLU network and tanh-Gaussian head. A workgroup takes
+// Actions of every environment: each member's ReLU network and its head. A workgroup takes
 // a tile of one member's environments; an invocation computes one output of a layer for all of them.
 #import shared::topology::NU
 #import shared::task::{OBS, STREAM_POLICY}
 #import shared::network::{TILE, QUADS, WIDTH, LAYERS, INPUTS, OUTPUTS, WEIGHT, BIAS, MEMBER}
 #import shared::philox::{philox, normals}
 #import shared::head::sample
-#import shared::state::{dispatch, episode, actions, outcome, KEY_LOW, KEY_HIGH, KEY_ENV}
+#import shared::state::{dispatch, episode, actions, outcome, KEY_LOW, KEY_HIGH, KEY_ENV, SEEDED, MEANS}
 #import shared::transitions::record_action
 
 const THREADS = 256u;
@@ -68,11 +68,13 @@ fn policy(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     if (thread < len) {
         let env = base + thread;
         let n = dispatch.num_envs;
-        let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
+        let own = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
+        let seed = select(own, vec2(dispatch.seed_low, dispatch.seed_high), dispatch.samples == SEEDED);
         let raw = (LAYERS % 2u) * WIDTH * QUADS + thread / 4u;
         let lane = thread % 4u;
         for (var block = 0u; block < (NU + 3u) / 4u; block++) {
-            let draws = normals(philox(seed, vec4(episode[KEY_ENV * n + env], dispatch.policy_step, STREAM_POLICY, block)));
+            let words = philox(seed, vec4(episode[KEY_ENV * n + env], dispatch.policy_step, STREAM_POLICY, block));
+            let draws = select(normals(words), vec4(0.0), dispatch.samples == MEANS);
             for (var a = 4u * block; a < min(4u * block + 4u, NU); a++) {
                 let mean = tile[raw + a * QUADS][lane];
                 let log_std = tile[raw + (NU + a) * QUADS][lane];

@@ -1,6 +1,6 @@
-// Starts a new episode in every environment.
+// Starts a new episode in every environment that is asked to.
 #import shared::task::OBS
-#import shared::state::{dispatch, load, store, episode, outcome, STEPS, ROW_FROM}
+#import shared::state::{dispatch, load, store, episode, outcome, STEPS, OVER, ASKED, ROW_FROM}
 #import shared::parameters::row
 #import shared::rules::{show, restart}
 
@@ -8,7 +8,7 @@
 fn reset(@builtin(global_invocation_id) id: vec3<u32>) {
     let env = id.x;
     let n = dispatch.num_envs;
-    if (env >= n) {
+    if (env >= n || episode[ASKED * n + env] == 0u) {
         return;
     }
     load(env);
@@ -16,5 +16,6 @@ fn reset(@builtin(global_invocation_id) id: vec3<u32>) {
     show(env, env * OBS, true);
     outcome[2u * n * OBS + n + env] = row << ROW_FROM;
     episode[STEPS * n + env] = 0u;
+    episode[OVER * n + env] = 0u;
     store(env);
 }

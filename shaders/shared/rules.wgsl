@@ -13,7 +13,7 @@
 #import shared::work::{qpos, qvel, qacc}
 #import shared::channel::{forget, sense}
 #import shared::integrate::{dx, converged}
-#import shared::state::{dispatch, episode, outcome, KEY_LOW, KEY_HIGH, KEY_ENV, POOL_FROM, POOL_LEN}
+#import shared::state::{dispatch, episode, outcome, tick_of, KEY_LOW, KEY_HIGH, KEY_ENV, POOL_FROM, POOL_LEN}
 
 const BROKEN = 1u;
 const UNCONVERGED = 2u;
@@ -108,13 +108,13 @@ fn restart(env: u32) {
     let key = episode[KEY_ENV * n + env];
 #ifdef REDRAWN
     // The word as a fraction of 2^32, times the number of rows.
-    let word = philox(seed, vec4(key, dispatch.tick, STREAM_GAP, 0u)).x;
+    let word = philox(seed, vec4(key, tick_of(env), STREAM_GAP, 0u)).x;
     row = episode[POOL_FROM * n + env] + high(word, episode[POOL_LEN * n + env]);
 #endif
     for (var block = 0u; block < (NV + 3u) / 4u; block++) {
-        let words = philox(seed, vec4(key, dispatch.tick, STREAM_RESET, block));
+        let words = philox(seed, vec4(key, tick_of(env), STREAM_RESET, block));
         // Velocities begin at a Philox block of their own, so that the two never share a word.
-        let second = philox(seed, vec4(key, dispatch.tick, STREAM_RESET, (NV + 3u) / 4u + block));
+        let second = philox(seed, vec4(key, tick_of(env), STREAM_RESET, (NV + 3u) / 4u + block));
 #ifdef NORMAL_QPOS
         let positions = normals(words);
 #else

@@ -22,12 +22,19 @@ struct Dispatch {
     // First member of the chunk, and environments a member in it.
     first_member: u32,
     per_member: u32,
+    // When a new episode follows one that has ended: SAME_STEP and its kin.
+    autoreset: u32,
+    // What the policy's draws are keyed by: OWN and its kin; and the seed of SEEDED.
+    samples: u32,
+    seed_low: u32,
+    seed_high: u32,
 }
 
 // `[qpos, qvel, qacc][NV, n]`, then the controls on their way to the motors, newest first, `[MOST_LATE, NU, n]`.
 @group(0) @binding(1) var<storage, read_write> state: array<f32>;
-// `[seed low, seed high, key, row, steps, pool from, pool length][n]`: what the draws are keyed by, the
-// parameter row, the env steps of the running episode, and the rows that a reset may draw.
+// `[seed low, seed high, key, row, steps, pool from, pool length, since, over, asked][n]`: what the draws are keyed by,
+// the parameter row, the env steps of the running episode, the rows that a reset may draw, the tick that draws count
+// from, whether the episode has ended and the next one has not begun, and whether the kernel `reset` is to begin one.
 @group(0) @binding(2) var<storage, read_write> episode: array<u32>;
 // `[n, NU]`.
 @group(0) @binding(3) var<storage, read_write> actions: array<f32>;
@@ -42,12 +49,30 @@ const ROW_OF = 3u;
 const STEPS = 4u;
 const POOL_FROM = 5u;
 const POOL_LEN = 6u;
+const SINCE = 7u;
+const OVER = 8u;
+const ASKED = 9u;
+
+// Values of `dispatch.autoreset`.
+const SAME_STEP = 0u;
+const NEXT_STEP = 1u;
+const DISABLED = 2u;
+
+// Values of `dispatch.samples`: draws keyed as the environment's own, or by a seed of the policy's; or no draws.
+const OWN = 0u;
+const SEEDED = 1u;
+const MEANS = 2u;
 
 // Bits of an ending; the parameter row from then on lies above them.
 const TERMINATED = 1u;
 const TRUNCATED = 2u;
 const STATUS_FROM = 2u;
 const ROW_FROM = 8u;
+
+// The step part of the counter of every draw of `env`.
+fn tick_of(env: u32) -> u32 {
+    return dispatch.tick - episode[SINCE * dispatch.num_envs + env];
+}
 
 fn load(env: u32) {
     let n = dispatch.num_envs;

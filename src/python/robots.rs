@@ -89,7 +89,7 @@ impl Robots {
             .detach(|| workers.run(made))
             .and_then(|built| built)
             .map_err(raised)?;
-        env.set_autoreset(autoreset).map_err(raised)?;
+        env.set_autoreset(autoreset);
         Ok(Self {
             spare: env.batch().clone(),
             env,
@@ -149,7 +149,7 @@ impl Robots {
             if let Some(mut seeds) = seeds {
                 let own = seeds.iter_mut().zip(&mask);
                 own.for_each(|(seed, mask)| *seed = seed.filter(|_| *mask));
-                env.reseed(&seeds)?;
+                env.reseed(&seeds);
             }
             env.reset_where(&mask)?;
             Ok(())

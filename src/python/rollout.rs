@@ -1,6 +1,8 @@
 //! Many env steps with the policy inside the engine: Python waits once.
 
-use h2oplus::env::{Autoreset, EpisodeControl};
+use h2oplus::engine::PlanarGpuEnv;
+use h2oplus::engine::wgsl::{ResidentRollout, Samples};
+use h2oplus::env::{Autoreset, EpisodeControl, RolloutBuffer, VecEnv};
 use h2oplus::error::{Error, Result};
 use h2oplus::policy::Policy;
 use h2oplus::rng::{Stream, fill_normal};
@@ -10,6 +12,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::policy::act_into;
+
+/// Bytes of transitions that a device holds at once.
+const SEGMENT: usize = 32 << 20;
 
 /// Rolled, `[steps, n, …]` each.
 pub struct Rolled {
@@ -25,10 +30,11 @@ pub struct Rolled {
 
 impl Rolled {
     /// `steps` env steps of `env` with the actions of `policy`: samples keyed by `seed`, or its means without one. A
-    /// new episode follows in the step that ended one, so that every row is a transition.
+    /// new episode follows in the step that ended one, so that every row is a transition. On a GPU the policy acts there.
     ///
     /// # Errors
-    /// Where the policy is another robot's, the transitions do not fit the memory, or an action is not finite.
+    /// Where the policy is another robot's, the transitions do not fit the memory, or an action is not finite; where
+    /// the device fails, or a layer is too wide for it.
     pub fn roll(
         env: &mut dyn EpisodeControl,
         policy: &Policy,
@@ -55,29 +61,91 @@ impl Rolled {
             steps,
             num_envs: n,
             observations: numbers(od),
-            actions: vec![0.0; steps * n * ad],
+            actions: numbers(ad),
             rewards: numbers(1),
             next_observations: numbers(od),
             terminations: Vec::with_capacity(steps * n),
             truncations: Vec::with_capacity(steps * n),
         };
-        let mut noise = vec![0.0; n * ad];
-        for (t, actions) in all.actions.chunks_mut(n * ad).enumerate() {
+        match PlanarGpuEnv::of_mut(env) {
+            Some(env) => all.on_device(env, policy, seed)?,
+            None => all.on_host(env, policy, seed)?,
+        }
+        Ok(all)
+    }
+
+    fn on_host(
+        &mut self,
+        env: &mut dyn EpisodeControl,
+        policy: &Policy,
+        seed: Option<u64>,
+    ) -> Result<()> {
+        let ad = env.act_dim();
+        let mut noise = vec![0.0; self.num_envs * ad];
+        let mut actions = noise.clone();
+        for t in 0..self.steps {
             if let Some(seed) = seed {
                 for (e, noise) in noise.chunks_mut(ad).enumerate() {
                     fill_normal(noise, seed, e as u32, t as u32, Stream::Policy);
                 }
             }
             let obs = &env.batch().obs;
-            all.observations.extend_from_slice(obs);
-            act_into(policy, obs, seed.map(|_| &noise[..]), actions);
-            let batch = env.step(actions)?;
-            all.next_observations.extend_from_slice(&batch.next_obs);
-            all.rewards.extend_from_slice(&batch.reward);
-            all.terminations.extend_from_slice(&batch.terminated);
-            all.truncations.extend_from_slice(&batch.truncated);
+            self.observations.extend_from_slice(obs);
+            act_into(policy, obs, seed.map(|_| &noise[..]), &mut actions);
+            self.actions.extend_from_slice(&actions);
+            let batch = env.step(&actions)?;
+            self.next_observations.extend_from_slice(&batch.next_obs);
+            self.rewards.extend_from_slice(&batch.reward);
+            self.terminations.extend_from_slice(&batch.terminated);
+            self.truncations.extend_from_slice(&batch.truncated);
         }
-        Ok(all)
+        Ok(())
+    }
+
+    /// Policy and robots step together on the device; segments come back while the next ones are computed.
+    fn on_device(
+        &mut self,
+        env: &mut PlanarGpuEnv,
+        policy: &Policy,
+        seed: Option<u64>,
+    ) -> Result<()> {
+        let widths = [env.obs_dim(), env.act_dim()];
+        let step = 4 * self.num_envs * (2 * widths[0] + widths[1] + 2);
+        let most = (SEGMENT / step).clamp(1, self.steps.max(1));
+        let mut done = 0;
+        for (segments, steps) in [(self.steps / most, most), (1, self.steps % most)] {
+            if segments * steps == 0 {
+                continue;
+            }
+            let mut rollout = ResidentRollout::new(&mut *env, std::slice::from_ref(policy), steps)?;
+            rollout.set_samples(seed.map_or(Samples::Means, Samples::Seeded));
+            rollout.set_policy_step(done as u32);
+            rollout.begin()?;
+            for segment in 1..=segments {
+                if segment < segments {
+                    rollout.begin()?;
+                }
+                self.take(&rollout.fetch()?, widths);
+            }
+            rollout.finish()?;
+            done += segments * steps;
+        }
+        Ok(())
+    }
+
+    /// Appends a segment.
+    fn take(&mut self, segment: &RolloutBuffer, [od, ad]: [usize; 2]) {
+        for row in segment.rows.chunks(2 * od + ad + 2) {
+            let (obs, rest) = row.split_at(od);
+            let (actions, rest) = rest.split_at(ad);
+            let (next_obs, rest) = rest.split_at(od);
+            self.observations.extend_from_slice(obs);
+            self.actions.extend_from_slice(actions);
+            self.next_observations.extend_from_slice(next_obs);
+            self.rewards.push(rest[0]);
+        }
+        self.terminations.extend_from_slice(&segment.terminated);
+        self.truncations.extend_from_slice(&segment.truncated);
     }
 
     /// As arrays by name, without a copy.
@@ -120,8 +188,8 @@ pub fn same_step<T>(
     if over.contains(&true) {
         env.reset_where(&over)?;
     }
-    env.set_autoreset(Autoreset::SameStep)?;
+    env.set_autoreset(Autoreset::SameStep);
     let done = work(env);
-    env.set_autoreset(own)?;
+    env.set_autoreset(own);
     Ok(done)
 }

@@ -51,13 +51,13 @@ pub fn engines() -> Vec<Here> {
 }
 
 /// Of `task` with an episode of `limit` env steps.
-fn short(task: &str, limit: usize) -> Task {
+pub fn short(task: &str, limit: usize) -> Task {
     let mut task = Task::load(task).unwrap();
     task.max_episode_steps = limit;
     task
 }
 
-fn keys(seed: u64, envs: impl IntoIterator<Item = usize>) -> Vec<EnvKey> {
+pub fn keys(seed: u64, envs: impl IntoIterator<Item = usize>) -> Vec<EnvKey> {
     let key = |env: usize| EnvKey {
         seed,
         env: env as u32,
@@ -65,7 +65,7 @@ fn keys(seed: u64, envs: impl IntoIterator<Item = usize>) -> Vec<EnvKey> {
     envs.into_iter().map(key).collect()
 }
 
-fn dynamics(task: &Task, gaps: &[&str], redrawn: bool) -> Dynamics {
+pub fn dynamics(task: &Task, gaps: &[&str], redrawn: bool) -> Dynamics {
     let gaps: Vec<Gap> = gaps.iter().map(|g| task.gap(g).unwrap()).collect();
     Dynamics {
         redrawn,
@@ -74,12 +74,12 @@ fn dynamics(task: &Task, gaps: &[&str], redrawn: bool) -> Dynamics {
 }
 
 /// One robot a key, without a gap.
-fn plain(task: &Task, n: usize) -> EnvSpec {
+pub fn plain(task: &Task, n: usize) -> EnvSpec {
     EnvSpec::of_gaps(task, &[], n, 7).unwrap()
 }
 
 /// Random actions beyond the motors' range too, keyed by environment: the same in any vector.
-fn actions(env: &dyn VecEnv, names: &[usize], step: usize) -> Vec<f32> {
+pub fn actions(env: &dyn VecEnv, names: &[usize], step: usize) -> Vec<f32> {
     let one = |&name: &usize| {
         let mut a = vec![0.0; env.act_dim()];
         fill_unit(&mut a, 9, name as u32, step as u32, Stream::Action);
@@ -88,7 +88,7 @@ fn actions(env: &dyn VecEnv, names: &[usize], step: usize) -> Vec<f32> {
     names.iter().flat_map(one).collect()
 }
 
-fn roll(env: &mut dyn VecEnv, names: &[usize], steps: Range<usize>) -> Vec<StepBatch> {
+pub fn roll(env: &mut dyn VecEnv, names: &[usize], steps: Range<usize>) -> Vec<StepBatch> {
     let step = |t| {
         let actions = actions(env, names, t);
         env.step(&actions).unwrap().clone()
@@ -97,7 +97,7 @@ fn roll(env: &mut dyn VecEnv, names: &[usize], steps: Range<usize>) -> Vec<StepB
 }
 
 /// All that a rollout says of environment `env`, as bits.
-fn bits(rollout: &[StepBatch], env: usize) -> Vec<u32> {
+pub fn bits(rollout: &[StepBatch], env: usize) -> Vec<u32> {
     let of = |b: &StepBatch| {
         let width = b.obs.len() / b.reward.len();
         let mut row = vec![

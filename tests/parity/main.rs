@@ -5,6 +5,7 @@
 mod actions;
 mod channel;
 mod contract;
+mod control;
 mod dynamics;
 mod envs;
 mod gpu;

@@ -140,7 +140,7 @@ def on_gpu():
 
     def make(**arguments):
         try:
-            return h2oplus.make_vec("Hopper-v5", device="gpu", autoreset_mode="SameStep", seed=0, **arguments)
+            return h2oplus.make_vec("Hopper-v5", device="gpu", seed=0, **arguments)
         except ValueError as error:
             if os.environ.get("H2OPLUS_REQUIRE_GPU"):
                 raise
@@ -150,7 +150,8 @@ def on_gpu():
 
 
 def test_a_gpu_steps_as_the_lanes_do(on_gpu):
-    gpu, cpu = on_gpu(num_envs=33), h2oplus.make_vec("Hopper-v5", num_envs=33, autoreset_mode="SameStep", seed=0)
+    gpu = on_gpu(num_envs=33, autoreset_mode="SameStep")
+    cpu = h2oplus.make_vec("Hopper-v5", num_envs=33, autoreset_mode="SameStep", seed=0)
     for envs in (gpu, cpu):
         obs, infos = envs.reset(seed=7)
     assert np.allclose(gpu.reset(seed=7)[0], cpu.reset(seed=7)[0], atol=1e-6) and gpu.step(sampled(gpu, 0))[4] == {}
@@ -168,15 +169,51 @@ def test_a_gpu_steps_as_the_lanes_do(on_gpu):
     gpu.reset(seed=1)
     gpu.restore(kept)
     assert np.array_equal(gpu.step(sampled(gpu, 3))[0], first)
-    rolled = gpu.rollout(h2oplus.Policy(network(11, 6)), 5, seed=0)
-    assert np.isfinite(rolled["rewards"]).all() and rolled["rewards"].shape == (5, 33)
-    for refused in (
-        lambda: gpu.set_gap(None, "gravity=2"),
-        lambda: gpu.reset(options={"reset_mask": np.arange(33) < 3}),
-        lambda: h2oplus.make_vec("Hopper-v5", device="gpu", autoreset_mode="NextStep"),
-    ):
-        with pytest.raises(ValueError, match="help: .*CPU"):
-            refused()
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "Disabled"])
+def test_episodes_on_a_gpu_are_in_the_callers_hand(on_gpu, mode):
+    arguments = dict(num_envs=21, autoreset_mode=mode, max_episode_steps=6)
+    gpu, cpu = on_gpu(**arguments), h2oplus.make_vec("Hopper-v5", seed=0, **arguments)
+    part = np.arange(21) < 3
+    for envs in (gpu, cpu):
+        envs.reset(seed=7)
+        envs.step(sampled(envs, 0))
+        envs.set_gap(np.arange(21) > 10, "gravity=1.5")
+    parts = [envs.reset(seed=5, options={"reset_mask": part})[0] for envs in (gpu, cpu)]
+    assert np.allclose(*parts, atol=1e-4)
+    for k in range(1, 14):
+        ours, theirs = gpu.step(sampled(gpu, k)), cpu.step(sampled(cpu, k))
+        assert np.median(np.abs(ours[0] - theirs[0])) < 1e-3, k
+        assert np.array_equal(ours[2], theirs[2]) and np.array_equal(ours[3], theirs[3]), k
+        if mode == "Disabled" and (ended := ours[2] | ours[3]).any():
+            with pytest.raises(ValueError, match="reset it"):
+                gpu.step(sampled(gpu, k))
+            fresh = [envs.reset(options={"reset_mask": ended})[0] for envs in (gpu, cpu)]
+            assert np.allclose(fresh[0][ended], fresh[1][ended], atol=1e-6)
+    assert k == 13 and np.array_equal(gpu.gap_params()["gravity"], cpu.gap_params()["gravity"], equal_nan=True)
+
+
+@pytest.mark.parametrize("distribution", ["tanh_gaussian", "clipped_gaussian", "deterministic"])
+def test_a_policy_acts_on_the_gpu_as_it_does_on_the_cpu(on_gpu, distribution):
+    outputs = 3 if distribution == "deterministic" else 6
+    policy = h2oplus.Policy(network(11, outputs), distribution=distribution)
+    arguments = dict(num_envs=33, autoreset_mode="SameStep", max_episode_steps=8)
+    gpu, cpu = on_gpu(**arguments), h2oplus.make_vec("Hopper-v5", seed=0, **arguments)
+    rolled = []
+    for envs in (gpu, cpu):
+        envs.reset(seed=7)
+        rolled.append(envs.rollout(policy, 9, seed=4))
+    for name, ours in rolled[0].items():
+        theirs = rolled[1][name]
+        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype, name
+        assert np.allclose(ours[:5], theirs[:5], atol=5e-3), name
+    assert rolled[0]["truncations"][7].any()
+    # Steps go on from there, and means are what the policy says of what is seen.
+    after = gpu.step(sampled(gpu, 3))[0].copy()
+    on = gpu.rollout(policy, 2, deterministic=True)
+    assert np.array_equal(on["observations"][0], after)
+    assert np.allclose(on["actions"][1], policy.act(on["observations"][1]), atol=1e-5)
 
 
 def network(obs_dim, outputs, seed=0):

@@ -353,8 +353,8 @@ def make_vec(
         gap_redraw: Whether an environment draws its gap anew at every reset.
         seed: Keys all draws: gaps, first states, noise. None: from the system's entropy.
         physics: ``planar``, which follows MuJoCo, or ``rapier``.
-        device: ``cpu``, ``gpu`` (whatever poses as one), or ``auto``: a GPU if there is one. A GPU takes ``SAME_STEP``
-            alone, resets and seeds all environments together, keeps their gaps, and gives no infos but of ends.
+        device: ``cpu``, ``gpu`` (whatever poses as one), or ``auto``: a GPU if there is one. A GPU gives no infos but
+            of ends.
         threads: Worker threads; 0: one a core. Results do not depend on it.
         dtype: What the physics computes in: ``float32`` in SIMD lanes, or ``float64``, the slower oracle. Observations
             and rewards are float32 either way.

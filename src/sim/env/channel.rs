@@ -8,7 +8,7 @@ use crate::rng::{Stream, fill_normal};
 
 /// The latest controls of one robot, newest first, `[depth, nu]`; none where no robot of the vector is late.
 #[derive(Clone, Default)]
-pub(crate) struct LateControls(Box<[f64]>);
+pub struct LateControls(Box<[f64]>);
 
 impl LateControls {
     /// Before the first control of an episode: `depth` times that of action 0, `middle` (`[nu]`).

@@ -1,6 +1,7 @@
 //! What may be chosen of a vector beside its actions: when episodes follow one another, what their
 //! draws are keyed by, and what the robots are.
 
+use crate::env::episodes::Episodes;
 use crate::env::rules::TaskRules;
 use crate::env::{Dynamics, Engine, HostEnv, StepBatch, VecEnv};
 use crate::error::{Error, Result};
@@ -18,31 +19,54 @@ choices! {
     }
 }
 
+/// What a vector keeps on the host, whichever engine it has; the engines are this crate's.
+pub trait Kept: VecEnv {
+    /// Its rules and episodes.
+    fn kept(&self) -> (&TaskRules, &Episodes);
+    /// Its rules and episodes, to be changed.
+    fn kept_mut(&mut self) -> (&mut TaskRules, &mut Episodes);
+    /// Tells the device, where there is one, which keys its draws have and which episodes are over.
+    fn tell(&mut self) {}
+}
+
 /// A vector of environments whose episodes and robots the caller has in hand.
-pub trait EpisodeControl: VecEnv + Sync {
+pub trait EpisodeControl: Kept + Sync {
     /// Chooses when episodes follow one another, from the next step on.
-    ///
-    /// # Errors
-    /// On a GPU, for another than [`Autoreset::SameStep`].
-    fn set_autoreset(&mut self, autoreset: Autoreset) -> Result<()>;
+    fn set_autoreset(&mut self, autoreset: Autoreset) {
+        let (_, episodes) = self.kept_mut();
+        episodes.autoreset = autoreset;
+    }
     /// Starts a new episode where `mask` (`[n]`) says so; all observations, `[n, obs_dim]`.
     ///
     /// # Errors
-    /// On a GPU, for a part of the environments; where the device fails.
+    /// Where the device fails.
     fn reset_where(&mut self, mask: &[bool]) -> Result<&[f32]>;
     /// Keys the draws of the environments that have one of `seeds` (`[n]`) by it, and counts them from here: what they
     /// draw from the next reset on depends on no step before.
-    ///
-    /// # Errors
-    /// On a GPU, for a part of the environments.
-    fn reseed(&mut self, seeds: &[Option<u64>]) -> Result<()>;
+    fn reseed(&mut self, seeds: &[Option<u64>]) {
+        let (rules, _) = self.kept_mut();
+        for (env, seed) in seeds.iter().enumerate() {
+            if let Some(seed) = seed {
+                rules.keys[env].seed = *seed;
+                rules.since[env] = rules.tick;
+            }
+        }
+        self.tell();
+    }
     /// Exchanges the numbers of the latest step for `batch`, of the same shape, which the next step writes over.
     /// What `batch` holds counts as the present observations, which a partial reset leaves where it resets nothing.
-    fn exchange(&mut self, batch: &mut StepBatch);
+    fn exchange(&mut self, batch: &mut StepBatch) {
+        let (_, episodes) = self.kept_mut();
+        std::mem::swap(&mut episodes.out, batch);
+    }
     /// The latest step's numbers.
-    fn batch(&self) -> &StepBatch;
+    fn batch(&self) -> &StepBatch {
+        &self.kept().1.out
+    }
     /// Whether an episode has ended and the next one has not begun, `[n]`; never with [`Autoreset::SameStep`].
-    fn over(&self) -> &[bool];
+    fn over(&self) -> &[bool] {
+        &self.kept().1.over
+    }
     /// Positions and velocities of all robots, `[n, nv]` each, as the engine holds them.
     ///
     /// # Errors
@@ -51,51 +75,48 @@ pub trait EpisodeControl: VecEnv + Sync {
     /// Gives the robots `dynamics`, and each environment a parameter row of it, `[n]`. States and episodes go on.
     ///
     /// # Errors
-    /// Where the robots exceed the engine's limits, and on a GPU; they stay as they were then.
+    /// Where the robots exceed the engine's limits, and where the device fails; they stay as they were then.
     fn set_dynamics(&mut self, dynamics: Dynamics, param_row: &[u32]) -> Result<()>;
     /// As [`VecEnv::snapshot`], with what was chosen here.
     ///
     /// # Errors
     /// As [`VecEnv::snapshot`].
-    fn whole_snapshot(&self) -> Result<Vec<u8>>;
+    fn whole_snapshot(&self) -> Result<Vec<u8>> {
+        let (rules, episodes) = self.kept();
+        let chosen = Chosen::of(rules, &episodes.over);
+        Ok(chosen.bytes(&self.snapshot()?))
+    }
     /// Goes back to a [`whole_snapshot`](Self::whole_snapshot) of a vector with equal dynamics.
     ///
     /// # Errors
     /// Where the bytes are another vector's, or it had other gaps then.
-    fn restore_whole(&mut self, bytes: &[u8]) -> Result<()>;
+    fn restore_whole(&mut self, bytes: &[u8]) -> Result<()> {
+        let (chosen, engine) = Chosen::parse(bytes, self.kept().0)?;
+        self.restore(engine)?;
+        let (rules, episodes) = self.kept_mut();
+        for (key, seed) in rules.keys.iter_mut().zip(chosen.seeds) {
+            key.seed = seed;
+        }
+        (rules.since, episodes.over) = (chosen.since, chosen.over);
+        self.tell();
+        Ok(())
+    }
+}
+
+impl<E: Engine + Sync> Kept for HostEnv<E> {
+    fn kept(&self) -> (&TaskRules, &Episodes) {
+        (&self.rules, &self.episodes)
+    }
+
+    fn kept_mut(&mut self) -> (&mut TaskRules, &mut Episodes) {
+        (&mut self.rules, &mut self.episodes)
+    }
 }
 
 impl<E: Engine + Sync> EpisodeControl for HostEnv<E> {
-    fn set_autoreset(&mut self, autoreset: Autoreset) -> Result<()> {
-        self.episodes.autoreset = autoreset;
-        Ok(())
-    }
-
     fn reset_where(&mut self, mask: &[bool]) -> Result<&[f32]> {
         self.restart(mask);
         Ok(self.observations())
-    }
-
-    fn reseed(&mut self, seeds: &[Option<u64>]) -> Result<()> {
-        for (env, seed) in seeds.iter().enumerate() {
-            if let Some(seed) = seed {
-                self.rules.keys[env].seed = *seed;
-                self.rules.since[env] = self.rules.tick;
-            }
-        }
-        Ok(())
-    }
-
-    fn exchange(&mut self, batch: &mut StepBatch) {
-        std::mem::swap(&mut self.episodes.out, batch);
-    }
-
-    fn batch(&self) -> &StepBatch {
-        &self.episodes.out
-    }
-
-    fn over(&self) -> &[bool] {
-        &self.episodes.over
     }
 
     fn states(&self) -> Result<[Vec<f64>; 2]> {
@@ -112,28 +133,13 @@ impl<E: Engine + Sync> EpisodeControl for HostEnv<E> {
         self.episodes.param_row.copy_from_slice(param_row);
         Ok(())
     }
-
-    fn whole_snapshot(&self) -> Result<Vec<u8>> {
-        let chosen = Chosen::of(&self.rules, &self.episodes.over);
-        Ok(chosen.bytes(&self.snapshot()?))
-    }
-
-    fn restore_whole(&mut self, bytes: &[u8]) -> Result<()> {
-        let (chosen, engine) = Chosen::parse(bytes, &self.rules)?;
-        self.restore(engine)?;
-        for (key, seed) in self.rules.keys.iter_mut().zip(chosen.seeds) {
-            key.seed = seed;
-        }
-        (self.rules.since, self.episodes.over) = (chosen.since, chosen.over);
-        Ok(())
-    }
 }
 
 /// What of a vector is no matter of its engine, in a whole snapshot before the engine's bytes.
-pub(crate) struct Chosen {
+struct Chosen {
     gaps: u64,
     /// Of each environment's key, `[n]`.
-    pub seeds: Vec<u64>,
+    seeds: Vec<u64>,
     /// [`TaskRules::since`].
     since: Vec<u32>,
     over: Vec<bool>,
@@ -144,7 +150,7 @@ impl Chosen {
     const EACH: usize = 8 + 4 + 1;
 
     /// That of a vector.
-    pub fn of(rules: &TaskRules, over: &[bool]) -> Self {
+    fn of(rules: &TaskRules, over: &[bool]) -> Self {
         Self {
             gaps: fingerprint(&rules.dynamics),
             seeds: rules.keys.iter().map(|key| key.seed).collect(),
@@ -154,7 +160,7 @@ impl Chosen {
     }
 
     /// With the engine's snapshot behind it.
-    pub fn bytes(&self, engine: &[u8]) -> Vec<u8> {
+    fn bytes(&self, engine: &[u8]) -> Vec<u8> {
         let mut bytes = self.gaps.to_le_bytes().to_vec();
         for (env, seed) in self.seeds.iter().enumerate() {
             bytes.extend(seed.to_le_bytes());
@@ -169,7 +175,7 @@ impl Chosen {
     ///
     /// # Errors
     /// Where there are too few, or it had other gaps.
-    pub fn parse<'a>(bytes: &'a [u8], rules: &TaskRules) -> Result<(Self, &'a [u8])> {
+    fn parse<'a>(bytes: &'a [u8], rules: &TaskRules) -> Result<(Self, &'a [u8])> {
         let wrong =
             |problem: String, help: &str| Error::input("snapshot of environments", problem, help);
         let own = 8 + Self::EACH * rules.keys.len();

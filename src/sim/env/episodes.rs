@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use rayon::prelude::*;
 
 /// The episodes of a vector and what their latest step returned.
-pub(crate) struct Episodes {
+pub struct Episodes {
     obs_dim: usize,
     /// Env steps of the running episode, `[n]`.
     pub steps: Vec<u32>,
@@ -138,7 +138,7 @@ impl Episodes {
 }
 
 /// Some neighbouring environments of [`Episodes`].
-pub(crate) struct Piece<'a> {
+pub struct Piece<'a> {
     obs_dim: usize,
     autoreset: Autoreset,
     middle: &'a [f64],

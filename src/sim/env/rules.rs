@@ -26,7 +26,7 @@ impl EnvKey {
 }
 
 /// What all environments of a vector share, whatever the engine.
-pub(crate) struct TaskRules {
+pub struct TaskRules {
     pub task: Task,
     pub dynamics: Dynamics,
     /// What the draws of each environment are keyed by, `[n]`.
@@ -38,7 +38,7 @@ pub(crate) struct TaskRules {
 }
 
 /// How an env step ended.
-pub(crate) struct Outcome {
+pub struct Outcome {
     pub reward: f64,
     pub terms: StepTerms,
     pub terminated: bool,

@@ -1,64 +1,36 @@
-//! What may be chosen of a vector on a GPU: its seeds. Episodes follow one another there in the step that ends one.
+//! What may be chosen of a vector on a GPU: the device has a copy of what the host keeps.
 
 use crate::engine::wgsl::PlanarGpuEnv;
-use crate::env::control::Chosen;
-use crate::env::{Autoreset, Dynamics, EpisodeControl, StepBatch, VecEnv};
-use crate::error::{Error, Result};
+use crate::env::channel::LateControls;
+use crate::env::control::Kept;
+use crate::env::episodes::Episodes;
+use crate::env::rules::TaskRules;
+use crate::env::{Dynamics, EnvSpec, EpisodeControl, VecEnv};
+use crate::error::Result;
 
-/// What is refused.
-fn only_whole(problem: &str, help: &str) -> Error {
-    Error::input("environments on the GPU", problem, help)
+impl Kept for PlanarGpuEnv {
+    fn kept(&self) -> (&TaskRules, &Episodes) {
+        (&self.rules, &self.episodes)
+    }
+
+    fn kept_mut(&mut self) -> (&mut TaskRules, &mut Episodes) {
+        (&mut self.rules, &mut self.episodes)
+    }
+
+    fn tell(&mut self) {
+        for chunk in &self.chunks {
+            let (store, envs) = (&chunk.store, chunk.store.envs.clone());
+            let seeds = self.rules.keys[envs.clone()].iter().map(|key| key.seed);
+            store.write_keys(&self.gpu, seeds, &self.rules.since[envs.clone()]);
+            store.write_over(&self.gpu, &self.episodes.over[envs]);
+        }
+    }
 }
 
 impl EpisodeControl for PlanarGpuEnv {
-    fn set_autoreset(&mut self, autoreset: Autoreset) -> Result<()> {
-        if autoreset == Autoreset::SameStep {
-            return Ok(());
-        }
-        let problem = format!("new episodes do not begin as {autoreset} says");
-        Err(only_whole(
-            &problem,
-            "take SameStep, or simulate on the CPU",
-        ))
-    }
-
     fn reset_where(&mut self, mask: &[bool]) -> Result<&[f32]> {
-        if mask.iter().all(|reset| *reset) {
-            return self.reset();
-        }
-        let problem = "a part of them cannot be reset";
-        Err(only_whole(problem, "reset all, or simulate on the CPU"))
-    }
-
-    fn reseed(&mut self, seeds: &[Option<u64>]) -> Result<()> {
-        if seeds.iter().all(Option::is_none) {
-            return Ok(());
-        }
-        let Some(seeds) = seeds.iter().copied().collect::<Option<Vec<u64>>>() else {
-            let problem = "a part of them cannot be seeded";
-            return Err(only_whole(problem, "seed all, or simulate on the CPU"));
-        };
-        for chunk in &self.chunks {
-            let store = &chunk.store;
-            store.write_seeds(&self.gpu, &seeds[store.envs.clone()]);
-        }
-        for (key, seed) in self.rules.keys.iter_mut().zip(seeds) {
-            key.seed = seed;
-        }
-        self.rules.tick = 0;
-        Ok(())
-    }
-
-    fn exchange(&mut self, batch: &mut StepBatch) {
-        std::mem::swap(&mut self.episodes.out, batch);
-    }
-
-    fn batch(&self) -> &StepBatch {
-        &self.episodes.out
-    }
-
-    fn over(&self) -> &[bool] {
-        &self.episodes.over
+        self.restart(mask)?;
+        Ok(&self.episodes.out.obs)
     }
 
     fn states(&self) -> Result<[Vec<f64>; 2]> {
@@ -66,23 +38,30 @@ impl EpisodeControl for PlanarGpuEnv {
         Ok([wide(self.qpos()?), wide(self.qvel()?)])
     }
 
-    fn set_dynamics(&mut self, _: Dynamics, _: &[u32]) -> Result<()> {
-        let problem = "their gaps stay as they are";
-        Err(only_whole(problem, "make others, or simulate on the CPU"))
-    }
-
-    fn whole_snapshot(&self) -> Result<Vec<u8>> {
-        let chosen = Chosen::of(&self.rules, &self.episodes.over);
-        Ok(chosen.bytes(&self.snapshot()?))
-    }
-
-    fn restore_whole(&mut self, bytes: &[u8]) -> Result<()> {
-        let (chosen, engine) = Chosen::parse(bytes, &self.rules)?;
-        let tick = self.rules.tick;
-        let seeds: Vec<Option<u64>> = chosen.seeds.into_iter().map(Some).collect();
-        self.reseed(&seeds)?;
-        // A snapshot that is refused leaves the count of draws as it was; one that is not sets its own.
-        self.rules.tick = tick;
-        self.restore(engine)
+    /// The kernels have the robots' shape and what their gaps need compiled in: others are made, which go on from here.
+    fn set_dynamics(&mut self, dynamics: Dynamics, param_row: &[u32]) -> Result<()> {
+        let mut now = self.taken()?;
+        now.param_row.copy_from_slice(param_row);
+        let middle = &self.rules.task.scale.middle;
+        let (before, after) = (self.rules.dynamics.depth(), dynamics.depth());
+        let width = before * middle.len();
+        let deepened = |env: usize| {
+            let mut late = LateControls::new(before, middle);
+            late.load(&now.late[env * width..][..width]);
+            late.of_depth(after, middle).numbers().to_vec()
+        };
+        now.late = (0..self.num_envs()).flat_map(deepened).collect();
+        let spec = EnvSpec::new(&self.rules.task, dynamics, self.rules.keys.clone());
+        let mut other = Self::new(spec, &self.gpu)?;
+        other.put(now);
+        other.gpu.check()?;
+        other.rules.since.clone_from(&self.rules.since);
+        std::mem::swap(&mut other.episodes.over, &mut self.episodes.over);
+        std::mem::swap(&mut other.episodes.status, &mut self.episodes.status);
+        std::mem::swap(&mut other.episodes.out, &mut self.episodes.out);
+        other.episodes.autoreset = self.episodes.autoreset;
+        other.tell();
+        *self = other;
+        Ok(())
     }
 }

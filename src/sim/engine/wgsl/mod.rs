@@ -15,5 +15,6 @@ mod vector;
 
 pub use batch::GpuBatch;
 pub use rollout::ResidentRollout;
+pub use store::Samples;
 pub use vector::PlanarGpuEnv;
 pub(super) use vector::build;

@@ -2,18 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::constants::Constants;
-use crate::policy::{ActionDistribution, Policy};
+use crate::policy::Policy;
 
 /// Inputs of the first layer, then outputs of each.
 ///
 /// # Errors
-/// Where the layers fit neither each other nor the task, or the shader does not have the policy's head.
+/// Where the layers fit neither each other nor the task.
 pub(super) fn sizes(policy: &Policy, obs_dim: usize, act_dim: usize) -> Result<Vec<usize>> {
     let wrong = |problem: String, help: &str| Err(Error::input("policy", problem, help));
-    if policy.distribution != ActionDistribution::TanhGaussian {
-        let problem = format!("its head is {}", policy.distribution.name());
-        return wrong(problem, "act on the learner's device");
-    }
     let mut sizes = vec![obs_dim];
     for l in &policy.layers {
         let whole = (l.weight.len(), l.bias.len()) == (l.inputs * l.outputs, l.outputs);

@@ -2,7 +2,7 @@
 //! whole segments of transitions.
 
 use crate::engine::wgsl::network::{append, network, parameters, sizes};
-use crate::engine::wgsl::store::{Dispatch, Store};
+use crate::engine::wgsl::store::{self, Dispatch, Samples, Store};
 use crate::engine::wgsl::vector::{Chunk, PlanarGpuEnv, ROW_FROM, STATUS, STATUS_FROM};
 use crate::engine::wgsl::vector::{TERMINATED, TRUNCATED};
 use crate::env::{RolloutBuffer, VecEnv};
@@ -11,14 +11,16 @@ use crate::gpu::buffers::{Flight, Staging};
 use crate::gpu::compose::{Shader, WORKGROUP};
 use crate::gpu::constants::Constants;
 use crate::gpu::pipeline::{Pipeline, UNIFORM};
-use crate::policy::Policy;
+use crate::policy::{ActionDistribution, Policy};
+use std::borrow::BorrowMut;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Environments `m * per_member + i` driven by the policy of member `m`, in segments of a fixed
 /// number of steps. Two segments may be under way, so that one is read while the next is computed.
-pub struct ResidentRollout {
-    env: PlanarGpuEnv,
+/// `E` has the environments, or borrows them.
+pub struct ResidentRollout<E = PlanarGpuEnv> {
+    env: E,
     per_member: usize,
     steps: usize,
     policy: Arc<Pipeline>,
@@ -27,6 +29,8 @@ pub struct ResidentRollout {
     tile: usize,
     /// Sizes of the layers: inputs, then outputs of each.
     sizes: Vec<usize>,
+    distribution: ActionDistribution,
+    samples: Samples,
     weights: wgpu::Buffer,
     /// By turn.
     turns: [Vec<Part>; 2],
@@ -50,14 +54,15 @@ struct Part {
     first_member: usize,
 }
 
-impl ResidentRollout {
+impl<E: BorrowMut<PlanarGpuEnv>> ResidentRollout<E> {
     /// Segments of `steps` env steps of `env`, whose environments belong to `policies` in equal parts.
-    /// Policies may be exchanged for others of the same sizes.
+    /// Policies may be exchanged for others of the same sizes and distribution.
     ///
     /// # Errors
     /// Where the policies do not fit the task or the device, or a chunk of the environments cuts
     /// through members.
-    pub fn new(env: PlanarGpuEnv, policies: &[Policy], steps: usize) -> Result<Self> {
+    pub fn new(owner: E, policies: &[Policy], steps: usize) -> Result<Self> {
+        let env: &PlanarGpuEnv = owner.borrow();
         let wrong = |problem: String, help: &str| Error::input("resident rollout", problem, help);
         let (n, members) = (env.num_envs(), policies.len());
         if members == 0 || n % members != 0 || steps == 0 {
@@ -84,7 +89,12 @@ impl ResidentRollout {
         let mut constants: Vec<&Constants> = env.constants.iter().collect();
         let step = gpu.pipeline(Shader::ENV_STEP, &constants, &["TRANSITIONS"])?;
         constants.push(&network);
-        let policy = gpu.pipeline(Shader::POLICY, &constants, &[])?;
+        let distribution = policies[0].distribution;
+        let head: &[&str] = match distribution {
+            ActionDistribution::TanhGaussian => &[],
+            ActionDistribution::ClippedGaussian => &["CLIPPED"],
+        };
+        let policy = gpu.pipeline(Shader::POLICY, &constants, head)?;
         let member_bytes = 4 * parameters(&sizes);
         let row = 2 * env.obs_dim() + env.act_dim() + 2;
         let largest = env
@@ -161,13 +171,15 @@ impl ResidentRollout {
         let turns = [turn()?, turn()?];
         gpu.check()?;
         let mut rollout = Self {
-            env,
+            env: owner,
             per_member,
             steps,
             policy,
             step,
             tile,
             sizes,
+            distribution,
+            samples: Samples::Own,
             weights,
             turns,
             next: 0,
@@ -180,12 +192,12 @@ impl ResidentRollout {
 
     /// The environments.
     pub fn env(&self) -> &PlanarGpuEnv {
-        &self.env
+        self.env.borrow()
     }
 
     /// The environments; [`reset`](VecEnv::reset) them before the first segment.
     pub fn env_mut(&mut self) -> &mut PlanarGpuEnv {
-        &mut self.env
+        self.env.borrow_mut()
     }
 
     /// Env steps of a segment.
@@ -198,15 +210,18 @@ impl ResidentRollout {
     /// # Errors
     /// Where they are of another number or other sizes.
     pub fn set_policies(&mut self, policies: &[Policy]) -> Result<()> {
-        let members = self.env.num_envs() / self.per_member;
+        let env = self.env();
+        let members = env.num_envs() / self.per_member;
         let mut flat = Vec::with_capacity(members * parameters(&self.sizes));
         for policy in policies {
-            let same = sizes(policy, self.env.obs_dim(), self.env.act_dim())? == self.sizes;
+            let own = sizes(policy, env.obs_dim(), env.act_dim())?;
+            let same = own == self.sizes && policy.distribution == self.distribution;
             if !same || policies.len() != members {
                 let problem = format!(
-                    "{} policies, not {members} of sizes {:?}",
+                    "{} policies, not {members} of sizes {:?} that are {}",
                     policies.len(),
-                    self.sizes
+                    self.sizes,
+                    self.distribution.name()
                 );
                 return Err(Error::input(
                     "resident rollout",
@@ -216,11 +231,24 @@ impl ResidentRollout {
             }
             append(&mut flat, policy);
         }
-        self.env
-            .gpu
+        env.gpu
             .queue
             .write_buffer(&self.weights, 0, bytemuck::cast_slice(&flat));
         Ok(())
+    }
+
+    /// Sets how the actions of segments that are not yet begun come of the policy; at first they are
+    /// [`Samples::Own`].
+    pub fn set_samples(&mut self, samples: Samples) {
+        self.samples = samples;
+    }
+
+    /// Ends the rollout: what the environments say of their latest step is true again.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn finish(mut self) -> Result<()> {
+        self.env_mut().refresh()
     }
 
     /// Sets the step part of the policy's next draws.
@@ -240,13 +268,15 @@ impl ResidentRollout {
                 "fetch one",
             ));
         }
-        let gpu = self.env.gpu.clone();
+        let env = self.env();
+        let gpu = env.gpu.clone();
         gpu.check()?;
         let (turn, steps) = (self.next, self.steps as u32);
-        let tick = self.env.rules.tick;
+        let tick = env.rules.tick;
+        let autoreset = store::autoreset(env.episodes.autoreset);
         let flights = self.turns[turn]
             .iter()
-            .zip(&self.env.chunks)
+            .zip(&env.chunks)
             .map(|(part, chunk)| {
                 let n = chunk.store.envs.len() as u32;
                 let dispatch = |slot: u32| Dispatch {
@@ -257,6 +287,8 @@ impl ResidentRollout {
                     slots: steps,
                     first_member: part.first_member as u32,
                     per_member: part.per_member as u32,
+                    autoreset,
+                    samples: self.samples.words(),
                     ..Default::default()
                 };
                 let stride =
@@ -277,8 +309,9 @@ impl ResidentRollout {
                 let [rows, endings] = &part.staging;
                 [rows.ask(submission.clone()), endings.ask(submission)]
             });
-        self.under_way.push_back((turn, flights.collect()));
-        self.env.rules.tick = tick.wrapping_add(steps);
+        let flights = flights.collect();
+        self.under_way.push_back((turn, flights));
+        self.env_mut().rules.tick = tick.wrapping_add(steps);
         self.policy_step = self.policy_step.wrapping_add(steps);
         self.next = (turn + 1) % self.turns.len();
         Ok(())
@@ -296,13 +329,14 @@ impl ResidentRollout {
                 "begin one",
             ));
         };
-        let gpu = &self.env.gpu;
-        let row = 2 * self.env.obs_dim() + self.env.act_dim() + 2;
-        let (n, steps) = (self.env.num_envs(), self.steps);
+        let env: &PlanarGpuEnv = self.env.borrow();
+        let gpu = &env.gpu;
+        let row = 2 * env.obs_dim() + env.act_dim() + 2;
+        let (n, steps) = (env.num_envs(), self.steps);
         let mut rows = vec![f32::NAN; n * steps * row];
         let mut endings = vec![0u32; n * steps];
         for ((part, chunk), [row_flight, ending_flight]) in
-            self.turns[turn].iter().zip(&self.env.chunks).zip(flights)
+            self.turns[turn].iter().zip(&env.chunks).zip(flights)
         {
             // A chunk holds whole members, or some of one member's environments at every step.
             let (first, own) = (chunk.store.envs.start, part.per_member);
@@ -324,11 +358,13 @@ impl ResidentRollout {
                 }
             })?;
         }
+        let per_member = self.per_member;
+        let episodes = &mut self.env_mut().episodes;
         for env in 0..n {
-            let (member, i) = (env / self.per_member, env % self.per_member);
-            let latest = endings[(member * steps + steps - 1) * self.per_member + i];
-            self.env.episodes.param_row[env] = latest >> ROW_FROM;
-            self.env.episodes.status[env] = latest >> STATUS_FROM & STATUS;
+            let (member, i) = (env / per_member, env % per_member);
+            let latest = endings[(member * steps + steps - 1) * per_member + i];
+            episodes.param_row[env] = latest >> ROW_FROM;
+            episodes.status[env] = latest >> STATUS_FROM & STATUS;
         }
         Ok(RolloutBuffer {
             rows,

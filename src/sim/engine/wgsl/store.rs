@@ -1,5 +1,7 @@
 //! The buffers of a chunk of environments, as `shaders/shared/state.wgsl` declares them.
 
+use crate::engine::wgsl::vector::ROW_FROM;
+use crate::env::Autoreset;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::gpu::buffers::Staging;
@@ -26,6 +28,42 @@ pub struct Dispatch {
     pub first_member: u32,
     /// Environments a member in the chunk.
     pub per_member: u32,
+    /// When a new episode follows one that has ended, by [`autoreset`].
+    pub autoreset: u32,
+    /// What the policy's draws are keyed by, by [`Samples::words`].
+    pub samples: [u32; 3],
+}
+
+/// As the shaders have it.
+pub fn autoreset(autoreset: Autoreset) -> u32 {
+    match autoreset {
+        Autoreset::SameStep => 0,
+        Autoreset::NextStep => 1,
+        Autoreset::Disabled => 2,
+    }
+}
+
+/// How a resident policy's actions come of its distribution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Samples {
+    /// Samples keyed as the environments' own draws.
+    #[default]
+    Own,
+    /// Samples keyed by this seed, and the environment's index.
+    Seeded(u64),
+    /// The means.
+    Means,
+}
+
+impl Samples {
+    /// As the shaders have it, with the low and the high word of the seed.
+    pub fn words(self) -> [u32; 3] {
+        match self {
+            Self::Own => [0, 0, 0],
+            Self::Seeded(seed) => [1, seed as u32, (seed >> 32) as u32],
+            Self::Means => [2, 0, 0],
+        }
+    }
 }
 
 /// Numbers an environment of each buffer.
@@ -42,9 +80,13 @@ pub struct Widths {
 }
 
 /// Fields of `episode`.
-const EPISODE: usize = 7;
+const EPISODE: usize = 10;
+const SEED: usize = 0;
 const ROW: usize = 3;
 const STEPS: usize = 4;
+const SINCE: usize = 7;
+const OVER: usize = 8;
+const ASKED: usize = 9;
 
 impl Widths {
     /// Positions, velocities and warm starts, then the controls under way.
@@ -132,6 +174,11 @@ impl Store {
         let poison = vec![f32::NAN; n as usize * widths.outcome];
         gpu.queue
             .write_buffer(&store.outcome, 0, bytemuck::cast_slice(&poison));
+        // Rows are known before the first step.
+        let endings: Vec<u32> = begins.iter().map(|b| b.row << ROW_FROM).collect();
+        let at = 4 * n * (widths.outcome as u64 - 1);
+        gpu.queue
+            .write_buffer(&store.outcome, at, bytemuck::cast_slice(&endings));
         store
     }
 
@@ -152,7 +199,7 @@ impl Store {
     /// Bytes between one dispatch's uniforms and the next's.
     pub(crate) fn stride(gpu: &Gpu) -> u32 {
         let alignment = gpu.device.limits().min_uniform_buffer_offset_alignment;
-        alignment.max(size_of::<Dispatch>() as u32)
+        (size_of::<Dispatch>() as u32).next_multiple_of(alignment)
     }
 
     /// Writes the uniforms of dispatches one after another; returns the offset between them.
@@ -204,23 +251,42 @@ impl Store {
         Ok(words[STEPS * n..][..n].to_vec())
     }
 
-    /// Replaces parameter rows and env steps.
-    pub(crate) fn write_episodes(&self, gpu: &Gpu, rows: &[u32], steps: &[u32]) {
-        let n = self.envs.len();
-        for (field, words) in [(ROW, rows), (STEPS, steps)] {
-            let at = 4 * (field * n) as u64;
-            gpu.queue
-                .write_buffer(&self.episode, at, bytemuck::cast_slice(words));
-        }
+    /// Replaces a field of `episode` from environment `env` on.
+    fn write_field(&self, gpu: &Gpu, field: usize, env: usize, words: &[u32]) {
+        let at = 4 * (field * self.envs.len() + env) as u64;
+        gpu.queue
+            .write_buffer(&self.episode, at, bytemuck::cast_slice(words));
     }
 
-    /// Replaces the seeds of the draws, `[n]`.
-    pub(crate) fn write_seeds(&self, gpu: &Gpu, seeds: &[u64]) {
-        let low = seeds.iter().map(|seed| *seed as u32);
-        let high = seeds.iter().map(|seed| (seed >> 32) as u32);
-        let words: Vec<u32> = low.chain(high).collect();
-        gpu.queue
-            .write_buffer(&self.episode, 0, bytemuck::cast_slice(&words));
+    /// Replaces parameter rows and env steps, `[n]` each.
+    pub(crate) fn write_episodes(&self, gpu: &Gpu, rows: &[u32], steps: &[u32]) {
+        self.write_field(gpu, ROW, 0, rows);
+        self.write_field(gpu, STEPS, 0, steps);
+    }
+
+    /// Replaces the seeds of the draws, and the tick that they count from, `[n]` each.
+    pub(crate) fn write_keys(
+        &self,
+        gpu: &Gpu,
+        seeds: impl Iterator<Item = u64> + Clone,
+        since: &[u32],
+    ) {
+        let low = seeds.clone().map(|seed| seed as u32);
+        let words: Vec<u32> = low.chain(seeds.map(|seed| (seed >> 32) as u32)).collect();
+        self.write_field(gpu, SEED, 0, &words);
+        self.write_field(gpu, SINCE, 0, since);
+    }
+
+    /// Replaces which episodes have ended without a new one, `[n]`.
+    pub(crate) fn write_over(&self, gpu: &Gpu, over: &[bool]) {
+        let words: Vec<u32> = over.iter().map(|over| u32::from(*over)).collect();
+        self.write_field(gpu, OVER, 0, &words);
+    }
+
+    /// Says which environments the kernel `reset` takes, `[n]`.
+    pub(crate) fn write_asked(&self, gpu: &Gpu, asked: &[bool]) {
+        let words: Vec<u32> = asked.iter().map(|asked| u32::from(*asked)).collect();
+        self.write_field(gpu, ASKED, 0, &words);
     }
 
     /// Replaces the observations that the policy acts on, from environment `env` on.
@@ -230,10 +296,9 @@ impl Store {
             .write_buffer(&self.outcome, at, bytemuck::cast_slice(obs));
     }
 
-    /// Replaces the env steps of one environment.
-    pub(crate) fn write_steps(&self, gpu: &Gpu, env: usize, steps: u32) {
-        let at = 4 * (STEPS * self.envs.len() + env) as u64;
-        gpu.queue
-            .write_buffer(&self.episode, at, bytemuck::bytes_of(&steps));
+    /// Has one environment at the start of an episode.
+    pub(crate) fn write_start(&self, gpu: &Gpu, env: usize) {
+        self.write_field(gpu, STEPS, env, &[0]);
+        self.write_field(gpu, OVER, env, &[0]);
     }
 }

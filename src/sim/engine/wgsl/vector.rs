@@ -4,12 +4,13 @@ use crate::engine::planar::batch;
 use crate::engine::planar::topology::Topology;
 use crate::engine::wgsl::constants::{self, topology};
 use crate::engine::wgsl::rows::ParamRows;
-use crate::engine::wgsl::store::{Begin, Dispatch, Store, Widths};
+use crate::engine::wgsl::store::{self, Begin, Dispatch, Store, Widths};
+use crate::env::control::Kept;
 use crate::env::episodes::Episodes;
 use crate::env::rules::TaskRules;
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::status::{BROKEN, UNCONVERGED};
-use crate::env::{Dynamics, EnvSpec, EpisodeControl, ParamRow, StepBatch, Task, VecEnv};
+use crate::env::{Autoreset, Dynamics, EnvSpec, EpisodeControl, ParamRow, StepBatch, Task, VecEnv};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::gpu::buffers::Flight;
@@ -152,9 +153,28 @@ impl PlanarGpuEnv {
         env.downcast_ref()
     }
 
+    /// `env`, if it is one of these.
+    pub fn of_mut(env: &mut dyn VecEnv) -> Option<&mut Self> {
+        let env: &mut dyn Any = env;
+        env.downcast_mut()
+    }
+
     /// Where the device's memory goes.
     pub fn memory(&self) -> &MemoryPlan {
         &self.plan
+    }
+
+    /// Starts a new episode where `mask` (`[n]`) says so.
+    pub(super) fn restart(&mut self, mask: &[bool]) -> Result<()> {
+        self.rules.tick += 1;
+        for chunk in &self.chunks {
+            let asked = &mask[chunk.store.envs.clone()];
+            chunk.store.write_asked(&self.gpu, asked);
+        }
+        self.run(|e| &e.reset, |c| &c.reset)?;
+        let over = self.episodes.over.iter_mut().zip(mask);
+        over.for_each(|(over, begun)| *over &= !begun);
+        Ok(())
     }
 
     /// Records one kernel on every chunk and fetches what comes of it.
@@ -173,6 +193,7 @@ impl PlanarGpuEnv {
                 let dispatch = Dispatch {
                     num_envs: store.envs.len() as u32,
                     tick: self.rules.tick,
+                    autoreset: store::autoreset(self.episodes.autoreset),
                     ..Default::default()
                 };
                 Store::write_dispatches(&self.gpu, &store.dispatch, [dispatch].into_iter());
@@ -187,6 +208,25 @@ impl PlanarGpuEnv {
                 store.staging.send(&self.gpu, encoder)
             })
             .collect();
+        self.receive(flights)
+    }
+
+    /// Takes over what the device holds of the latest step.
+    pub(super) fn refresh(&mut self) -> Result<()> {
+        let flights = self
+            .chunks
+            .iter()
+            .map(|Chunk { store, .. }| {
+                let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+                let size = store.outcome.size();
+                store.staging.copy(&mut encoder, &store.outcome, size);
+                store.staging.send(&self.gpu, encoder)
+            })
+            .collect();
+        self.receive(flights)
+    }
+
+    fn receive(&mut self, flights: Vec<Flight>) -> Result<()> {
         let od = self.rules.task.obs_dim();
         for (chunk, flight) in self.chunks.iter().zip(flights) {
             let (envs, episodes) = (chunk.store.envs.clone(), &mut self.episodes);
@@ -232,115 +272,30 @@ impl PlanarGpuEnv {
         Ok(out)
     }
 
-    /// Controls on their way to the motors of an environment whose episode begins, `[depth, nu]`.
-    fn no_controls(&self) -> Vec<f32> {
-        let middle = self.rules.task.scale.middle.iter().map(|c| *c as f32);
-        let middle: Vec<f32> = middle.collect();
-        middle.repeat(self.rules.dynamics.depth())
-    }
-}
-
-impl VecEnv for PlanarGpuEnv {
-    fn num_envs(&self) -> usize {
-        self.rules.keys.len()
-    }
-
-    fn task(&self) -> &Task {
-        &self.rules.task
-    }
-
-    fn reset(&mut self) -> Result<&[f32]> {
-        self.rules.tick += 1;
-        self.run(|e| &e.reset, |c| &c.reset)?;
-        Ok(&self.episodes.out.obs)
-    }
-
-    fn set_steps(&mut self, steps: &[u32]) {
-        for chunk in &self.chunks {
-            let envs = chunk.store.envs.clone();
-            let (row, steps) = (&self.episodes.param_row[envs.clone()], &steps[envs]);
-            chunk.store.write_episodes(&self.gpu, row, steps);
-        }
-        self.episodes.steps.copy_from_slice(steps);
-    }
-
-    fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
-        let turned = |part: &[f64]| -> Vec<f32> {
-            part.iter()
-                .zip(&self.topology.sign)
-                .map(|(x, sign)| (sign * x) as f32)
-                .collect()
-        };
-        let still = vec![0.0; qpos.len()];
-        let state = [turned(qpos), turned(qvel), still, self.no_controls()];
-        let chunk = self.chunks.iter().find(|c| c.store.envs.contains(&env));
-        let store = &chunk.expect("chunks cover all environments").store;
-        let at = env - store.envs.start;
-        store.write_env(&self.gpu, at, &state.concat());
-        store.write_steps(&self.gpu, at, 0);
-        let obs = self.episodes.start(&self.rules, env, qpos, qvel);
-        store.write_obs(&self.gpu, at, obs);
-    }
-
-    fn step(&mut self, actions: &[f32]) -> Result<&StepBatch> {
-        self.rules.check_actions(actions)?;
-        self.rules.tick += 1;
-        let ad = self.act_dim();
-        for chunk in &self.chunks {
-            let envs = &chunk.store.envs;
-            let part = &actions[envs.start * ad..envs.end * ad];
-            self.gpu
-                .queue
-                .write_buffer(&chunk.store.actions, 0, bytemuck::cast_slice(part));
-        }
-        self.run(|e| &e.step, |c| &c.step)?;
-        Ok(&self.episodes.out)
-    }
-
-    fn qpos(&self) -> Result<Vec<f32>> {
-        self.part(0)
-    }
-
-    fn qvel(&self) -> Result<Vec<f32>> {
-        self.part(1)
-    }
-
-    fn status(&self) -> &[u32] {
-        &self.episodes.status
-    }
-
-    fn dynamics(&self) -> &Dynamics {
-        &self.rules.dynamics
-    }
-
-    fn param_row(&self) -> &[u32] {
-        &self.episodes.param_row
-    }
-
-    fn snapshot(&self) -> Result<Vec<u8>> {
-        let mut steps = Vec::with_capacity(self.num_envs());
+    /// What the future depends on, with the present observations.
+    pub(super) fn taken(&self) -> Result<Snapshot> {
+        let n = self.num_envs();
+        let (mut steps, mut obs) = (Vec::with_capacity(n), Vec::new());
         for chunk in &self.chunks {
             steps.extend(chunk.store.read_steps(&self.gpu)?);
+            obs.extend(chunk.store.read_obs(&self.gpu)?);
         }
         let nv = self.topology.nv();
         let late = 3 * nv..3 * nv + self.rules.dynamics.depth() * self.act_dim();
-        let mut parts = vec![
-            self.part(0)?,
-            self.part(1)?,
-            self.part(2)?,
-            self.fields(late)?,
-        ];
-        if self.rules.dynamics.errs() {
-            for chunk in &self.chunks {
-                parts.push(chunk.store.read_obs(&self.gpu)?);
-            }
-        }
-        let state = parts.into_iter().flatten().map(f64::from);
-        let (tick, row) = (self.rules.tick, &self.episodes.param_row);
-        Ok(snapshot::bytes(tick, &steps, row, state))
+        let wide = |numbers: Vec<f32>| numbers.into_iter().map(f64::from);
+        let [qpos, qvel, warm] = [self.part(0)?, self.part(1)?, self.part(2)?].map(wide);
+        Ok(Snapshot {
+            tick: self.rules.tick,
+            steps,
+            param_row: self.episodes.param_row.clone(),
+            state: qpos.chain(qvel).chain(warm).collect(),
+            late: wide(self.fields(late)?).collect(),
+            obs: Some(obs),
+        })
     }
 
-    fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Goes on from what was [`taken`](Self::taken) of a vector like this.
+    pub(super) fn put(&mut self, snapshot: Snapshot) {
         let (total, nv) = (self.num_envs(), self.topology.nv());
         let Snapshot {
             tick,
@@ -349,7 +304,7 @@ impl VecEnv for PlanarGpuEnv {
             state,
             late,
             obs: shown,
-        } = Snapshot::parse(bytes, &self.rules, 3 * nv)?;
+        } = snapshot;
         for chunk in &self.chunks {
             let envs = chunk.store.envs.clone();
             let mut words = Vec::with_capacity(3 * nv * envs.len());
@@ -379,6 +334,125 @@ impl VecEnv for PlanarGpuEnv {
         }
         self.rules.tick = tick;
         (self.episodes.param_row, self.episodes.steps) = (row, steps);
+    }
+
+    /// Controls on their way to the motors of an environment whose episode begins, `[depth, nu]`.
+    fn no_controls(&self) -> Vec<f32> {
+        let middle = self.rules.task.scale.middle.iter().map(|c| *c as f32);
+        let middle: Vec<f32> = middle.collect();
+        middle.repeat(self.rules.dynamics.depth())
+    }
+}
+
+impl VecEnv for PlanarGpuEnv {
+    fn num_envs(&self) -> usize {
+        self.rules.keys.len()
+    }
+
+    fn task(&self) -> &Task {
+        &self.rules.task
+    }
+
+    fn reset(&mut self) -> Result<&[f32]> {
+        self.restart(&vec![true; self.num_envs()])?;
+        Ok(&self.episodes.out.obs)
+    }
+
+    fn set_steps(&mut self, steps: &[u32]) {
+        for chunk in &self.chunks {
+            let envs = chunk.store.envs.clone();
+            let (row, steps) = (&self.episodes.param_row[envs.clone()], &steps[envs]);
+            chunk.store.write_episodes(&self.gpu, row, steps);
+        }
+        self.episodes.steps.copy_from_slice(steps);
+    }
+
+    fn set_state(&mut self, env: usize, qpos: &[f64], qvel: &[f64]) {
+        let turned = |part: &[f64]| -> Vec<f32> {
+            part.iter()
+                .zip(&self.topology.sign)
+                .map(|(x, sign)| (sign * x) as f32)
+                .collect()
+        };
+        let still = vec![0.0; qpos.len()];
+        let state = [turned(qpos), turned(qvel), still, self.no_controls()];
+        let chunk = self.chunks.iter().find(|c| c.store.envs.contains(&env));
+        let store = &chunk.expect("chunks cover all environments").store;
+        let at = env - store.envs.start;
+        store.write_env(&self.gpu, at, &state.concat());
+        store.write_start(&self.gpu, at);
+        let obs = self.episodes.start(&self.rules, env, qpos, qvel);
+        store.write_obs(&self.gpu, at, obs);
+    }
+
+    fn step(&mut self, actions: &[f32]) -> Result<&StepBatch> {
+        self.rules.check_actions(actions)?;
+        self.episodes.check_all_run()?;
+        self.rules.tick += 1;
+        let ad = self.act_dim();
+        for chunk in &self.chunks {
+            let envs = &chunk.store.envs;
+            let part = &actions[envs.start * ad..envs.end * ad];
+            self.gpu
+                .queue
+                .write_buffer(&chunk.store.actions, 0, bytemuck::cast_slice(part));
+        }
+        self.run(|e| &e.step, |c| &c.step)?;
+        let Episodes {
+            over,
+            out,
+            autoreset,
+            ..
+        } = &mut self.episodes;
+        for (env, over) in over.iter_mut().enumerate() {
+            let ended = out.terminated[env] || out.truncated[env];
+            *over = ended && *autoreset != Autoreset::SameStep;
+        }
+        Ok(out)
+    }
+
+    fn qpos(&self) -> Result<Vec<f32>> {
+        self.part(0)
+    }
+
+    fn qvel(&self) -> Result<Vec<f32>> {
+        self.part(1)
+    }
+
+    fn status(&self) -> &[u32] {
+        &self.episodes.status
+    }
+
+    fn dynamics(&self) -> &Dynamics {
+        &self.rules.dynamics
+    }
+
+    fn param_row(&self) -> &[u32] {
+        &self.episodes.param_row
+    }
+
+    fn snapshot(&self) -> Result<Vec<u8>> {
+        let Snapshot {
+            tick,
+            steps,
+            param_row,
+            state,
+            late,
+            obs,
+        } = self.taken()?;
+        // The states say what true sensors show.
+        let shown = obs.filter(|_| self.rules.dynamics.errs()).into_iter();
+        let shown = shown.flatten().map(f64::from);
+        let state = state.into_iter().chain(late).chain(shown);
+        Ok(snapshot::bytes(tick, &steps, &param_row, state))
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+        let width = 3 * self.topology.nv();
+        let snapshot = Snapshot::parse(bytes, &self.rules, width)?;
+        self.put(snapshot);
+        self.episodes.over.fill(false);
+        self.tell();
         self.gpu.check()
     }
 }
