@@ -96,9 +96,9 @@ fn without_autoreset_a_step_is_refused_until_the_reset() {
         assert!(error.contains("environment 5"), "{engine}: {error}");
         let mask: Vec<bool> = (0..18).map(|e| e == 5 || e == 6).collect();
         let obs = robots.reset_where(&mask).unwrap().to_vec();
-        for e in 0..18 {
+        for (e, reset) in mask.iter().enumerate() {
             let same = row(&obs, e) == row(&ended.obs, e);
-            assert_eq!(same, !mask[e], "{engine}, environment {e}");
+            assert_eq!(same, !reset, "{engine}, environment {e}");
         }
         assert!(!robots.over().contains(&true), "{engine}");
         let on = step(robots.as_mut(), 1);
@@ -149,13 +149,10 @@ fn seeds_of_some_environments_make_their_future() {
             roll(robots.as_mut(), &[0, 1, 2, 3], 0..9)
         };
         let (early, late, other) = (run(0, 9), run(6, 9), run(0, 10));
-        for e in 0..4 {
-            assert_eq!(bits(&early, e) == bits(&late, e), mask[e], "{engine}, {e}");
-            assert_eq!(
-                bits(&early, e) == bits(&other, e),
-                !mask[e],
-                "{engine}, {e}"
-            );
+        for (e, seeded) in mask.into_iter().enumerate() {
+            let own = bits(&early, e);
+            assert_eq!(own == bits(&late, e), seeded, "{engine}, {e}");
+            assert_eq!(own == bits(&other, e), !seeded, "{engine}, {e}");
         }
         assert_ne!(bits(&early, 1), bits(&early, 2), "{engine}");
     }
@@ -255,20 +252,17 @@ fn two_batches_take_turns() {
         robots.reset().unwrap();
         alone.reset().unwrap();
         let mut other = robots.batch().clone();
-        let mut last = StepBatch::default();
+        let mut last = None;
         for t in 0..12 {
             other.copy_from(robots.batch());
             robots.exchange(&mut other);
-            let now = step(robots.as_mut(), t);
-            assert_eq!(
-                bits(&[now.clone()], 2),
-                bits(&[step(alone.as_mut(), t)], 2),
-                "{engine}"
-            );
-            if t > 0 {
-                assert_eq!(bits(&[other.clone()], 2), bits(&[last], 2), "{engine}");
-            }
-            last = now;
+            let now = [step(robots.as_mut(), t)];
+            let same = bits(&now, 2) == bits(&[step(alone.as_mut(), t)], 2);
+            assert!(same, "{engine}, step {t}");
+            // What the step before returned is where it was.
+            let kept = bits(std::slice::from_ref(&other), 2);
+            assert!(last.is_none_or(|last| last == kept), "{engine}, step {t}");
+            last = Some(bits(&now, 2));
         }
     }
 }
