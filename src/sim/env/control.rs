@@ -1,7 +1,7 @@
 //! What may be chosen of a vector beside its actions: when episodes follow one another, what their
 //! draws are keyed by, and what the robots are.
 
-use crate::env::episodes::Episodes;
+use crate::env::episodes::RunningEpisodes;
 use crate::env::rules::TaskRules;
 use crate::env::{Dynamics, Engine, HostEnv, StepBatch, VecEnv};
 use crate::error::{Error, Result};
@@ -22,9 +22,9 @@ choices! {
 /// What a vector keeps on the host, whichever engine it has; the engines are this crate's.
 pub trait Kept: VecEnv {
     /// Its rules and episodes.
-    fn kept(&self) -> (&TaskRules, &Episodes);
+    fn kept(&self) -> (&TaskRules, &RunningEpisodes);
     /// Its rules and episodes, to be changed.
-    fn kept_mut(&mut self) -> (&mut TaskRules, &mut Episodes);
+    fn kept_mut(&mut self) -> (&mut TaskRules, &mut RunningEpisodes);
     /// Tells the device, where there is one, which keys its draws have and which episodes are over.
     fn tell(&mut self) {}
 }
@@ -104,11 +104,11 @@ pub trait EpisodeControl: Kept + Sync {
 }
 
 impl<E: Engine + Sync> Kept for HostEnv<E> {
-    fn kept(&self) -> (&TaskRules, &Episodes) {
+    fn kept(&self) -> (&TaskRules, &RunningEpisodes) {
         (&self.rules, &self.episodes)
     }
 
-    fn kept_mut(&mut self) -> (&mut TaskRules, &mut Episodes) {
+    fn kept_mut(&mut self) -> (&mut TaskRules, &mut RunningEpisodes) {
         (&mut self.rules, &mut self.episodes)
     }
 }

@@ -1,14 +1,14 @@
 //! The running episodes of a vector, on any engine: their lengths, rows and endings, with autoreset.
 
 use crate::env::channel::LateControls;
-use crate::env::rules::{Outcome, TaskRules, place};
+use crate::env::rules::{StepOutcome, TaskRules, place};
 use crate::env::status::BROKEN;
 use crate::env::{AlignedFloats, Autoreset, Dynamics, StepBatch, StepTerms};
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 
 /// The episodes of a vector and what their latest step returned.
-pub struct Episodes {
+pub struct RunningEpisodes {
     obs_dim: usize,
     /// Env steps of the running episode, `[n]`.
     pub steps: Vec<u32>,
@@ -28,7 +28,7 @@ pub struct Episodes {
     pub out: StepBatch,
 }
 
-impl Episodes {
+impl RunningEpisodes {
     /// Before the first reset.
     pub fn new(rules: &TaskRules) -> Self {
         let (n, obs_dim) = (rules.keys.len(), rules.task.obs_dim());
@@ -137,7 +137,7 @@ impl Episodes {
     }
 }
 
-/// Some neighbouring environments of [`Episodes`].
+/// Some neighbouring environments of [`RunningEpisodes`].
 pub struct Piece<'a> {
     obs_dim: usize,
     autoreset: Autoreset,
@@ -203,7 +203,7 @@ impl Piece<'_> {
         &mut self,
         i: usize,
         max_episode_steps: usize,
-        end: &Outcome,
+        end: &StepOutcome,
         restart: impl FnOnce(&mut u32, &mut [f32]) -> [f64; 2],
     ) {
         self.steps[i] += 1;

@@ -2,7 +2,7 @@
 //! snapshots are written here once. An engine says how its robots are set, stepped and read.
 
 use crate::env::channel::LateControls;
-use crate::env::episodes::Episodes;
+use crate::env::episodes::RunningEpisodes;
 use crate::env::rules::{TaskRules, place};
 use crate::env::snapshot::{self, Snapshot};
 use crate::env::{Dynamics, EnvSpec, StepBatch, Task, VecEnv};
@@ -59,7 +59,7 @@ pub trait Group: Send {
 /// What is to happen to every environment: a reset, or an env step with actions.
 pub struct Job<'a> {
     rules: &'a TaskRules,
-    episodes: &'a mut Episodes,
+    episodes: &'a mut RunningEpisodes,
     what: What<'a>,
 }
 
@@ -175,7 +175,7 @@ fn restart(
 pub struct HostEnv<E> {
     pub(super) rules: TaskRules,
     pub(super) engine: E,
-    pub(super) episodes: Episodes,
+    pub(super) episodes: RunningEpisodes,
 }
 
 impl<E: Engine> HostEnv<E> {
@@ -189,7 +189,7 @@ impl<E: Engine> HostEnv<E> {
         engine: impl FnOnce(&[&Model], &[usize]) -> Result<E>,
     ) -> Result<Self> {
         let rules = TaskRules::new(spec);
-        let episodes = Episodes::new(&rules);
+        let episodes = RunningEpisodes::new(&rules);
         let rows: Vec<usize> = episodes.param_row.iter().map(|&row| row as usize).collect();
         let engine = engine(&rules.dynamics.models(), &rows)?;
         Ok(Self {
@@ -287,7 +287,7 @@ impl<E: Engine> VecEnv for HostEnv<E> {
 
     fn snapshot(&self) -> Result<Vec<u8>> {
         let mut state = self.engine.save();
-        let Episodes {
+        let RunningEpisodes {
             steps,
             param_row,
             late,

@@ -38,7 +38,7 @@ pub struct TaskRules {
 }
 
 /// How an env step ended.
-pub struct Outcome {
+pub struct StepOutcome {
     pub reward: f64,
     pub terms: StepTerms,
     pub terminated: bool,
@@ -165,10 +165,10 @@ impl TaskRules {
         cost: f64,
         status: u32,
         next_obs: &mut [f32],
-    ) -> Outcome {
+    ) -> StepOutcome {
         self.observe(qpos, qvel, next_obs);
         if status & BROKEN != 0 {
-            return Outcome {
+            return StepOutcome {
                 reward: 0.0,
                 terms: StepTerms::default(),
                 terminated: false,
@@ -178,7 +178,7 @@ impl TaskRules {
         let [x, z] = place(&self.dynamics.rows[row as usize].model, qpos);
         let (earned, terminated) = earned(&self.task, qpos, qvel, dx);
         let [forward, healthy, state] = earned;
-        Outcome {
+        StepOutcome {
             reward: forward + healthy - cost - state,
             terms: StepTerms {
                 x,

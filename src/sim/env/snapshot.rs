@@ -7,9 +7,9 @@ use crate::error::{Error, Result};
 pub(crate) struct Snapshot {
     /// [`TaskRules::tick`].
     pub tick: u32,
-    /// [`Episodes::steps`](crate::env::episodes::Episodes::steps).
+    /// [`RunningEpisodes::steps`](crate::env::episodes::RunningEpisodes::steps).
     pub steps: Vec<u32>,
-    /// [`Episodes::param_row`](crate::env::episodes::Episodes::param_row).
+    /// [`RunningEpisodes::param_row`](crate::env::episodes::RunningEpisodes::param_row).
     pub param_row: Vec<u32>,
     /// The engine's, any number of them.
     pub state: Vec<f64>,

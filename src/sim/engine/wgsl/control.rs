@@ -3,17 +3,17 @@
 use crate::engine::wgsl::PlanarGpuEnv;
 use crate::env::channel::LateControls;
 use crate::env::control::Kept;
-use crate::env::episodes::Episodes;
+use crate::env::episodes::RunningEpisodes;
 use crate::env::rules::TaskRules;
 use crate::env::{Dynamics, EnvSpec, EpisodeControl, VecEnv};
 use crate::error::Result;
 
 impl Kept for PlanarGpuEnv {
-    fn kept(&self) -> (&TaskRules, &Episodes) {
+    fn kept(&self) -> (&TaskRules, &RunningEpisodes) {
         (&self.rules, &self.episodes)
     }
 
-    fn kept_mut(&mut self) -> (&mut TaskRules, &mut Episodes) {
+    fn kept_mut(&mut self) -> (&mut TaskRules, &mut RunningEpisodes) {
         (&mut self.rules, &mut self.episodes)
     }
 

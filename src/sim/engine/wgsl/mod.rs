@@ -8,6 +8,7 @@ mod control;
 mod network;
 mod rollout;
 mod rows;
+mod saved;
 mod store;
 #[cfg(test)]
 mod tests;

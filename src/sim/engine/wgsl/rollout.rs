@@ -274,6 +274,7 @@ impl<E: BorrowMut<PlanarGpuEnv>> ResidentRollout<E> {
         let (turn, steps) = (self.next, self.steps as u32);
         let tick = env.rules.tick;
         let autoreset = store::autoreset(env.episodes.autoreset);
+        let [samples, seed_low, seed_high] = self.samples.words();
         let flights = self.turns[turn]
             .iter()
             .zip(&env.chunks)
@@ -288,7 +289,9 @@ impl<E: BorrowMut<PlanarGpuEnv>> ResidentRollout<E> {
                     first_member: part.first_member as u32,
                     per_member: part.per_member as u32,
                     autoreset,
-                    samples: self.samples.words(),
+                    samples,
+                    seed_low,
+                    seed_high,
                     ..Default::default()
                 };
                 let stride =

@@ -30,8 +30,12 @@ pub struct Dispatch {
     pub per_member: u32,
     /// When a new episode follows one that has ended, by [`autoreset`].
     pub autoreset: u32,
-    /// What the policy's draws are keyed by, by [`Samples::words`].
-    pub samples: [u32; 3],
+    /// What the policy's draws are keyed by, by [`Samples::words`],
+    pub samples: u32,
+    /// and the seed, if by one.
+    pub seed_low: u32,
+    /// Its high word.
+    pub seed_high: u32,
 }
 
 /// As the shaders have it.

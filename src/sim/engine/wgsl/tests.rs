@@ -119,7 +119,9 @@ fn structures_lie_as_in_rust() {
             [$((stringify!($name), offset_of!(Dispatch, $name))),*]
         };
     }
-    let rust = field!(num_envs tick frames policy_step slot slots first_member per_member);
+    let rust = field!(
+        num_envs tick frames policy_step slot slots first_member per_member autoreset samples seed_low seed_high
+    );
     assert_eq!(offsets.len(), rust.len());
     for (name, offset) in rust {
         assert_eq!(offsets.get(name), Some(&offset), "{name}");
