@@ -34,9 +34,10 @@ fn env_step(@builtin(global_invocation_id) id: vec3<u32>) {
     let steps = episode[STEPS * n + env] + 1u;
     let terminated = !broken && !healthy && !due;
     let truncated = (steps >= MAX_EPISODE_STEPS || broken) && !terminated && !due;
-    let waits = (terminated || truncated) && dispatch.autoreset != SAME_STEP;
+    let over = terminated || truncated;
+    let waits = over && dispatch.autoreset != SAME_STEP;
     // A broken state is never shown: its robot starts anew at once, whenever the next episode may count from.
-    let anew = broken || due || ((terminated || truncated) && !waits);
+    let anew = broken || due || (over && !waits);
     let earned = select(reward(healthy, cost), 0.0, broken || due);
     let next_at = (n + env) * OBS;
     show(env, next_at, false);

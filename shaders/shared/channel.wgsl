@@ -39,8 +39,9 @@ fn act(env: u32) -> f32 {
     let n = dispatch.num_envs;
     let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
     let key = episode[KEY_ENV * n + env];
+    let tick = tick_of(env);
     for (var block = 0u; block < (NU + 3u) / 4u; block++) {
-        let draws = normals(philox(seed, vec4(key, tick_of(env), STREAM_NOISE, block)));
+        let draws = normals(philox(seed, vec4(key, tick, STREAM_NOISE, block)));
         for (var i = 4u * block; i < min(4u * block + 4u, NU); i++) {
             let asked = fma(parameter(NOISE), draws[i - 4u * block], ctrl[i]);
             let held = min(max(asked, parameter(CTRL_LOWER + i)), parameter(CTRL_UPPER + i));
@@ -94,10 +95,11 @@ fn sense(env: u32, to: u32, first: bool) {
     let n = dispatch.num_envs;
     let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
     let key = episode[KEY_ENV * n + env];
+    let tick = tick_of(env);
     // First observations begin at a Philox block of their own, so that the two never share a word.
     let skipped = select(0u, (OBS + 3u) / 4u, first);
     for (var block = 0u; block < (OBS + 3u) / 4u; block++) {
-        let draws = normals(philox(seed, vec4(key, tick_of(env), STREAM_SENSOR, skipped + block)));
+        let draws = normals(philox(seed, vec4(key, tick, STREAM_SENSOR, skipped + block)));
         for (var i = 4u * block; i < min(4u * block + 4u, OBS); i++) {
             let seen = bitcast<f32>(outcome[to + i]);
             let noisy = fma(parameter(SENSOR_NOISE + i), draws[i - 4u * block], seen);

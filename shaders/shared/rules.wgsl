@@ -106,15 +106,16 @@ fn restart(env: u32) {
     let n = dispatch.num_envs;
     let seed = vec2(episode[KEY_LOW * n + env], episode[KEY_HIGH * n + env]);
     let key = episode[KEY_ENV * n + env];
+    let tick = tick_of(env);
 #ifdef REDRAWN
     // The word as a fraction of 2^32, times the number of rows.
-    let word = philox(seed, vec4(key, tick_of(env), STREAM_GAP, 0u)).x;
+    let word = philox(seed, vec4(key, tick, STREAM_GAP, 0u)).x;
     row = episode[POOL_FROM * n + env] + high(word, episode[POOL_LEN * n + env]);
 #endif
     for (var block = 0u; block < (NV + 3u) / 4u; block++) {
-        let words = philox(seed, vec4(key, tick_of(env), STREAM_RESET, block));
+        let words = philox(seed, vec4(key, tick, STREAM_RESET, block));
         // Velocities begin at a Philox block of their own, so that the two never share a word.
-        let second = philox(seed, vec4(key, tick_of(env), STREAM_RESET, (NV + 3u) / 4u + block));
+        let second = philox(seed, vec4(key, tick, STREAM_RESET, (NV + 3u) / 4u + block));
 #ifdef NORMAL_QPOS
         let positions = normals(words);
 #else

@@ -4,7 +4,7 @@ use crate::engine::wgsl::vector::ROW_FROM;
 use crate::env::Autoreset;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::gpu::buffers::Staging;
+use crate::gpu::buffers::{Flight, Staging};
 use crate::gpu::pipeline::UNIFORM;
 use std::ops::Range;
 
@@ -241,6 +241,13 @@ impl Store {
     /// What [`write_state`](Self::write_state) replaces.
     pub(crate) fn read_state(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         gpu.read(&self.state, self.widths.state() * self.envs.len())
+    }
+
+    /// Submits `encoder` and then a copy of the outcome, which is on its way to the host from here.
+    pub(crate) fn send_outcome(&self, gpu: &Gpu, mut encoder: wgpu::CommandEncoder) -> Flight {
+        self.staging
+            .copy(&mut encoder, &self.outcome, self.outcome.size());
+        self.staging.send(gpu, encoder)
     }
 
     /// The present observations, `[n, obs_dim]`.

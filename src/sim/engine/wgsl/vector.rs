@@ -201,10 +201,7 @@ impl PlanarGpuEnv {
                 let workgroups = dispatch.num_envs.div_ceil(WORKGROUP);
                 pipeline(self).dispatch(&mut pass, group(chunk), 0, workgroups);
                 drop(pass);
-                store
-                    .staging
-                    .copy(&mut encoder, &store.outcome, store.outcome.size());
-                store.staging.send(&self.gpu, encoder)
+                store.send_outcome(&self.gpu, encoder)
             })
             .collect();
         self.receive(flights)
@@ -216,10 +213,8 @@ impl PlanarGpuEnv {
             .chunks
             .iter()
             .map(|Chunk { store, .. }| {
-                let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-                let size = store.outcome.size();
-                store.staging.copy(&mut encoder, &store.outcome, size);
-                store.staging.send(&self.gpu, encoder)
+                let encoder = self.gpu.device.create_command_encoder(&Default::default());
+                store.send_outcome(&self.gpu, encoder)
             })
             .collect();
         self.receive(flights)
