@@ -79,6 +79,22 @@ fn a_run_leaves_a_player_and_renders() {
     assert_eq!(markdown.matches(&format!("]({address}")).count(), 2);
 
     let run = run.to_str().unwrap();
+    let late = ["--gap", "delay=2", "--steps", "20", "--out", "late.html"];
+    printed(dir, &[&["render", run][..], &late].concat());
+    let late = film(&dir.join("late.html"));
+    let torques = |track: usize| -> Vec<i64> {
+        let knee = late["tracks"][track]["torques"][1].as_array().unwrap();
+        let mut now = 0;
+        let shown = knee.iter().map(|step| {
+            now += step.as_i64().unwrap();
+            now
+        });
+        shown.collect()
+    };
+    // A motor that is two steps late does then what the real one did before.
+    let (real, same) = (torques(0), torques(2));
+    assert_eq!(same[2..], real[..18]);
+    assert_ne!(same[..18], real[..18]);
     let said = json(dir, &["render", run, "--out", "a.gif", "--steps", "30"]);
     assert_eq!(said["tracks"][0]["steps"], 30);
     printed(dir, &["render", run, "--out", "a.png", "--steps", "30"]);

@@ -249,6 +249,30 @@ fn mixes_have_their_shares_and_come_back() {
 }
 
 #[test]
+fn a_late_robot_with_a_dead_zone_explains_its_own_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let human = ["--from", "human", "--rows", "2000", "--out", "."];
+    let task = ["--task", "wheelleg-stand"];
+    printed(dir.path(), &[&["collect"][..], &task, &human].concat());
+    let gaps = ["--gap", "none/delay", "--gap", "task", "--rows", "500"];
+    let measure = ["gap", "measure", "wheelleg-stand-human.hdf5"];
+    let report = json(dir.path(), &[&measure[..], &gaps].concat());
+    let nearest = report["nearest"].as_str().unwrap();
+    assert!(
+        nearest.contains("delay=2") && nearest.contains("dead-zone"),
+        "{nearest}"
+    );
+    let gaps = report["gaps"].as_array().unwrap();
+    let explained = |n: usize| gaps[n]["explained"].as_f64().unwrap();
+    assert!(
+        explained(0) > 0.999 && explained(1) < 0.5,
+        "{} {}",
+        gaps[0],
+        gaps[1]
+    );
+}
+
+#[test]
 fn the_gap_that_data_were_recorded_under_explains_them() {
     let dir = tempfile::tempdir().unwrap();
     shipped(dir.path(), &["--gap", "friction=0.5", "--out", "slippery"]);

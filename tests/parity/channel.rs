@@ -89,6 +89,11 @@ fn by_hand(
             .collect();
         worst = worst.max(apart(&is.reward, &paid, 1));
         assert_eq!(is.truncated, want.truncated);
+        let arrived = late.controls().into_iter().flatten();
+        let given = plain.controls().into_iter().flatten();
+        for (is, want) in arrived.zip(given) {
+            worst = worst.max((is - want).abs() as f32);
+        }
     }
     worst
 }

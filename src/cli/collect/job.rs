@@ -5,14 +5,13 @@ use std::process::ExitCode;
 
 use super::Wanted;
 use super::resume::{MANIFEST, Manifest};
-use super::training::{Budget, made_by, snapshots, thin};
+use super::training::{made_by, snapshots, thin};
 use crate::cli::Format;
 use crate::data::{Dataset, d4rl};
 use crate::env::{Dynamics, Task};
 use crate::error::{Error, Result};
 use crate::model::GapSet;
 use crate::run::config::memory;
-use crate::run::config::resolved::Run;
 use crate::run::data::behaviour::{Behaviour, Quality, ROWS};
 use crate::run::data::real_data::log_notes;
 use crate::run::record::paused::Paused;
@@ -140,10 +139,9 @@ impl Collecting {
     /// # Errors
     /// Where the run's folder cannot be made.
     pub fn begin(&self) -> Result<Trainer> {
-        let budget = Budget::of(&self.wanted, &self.task)?;
         let manifest = Manifest::new(&self.wanted, &self.out).text()?;
         let beside = [(MANIFEST, manifest.as_str())];
-        let mut run = Run::new(budget.config(&self.wanted))?;
+        let mut run = self.wanted.training()?;
         let with = run.open()?;
         let mut trainer = Trainer::create(run, with, Path::new("runs"), None, &beside)?;
         self.keep_states(&mut trainer)?;
@@ -197,8 +195,7 @@ impl Collecting {
         let mut trainer = match path.join("config.toml").is_file() {
             true => self.go_on(Paused::take(path)?)?,
             false => {
-                let budget = Budget::of(&self.wanted, &self.task)?;
-                let mut run = Run::new(budget.config(&self.wanted))?;
+                let mut run = self.wanted.training()?;
                 let with = run.open()?;
                 let mut trainer = Trainer::create_at(run, with, path, None)?;
                 self.keep_states(&mut trainer)?;

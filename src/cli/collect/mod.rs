@@ -16,6 +16,7 @@ use super::{Format, emit};
 use crate::data::Dataset;
 use crate::env::task::OWN_REAL;
 use crate::error::{Error, Result};
+use crate::kernel::MatmulPrecision;
 use crate::run::data::behaviour::{Behaviour, Qualities, Quality};
 
 pub use self::resume::MANIFEST;
@@ -77,6 +78,11 @@ settings! {
         /// Train for at most this many updates (default: a million; with a whole replay, half of that,
         /// in which its million transitions are made)
         updates: Option<u64> = None => SOME_U32,
+        /// Whose settings SAC has: `paper`, `fast` (smaller networks with normalised critics, which learn in fewer
+        /// updates, each of them quicker); or a TOML file
+        recipe: String = "paper".into(),
+        /// How matrix products round while it learns: `tf32` on a GPU, `bf16` on a CPU with units for it
+        precision: MatmulPrecision = MatmulPrecision::default(),
         /// Snapshots kept for medium-replay, evenly spread over training
         snapshots: usize = 20 => SOME,
         /// Transitions of each data set (default: 100,000; a whole replay: until the medium policy. With

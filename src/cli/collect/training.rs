@@ -5,6 +5,9 @@ use std::path::Path;
 use super::Wanted;
 use crate::env::Task;
 use crate::error::{Error, Result};
+use crate::method::Method;
+use crate::run::config::recipe::Recipe;
+use crate::run::config::resolved::Run;
 use crate::run::config::{REPLAY_ROWS, TrainConfig};
 use crate::run::data::behaviour::{Behaviour, Quality};
 
@@ -74,14 +77,22 @@ impl Budget {
         })
     }
 
-    /// The run that is trained.
-    pub fn config(&self, wanted: &Wanted) -> TrainConfig {
-        TrainConfig {
+    /// The run that is trained. Of the recipe it has SAC's settings: how often it acts is the budget's affair.
+    ///
+    /// # Errors
+    /// Where there is no such recipe.
+    fn config(&self, wanted: &Wanted) -> Result<TrainConfig> {
+        let recipe = Recipe::named(&wanted.recipe)?;
+        let sac = TrainConfig::sac_on(&wanted.task, &wanted.real_gap, wanted.seed, self.updates);
+        Ok(TrainConfig {
             target_return: self.target,
             // A short training keeps a snapshot too: the last.
             snapshot_every: SNAPSHOT_EVERY.min(self.updates),
-            ..TrainConfig::sac_on(&wanted.task, &wanted.real_gap, wanted.seed, self.updates)
-        }
+            settings: recipe.settings(Method::named(&sac.algo)?),
+            recipe: wanted.recipe.clone(),
+            precision: wanted.precision,
+            ..sac
+        })
     }
 }
 
@@ -133,6 +144,15 @@ impl Wanted {
         asked.map_or(&[Quality::Medium, Quality::MediumReplay], |all| {
             all.as_slice()
         })
+    }
+
+    /// The training that they are made of.
+    ///
+    /// # Errors
+    /// Where it cannot be run, or does not suffice for what is asked for.
+    pub fn training(&self) -> Result<Run> {
+        let task = Task::load(&self.task)?.with_real(&self.real_gap)?;
+        Run::new(Budget::of(self, &task)?.config(self)?)
     }
 
     /// Whether everything that the agent did is written.
@@ -210,6 +230,24 @@ mod tests {
         ] {
             assert!(refused.is_err(), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn a_recipe_says_how_sac_is_set_and_not_how_often_it_acts() {
+        let of = |recipe: &str| {
+            let recipe = recipe.to_owned();
+            let wanted = Wanted {
+                recipe,
+                ..Wanted::default()
+            };
+            wanted.training().map(|run| run.config)
+        };
+        let (paper, fast) = (of("paper").unwrap(), of("fast").unwrap());
+        let norm = |config: &TrainConfig| config.settings["critic_norm"].clone();
+        assert_eq!((norm(&paper), norm(&fast)), ("none".into(), "layer".into()));
+        let pace = |c: &TrainConfig| (c.envs, c.cycle_steps, c.cycle_updates);
+        assert_eq!(pace(&paper), pace(&fast));
+        assert!(of("slow").is_err());
     }
 
     #[test]

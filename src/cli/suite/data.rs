@@ -5,10 +5,12 @@ use std::time::Duration;
 use crate::cli::collect::job::Collecting;
 use crate::cli::collect::{ReplayKind, Wanted};
 use crate::error::{Error, Result};
+use crate::run::config::resolved::Run;
 use crate::run::record::lock::Lock;
 use crate::run::suite::folder::SuiteFolder;
 use crate::run::suite::plan::{CollectedSet, SuitePlan};
 use crate::run::train::stop;
+use crate::setting::Settings;
 
 /// How often it is looked whether another process has made a set.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -29,50 +31,70 @@ pub fn needed<'a>(plan: &'a SuitePlan, groups: &[usize]) -> Vec<Vec<&'a Collecte
     robots
 }
 
-/// Makes what these groups of `plan` need and `folder` does not hold. A set that cannot be made is said: the runs that
-/// need it then fail, and the others go on.
+/// Those of them that `folder` lacks a file of.
+pub fn missing<'a>(
+    folder: &SuiteFolder,
+    plan: &'a SuitePlan,
+    groups: &[usize],
+) -> Vec<Vec<&'a CollectedSet>> {
+    let mut robots = needed(plan, groups);
+    robots.retain(|sets| !are_there(folder, sets));
+    robots
+}
+
+fn are_there(folder: &SuiteFolder, sets: &[&CollectedSet]) -> bool {
+    sets.iter()
+        .all(|set| folder.data().join(&set.file).is_file())
+}
+
+/// Makes what these groups of `plan` need and `folder` does not hold. What another process is at is left to it, and
+/// awaited at the end. A set that cannot be made is said: the runs that need it then fail, and the others go on.
 ///
 /// # Errors
 /// [`Error::Stopped`] after a signal, everything saved.
 pub fn make(folder: &SuiteFolder, plan: &SuitePlan, groups: &[usize]) -> Result<()> {
-    let robots = needed(plan, groups);
-    for (n, sets) in robots.iter().enumerate() {
-        let missing = || {
-            let there = |set: &&CollectedSet| folder.data().join(&set.file).is_file();
-            !sets.iter().all(there)
-        };
-        if !missing() {
-            continue;
-        }
-        std::fs::create_dir_all(folder.data()).map_err(Error::io(&folder.data()))?;
-        let name = &sets[0].file;
-        let lock = folder.data().join(format!("{name}.lock"));
-        let _held = loop {
-            match Lock::at(&lock)? {
-                Some(held) => break held,
-                None => std::thread::sleep(PAUSE),
+    let mut left: Vec<_> = missing(folder, plan, groups);
+    if left.is_empty() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder.data()).map_err(Error::io(&folder.data()))?;
+    let (count, mut begun) = (left.len(), 0);
+    while !left.is_empty() {
+        let mut others = Vec::new();
+        for sets in left {
+            let name = &sets[0].file;
+            let lock = folder.data().join(format!("{name}.lock"));
+            let Some(_held) = Lock::at(&lock)? else {
+                others.push(sets);
+                continue;
+            };
+            if are_there(folder, &sets) {
+                continue;
             }
-            stop::check()?;
-        };
-        if missing() {
-            crate::log!("data {} of {}: {name}", n + 1, robots.len());
-            match collect(folder, sets) {
+            begun += 1;
+            crate::log!("data {begun} of {count}: {name}");
+            match collect(folder, &sets) {
                 Err(Error::Stopped) => return Err(Error::Stopped),
                 Err(error) => crate::log!("{name} failed: {error}"),
                 Ok(()) => {}
             }
         }
+        left = others;
+        stop::check()?;
+        if !left.is_empty() {
+            std::thread::sleep(PAUSE);
+        }
     }
     Ok(())
 }
 
-/// Trains on the robot of `sets`, or goes on where that was interrupted, and writes them.
-fn collect(folder: &SuiteFolder, sets: &[&CollectedSet]) -> Result<()> {
+/// What `collect` is asked for where it makes `sets`.
+fn wanted(sets: &[&CollectedSet]) -> Result<Wanted> {
     let first = sets[0];
     let qualities: Vec<&str> = sets.iter().map(|set| set.quality.as_str()).collect();
     let qualities = qualities.join(",").parse();
     let qualities = qualities.map_err(|e| Error::input("quality", e, "restore suite.toml"))?;
-    let wanted = Wanted {
+    Ok(Wanted {
         task: first.task.clone(),
         real_gap: first.real_gap.clone(),
         quality: Some(qualities),
@@ -83,9 +105,21 @@ fn collect(folder: &SuiteFolder, sets: &[&CollectedSet]) -> Result<()> {
             true => ReplayKind::Whole,
             false => ReplayKind::Snapshots,
         },
-        ..Wanted::default()
-    };
-    let run = folder.data().join("runs").join(&first.file);
+        ..Wanted::over_defaults(&first.training)?
+    })
+}
+
+/// The training on the robot of `sets`, as long as it takes at most.
+///
+/// # Errors
+/// Where it cannot be run.
+pub fn training(sets: &[&CollectedSet]) -> Result<Run> {
+    wanted(sets)?.training()
+}
+
+/// Trains on the robot of `sets`, or goes on where that was interrupted, and writes them.
+fn collect(folder: &SuiteFolder, sets: &[&CollectedSet]) -> Result<()> {
+    let run = folder.data().join("runs").join(&sets[0].file);
     let go_on_with = ("h2oplus suite --resume", folder.path());
-    Collecting::new(wanted, folder.data())?.train_at(&run, go_on_with)
+    Collecting::new(wanted(sets)?, folder.data())?.train_at(&run, go_on_with)
 }

@@ -127,7 +127,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let pending = blank.pending()?;
     let prediction = match args.no_predict || args.launcher == Launcher::Slurm {
         true => None,
-        false => Some(measure(&plan, &pending)?),
+        false => Some(measure(&folder, &plan, &pending)?),
     };
     let overview = print::Overview {
         folder: &folder,
@@ -211,13 +211,18 @@ impl Args {
     }
 }
 
-/// Measures the methods of the groups that are still to be trained.
-fn measure(plan: &SuitePlan, pending: &[usize]) -> Result<Prediction> {
+/// Measures the methods of the groups that are still to be trained, and of the trainings that make their data.
+fn measure(folder: &SuiteFolder, plan: &SuitePlan, pending: &[usize]) -> Result<Prediction> {
     let groups: Vec<_> = pending.iter().map(|n| &plan.groups[*n]).collect();
     if !groups.is_empty() {
         crate::log!("measuring this machine, about a second a method");
     }
-    predict(&groups).map_err(super::of_flag("--sim-device"))
+    let trainings = data::missing(folder, plan, pending);
+    let trainings: Vec<_> = trainings
+        .iter()
+        .map(|sets| data::training(sets))
+        .collect::<Result<_>>()?;
+    predict(&groups, &trainings).map_err(super::of_flag("--sim-device"))
 }
 
 /// Writes the plan into the folder; where one is there already, it must be the same.

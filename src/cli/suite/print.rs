@@ -7,7 +7,7 @@ use super::{Outcome, Prediction, Shard, SuiteFolder, SuitePlan, SuiteSize};
 use crate::cli::{Format, emit, table};
 use crate::error::Result;
 use crate::run::record::run_folder::word;
-use crate::run::suite::plan::{CollectedSet, RunGroup};
+use crate::run::suite::plan::RunGroup;
 use crate::run::suite::resolve::{Overrides, plan};
 use crate::run::suite::shipped::{SUITES, named};
 use crate::run::suite::work::duration;
@@ -143,17 +143,19 @@ impl Overview<'_> {
             1e-6 * updates as f64,
             self.plan.cells.len(),
         ));
-        let robots = super::data::needed(self.plan, self.pending);
-        let there = |set: &&CollectedSet| self.folder.data().join(&set.file).is_file();
-        let missing: Vec<_> = robots
-            .iter()
-            .filter(|sets| !sets.iter().all(there))
-            .collect();
+        let missing = super::data::missing(self.folder, self.plan, self.pending);
         if let Some(sets) = missing.first() {
+            let time = self.prediction.map_or(String::new(), |prediction| {
+                format!(", {} in all", duration(prediction.data))
+            });
             lines.push(format!(
-                "first, data of {} {}: SAC for at most {} updates on each, beside the time predicted",
+                "first, data of {} {}: SAC for at most {} updates on each{time}",
                 missing.len(),
-                if missing.len() == 1 { "robot" } else { "robots" },
+                if missing.len() == 1 {
+                    "robot"
+                } else {
+                    "robots"
+                },
                 sets[0].updates.unwrap_or(sets[0].rows as u64),
             ));
         }
@@ -208,6 +210,7 @@ impl Overview<'_> {
             "cells": self.plan.cells,
             "rates": self.prediction.map(|p| &p.rates),
             "seconds": self.prediction.map(Prediction::total),
+            "seconds_of_data": self.prediction.map(|p| p.data),
             "memory": self.prediction.map(|p| p.memory),
         })
     }

@@ -150,15 +150,15 @@ pub fn take(
         };
         let wide = |x: Vec<f32>| x.into_iter().map(f64::from).collect::<Vec<_>>();
         let (qpos, qvel) = (wide(env.qpos()?), wide(env.qvel()?));
-        let controls = action.iter().enumerate();
-        let controls: Vec<_> = controls.map(|(n, a)| task.scale.control(n, *a)).collect();
         let batch = env.step(&action)?;
         let reward = f64::from(batch.reward[0]);
         let (fell, cut) = (batch.terminated[0], batch.truncated[0]);
         obs.copy_from_slice(&batch.obs);
+        // What a late motor with a dead zone has of the action, not what was asked for.
+        let controls = env.controls().unwrap_or(&[]);
         track
             .frames
-            .push(camera.frame(&qpos, &qvel, &controls, reward));
+            .push(camera.frame(&qpos, &qvel, controls, reward));
         if fell || cut {
             track.end = match (fell, env.status()[0] & BROKEN != 0) {
                 (true, _) => TrackEnd::Fell,

@@ -83,7 +83,7 @@ pub struct SizeKeys {
 }
 
 /// How the data of a shifted real robot are made, as `collect` makes them: SAC is trained on it and rolled out.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CollectKeys {
     /// Transitions of each data set.
@@ -92,6 +92,8 @@ pub struct CollectKeys {
     pub updates: u64,
     /// The normalised score that counts as medium, at which training ends unless an expert is wanted.
     pub medium: f64,
+    /// Whose settings SAC has, where they are not the published ones.
+    pub recipe: Option<String>,
 }
 
 /// A table.

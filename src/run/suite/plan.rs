@@ -131,6 +131,9 @@ pub struct CollectedSet {
     /// The return that counts as medium, where the robot's score has a scale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<f64>,
+    /// What else `collect` is given: `recipe`, `precision`.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub training: Table,
 }
 
 /// A cell of a table.

@@ -37,42 +37,55 @@ pub struct Prediction {
     pub rates: Vec<MethodRate>,
     /// Seconds of each group, in the order in which they were given.
     pub seconds: Vec<f64>,
+    /// Seconds of the trainings that make their data, at most: one ends once its agent is good enough.
+    pub data: f64,
     /// Bytes of the largest group.
     pub memory: u64,
 }
 
 impl Prediction {
-    /// Seconds of all groups.
+    /// Seconds of all groups and their data.
     pub fn total(&self) -> f64 {
-        self.seconds.iter().sum()
+        self.data + self.seconds.iter().sum::<f64>()
     }
 }
 
-/// Measures each method of `groups` on this machine.
+/// Measures each method of `groups` on this machine, and SAC where `trainings` make their data.
 ///
 /// # Errors
-/// Where a group cannot be run here.
-pub fn predict(groups: &[&RunGroup]) -> Result<Prediction> {
-    let mut rates: Vec<MethodRate> = Vec::new();
-    let (mut seconds, mut memory) = (Vec::new(), 0);
+/// Where a group or a training cannot be run here.
+pub fn predict(groups: &[&RunGroup], trainings: &[Run]) -> Result<Prediction> {
+    let (mut rates, mut seconds, mut memory) = (Vec::new(), Vec::new(), 0);
     for group in groups {
         let run = group.resolve()?;
         memory = memory.max(bytes(&run));
-        let known = |rate: &MethodRate| rate.task == group.task && rate.algo == group.algo;
-        let at = match rates.iter().position(known) {
-            Some(at) => at,
-            None => {
-                rates.push(rate(run.clone())?);
-                rates.len() - 1
-            }
-        };
-        seconds.push(time(&run, &rates[at]));
+        seconds.push(measured(&mut rates, &run)?);
+    }
+    // Their settings need not be those of a column called SAC.
+    let (mut own, mut data) = (Vec::new(), 0.0);
+    for run in trainings {
+        data += measured(&mut own, run)?;
     }
     Ok(Prediction {
         rates,
         seconds,
+        data,
         memory,
     })
+}
+
+/// Seconds that `run` takes at the rate of its method on its task, which is measured unless it is among `rates`.
+fn measured(rates: &mut Vec<MethodRate>, run: &Run) -> Result<f64> {
+    let (task, algo) = (&run.config.task, &run.config.algo);
+    let known = |rate: &MethodRate| rate.task == *task && rate.algo == *algo;
+    let at = match rates.iter().position(known) {
+        Some(at) => at,
+        None => {
+            rates.push(rate(run.clone())?);
+            rates.len() - 1
+        }
+    };
+    Ok(time(run, &rates[at]))
 }
 
 /// Seconds that `run` takes at `rate`.

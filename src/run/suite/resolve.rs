@@ -132,7 +132,7 @@ pub(super) struct Draft<'a> {
     /// How the size has data of shifted robots made.
     pub(super) collect: Option<CollectKeys>,
     /// Keys of every run, what was given among them.
-    run: Table,
+    pub(super) run: Table,
     seeds: Seeds,
 }
 
@@ -166,7 +166,7 @@ impl<'a> Draft<'a> {
             size,
             over,
             settings,
-            collect: *collect,
+            collect: collect.clone(),
             run,
             seeds,
         })
@@ -258,13 +258,16 @@ impl<'a> Draft<'a> {
                 all.push(Difference { what, paper, here });
             }
         }
-        if let (Some(collect), None) = (self.collect, &self.over.data_dir) {
+        if let (Some(collect), None) = (&self.collect, &self.over.data_dir) {
             all.push(Difference {
                 what: "data".into(),
                 paper: "the benchmark's own files".into(),
                 here: format!(
-                    "{} rows of SAC that learns for at most {} updates on the shifted robot, `medium` at a score of {}",
-                    collect.rows, collect.updates, collect.medium
+                    "{} rows of SAC (recipe “{}”) that learns for at most {} updates on the shifted robot, “medium” at a score of {}",
+                    collect.rows,
+                    collect.recipe.as_deref().unwrap_or("paper"),
+                    collect.updates,
+                    collect.medium
                 ),
             });
         }
@@ -286,8 +289,8 @@ impl<'a> Draft<'a> {
                 what: format!("data of {}", table.title),
                 paper: format!("D4RL's {}, {} rows", set.file, set.rows),
                 here: match self.whole_replay(table, &table.task)? {
-                    Some(_) => format!("`{name}`, {rows} rows, which stand in for it: all that SAC did in its first {rows} steps"),
-                    None => format!("`{name}`, {rows} rows rolled out from shipped policies"),
+                    Some(_) => format!("“{name}”, {rows} rows, which stand in for it: all that SAC did in its first {rows} steps"),
+                    None => format!("“{name}”, {rows} rows rolled out from shipped policies"),
                 },
             });
         }

@@ -25,7 +25,7 @@ impl Draft<'_> {
         let real = Task::load(task)?.with_real(real_gap)?;
         let made = Quality::ALL.iter().any(|(_, name, _)| *name == data);
         let file = real.file_name(&format!("{data}.hdf5"));
-        match (&self.over.data_dir, self.collect) {
+        match (&self.over.data_dir, &self.collect) {
             _ if !made => Ok((data, None)),
             (Some(dir), _) => Ok((in_folder(dir, &[file])?, None)),
             (None, None) => Ok((data, None)),
@@ -39,10 +39,24 @@ impl Draft<'_> {
                     whole: false,
                     updates: Some(collect.updates),
                     medium: real.return_of_score(collect.medium),
+                    training: self.training(collect.recipe.as_deref()),
                 };
                 Ok((file, Some(set)))
             }
         }
+    }
+
+    /// How SAC learns where its data are made: by the recipe, with products that round as the runs' do.
+    fn training(&self, recipe: Option<&str>) -> Table {
+        let precision = self.run.get("precision").cloned();
+        let given = [
+            ("recipe", recipe.map(Value::from)),
+            ("precision", precision),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        given.collect()
     }
 
     /// The real data of `table`: their name, or the file in the folder that was given, or a whole replay that is to be
@@ -83,6 +97,7 @@ impl Draft<'_> {
             whole: true,
             updates: None,
             medium: None,
+            training: self.training(None),
         }))
     }
 

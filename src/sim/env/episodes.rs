@@ -20,6 +20,8 @@ pub struct RunningEpisodes {
     pub over: Vec<bool>,
     /// Controls on their way to the motors, `[n]`; empty where the engine runs on a GPU.
     pub late: Vec<LateControls>,
+    /// Controls that reached the motors in the latest step, `[n, nu]`; empty where the engine runs on a GPU.
+    pub reached: Vec<f64>,
     /// Controls of action 0, `[nu]`.
     middle: Vec<f64>,
     /// When a new episode follows.
@@ -36,6 +38,7 @@ impl RunningEpisodes {
         let middle = rules.task.scale.middle.clone();
         Self {
             late: vec![LateControls::new(rules.dynamics.depth(), &middle); n],
+            reached: middle.repeat(n),
             middle,
             obs_dim,
             steps: vec![0; n],
@@ -109,7 +112,9 @@ impl RunningEpisodes {
             .zip(self.over.par_chunks_mut(width))
             .zip(self.out.terms.par_chunks_mut(width))
             .zip(self.late.par_chunks_mut(width))
+            .zip(self.reached.par_chunks_mut(width * middle.len()))
             .map(move |parts| {
+                let (parts, reached) = parts;
                 let (parts, late) = parts;
                 let (parts, terms) = parts;
                 let (parts, over) = parts;
@@ -122,6 +127,7 @@ impl RunningEpisodes {
                     autoreset,
                     middle,
                     late,
+                    reached,
                     over,
                     terms,
                     steps,
@@ -144,6 +150,8 @@ pub struct Piece<'a> {
     middle: &'a [f64],
     /// Controls on their way to the motors.
     pub late: &'a mut [LateControls],
+    /// Controls that reach the motors, `[width, nu]`.
+    pub reached: &'a mut [f64],
     over: &'a mut [bool],
     terms: &'a mut [StepTerms],
     steps: &'a mut [u32],

@@ -76,7 +76,6 @@ enum What<'a> {
 struct Scratch {
     /// `[width]`.
     costs: Vec<f64>,
-    ctrl: Vec<f64>,
     qpos: Vec<f64>,
     qvel: Vec<f64>,
 }
@@ -92,7 +91,6 @@ impl Job<'_> {
         let (nv, act_dim) = (rules.nv(), rules.task.act_dim());
         let scratch = || Scratch {
             costs: vec![0.0; width],
-            ctrl: vec![0.0; act_dim],
             qpos: vec![0.0; nv],
             qvel: vec![0.0; nv],
         };
@@ -117,8 +115,9 @@ impl Job<'_> {
                 let first = group.envs().start;
                 for (i, action) in actions.chunks(act_dim).enumerate() {
                     let (row, late) = (piece.param_row[i], &mut piece.late[i]);
-                    s.costs[i] = rules.act(first + i, row, action, late, &mut s.ctrl);
-                    group.set_ctrl(i, &s.ctrl);
+                    let ctrl = &mut piece.reached[i * act_dim..][..act_dim];
+                    s.costs[i] = rules.act(first + i, row, action, late, ctrl);
+                    group.set_ctrl(i, ctrl);
                 }
                 group.step(rules.task.frame_skip);
                 for i in 0..group.envs().len() {
@@ -275,6 +274,10 @@ impl<E: Engine> VecEnv for HostEnv<E> {
 
     fn status(&self) -> &[u32] {
         &self.episodes.status
+    }
+
+    fn controls(&self) -> Option<&[f64]> {
+        Some(&self.episodes.reached)
     }
 
     fn dynamics(&self) -> &Dynamics {

@@ -126,6 +126,11 @@ pub trait VecEnv: Any + Send {
     fn qvel(&self) -> Result<Vec<f32>>;
     /// Bits of [`status`] of the latest step, `[n]`.
     fn status(&self) -> &[u32];
+    /// Controls that reached the motors in the latest step, `[n, nu]`, after their noise, delay and dead zone; none where
+    /// they stay on a device.
+    fn controls(&self) -> Option<&[f64]> {
+        None
+    }
     /// The parameter rows that its environments may have.
     fn dynamics(&self) -> &Dynamics;
     /// ParamRow of [`dynamics`](VecEnv::dynamics) that each environment has at present, `[n]`; a step that

@@ -132,6 +132,7 @@ impl PlanarGpuEnv {
         // The device does not say where its robots are, and has their controls itself.
         episodes.out.terms.clear();
         episodes.late.clear();
+        episodes.reached = Vec::new();
         Ok(Self {
             gpu: gpu.clone(),
             episodes,
