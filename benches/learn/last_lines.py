@@ -3,7 +3,7 @@
 
 usage: last_lines.py [--columns losses/ratio,losses/ratio_p10,…] DIR…
 
-A row a member: its run folder, method, member's name, updates, then the columns asked for (by default the return on the
+A row a member: its run folder, its name where there are several, updates, then the columns asked for (by default the return on the
 real task and the ratio's mean and tenths).
 """
 
@@ -39,7 +39,7 @@ def main():
             for record in members(path):
                 values = [record.get(key) for key in columns]
                 shown = ["" if x is None else f"{x:.4g}" for x in values]
-                out.writerow([path.parent.name, record["name"], record["step"], *shown])
+                out.writerow([path.parent.name, record.get("name", ""), record["step"], *shown])
 
 
 if __name__ == "__main__":
