@@ -1,6 +1,7 @@
 //! The report as CSV: a line a cell, and a line a run of a cell.
 
 use super::model::Report;
+use super::statistics::Interval;
 
 /// A line of fields, quoted where they need it (RFC 4180).
 fn line(fields: &[String]) -> String {
@@ -50,6 +51,7 @@ pub fn cells(report: &Report) -> String {
             for (row, cells) in table.rows.iter().zip(&table.cells) {
                 for (c, cell) in cells.iter().enumerate() {
                     let (score, iqm) = (cell.score, cell.score.map(|score| score.iqm));
+                    let known = iqm.filter(Interval::is_known);
                     let standing = match score {
                         Some(_) => format!("{:?}", cell.standing).to_lowercase(),
                         None => String::new(),
@@ -63,8 +65,8 @@ pub fn cells(report: &Report) -> String {
                         number(score.map(|score| score.mean)),
                         number(score.map(|score| score.std)),
                         number(iqm.map(|iqm| iqm.value)),
-                        number(iqm.map(|iqm| iqm.low)),
-                        number(iqm.map(|iqm| iqm.high)),
+                        number(known.map(|iqm| iqm.low)),
+                        number(known.map(|iqm| iqm.high)),
                         score.map_or(0, |score| score.count).to_string(),
                         cell.runs.len().to_string(),
                         number(cell.paper.map(|paper| paper.mean)),

@@ -49,8 +49,11 @@ pub fn published(published: &Published) -> String {
     }
 }
 
-/// `[4480, 4640]`.
+/// `[4480, 4640]`; nothing where it has no bounds.
 pub fn range(interval: &Interval) -> String {
+    if !interval.is_known() {
+        return String::new();
+    }
     let digits = decimals(interval.low.abs().max(interval.high.abs()));
     format!(
         "[{}, {}]",
@@ -61,12 +64,16 @@ pub fn range(interval: &Interval) -> String {
 
 /// `4560 [4480, 4640]`.
 pub fn interval(interval: &Interval) -> String {
-    format!("{} {}", number(interval.value), range(interval))
+    let text = format!("{} {}", number(interval.value), range(interval));
+    text.trim_end().to_owned()
 }
 
 /// `0.83 [0.70, 0.93]`.
 pub fn probability(p: &Interval) -> String {
-    format!("{:.2} [{:.2}, {:.2}]", p.value, p.low, p.high)
+    match p.is_known() {
+        true => format!("{:.2} [{:.2}, {:.2}]", p.value, p.low, p.high),
+        false => format!("{:.2}", p.value),
+    }
 }
 
 /// `25,000`.

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::rng::{Stream, philox};
 
-/// An estimate with its 95 % bootstrap interval.
+/// An estimate with its 95 % bootstrap interval, which has no bounds where a task has one run: that tells nothing of its
+/// spread.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// The estimate itself, without resampling.
@@ -18,6 +19,11 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// Whether it has bounds.
+    pub fn is_known(&self) -> bool {
+        self.low.is_finite() && self.high.is_finite()
+    }
+
     /// Whether the two have a number in common.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.low <= other.high && other.low <= self.high
@@ -54,7 +60,8 @@ impl Bootstrap {
             }
             interquartile_mean(all)
         };
-        (!all.is_empty()).then(|| self.interval(interquartile_mean(&mut all), estimate))
+        (!all.is_empty())
+            .then(|| self.interval(interquartile_mean(&mut all), spread(strata), estimate))
     }
 
     /// The probability that a run of `x` has a higher score than one of `y`, averaged over tasks: `x[k]` and `y[k]`
@@ -78,15 +85,21 @@ impl Bootstrap {
             }
             sum / tasks.len() as f64
         };
-        (!tasks.is_empty()).then(|| self.interval(value / tasks.len() as f64, estimate))
+        let known = spread(x) && spread(y);
+        (!tasks.is_empty()).then(|| self.interval(value / tasks.len() as f64, known, estimate))
     }
 
-    /// Percentiles of `estimate`, which has a buffer of its thread and the number of the resample.
+    /// Percentiles of `estimate`, which has a buffer of its thread and the number of the resample, where they are `known`.
     fn interval(
         &self,
         value: f64,
+        known: bool,
         estimate: impl Fn(&mut Vec<f64>, u32) -> f64 + Sync,
     ) -> Interval {
+        if !known {
+            let [low, high] = [f64::NEG_INFINITY, f64::INFINITY];
+            return Interval { value, low, high };
+        }
         let draws = (0..self.resamples).into_par_iter();
         let estimates = draws.map_init(Vec::new, |buffer, draw| estimate(buffer, draw));
         let mut estimates: Vec<f64> = estimates.collect();
@@ -109,6 +122,11 @@ impl Bootstrap {
     }
 }
 
+/// Whether every task has runs enough to differ.
+fn spread(strata: &[Stratum<'_>]) -> bool {
+    strata.iter().all(|stratum| stratum.scores.len() > 1)
+}
+
 /// 1 where `a` is higher, a half where they are equal.
 fn won(a: f64, b: f64) -> f64 {
     f64::from(u8::from(a > b)) + 0.5 * f64::from(u8::from(a == b))
@@ -128,4 +146,26 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
     let below = place.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
     sorted[below] + (place - below as f64) * (sorted[above] - sorted[below])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_of_a_task_has_no_interval() {
+        let bootstrap = Bootstrap {
+            seed: 0,
+            resamples: 100,
+        };
+        let stratum = |scores| Stratum { scores, key: 0 };
+        let (one, two) = (stratum(&[3.0]), stratum(&[1.0, 2.0]));
+        let mean = |strata: &[Stratum<'_>]| bootstrap.interquartile_mean(strata).unwrap();
+        assert!(mean(&[two]).is_known() && !mean(&[two, one]).is_known());
+        assert_eq!(mean(&[one]).value, 3.0);
+        let beats = bootstrap.improvement(&[one], &[two]).unwrap();
+        assert_eq!((beats.value, beats.is_known()), (1.0, false));
+        // So that nothing is clear of it, however far.
+        assert!(mean(&[one]).overlaps(&mean(&[two])));
+    }
 }

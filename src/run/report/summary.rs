@@ -160,8 +160,7 @@ fn compare(cells: &mut [&mut ReportCell]) {
         let Some((_, other)) = scored(cell) else {
             continue;
         };
-        // One run has no spread: what looks apart may be one lucky seed.
-        let near = interval.low <= other.high || cell.score.is_some_and(|s| s.count < 2);
+        let near = interval.low <= other.high;
         cell.standing = if near {
             Standing::Near
         } else {
@@ -170,8 +169,7 @@ fn compare(cells: &mut [&mut ReportCell]) {
         clear &= !near;
     }
     let alone = cells.iter().filter(|cell| cell.score.is_some()).count() < 2;
-    let single = cells[best].score.is_some_and(|score| score.count < 2);
-    cells[best].standing = match clear && !alone && !single {
+    cells[best].standing = match clear && !alone {
         true => Standing::Clear,
         false => Standing::Highest,
     };

@@ -2,6 +2,7 @@
 
 use super::model::{Across, ReportCell, ReportPart, ReportTable, Standing, TableVerdict};
 use super::number::{count, interval, number, probability, score};
+use super::statistics::Interval;
 
 /// The verdict of `table`, whose standings, totals and improvements are there.
 pub fn of(part: &ReportPart, table: &ReportTable) -> TableVerdict {
@@ -79,16 +80,16 @@ fn over_columns(table: &ReportTable, labels: &[String]) -> TableVerdict {
                 format!("{label} is ahead, clear of all others on average"),
                 first + "; its 95 % interval lies above all others",
             ),
-            beside => (
-                format!(
-                    "{label} is ahead on average, but not clear of {}",
-                    listed(beside)
-                ),
-                format!(
-                    "{first}; its 95 % interval overlaps that of {}",
-                    listed(beside)
-                ),
-            ),
+            beside => {
+                let all = table.totals.iter().filter_map(|total| total.iqm);
+                (
+                    format!(
+                        "{label} is ahead on average, but not clear of {}",
+                        listed(beside)
+                    ),
+                    format!("{first}; {}", overlap(all, beside)),
+                )
+            }
         };
     }
     sentences.push(first + ".");
@@ -159,7 +160,7 @@ fn over_rows(table: &ReportTable, labels: &[String]) -> TableVerdict {
         ),
         (_, near) => (
             format!("{label} is highest, but not clear of {}", listed(near)),
-            format!("its 95 % interval overlaps that of {}", listed(near)),
+            overlap(cells.iter().filter_map(|cell| Some(cell.score?.iqm)), near),
         ),
     };
     let mut sentences = vec![format!("{label} has {}: {overlap}.", of(cells[best]))];
@@ -171,6 +172,14 @@ fn over_rows(table: &ReportTable, labels: &[String]) -> TableVerdict {
         headline,
         sentences,
         rows: Vec::new(),
+    }
+}
+
+/// Why the highest is not clear of those `beside` it.
+fn overlap(mut all: impl Iterator<Item = Interval>, beside: &[&str]) -> String {
+    match all.all(|interval| interval.is_known()) {
+        true => format!("its 95 % interval overlaps that of {}", listed(beside)),
+        false => "where a cell has one run, nothing says how much of that is chance".to_owned(),
     }
 }
 
