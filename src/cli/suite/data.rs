@@ -16,7 +16,7 @@ use crate::setting::Settings;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// The sets that these groups of `plan` need, those of one robot together: one training gives them all.
-pub fn needed<'a>(plan: &'a SuitePlan, groups: &[usize]) -> Vec<Vec<&'a CollectedSet>> {
+fn needed<'a>(plan: &'a SuitePlan, groups: &[usize]) -> Vec<Vec<&'a CollectedSet>> {
     let data = |n: &usize| plan.groups[*n].run.get("data")?.as_str();
     let named: Vec<&str> = groups.iter().filter_map(data).collect();
     let robot = |set: &CollectedSet| (set.task.clone(), set.real_gap.clone(), set.whole);
