@@ -64,7 +64,7 @@ impl Collecting {
     /// # Errors
     /// What is wrong with it.
     pub fn new(wanted: Wanted, out: PathBuf) -> Result<Self> {
-        let task = Task::load(&wanted.task)?.with_real(&wanted.real_gap)?;
+        let task = wanted.real_task()?;
         let domain = wanted.domain(&task)?;
         if wanted.whole() && domain != GapSet::from(&task.real) {
             let problem =
@@ -141,7 +141,7 @@ impl Collecting {
     pub fn begin(&self) -> Result<Trainer> {
         let manifest = Manifest::new(&self.wanted, &self.out).text()?;
         let beside = [(MANIFEST, manifest.as_str())];
-        let mut run = self.wanted.training()?;
+        let mut run = self.wanted.training(&self.task)?;
         let with = run.open()?;
         let mut trainer = Trainer::create(run, with, Path::new("runs"), None, &beside)?;
         self.keep_states(&mut trainer)?;
@@ -195,7 +195,7 @@ impl Collecting {
         let mut trainer = match path.join("config.toml").is_file() {
             true => self.go_on(Paused::take(path)?)?,
             false => {
-                let mut run = self.wanted.training()?;
+                let mut run = self.wanted.training(&self.task)?;
                 let with = run.open()?;
                 let mut trainer = Trainer::create_at(run, with, path, None)?;
                 self.keep_states(&mut trainer)?;

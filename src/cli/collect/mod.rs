@@ -78,8 +78,8 @@ settings! {
         /// Train for at most this many updates (default: a million; with a whole replay, half of that,
         /// in which its million transitions are made)
         updates: Option<u64> = None => SOME_U32,
-        /// Whose settings SAC has: `paper`, `fast` (smaller networks with normalised critics, which learn in fewer
-        /// updates, each of them quicker); or a TOML file
+        /// Whose settings SAC has: `paper`, `fast` (smaller networks and batches, normalised critics: quicker
+        /// updates); or a TOML file
         recipe: String = "paper".into(),
         /// How matrix products round while it learns: `tf32` on a GPU, `bf16` on a CPU with units for it
         precision: MatmulPrecision = MatmulPrecision::default(),

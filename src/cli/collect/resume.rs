@@ -99,7 +99,7 @@ pub fn resume(path: &Path, flags: &Flags<Wanted>) -> Result<(Paused, Manifest)> 
             }
         }
     }
-    let task = Task::load(&manifest.wanted.task)?.with_real(&manifest.wanted.real_gap)?;
+    let task = manifest.wanted.real_task()?;
     let due = Budget::of(&manifest.wanted, &task)?.updates;
     paused.grow(due.max(paused.run().config.updates))?;
     Ok((paused, manifest))

@@ -146,13 +146,20 @@ impl Wanted {
         })
     }
 
-    /// The training that they are made of.
+    /// The task, with its real robot.
+    ///
+    /// # Errors
+    /// Where there is no such task, or its robot cannot have the gap.
+    pub fn real_task(&self) -> Result<Task> {
+        Task::load(&self.task)?.with_real(&self.real_gap)
+    }
+
+    /// The training that they are made of, on its [`real_task`](Self::real_task).
     ///
     /// # Errors
     /// Where it cannot be run, or does not suffice for what is asked for.
-    pub fn training(&self) -> Result<Run> {
-        let task = Task::load(&self.task)?.with_real(&self.real_gap)?;
-        Run::new(Budget::of(self, &task)?.config(self)?)
+    pub fn training(&self, task: &Task) -> Result<Run> {
+        Run::new(Budget::of(self, task)?.config(self)?)
     }
 
     /// Whether everything that the agent did is written.
@@ -240,7 +247,8 @@ mod tests {
                 recipe,
                 ..Wanted::default()
             };
-            wanted.training().map(|run| run.config)
+            let task = wanted.real_task()?;
+            wanted.training(&task).map(|run| run.config)
         };
         let (paper, fast) = (of("paper").unwrap(), of("fast").unwrap());
         let norm = |config: &TrainConfig| config.settings["critic_norm"].clone();

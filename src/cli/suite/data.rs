@@ -53,7 +53,7 @@ fn are_there(folder: &SuiteFolder, sets: &[&CollectedSet]) -> bool {
 /// # Errors
 /// [`Error::Stopped`] after a signal, everything saved.
 pub fn make(folder: &SuiteFolder, plan: &SuitePlan, groups: &[usize]) -> Result<()> {
-    let mut left: Vec<_> = missing(folder, plan, groups);
+    let mut left = missing(folder, plan, groups);
     if left.is_empty() {
         return Ok(());
     }
@@ -114,7 +114,8 @@ fn wanted(sets: &[&CollectedSet]) -> Result<Wanted> {
 /// # Errors
 /// Where it cannot be run.
 pub fn training(sets: &[&CollectedSet]) -> Result<Run> {
-    wanted(sets)?.training()
+    let wanted = wanted(sets)?;
+    wanted.training(&wanted.real_task()?)
 }
 
 /// Trains on the robot of `sets`, or goes on where that was interrupted, and writes them.
