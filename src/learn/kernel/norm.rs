@@ -12,6 +12,8 @@ use super::cpu::wide::wide;
 pub const EPSILON: f32 = 1e-5;
 /// Partial sums of a row; fixed, so that every CPU adds in the same order.
 const LANES: usize = 16;
+/// Rows that go together: the additions that end a row's sum wait for each other, those of other rows need not.
+const ROWS: usize = 16;
 
 choices! {
     /// What is done to the sums of a network's hidden layers.
@@ -36,62 +38,75 @@ pub struct LayerNorm {
     pub affine: Option<[usize; 2]>,
 }
 
-/// Defines a sum over the columns of rows, by partial sums.
-macro_rules! row_sum {
-    ($name:ident($($row:ident),+) $one:expr) => {
-        #[inline(always)]
-        fn $name($($row: &[f32]),+) -> f32 {
-            let mut sums = [0f32; LANES];
-            let len = [$($row.len()),+][0];
-            let whole = len - len % LANES;
-            for first in (0..whole).step_by(LANES) {
-                $(let $row = &$row[first..][..LANES];)+
-                for (n, sum) in sums.iter_mut().enumerate() {
-                    $(let $row = $row[n];)+
-                    *sum += $one;
-                }
-            }
-            let mut sum = sums.iter().sum::<f32>();
-            for n in whole..len {
-                $(let $row = $row[n];)+
-                sum += $one;
-            }
-            sum
+/// Sums of `one` over the columns of two rows: the nth of every [`LANES`] columns are in the nth sum.
+#[inline(always)]
+fn partial(x: &[f32], y: &[f32], one: impl Fn(f32, f32) -> f32) -> [f32; LANES] {
+    let mut sums = [0f32; LANES];
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (x, y) in x.iter().zip(y) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += one(*x, *y);
         }
-    };
+    }
+    for ((sum, x), y) in sums.iter_mut().zip(x_rest).zip(y_rest) {
+        *sum += one(*x, *y);
+    }
+    sums
 }
 
-row_sum! { sum_of(x) x }
-row_sum! { squares(x) x * x }
-row_sum! { products(x, y) x * y }
+/// Each row's sum of its partial sums, times `share`.
+#[inline(always)]
+fn means(partial: &[[f32; LANES]; ROWS], share: f32) -> [f32; ROWS] {
+    let mut sums = [0f32; ROWS];
+    for lane in 0..LANES {
+        for (sum, partial) in sums.iter_mut().zip(partial) {
+            *sum += partial[lane];
+        }
+    }
+    sums.map(|sum| sum * share)
+}
+
+/// What is above 0.
+#[inline(always)]
+fn relu(z: f32) -> f32 {
+    if z > 0.0 { z } else { 0.0 }
+}
 
 wide! {
     /// `y` `[rows, width]` holds the layer's sums and gets its outputs; `unit` gets x̂ and `inverse` 1/√(var + ε), where
     /// they are as long as `y` and its rows, and else nothing. `affine`: g, then b, or nothing.
     pub(crate) fn forward(y: &mut [f32], width: usize, affine: [&[f32]; 2], unit: &mut [f32], inverse: &mut [f32]) {
-        let share = 1.0 / width as f32;
-        for (n, y) in y.chunks_exact_mut(width).enumerate() {
-            let mean = sum_of(y) * share;
-            for y in &mut *y {
-                *y -= mean;
+        let (share, [gain, bias]) = (1.0 / width as f32, affine);
+        let mut sums = [[0f32; LANES]; ROWS];
+        for (group, rows) in y.chunks_mut(ROWS * width).enumerate() {
+            for (sums, y) in sums.iter_mut().zip(rows.chunks_exact(width)) {
+                *sums = partial(y, y, |y, _| y);
             }
-            let scale = 1.0 / (squares(y) * share + EPSILON).sqrt();
-            for y in &mut *y {
-                *y *= scale;
+            let mean = means(&sums, share);
+            for ((sums, y), mean) in sums.iter_mut().zip(rows.chunks_exact(width)).zip(mean) {
+                *sums = partial(y, y, |y, _| (y - mean) * (y - mean));
             }
-            if let Some(inverse) = inverse.get_mut(n) {
-                *inverse = scale;
-                unit[n * width..][..width].copy_from_slice(y);
-            }
-            let [gain, bias] = affine;
-            if gain.is_empty() {
-                for y in y {
-                    *y = if *y > 0.0 { *y } else { 0.0 };
+            let scale = means(&sums, share).map(|var| 1.0 / (var + EPSILON).sqrt());
+            for (n, y) in rows.chunks_exact_mut(width).enumerate() {
+                let (row, mean, scale) = (group * ROWS + n, mean[n], scale[n]);
+                let unit = match inverse.get_mut(row) {
+                    Some(inverse) => {
+                        *inverse = scale;
+                        &mut unit[row * width..][..width]
+                    }
+                    None => &mut [],
+                };
+                for (unit, y) in unit.iter_mut().zip(&*y) {
+                    *unit = (*y - mean) * scale;
                 }
-            } else {
-                for ((y, g), b) in y.iter_mut().zip(gain).zip(bias) {
-                    let z = g * *y + b;
-                    *y = if z > 0.0 { z } else { 0.0 };
+                if gain.is_empty() {
+                    for y in y {
+                        *y = relu((*y - mean) * scale);
+                    }
+                } else {
+                    for ((y, g), b) in y.iter_mut().zip(gain).zip(bias) {
+                        *y = relu(g * ((*y - mean) * scale) + b);
+                    }
                 }
             }
         }
@@ -103,16 +118,23 @@ wide! {
     /// `inverse`. `gain`: g, or nothing.
     pub(crate) fn backward(d: &mut [f32], width: usize, gain: &[f32], unit: &[f32], inverse: &[f32], rows: &[usize]) {
         let share = 1.0 / width as f32;
-        for (d, &row) in d.chunks_exact_mut(width).zip(rows) {
-            let (unit, inverse) = (&unit[row * width..][..width], inverse[row]);
-            if !gain.is_empty() {
+        let unit = |row: usize| &unit[row * width..][..width];
+        let [mut sums, mut products] = [[[0f32; LANES]; ROWS]; 2];
+        for (d, rows) in d.chunks_mut(ROWS * width).zip(rows.chunks(ROWS)) {
+            let places = sums.iter_mut().zip(&mut products).zip(rows);
+            for (d, ((sums, products), row)) in d.chunks_exact_mut(width).zip(places) {
                 for (d, g) in d.iter_mut().zip(gain) {
                     *d *= g;
                 }
+                *sums = partial(d, d, |d, _| d);
+                *products = partial(d, unit(*row), |d, unit| d * unit);
             }
-            let (mean, along) = (sum_of(d) * share, products(d, unit) * share);
-            for (d, unit) in d.iter_mut().zip(unit) {
-                *d = inverse * (*d - mean - unit * along);
+            let of_rows = rows.iter().zip(means(&sums, share)).zip(means(&products, share));
+            for (d, ((row, mean), along)) in d.chunks_exact_mut(width).zip(of_rows) {
+                let inverse = inverse[*row];
+                for (d, unit) in d.iter_mut().zip(unit(*row)) {
+                    *d = inverse * (*d - mean - unit * along);
+                }
             }
         }
     }
