@@ -162,30 +162,57 @@ fn exploration_is_one_choice() {
     }
 }
 
-/// IQL's policy rate falls along half a cosine: its steps shrink as its schedule runs out, and then stop.
+/// The rates of actor, critics and V fall along half a cosine in every method: steps shrink as the schedule runs out, and
+/// then stop; without one they go on.
 #[test]
 fn the_cosine_ends_at_no_step() {
-    let mut settings = settings("iql", 0);
-    settings.insert("policy_lr_updates".into(), 10.into());
-    let mut agent = build("iql", &settings, S, A, &[3], &Device::Cpu).unwrap();
-    let policy = |agent: &Agent| -> Vec<f32> {
-        let all = agent.parameters(0).unwrap();
-        let own = all
-            .into_iter()
-            .filter(|(name, _)| name.starts_with("policy"));
-        own.flat_map(|(_, values)| values).collect()
-    };
-    let mut moved = Vec::new();
-    for _ in 0..12 {
-        let before = policy(&agent);
-        run(&mut agent, 1);
-        let steps = policy(&agent);
-        let largest = steps.iter().zip(&before).map(|(a, b)| (a - b).abs());
-        moved.push(largest.fold(0f32, f32::max));
+    let schedules = ["lr_updates", "policy_lr_updates"];
+    for method in methods() {
+        let of_method = Method::named(method).unwrap();
+        let moved = |updates: i64| {
+            let mut settings = settings(method, 0);
+            for key in schedules
+                .iter()
+                .filter(|key| of_method.setting(key).is_some())
+            {
+                settings.insert((*key).into(), updates.into());
+            }
+            let mut agent = build(method, &settings, S, A, &[3], &Device::Cpu).unwrap();
+            let steps = (0..14).map(|_| {
+                let before = trained(&agent);
+                run(&mut agent, 1);
+                let steps = trained(&agent).into_iter().zip(before);
+                steps.fold(0f32, |most, (after, before)| {
+                    most.max((after - before).abs())
+                })
+            });
+            steps.collect::<Vec<_>>()
+        };
+        let (falling, steady) = (moved(10), moved(0));
+        assert_eq!(falling[0], steady[0], "{method}");
+        assert!(
+            falling[9] > 0.0 && falling[9] < 0.1 * falling[0],
+            "{method}: {falling:?}"
+        );
+        assert_eq!(falling[10..], [0.0; 4], "{method}");
+        assert!(
+            steady[9..].iter().all(|step| *step > 3e-5),
+            "{method}: {steady:?}"
+        );
     }
-    assert!((moved[0] - 3e-4).abs() < 3e-6, "{moved:?}");
-    assert!(moved[9] > 0.0 && moved[9] < 0.1 * moved[0], "{moved:?}");
-    assert_eq!(moved[10..], [0.0, 0.0], "{moved:?}");
+}
+
+/// What a schedule of the rates goes for, one after the other.
+fn trained(agent: &Agent) -> Vec<f32> {
+    let own = |name: &str| {
+        ["policy", "qf", "vf", "log_alpha"]
+            .iter()
+            .any(|of| name.starts_with(of))
+    };
+    let all = agent.parameters(0).unwrap().into_iter();
+    all.filter(|(name, _)| own(name))
+        .flat_map(|(_, values)| values)
+        .collect()
 }
 
 /// IQL sees states on the data's scale: data moved and stretched give the same actions at states moved as they were.

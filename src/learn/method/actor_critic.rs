@@ -17,6 +17,8 @@ pub trait Family {
     fn critic_norm(&self) -> Norm;
     /// Rates of policy, temperature, critics.
     fn rates(&self) -> [f64; 3];
+    /// Updates over which the rates fall to 0; 0: they stay.
+    fn lr_updates(&self) -> u64;
     /// Polyak rate of the targets.
     fn polyak(&self) -> f64;
     /// α before the first update.
@@ -47,6 +49,9 @@ macro_rules! family {
             }
             fn rates(&self) -> [f64; 3] {
                 $crate::method::actor_critic::family!(@rates self $($fixed)?)
+            }
+            fn lr_updates(&self) -> u64 {
+                self.lr_updates
             }
             fn polyak(&self) -> f64 {
                 self.polyak
@@ -86,11 +91,13 @@ impl ActorCritic {
         }
         let critics = Hidden::new(s.hidden(), s.critic_norm());
         let rate = |n: usize| s.exact(|s| s.rates()[n]);
-        Ok(Self {
+        let core = Self {
             policy: t.tanh_gaussian(s.hidden(), rate(0)),
             temperature: t.temperature(&s.exact(S::initial_alpha), rate(1)),
             q: t.twin(critics, LastLayer::Small, rate(2), s.each(S::polyak)),
-        })
+        };
+        t.anneal(&core.groups(), s.lr_updates());
+        Ok(core)
     }
 
     /// SAC's target, y = r + γ(1−d)·(min Q̂(s',a') + exploration), for a method to add to.

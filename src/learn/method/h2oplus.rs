@@ -81,6 +81,7 @@ impl Record for H2oPlusSettings {
         let sizes = [t.obs_dim(), 1];
         let hidden = Hidden::new(&s.hidden, s.value_norm);
         let vf = t.mlp("vf", sizes, hidden, LastLayer::Small, s.exact(|s| s.vf_lr));
+        t.anneal(&[vf.group], s.lr_updates);
         let classifiers = Classifiers::new(t, s);
         let batch = t.rows([s.real_batch, s.sim_batch])?;
         t.until(s.warmup, |t| {

@@ -36,8 +36,8 @@ pub(super) struct Rule<'a> {
     pub norms: [Norm; 2],
     /// Rates of policy, critics, V.
     pub rates: [f64; 3],
-    /// Updates over which the policy's falls to 0.
-    pub policy_lr_updates: u64,
+    /// Updates over which the policy's, and those of critics and V, fall to 0; 0: they stay.
+    pub lr_updates: [u64; 2],
     /// Polyak rate of the target critics.
     pub polyak: f64,
     /// τ.
@@ -63,7 +63,7 @@ macro_rules! iql_family {
                     hidden: &self.hidden,
                     norms: [self.critic_norm, self.value_norm],
                     rates: [self.policy_lr, self.qf_lr, self.vf_lr],
-                    policy_lr_updates: self.policy_lr_updates,
+                    lr_updates: [self.policy_lr_updates, self.lr_updates],
                     polyak: self.polyak,
                     expectile: self.expectile,
                     advantage: [self.beta, self.weight_max],
@@ -110,9 +110,8 @@ impl Iql {
         let q = t.twin(critics, Linear, rate(1), s.each(|s| s.rule().polyak));
         let vf = t.mlp("vf", [obs_dim, 1], values, Linear, rate(2));
         let policy = t.gaussian(mean, rate(0));
-        if rule.policy_lr_updates > 0 {
-            t.anneal(&policy.groups, rule.policy_lr_updates);
-        }
+        t.anneal(&policy.groups, rule.lr_updates[0]);
+        t.anneal(&[q.group, vf.group], rule.lr_updates[1]);
         Self { policy, q, vf }
     }
 

@@ -16,6 +16,8 @@ macro_rules! networks {
             policy_lr: f64 = 3e-4 => NOT_NEGATIVE,
             /// Adam's rate for the critics.
             qf_lr: f64 = 3e-4 => NOT_NEGATIVE,
+            /// Updates over which the rates of policy, temperature, critics and V fall to 0 along half a cosine (0: they stay).
+            lr_updates: u64 = 0 => COUNT,
             /// Polyak rate of the target critics.
             polyak: f64 = 0.005 => UNIT,
             /// What is done to the critics' hidden layers before the ReLU.
@@ -154,7 +156,8 @@ macro_rules! in_sample {
             beta: f64 = 3.0 => NOT_NEGATIVE,
             /// Largest advantage weight.
             weight_max: f64 = 100.0 => POSITIVE,
-            /// Updates over which the policy's rate falls to 0 along half a cosine (0: it stays).
+            /// Updates over which the policy's rate, which does not go by `lr_updates`, falls to 0 along half a cosine (0: it
+            /// stays).
             policy_lr_updates: u64 = 1_000_000 => COUNT,
             /// What is done to V's hidden layers before the ReLU.
             value_norm: crate::kernel::norm::Norm = crate::kernel::norm::Norm::None,

@@ -39,6 +39,8 @@ impl Record for Td3BcSettings {
         let policy = t.deterministic(&s.hidden, s.exact(|s| s.policy_lr));
         let smoothing = s.each(|s| s.polyak);
         let q = t.twin(critics, Linear, s.exact(|s| s.qf_lr), smoothing);
+        t.anneal(&policy.groups, s.lr_updates.div_ceil(s.policy_delay));
+        t.anneal(&[q.group], s.lr_updates);
         let batch = t.rows([s.batch, 0])?;
         if s.standardise {
             t.standardise_states()?;

@@ -175,10 +175,10 @@ impl Tape {
         }
     }
 
-    /// The rates of `groups` fall to 0 along half a cosine over so many `steps`.
+    /// The rates of `groups` fall to 0 along half a cosine over so many `steps`; 0: they stay.
     pub fn anneal(&mut self, groups: &[GroupId], steps: u64) {
         for group in groups {
-            self.groups[group.0].cosine_steps = Some(steps);
+            self.groups[group.0].cosine_steps = (steps > 0).then_some(steps);
         }
     }
 
