@@ -342,7 +342,7 @@ fn a_recipe_gives_way_to_files_and_flags_and_says_so_when_nobody_chose_it() {
 
     let (code, err) = quick(&["--recipe", "slow"]);
     assert_eq!(code, Some(2), "{err}");
-    for part in ["recipe", "`slow`", "fast, paper"] {
+    for part in ["recipe", "`slow`", "fast, long, paper"] {
         assert!(err.contains(part), "{part} in {err}");
     }
     let own = dir.path().join("own.toml");

@@ -29,8 +29,8 @@ use seeds::Seeds;
 settings! {
     /// A training run. The method's own settings stand beside it, in `[settings]`.
     pub struct TrainConfig {
-        /// Whose values stand in place of the defaults: `fast` learns most per minute, `paper` has the publication's
-        /// settings; or a TOML file
+        /// Whose values stand in place of the defaults: `fast` learns most per minute, `long` furthest in an hour, `paper`
+        /// has the publication's settings; or a TOML file
         recipe: String = "fast".into(),
         /// Robot and version, or a TOML file of your own
         task: String = "halfcheetah-v2".into(),

@@ -17,7 +17,7 @@ macro_rules! recipes {
 }
 
 /// The recipes that the program has with it.
-pub const RECIPES: [(&str, &str); 3] = recipes!("fast", "paper", "smoke");
+pub const RECIPES: [(&str, &str); 4] = recipes!("fast", "long", "paper", "smoke");
 
 /// A recipe's keys of the run, and its settings of whichever method has them.
 #[derive(Clone, Debug, Default)]
