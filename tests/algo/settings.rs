@@ -190,6 +190,7 @@ fn the_cosine_ends_at_no_step() {
         };
         let (falling, steady) = (moved(10), moved(0));
         assert_eq!(falling[0], steady[0], "{method}");
+        assert!((falling[0] - 3e-4).abs() < 3e-6, "{method}: {falling:?}");
         assert!(
             falling[9] > 0.0 && falling[9] < 0.1 * falling[0],
             "{method}: {falling:?}"
