@@ -90,8 +90,8 @@ struct EpisodeRow {
 
 /// Evaluates and prints.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let OpenDevice { device, note, .. } = device::open(args.device, MatmulPrecision::F32)?;
-    if let Some(note) = note {
+    let OpenDevice { device, notes, .. } = device::open(args.device, MatmulPrecision::F32)?;
+    for note in notes {
         crate::log!("{note}");
     }
     let path = match &args.what {

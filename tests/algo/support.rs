@@ -17,7 +17,7 @@ pub fn device() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(|| {
         let opened = open(DeviceKind::Auto, MatmulPrecision::F32).unwrap();
-        if let Some(note) = opened.note {
+        for note in opened.notes {
             h2oplus::log!("SKIPPED on a GPU: {note}");
         }
         opened.device

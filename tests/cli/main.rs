@@ -6,6 +6,7 @@ mod changed;
 mod collect;
 mod config;
 mod data;
+mod doctor;
 mod errors;
 mod export;
 mod gaps;

@@ -3,14 +3,13 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::cli::choice::choice;
 use crate::cli::flags::MethodFlags;
 use crate::cli::{Format, emit};
 use crate::error::Result;
-use crate::kernel::cpu::product::{Finish, product};
+use crate::kernel::cpu::peak::peak_gflops;
 use crate::kernel::launch::{Tally, reset_tally, tally};
 use crate::kernel::{Compute, MatmulPrecision};
 use crate::method::{Method, build};
@@ -27,6 +26,9 @@ const STREAK: u64 = 5;
 
 /// Updates of a GPU whose launches are timed one by one.
 const PROFILED: u64 = 20;
+
+/// Of a measurement of the CPU's peak, before the updates and after them.
+const PEAK_SECONDS: f64 = 0.33;
 
 /// Flags of `bench learn`.
 #[derive(Clone, Debug, clap::Args)]
@@ -167,8 +169,12 @@ fn human(m: &LearnReport) -> String {
 
 /// Runs updates on random data for the time asked.
 pub fn measure(args: &Args) -> Result<LearnReport> {
-    let OpenDevice { device, kind, note } = device::open(args.device, args.precision)?;
-    if let Some(note) = note {
+    let OpenDevice {
+        device,
+        kind,
+        notes,
+    } = device::open(args.device, args.precision)?;
+    for note in notes {
         crate::log!("{note}");
     }
     let seeds: Vec<u64> = (0..args.population as u64).collect();
@@ -187,7 +193,7 @@ pub fn measure(args: &Args) -> Result<LearnReport> {
     let ceilings = device::ceilings(&device)?;
     let before = match ceilings {
         Some([gflops, _]) => gflops,
-        None => peak_gflops(args.precision),
+        None => peak_gflops(args.precision, PEAK_SECONDS),
     };
     agent.update(STREAK, &real, &sim)?;
     agent.metrics()?;
@@ -214,7 +220,7 @@ pub fn measure(args: &Args) -> Result<LearnReport> {
     }
     let peaks = match ceilings {
         Some([gflops, gbytes]) => (gflops, Some(gbytes)),
-        None => (before.max(peak_gflops(args.precision)), None),
+        None => (before.max(peak_gflops(args.precision, PEAK_SECONDS)), None),
     };
     let rate = updates as f64 / seconds;
     Ok(report(
@@ -266,26 +272,4 @@ fn report(
         megabytes_per_update: 1e-6 * bytes / updates / members,
         kernels: times,
     }
-}
-
-/// GFLOP/s of independent 256×256×256 products, one a thread, for a third of a second.
-fn peak_gflops(precision: MatmulPrecision) -> f64 {
-    const N: usize = 256;
-    let begun = Instant::now();
-    let done: u64 = (0..rayon::current_num_threads())
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|_| {
-            let (a, b, mut c) = (vec![1f32; N * N], vec![1f32; N * N], vec![0f32; N * N]);
-            let mut done = 0;
-            while begun.elapsed().as_secs_f64() < 0.33 {
-                let (a, b) = ((&a[..], N, 1), (&b[..], N));
-                product(precision, (N, N, N), &mut c, a, b, Finish::Store);
-                done += 1;
-            }
-            std::hint::black_box(c[0]);
-            done
-        })
-        .sum();
-    2e-9 * (N * N * N) as f64 * done as f64 / begun.elapsed().as_secs_f64()
 }

@@ -12,6 +12,7 @@ use crate::engine::planar::Width;
 use crate::engine::{ENGINES, Physics};
 use crate::error::Result;
 use crate::gpu::wgpu;
+use crate::kernel::cpu::peak::Peaks;
 use crate::run::record::run_folder::hardware;
 use findings::{Advice, Findings};
 
@@ -44,6 +45,19 @@ struct AdapterReport {
     features: Vec<String>,
 }
 
+/// What matrix products reach on the CPU.
+#[derive(Clone, Debug, Serialize)]
+struct ProductReport {
+    /// GFLOP/s of all threads in float32.
+    f32_gflops: f64,
+    /// The same with `--precision bf16`, where the CPU has a unit for it.
+    bf16_gflops: Option<f64>,
+    /// Which unit that is.
+    bf16_unit: Option<String>,
+    /// Why bfloat16 does not pay, if it does not.
+    against_bf16: Option<String>,
+}
+
 /// An engine of the table.
 #[derive(Clone, Debug, Serialize)]
 struct EngineReport {
@@ -58,6 +72,7 @@ struct Report {
     engines: Vec<EngineReport>,
     /// Environments a register of the CPU lanes.
     lanes: usize,
+    products: ProductReport,
     adapters: Vec<AdapterReport>,
     findings: Findings,
     advice: Vec<Advice>,
@@ -85,6 +100,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             Width::Eight => 8,
             Width::Sixteen => 16,
         },
+        products: ProductReport::of(&Peaks::measured()),
         advice: findings.advice(hard),
         findings,
         adapters,
@@ -132,6 +148,29 @@ impl AdapterReport {
     }
 }
 
+impl ProductReport {
+    fn of(peaks: &Peaks) -> Self {
+        Self {
+            f32_gflops: peaks.float32,
+            bf16_gflops: peaks.bf16.map(|(_, gflops)| gflops),
+            bf16_unit: peaks.bf16.map(|(unit, _)| unit.to_string()),
+            against_bf16: peaks.against_bf16(),
+        }
+    }
+
+    fn human(&self) -> String {
+        let mut line = format!("products    float32 {:.0} GFLOP/s; ", self.f32_gflops);
+        line += &match (self.bf16_gflops, &self.bf16_unit) {
+            (Some(gflops), Some(unit)) => format!("bf16 {gflops:.0} GFLOP/s ({unit})"),
+            _ => "no unit for bf16".into(),
+        };
+        if let Some(why) = &self.against_bf16 {
+            line += &format!("\n            {why}");
+        }
+        line + "\n"
+    }
+}
+
 impl Report {
     fn short(&self) -> String {
         let names: Vec<&str> = self.adapters.iter().map(|a| a.name.as_str()).collect();
@@ -160,6 +199,7 @@ impl Report {
         let engines: Vec<String> = engines.collect();
         out += &format!("engines     {}\n", engines.join(", "));
         out += &format!("CPU lanes   {} environments a register\n", self.lanes);
+        out += &self.products.human();
         let cuda = if cfg!(feature = "cuda") {
             "built in"
         } else {

@@ -6,7 +6,7 @@ use h2oplus_base::choices;
 
 use crate::error::{Error, Result};
 use crate::kernel::MatmulPrecision;
-use crate::kernel::cpu::bf16;
+use crate::kernel::cpu::peak::Peaks;
 
 choices! {
     /// Where the learner runs.
@@ -27,27 +27,27 @@ pub struct OpenDevice {
     pub device: Device,
     /// What `kind` came to: never `Auto`.
     pub kind: DeviceKind,
-    /// Why it is not the GPU, where one was hoped for.
-    pub note: Option<String>,
+    /// Why it is not the GPU, where one was hoped for; why it is not as fast as it might be.
+    pub notes: Vec<String>,
 }
 
 /// Opens the device that `kind` names.
 pub fn open(kind: DeviceKind, precision: MatmulPrecision) -> Result<OpenDevice> {
-    let cpu = |note| OpenDevice {
+    let cpu = |notes| OpenDevice {
         device: Device::Cpu,
         kind: DeviceKind::Cpu,
-        note,
+        notes,
     };
-    let opened = match kind {
-        DeviceKind::Cpu => cpu(None),
+    let mut opened = match kind {
+        DeviceKind::Cpu => cpu(Vec::new()),
         DeviceKind::Cuda | DeviceKind::Auto => match cuda(precision) {
             Ok(device) => OpenDevice {
                 device,
                 kind: DeviceKind::Cuda,
-                note: None,
+                notes: Vec::new(),
             },
             Err((problem, _)) if kind == DeviceKind::Auto => {
-                cpu(Some(format!("device: cpu ({problem})")))
+                cpu(vec![format!("device: cpu ({problem})")])
             }
             Err((problem, help)) => return Err(Error::input("device cuda", problem, help)),
         },
@@ -57,10 +57,14 @@ pub fn open(kind: DeviceKind, precision: MatmulPrecision) -> Result<OpenDevice> 
             let help = "use `precision f32`, or `device cuda` where there is an NVIDIA GPU";
             return Err(Error::input("precision tf32", "the CPU has none", help));
         }
-        (DeviceKind::Cpu, MatmulPrecision::Bf16) if bf16::units().is_empty() => {
-            let problem = "this CPU has neither AMX nor AVX512-BF16";
-            let help = "use `precision f32`, which every CPU has";
-            return Err(Error::input("precision bf16", problem, help));
+        (DeviceKind::Cpu, MatmulPrecision::Bf16) => {
+            let peaks = Peaks::measured();
+            if peaks.bf16.is_none() {
+                let problem = "this CPU has neither AMX nor AVX512-BF16";
+                let help = "use `precision f32`, which every CPU has";
+                return Err(Error::input("precision bf16", problem, help));
+            }
+            opened.notes.extend(peaks.against_bf16());
         }
         (DeviceKind::Cuda, MatmulPrecision::Bf16) => {
             let help = "use `precision tf32` on a GPU, or `device cpu`";

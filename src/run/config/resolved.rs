@@ -123,16 +123,17 @@ impl Run {
     /// # Errors
     /// Where a gap does not fit the robot, a device is not there, or memory is too small.
     pub fn open(&mut self) -> Result<Resources> {
-        let OpenDevice { device, kind, note } =
-            device::open(self.config.device, self.config.precision)?;
+        let OpenDevice {
+            device,
+            kind,
+            notes,
+        } = device::open(self.config.device, self.config.precision)?;
         self.check_memory()?;
         let gaps = self.members().iter().map(|member| self.gap(member));
         let gaps = gaps.collect::<Result<_>>()?;
         let (simulator, why) = engine::choose(self.config.physics, self.config.sim_device)?;
         self.config.device = kind;
-        if let Some(note) = note {
-            crate::log::once(&note);
-        }
+        notes.iter().for_each(|note| crate::log::once(note));
         Ok(Resources {
             learner: device,
             simulator,

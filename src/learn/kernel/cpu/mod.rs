@@ -3,6 +3,7 @@
 pub mod bf16;
 mod block;
 pub(crate) mod narrow;
+pub mod peak;
 pub mod product;
 pub(crate) mod wide;
 

@@ -23,6 +23,16 @@ pub enum Unit {
     Avx512,
 }
 
+impl std::fmt::Display for Unit {
+    /// As the makers of CPUs name it.
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Amx => "AMX",
+            Self::Avx512 => "AVX512-BF16",
+        })
+    }
+}
+
 /// The units of this CPU that the system lets programs use, the fastest first.
 pub fn units() -> &'static [Unit] {
     #[cfg(target_arch = "x86_64")]
