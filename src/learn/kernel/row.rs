@@ -32,6 +32,14 @@ impl RowLayout {
         }
     }
 
+    /// The row up to and with the next state.
+    pub fn of_dynamics(self) -> Self {
+        Self {
+            len: self.dynamics(),
+            ..self
+        }
+    }
+
     /// Floats of a row.
     pub fn floats(self) -> usize {
         self.len

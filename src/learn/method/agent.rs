@@ -227,6 +227,11 @@ impl Agent {
         self.cohorts[member / self.each].parameters(member % self.each)
     }
 
+    /// Mean and 1/σ of each number of the states, where one member's networks see them on the data's scale.
+    pub fn state_scale(&self, member: usize) -> Result<Option<[Vec<f32>; 2]>> {
+        self.cohorts[member / self.each].state_scale(member % self.each)
+    }
+
     /// Sets all [`parameters`](Self::parameters) of one member; `place` names their source in errors.
     pub fn set_parameters(
         &mut self,

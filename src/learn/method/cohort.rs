@@ -152,13 +152,20 @@ impl Cohort {
     /// One member's policy, for the host ([`Act`](crate::net::Act) says how it acts).
     pub fn policy(&self, member: usize) -> Result<Policy> {
         let policy = self.actor.policy(&self.params, member)?;
-        Ok(match self.program.state_scale() {
-            Some(scale) => {
-                let scale = scale.get(member)?.to_vec2::<f32>()?;
-                policy.standardised(&scale[0], &scale[1])
-            }
+        Ok(match self.state_scale(member)? {
+            Some([mean, inverse]) => policy.standardised(&mean, &inverse),
             None => policy,
         })
+    }
+
+    /// Mean and 1/σ of each number of the states, where one member's networks see them on the data's scale.
+    pub fn state_scale(&self, member: usize) -> Result<Option<[Vec<f32>; 2]>> {
+        let Some(scale) = self.program.state_scale() else {
+            return Ok(None);
+        };
+        let mut mean = scale.get(member)?.flatten_all()?.to_vec1::<f32>()?;
+        let inverse = mean.split_off(mean.len() / 2);
+        Ok(Some([mean, inverse]))
     }
 
     // ---- what is written down ----

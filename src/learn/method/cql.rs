@@ -8,7 +8,7 @@
 use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, Family, family};
-use super::settings::{candidates, exploring, networks, penalty, temperature};
+use super::settings::{candidates, exploring, networks, penalty, scaled, temperature};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
 use crate::kernel::target::Exploration;
@@ -19,7 +19,7 @@ use crate::net::tape::Tape;
 settings! {
     /// Settings of CQL; the defaults are its authors'. (CORL's, for D4RL's locomotion: `penalty_weight` 10,
     /// `policy_lr` 3e-5, three hidden layers.)
-    pub struct CqlSettings: networks, temperature, exploring, penalty, candidates {
+    pub struct CqlSettings: networks, scaled, temperature, exploring, penalty, candidates {
         /// Transitions per update.
         batch: usize = 256 => SOME,
     }
@@ -61,7 +61,7 @@ penalty_settings!(CqlSettings);
 
 impl Record for CqlSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
-        update(t, s, [s.batch, 0])
+        update(t, s, [s.batch, 0], s.standardise)
     }
 }
 
@@ -70,13 +70,14 @@ pub(super) fn update<S: Family + PenaltySettings>(
     t: &mut Tape,
     s: &Each<S>,
     rows: [usize; 2],
+    standardise: bool,
 ) -> Result<()> {
     above_zero("penalty_actions", s.actions() as f64)?;
     for s in s.all() {
         above_zero("penalty_temperature", s.numbers()[1])?;
     }
     let core = ActorCritic::new(t, s)?;
-    let batch = t.rows(rows)?;
+    let batch = t.rows(rows, standardise)?;
     t.draw(&batch);
 
     // Losses. Among the candidates the data's action is the first, so the TD loss needs no pass of its own.

@@ -8,7 +8,7 @@ use h2oplus_base::settings;
 
 use super::classifiers::{Classifiers, ratio_settings};
 use super::iql::{Iql, iql_family};
-use super::settings::{classifiers, halves, in_sample, networks};
+use super::settings::{classifiers, halves, in_sample, networks, scaled};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
 use crate::net::tape::Tape;
@@ -17,7 +17,7 @@ use crate::net::tape::Tape;
 
 settings! {
     /// Settings of DARA; the defaults are ODRL's.
-    pub struct DaraSettings: networks, in_sample, classifiers, halves {
+    pub struct DaraSettings: networks, scaled, in_sample, classifiers, halves {
         /// η, the share of the correction in the reward.
         correction: f64 = 0.1 => NOT_NEGATIVE,
         /// c, the largest magnitude of log p_real/p_sim; of bounded heads, whose logits lie within ±2, it binds below 4.
@@ -43,7 +43,7 @@ impl Record for DaraSettings {
         }
         let iql = Iql::new(t, s);
         let classifiers = Classifiers::new(t, s);
-        let batch = t.rows([s.real_batch, s.sim_batch])?;
+        let batch = t.rows([s.real_batch, s.sim_batch], s.standardise)?;
         t.draw(&batch);
         classifiers.learn(t, s)?;
         let numbers = [s.each(|s| s.correction), s.each(|s| s.correction_clip)];

@@ -8,7 +8,7 @@ use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::{Classifiers, ratio_settings};
-use super::settings::{classifiers, exploring, networks, temperature};
+use super::settings::{classifiers, exploring, networks, scaled, temperature};
 use super::{Each, Record, sac};
 use crate::error::{Result, above_zero};
 use crate::kernel::PerMember;
@@ -18,7 +18,7 @@ use crate::net::tape::Tape;
 
 settings! {
     /// Settings of DARC; the defaults are those of H2O+'s port (the original: reward scale 0.1, warm-up 1e5, noise 1).
-    pub struct DarcSettings: networks, temperature, exploring, classifiers {
+    pub struct DarcSettings: networks, scaled, temperature, exploring, classifiers {
         /// Simulated transitions per update.
         batch: usize = 256 => SOME,
         /// Updates before the correction counts.
@@ -38,7 +38,7 @@ impl Record for DarcSettings {
         }
         let core = ActorCritic::new(t, s)?;
         let classifiers = Classifiers::new(t, s);
-        let batch = t.rows([0, s.batch])?;
+        let batch = t.rows([0, s.batch], s.standardise)?;
         let update = |t: &mut Tape, corrects: bool| {
             classifiers.learn(t, s)?;
             t.draw(&batch);

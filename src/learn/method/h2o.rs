@@ -7,7 +7,7 @@ use h2oplus_base::settings;
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::{Classifiers, ratio_settings};
 use super::settings::{
-    classifiers, exploring, halves, networks, ordered, penalty, temperature, weighted,
+    classifiers, exploring, halves, networks, ordered, penalty, scaled, temperature, weighted,
 };
 use super::{Each, Record};
 use crate::error::{Error, Result, above_zero};
@@ -18,7 +18,7 @@ use crate::net::tape::Tape;
 
 settings! {
     /// Settings of H2O; the defaults are its authors'.
-    pub struct H2oSettings: networks, temperature, exploring, classifiers, halves, weighted, penalty {
+    pub struct H2oSettings: networks, scaled, temperature, exploring, classifiers, halves, weighted, penalty {
         /// Next states around the simulated one at which its gap u is measured.
         gap_samples: usize = 10 => SOME,
         /// Factor of the states' standard deviations, with which those next states are drawn.
@@ -65,7 +65,7 @@ impl Record for H2oSettings {
         s.all().iter().try_for_each(Self::check)?;
         let core = ActorCritic::new(t, s)?;
         let classifiers = Classifiers::new(t, s);
-        let batch = t.rows([s.real_batch, s.sim_batch])?;
+        let batch = t.rows([s.real_batch, s.sim_batch], s.standardise)?;
         t.draw(&batch);
         classifiers.learn(t, s)?;
 

@@ -5,7 +5,9 @@ use h2oplus_base::settings;
 use super::actor_critic::{ActorCritic, family};
 use super::classifiers::{Classifiers, RatioTrain, ratio_settings};
 use super::in_sample::InSample;
-use super::settings::{classifiers, exploring, halves, networks, ordered, temperature, weighted};
+use super::settings::{
+    classifiers, exploring, halves, networks, ordered, scaled, temperature, weighted,
+};
 use super::{Each, Record};
 use crate::error::{Result, above_zero};
 use crate::kernel::PerMember;
@@ -18,7 +20,7 @@ use crate::net::tape::{Batch, Hidden, Net, Tape};
 
 settings! {
     /// Settings of H2O+; the defaults are the paper's.
-    pub struct H2oPlusSettings: networks, temperature, exploring, classifiers, halves, weighted {
+    pub struct H2oPlusSettings: networks, scaled, temperature, exploring, classifiers, halves, weighted {
         /// λ, the share of V in the target.
         lambda: f64 = 0.1 => UNIT,
         /// How V is learned.
@@ -83,7 +85,7 @@ impl Record for H2oPlusSettings {
         let vf = t.mlp("vf", sizes, hidden, LastLayer::Small, s.exact(|s| s.vf_lr));
         t.anneal(&[vf.group], s.lr_updates);
         let classifiers = Classifiers::new(t, s);
-        let batch = t.rows([s.real_batch, s.sim_batch])?;
+        let batch = t.rows([s.real_batch, s.sim_batch], s.standardise)?;
         t.until(s.warmup, |t| {
             warm_start(t, s, &core, &vf, &batch.real(), rule.clone())
         })?;

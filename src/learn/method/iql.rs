@@ -7,7 +7,7 @@
 use h2oplus_base::settings;
 
 use super::in_sample::InSample;
-use super::settings::{in_sample, networks};
+use super::settings::{in_sample, networks, scaled};
 use super::{Each, Record};
 use crate::error::Result;
 use crate::kernel::PerMember;
@@ -20,12 +20,11 @@ use crate::net::tape::{Batch, Hidden, Net, PolicyNet, Tape, Twin};
 
 settings! {
     /// Settings of IQL; the defaults are CORL's for half-cheetah and walker.
-    pub struct IqlSettings: networks, in_sample {
+    pub struct IqlSettings: networks, scaled, in_sample {
         /// Transitions per update.
         batch: usize = 256 => SOME,
-        /// Whether states are seen on the data set's scale.
-        standardise: bool = true,
     }
+    default standardise = true;
 }
 
 /// What IQL's networks and losses are made of.
@@ -82,10 +81,7 @@ iql_family!(IqlSettings);
 impl Record for IqlSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         let iql = Iql::new(t, s);
-        let batch = t.rows([s.batch, 0])?;
-        if s.standardise {
-            t.standardise_states()?;
-        }
+        let batch = t.rows([s.batch, 0], s.standardise)?;
         t.draw(&batch);
         // One loss for both critics, the mean of theirs.
         iql.step(t, s, &batch, 0.5)

@@ -8,7 +8,7 @@
 use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, family};
-use super::settings::{cloning, exploring, fixed_temperature, halves, networks};
+use super::settings::{cloning, exploring, fixed_temperature, halves, networks, scaled};
 use super::{Each, Record, sac};
 use crate::error::{Result, above_zero};
 use crate::net::tape::Tape;
@@ -17,7 +17,7 @@ use crate::net::tape::Tape;
 
 settings! {
     /// Settings of PAR with behaviour cloning; the defaults are ODRL's.
-    pub struct ParBcSettings: networks, fixed_temperature, exploring, halves, cloning {
+    pub struct ParBcSettings: networks, scaled, fixed_temperature, exploring, halves, cloning {
         /// β, the share of the representations' distance that the simulated reward loses.
         penalty_beta: f64 = 0.1 => NOT_NEGATIVE,
         /// Width of the encoder's layers and of its representations.
@@ -47,7 +47,7 @@ impl Record for ParBcSettings {
         }
         let core = ActorCritic::new(t, s)?;
         let encoder = t.encoder(s.encoder_width, s.exact(|s| s.encoder_lr));
-        let batch = t.rows([s.real_batch, s.sim_batch])?;
+        let batch = t.rows([s.real_batch, s.sim_batch], s.standardise)?;
         t.since(s.encoder_every - 1, |t| {
             t.every(s.encoder_every, |t| {
                 t.encoder_step(&encoder, s.encoder_batch)

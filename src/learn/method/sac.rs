@@ -27,14 +27,19 @@ family!(SacSettings);
 impl Record for SacSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         above_zero("batch", s.batch as f64)?;
-        update(t, s, [0, s.batch])
+        update(t, s, [0, s.batch], false)
     }
 }
 
 /// SAC's update on so many real and so many simulated transitions, which count alike.
-pub(super) fn update<S: Family>(t: &mut Tape, s: &Each<S>, rows: [usize; 2]) -> Result<()> {
+pub(super) fn update<S: Family>(
+    t: &mut Tape,
+    s: &Each<S>,
+    rows: [usize; 2],
+    standardise: bool,
+) -> Result<()> {
     let core = ActorCritic::new(t, s)?;
-    let batch = t.rows(rows)?;
+    let batch = t.rows(rows, standardise)?;
     t.draw(&batch);
     losses(t, s, &core, &batch, 1.0)?;
     t.step(&core.groups());

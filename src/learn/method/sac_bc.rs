@@ -7,7 +7,7 @@
 use h2oplus_base::settings;
 
 use super::actor_critic::{ActorCritic, family};
-use super::settings::{cloning, exploring, fixed_temperature, halves, networks};
+use super::settings::{cloning, exploring, fixed_temperature, halves, networks, scaled};
 use super::{Each, Record, sac};
 use crate::error::{Result, above_zero};
 use crate::net::tape::Tape;
@@ -16,7 +16,7 @@ use crate::net::tape::Tape;
 
 settings! {
     /// Settings of SAC with behaviour cloning; the defaults are ODRL's.
-    pub struct SacBcSettings: networks, fixed_temperature, exploring, halves, cloning {}
+    pub struct SacBcSettings: networks, scaled, fixed_temperature, exploring, halves, cloning {}
 }
 
 family!(SacBcSettings, fixed);
@@ -27,7 +27,7 @@ impl Record for SacBcSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         above_zero("real_batch", s.real_batch as f64)?;
         let core = ActorCritic::new(t, s)?;
-        let batch = t.rows([s.real_batch, s.sim_batch])?;
+        let batch = t.rows([s.real_batch, s.sim_batch], s.standardise)?;
         t.draw(&batch);
         // The critics' loss is the mean over both halves together.
         let (fresh, q) = sac::losses(t, s, &core, &batch, 0.5)?;

@@ -8,7 +8,9 @@ use h2oplus_base::settings;
 
 use super::actor_critic::family;
 use super::cql::penalty_settings;
-use super::settings::{candidates, exploring, fixed_temperature, halves, networks, penalty};
+use super::settings::{
+    candidates, exploring, fixed_temperature, halves, networks, penalty, scaled,
+};
 use super::{Each, Record, cql};
 use crate::error::{Result, above_zero};
 use crate::net::tape::Tape;
@@ -17,7 +19,7 @@ use crate::net::tape::Tape;
 
 settings! {
     /// Settings of SAC with CQL; the defaults are ODRL's.
-    pub struct SacCqlSettings: networks, fixed_temperature, exploring, halves, penalty, candidates {}
+    pub struct SacCqlSettings: networks, scaled, fixed_temperature, exploring, halves, penalty, candidates {}
     default penalty_weight = 10.0;
 }
 
@@ -29,6 +31,6 @@ penalty_settings!(SacCqlSettings);
 impl Record for SacCqlSettings {
     fn record(t: &mut Tape, s: &Each<Self>) -> Result<()> {
         above_zero("real_batch", s.real_batch as f64)?;
-        cql::update(t, s, [s.real_batch, s.sim_batch])
+        cql::update(t, s, [s.real_batch, s.sim_batch], s.standardise)
     }
 }

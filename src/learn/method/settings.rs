@@ -26,6 +26,16 @@ macro_rules! networks {
     };
 }
 
+/// Settings of the methods that know the data set.
+macro_rules! scaled {
+    ($($then:tt)*) => {
+        h2oplus_base::settings! { @add {
+            /// Whether states are seen on the data set's scale, each number less its mean and over its deviation.
+            standardise: bool = false,
+        } $($then)* }
+    };
+}
+
 /// Settings of a temperature that is learned.
 macro_rules! temperature {
     ($($then:tt)*) => {
@@ -169,7 +179,7 @@ macro_rules! in_sample {
 
 pub(crate) use {
     candidates, classifiers, cloning, exploring, fixed_temperature, halves, in_sample, networks,
-    penalty, temperature, weighted,
+    penalty, scaled, temperature, weighted,
 };
 
 /// Refuses a clip whose bounds, the settings of these keys, are the wrong way round.

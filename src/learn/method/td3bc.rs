@@ -5,7 +5,7 @@
 
 use h2oplus_base::settings;
 
-use super::settings::networks;
+use super::settings::{networks, scaled};
 use super::{Each, Record};
 use crate::error::Result;
 use crate::net::spec::LastLayer::Linear;
@@ -15,7 +15,7 @@ use crate::net::tape::{Hidden, Tape, TdTarget};
 
 settings! {
     /// Settings of TD3+BC; the defaults are its authors'.
-    pub struct Td3BcSettings: networks {
+    pub struct Td3BcSettings: networks, scaled {
         /// Transitions per update.
         batch: usize = 256 => SOME,
         /// σ of the normals added to the target policy's actions.
@@ -26,9 +26,8 @@ settings! {
         policy_delay: u64 = 2 => SOME,
         /// α of the policy's loss −λ Q + (π(s) − a)², λ = α/mean|Q|.
         bc_alpha: f64 = 2.5 => NOT_NEGATIVE,
-        /// Whether states are seen on the data set's scale.
-        standardise: bool = true,
     }
+    default standardise = true;
 }
 
 // ---- update ----
@@ -41,10 +40,7 @@ impl Record for Td3BcSettings {
         let q = t.twin(critics, Linear, s.exact(|s| s.qf_lr), smoothing);
         t.anneal(&policy.groups, s.lr_updates.div_ceil(s.policy_delay));
         t.anneal(&[q.group], s.lr_updates);
-        let batch = t.rows([s.batch, 0])?;
-        if s.standardise {
-            t.standardise_states()?;
-        }
+        let batch = t.rows([s.batch, 0], s.standardise)?;
         t.draw(&batch);
 
         // The critics' loss and step.

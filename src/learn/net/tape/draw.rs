@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernel::gather::{Gather, GatherBuffers};
 use crate::kernel::noise::{self, Noise, NoiseBuffers};
 use crate::kernel::standardise::{Standardise, StandardiseBuffers};
-use crate::kernel::{Buf, Kind, Rows, Uniforms};
+use crate::kernel::{Buf, Kind, RowLayout, Rows, Uniforms};
 use crate::net::Replay;
 use crate::rng::Stream;
 
@@ -74,16 +74,20 @@ pub(super) type Take = Box<dyn Fn(&Recorded) -> Result<()> + Send + Sync>;
 impl Tape {
     // ---- rows ----
 
-    /// Room for so many real and simulated rows; with this the networks are all declared.
+    /// Room for so many real and simulated rows, whose states are on the scale of the data if `standardise`; with this
+    /// the networks are all declared.
     ///
     /// # Errors
     /// Without rows, and where a network has a layer without outputs.
-    pub fn rows(&mut self, [real, sim]: [usize; 2]) -> Result<Batch> {
+    pub fn rows(&mut self, [real, sim]: [usize; 2], standardise: bool) -> Result<Batch> {
         if real + sim == 0 {
             let help = "give at least one row";
             return Err(Error::input("batch", "has no rows", help));
         }
         self.params()?;
+        if standardise {
+            self.standardise_states()?;
+        }
         let layout = self.scene.row;
         let rows: Buf<Rows> = self.zeros((real + sim) * layout.floats())?;
         self.take("batch", &rows, |draws| &draws.batch);
@@ -108,42 +112,51 @@ impl Tape {
                 first + real..first + real + sim,
             ),
         ];
-        let (row, scale) = (batch.layout, self.state_scale.clone());
-        for (side, stream, rows) in parts.into_iter().filter(|(.., rows)| !rows.is_empty()) {
-            let (into, scale) = (batch.rows.clone(), scale.clone());
-            self.drawn(side, move |c, replay| {
-                gather(c, replay, (0, stream), &rows, row.floats(), &into)?;
-                let Some(scale) = &scale else { return Ok(()) };
-                let standardise = Standardise {
-                    members: c.members(),
-                    rows: rows.clone(),
-                    row,
-                };
-                let batch = &into;
-                standardise.launch(StandardiseBuffers { batch, scale })
-            });
+        for (side, stream, rows) in parts {
+            self.draw_rows(side, (0, stream), rows, batch.layout, &batch.rows);
         }
     }
 
     /// Rows (s,a,s') apart from the batch: so many real ones, then simulated ones; drawn in every update of the span.
     pub(super) fn dynamics_rows(&mut self, [real, sim]: [usize; 2]) -> Result<Buf<Rows>> {
-        let width = self.scene.row.dynamics();
-        let rows: Buf<Rows> = self.zeros((real + sim) * width)?;
+        let row = self.scene.row.of_dynamics();
+        let rows: Buf<Rows> = self.zeros((real + sim) * row.floats())?;
         let parts = [(Side::Real, 0..real), (Side::Sim, real..real + sim)];
-        let parts = parts.into_iter().enumerate();
-        for (lane, (side, part)) in parts.filter(|(_, (_, part))| !part.is_empty()) {
-            let into = rows.clone();
-            self.drawn(side, move |c, replay| {
-                let stream = Stream::SampleRatio;
-                gather(c, replay, (lane as u32, stream), &part, width, &into)
-            });
+        for (lane, (side, part)) in (0..).zip(parts) {
+            self.draw_rows(side, (lane, Stream::SampleRatio), part, row, &rows);
         }
         Ok(rows)
     }
 
-    /// States are learned from on the scale of the data: s ← (s − mean)/σ. The first update takes the scale, to whose
-    /// deviations 1e-3 is added as in the published code.
-    pub fn standardise_states(&mut self) -> Result<()> {
+    /// Every update of the span draws these rows of `into` from the data or the simulator's replay, on the scale of the
+    /// states if there is one.
+    fn draw_rows(
+        &mut self,
+        side: Side,
+        lane: (u32, Stream),
+        rows: Range<usize>,
+        row: RowLayout,
+        into: &Buf<Rows>,
+    ) {
+        if rows.is_empty() {
+            return;
+        }
+        let (into, scale) = (into.clone(), self.state_scale.clone());
+        self.drawn(side, move |c, replay| {
+            gather(c, replay, lane, &rows, row.floats(), &into)?;
+            let Some(scale) = &scale else { return Ok(()) };
+            let standardise = Standardise {
+                members: c.members(),
+                rows: rows.clone(),
+                row,
+            };
+            let batch = &into;
+            standardise.launch(StandardiseBuffers { batch, scale })
+        });
+    }
+
+    /// States are learned from on the scale of the data: s ← (s − mean)/σ. The first update takes the scale.
+    fn standardise_states(&mut self) -> Result<()> {
         let (obs_dim, members) = (self.obs_dim(), self.members());
         let unit = [vec![0.0f32; obs_dim], vec![1.0; obs_dim]].concat();
         let unit = Tensor::from_vec(
@@ -158,7 +171,7 @@ impl Tape {
                 return Ok(());
             }
             let of_member = |fitted: &Vec<(f64, f64)>| {
-                let inverse = |(_, std): &(f64, f64)| (1.0 / (std + 1e-3)) as f32;
+                let inverse = |(_, std): &(f64, f64)| inverse_deviation(*std) as f32;
                 let means = fitted.iter().map(|(mean, _)| *mean as f32);
                 means.chain(fitted.iter().map(inverse)).collect::<Vec<_>>()
             };
@@ -266,6 +279,11 @@ pub(super) fn fill(name: &str, from: &[f32], to: &Tensor) -> Result<()> {
     }
     let from = Tensor::from_slice(from, to.shape(), to.device())?;
     Ok(to.slice_set(&from, 0, 0)?)
+}
+
+/// 1/σ, to which 1e-3 is added as in the published code of IQL.
+pub(super) fn inverse_deviation(std: f64) -> f64 {
+    1.0 / (std + 1e-3)
 }
 
 /// Draws `rows` of each member's part of `into`, the first `width` floats of each.

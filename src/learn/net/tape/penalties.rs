@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::draw::fill;
+use super::draw::{fill, inverse_deviation};
 use super::{Batch, Block, Fresh, PolicyNet, Tape, Twin, Values};
 use crate::error::Result;
 use crate::kernel::PerMember;
@@ -183,10 +183,15 @@ impl Tape {
             self.normals("next states", Stream::NextStates, len, |d| &d.next_states)?;
         let std: Buf<Deviations> = self.zeros(obs_dim)?;
         let (to, factor) = (std.clone(), spread.clone());
+        let scaled = self.state_scale.is_some();
         self.before_first(move |c, real| {
             let of_member = |(member, moments): (usize, Vec<_>)| {
                 let (spread, padding) = (spread.of(member), padding.of(member));
-                let of_column = move |m| (spread * padded_deviation(m, padding)) as f32;
+                let of_column = move |m: (f64, f64)| {
+                    // Of states on the data's scale, on that scale.
+                    let scale = if scaled { inverse_deviation(m.1) } else { 1.0 };
+                    (spread * scale * padded_deviation(m, padding)) as f32
+                };
                 moments.into_iter().map(of_column)
             };
             let moments = c.state_moments(real)?.into_iter().enumerate();

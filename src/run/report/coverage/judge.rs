@@ -19,6 +19,8 @@ struct Layer {
 pub struct Judge {
     layers: Vec<Layer>,
     normed: bool,
+    /// Mean and 1/σ of each number of a state, where it sees states on the data's scale.
+    scale: Option<[Vec<f32>; 2]>,
 }
 
 impl Judge {
@@ -63,7 +65,30 @@ impl Judge {
                 bias,
             });
         }
-        Ok((!layers.is_empty()).then_some(Self { layers, normed }))
+        let scale = file.tensor(&format!("member_{member}.state_scale")).ok();
+        let scale = scale.map(|scale| {
+            let mut mean = floats(scale.data());
+            let inverse = mean.split_off(mean.len() / 2);
+            [mean, inverse]
+        });
+        let judge = Self {
+            layers,
+            normed,
+            scale,
+        };
+        if judge.layers.is_empty() {
+            return Ok(None);
+        }
+        let fits = |[mean, inverse]: &[Vec<f32>; 2]| {
+            [mean, inverse]
+                .iter()
+                .all(|part| part.len() == judge.obs_dim())
+        };
+        if !judge.scale.as_ref().is_none_or(fits) {
+            let problem = format!("member_{member}.state_scale does not fit {prefix}0");
+            return Err(damaged(path, problem));
+        }
+        Ok(Some(judge))
     }
 
     /// Numbers of a state that it judges.
@@ -73,7 +98,14 @@ impl Judge {
 
     /// V of `state`.
     pub fn value(&self, state: &[f32]) -> f32 {
-        let mut x = state.to_vec();
+        let mut x = match &self.scale {
+            Some([mean, inverse]) => {
+                let each = state.iter().zip(mean).zip(inverse);
+                each.map(|((s, mean), inverse)| (s - mean) * inverse)
+                    .collect()
+            }
+            None => state.to_vec(),
+        };
         for (n, layer) in self.layers.iter().enumerate() {
             let rows = layer.weight.chunks_exact(x.len()).zip(&layer.bias);
             let mut y: Vec<f32> = rows
@@ -106,6 +138,7 @@ impl Judge {
                 affine: None,
             }],
             normed: false,
+            scale: None,
         }
     }
 }
@@ -177,11 +210,16 @@ mod tests {
                 },
             ],
             normed: false,
+            scale: None,
         };
         // Hidden: relu([1·1 + 2·2, −1·1 + 0.5·2 + 1]) = [5, 1].
         assert_eq!(judge.value(&[1.0, 2.0]), 2.0 * 5.0 + 3.0 - 1.0);
         judge.normed = true;
         // [5, 1] normalised is [1, −1].
         assert!((judge.value(&[1.0, 2.0]) - 1.0).abs() < 1e-4);
+        judge.normed = false;
+        // (3 − 1)/2 and (−2 + 3)·2 are the state above.
+        judge.scale = Some([vec![1.0, -3.0], vec![0.5, 2.0]]);
+        assert_eq!(judge.value(&[3.0, -2.0]), 12.0);
     }
 }

@@ -44,6 +44,11 @@ impl Trainer {
                 let shape = shape_of(name, values.len(), &parameters);
                 networks.push((format!("member_{member}.{name}"), shape, values.clone()));
             }
+            if let Some([mean, inverse]) = self.agent.state_scale(member)? {
+                let shape = vec![2, mean.len()];
+                let name = format!("member_{member}.state_scale");
+                networks.push((name, shape, [mean, inverse].concat()));
+            }
         }
         let about = serde_json::json!({
             "obs_dim": self.run.task.obs_dim(),
