@@ -333,7 +333,7 @@ fn a_recipe_gives_way_to_files_and_flags_and_says_so_when_nobody_chose_it() {
     assert_eq!(config["recipe"].as_str(), Some("fast"));
     assert_eq!(config["envs"].as_integer(), Some(64));
     let settings = config["settings"].as_table().unwrap();
-    assert_eq!(settings["critic_norm"].as_str(), Some("layer"));
+    assert_eq!(settings["critic_norm"].as_str(), Some("layer-affine"));
     assert_eq!(
         settings["hidden"].as_array().unwrap().len(),
         1,

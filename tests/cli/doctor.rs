@@ -6,7 +6,7 @@ use crate::{h2oplus, json, printed, stderr};
 #[test]
 fn what_products_reach_is_measured() {
     let dir = tempfile::tempdir().unwrap();
-    let products = &json(dir.path(), &["doctor", "--format", "json"])["products"];
+    let products = &json(dir.path(), &["doctor"])["products"];
     let float32 = products["f32_gflops"].as_f64().unwrap();
     assert!(float32 > 0.0);
     assert!(printed(dir.path(), &["doctor"]).contains("products    float32 "));

@@ -252,7 +252,10 @@ mod tests {
         };
         let (paper, fast) = (of("paper").unwrap(), of("fast").unwrap());
         let norm = |config: &TrainConfig| config.settings["critic_norm"].clone();
-        assert_eq!((norm(&paper), norm(&fast)), ("none".into(), "layer".into()));
+        assert_eq!(
+            (norm(&paper), norm(&fast)),
+            ("none".into(), "layer-affine".into())
+        );
         let pace = |c: &TrainConfig| (c.envs, c.cycle_steps, c.cycle_updates);
         assert_eq!(pace(&paper), pace(&fast));
         assert!(of("slow").is_err());
