@@ -184,9 +184,11 @@ fn a_signal_saves_and_the_same_command_goes_on() {
 #[test]
 fn what_is_done_is_small_and_evaluates() {
     let dir = tempfile::tempdir().unwrap();
+    let scaled = "algo = \"h2oplus\", settings = { standardise = true }, label = \"H2O+\"";
+    let columns = MINI.replace("label = \"H2O+\"", scaled);
     mini(
         dir.path(),
-        &format!("keep = [\"states\", \"motion\"]\n{MINI}"),
+        &format!("keep = [\"states\", \"motion\"]\n{columns}"),
     );
     let out = h2oplus(dir.path(), &START);
     assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
@@ -231,6 +233,17 @@ fn what_is_done_is_small_and_evaluates() {
     let shapes = |name: &str| file.tensor(name).unwrap().shape().to_vec();
     assert_eq!(shapes("member_0.qf1.0.weight"), [16, 23]);
     assert_eq!(shapes("member_0.vf.2.weight"), [1, 16]);
+    // Whoever asks V needs the scale on which it sees states: that of the data, not the one before the first update.
+    assert_eq!(shapes("member_0.state_scale"), [2, 17]);
+    let scale = file.tensor("member_0.state_scale").unwrap().data();
+    let untouched = [[0.0f32; 17], [1.0; 17]].concat();
+    assert_ne!(
+        scale,
+        untouched
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect::<Vec<_>>()
+    );
     // Two members, an episode of 50 s each, at 20 moments a second; nobody falls.
     let path = dir
         .path()
