@@ -6,6 +6,7 @@ use h2oplus_base::choices;
 
 use crate::error::{Error, Result};
 use crate::kernel::MatmulPrecision;
+use crate::kernel::cpu::bf16;
 use crate::kernel::cpu::peak::Peaks;
 
 choices! {
@@ -57,14 +58,13 @@ pub fn open(kind: DeviceKind, precision: MatmulPrecision) -> Result<OpenDevice> 
             let help = "use `precision f32`, or `device cuda` where there is an NVIDIA GPU";
             return Err(Error::input("precision tf32", "the CPU has none", help));
         }
+        (DeviceKind::Cpu, MatmulPrecision::Bf16) if bf16::units().is_empty() => {
+            let problem = "this CPU has neither AMX nor AVX512-BF16";
+            let help = "use `precision f32`, which every CPU has";
+            return Err(Error::input("precision bf16", problem, help));
+        }
         (DeviceKind::Cpu, MatmulPrecision::Bf16) => {
-            let peaks = Peaks::measured();
-            if peaks.bf16.is_none() {
-                let problem = "this CPU has neither AMX nor AVX512-BF16";
-                let help = "use `precision f32`, which every CPU has";
-                return Err(Error::input("precision bf16", problem, help));
-            }
-            opened.notes.extend(peaks.against_bf16());
+            opened.notes.extend(Peaks::measured().against_bf16());
         }
         (DeviceKind::Cuda, MatmulPrecision::Bf16) => {
             let help = "use `precision tf32` on a GPU, or `device cpu`";
